@@ -1,0 +1,76 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// A shared library that nbdkit loads: it exports its init symbol and nothing else, so that two of them can
+/// live in one nbdkit, and it carries the Swift runtime with it, so that it needs no toolchain.
+let nbdkitModule: [LinkerSetting] = [
+  .unsafeFlags([
+    "-static-stdlib",
+    "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/NBDKit/exports.map",
+  ])
+]
+
+let package = Package(
+  name: "virt-bmap",
+  products: [
+    .executable(name: "virt-bmap", targets: ["virt-bmap"]),
+    .executable(name: "virt-bmap-walker", targets: ["GuestWalker"]),
+    .library(name: "nbdkit-bmaplogger-plugin", type: .dynamic, targets: ["LoggerPlugin"]),
+    .library(name: "nbdkit-bmaprecorder-plugin", type: .dynamic, targets: ["RecorderPlugin"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
+    .systemLibrary(name: "CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
+    .target(name: "CLinux"),
+
+    .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+    .target(name: "DiskImage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+    .target(name: "NBDKit", dependencies: ["CNBDKit"], exclude: ["exports.map"]),
+    .target(name: "WalkRecord"),
+    .executableTarget(
+      name: "GuestWalker", dependencies: ["WalkRecord", "CLinux"],
+      swiftSettings: [.unsafeFlags(["-static-executable"])],
+      linkerSettings: [.unsafeFlags(["-static-executable"])]),
+    .target(
+      name: "RecorderPlugin", dependencies: ["NBDKit", "DiskImage", "WalkRecord"],
+      linkerSettings: nbdkitModule),
+    .target(
+      name: "LoggerPlugin", dependencies: ["NBDKit", "DiskImage", "BlockMap", "AccessLog"],
+      linkerSettings: nbdkitModule),
+    .target(name: "AccessLog", dependencies: ["BlockMap"]),
+    .target(name: "Guestfs", dependencies: ["CGuestfs"]),
+    .target(
+      name: "Mapper",
+      dependencies: [
+        "BlockMap", "WalkRecord", "Guestfs", "DiskImage",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ]),
+    .executableTarget(
+      name: "virt-bmap",
+      dependencies: [
+        "Mapper", "BlockMap",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "BlockMapTests", dependencies: ["BlockMap"]),
+    .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"]),
+    .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
+    .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
+    .testTarget(name: "MapperTests", dependencies: ["Mapper"]),
+    .testTarget(
+      name: "Integration",
+      dependencies: [
+        "BlockMap", "DiskImage", "AccessLog",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+  ],
+  swiftLanguageModes: [.v6]
+)

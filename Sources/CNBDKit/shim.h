@@ -1,0 +1,15 @@
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+/* Swift cannot call C functions with variable arguments. */
+static inline void
+bmap_nbdkit_error (const char *message)
+{
+  nbdkit_error ("%s", message);
+}
+
+static inline void
+bmap_nbdkit_debug (const char *message)
+{
+  nbdkit_debug ("%s", message);
+}

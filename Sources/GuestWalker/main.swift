@@ -1,0 +1,4 @@
+import CLinux
+import Glibc
+
+print(FIEMAP_MAX_OFFSET)

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct VirtBmap: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "virt-bmap")
+}
