@@ -17,10 +17,12 @@ struct ExtentDirectory: ~Copyable {
 
   /// - Parameter descriptorFile: the open descriptor. Its directory is where it really lies, not a link to it.
   init(of descriptorFile: HostFile) throws(DiskError) {
+    let directory = try descriptorFile.resolvedPath().removingLastComponent()
+    let opened = directory.withPlatformString { Glibc.open($0, onlyPath | O_DIRECTORY | O_CLOEXEC) }
+    guard opened >= 0 else { throw DiskError(directory, systemError: errno, "cannot open the directory") }
+    path = directory
+    descriptor = opened
     named = descriptorFile.path
-    path = try descriptorFile.resolvedPath().removingLastComponent()
-    descriptor = path.withPlatformString { Glibc.open($0, onlyPath | O_DIRECTORY | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw DiskError(path, systemError: errno, "cannot open the directory") }
   }
 
   deinit { Glibc.close(descriptor) }
