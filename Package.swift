@@ -59,7 +59,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .testTarget(name: "BlockMapTests", dependencies: ["BlockMap"]),
+    .testTarget(
+      name: "BlockMapTests",
+      dependencies: ["BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
