@@ -22,8 +22,9 @@ struct Filesystem {
   let inodesInUse: UInt64
   let bytesInUse: UInt64
 
-  init(device: String, directory: String) throws(WalkError) {
+  init(mountedOn directory: String) throws(WalkError) {
     self.directory = directory
+    guard let device = mountedDevice(directory) else { throw WalkError("\(directory): nothing is mounted there") }
     let root = clinux_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0)
     guard root >= 0 else { throw .system(directory) }
     defer { close(root) }
@@ -61,6 +62,21 @@ struct Filesystem {
       offset += UInt64(count)
     }
   }
+}
+
+/// The device that /proc/mounts names for a mount point; the last mount is the visible one.
+private func mountedDevice(_ directory: String) -> String? {
+  guard let mounts = fopen("/proc/mounts", "r") else { return nil }
+  defer { fclose(mounts) }
+  var line: UnsafeMutablePointer<CChar>?
+  var capacity = 0
+  defer { free(line) }
+  var device: String?
+  while getline(&line, &capacity, mounts) > 0, let line {
+    let fields = String(cString: line).split(separator: " ", maxSplits: 2)
+    if fields.count > 1, fields[1] == directory { device = String(fields[0]) }
+  }
+  return device
 }
 
 /// Empties the page cache and the caches of inodes and names.

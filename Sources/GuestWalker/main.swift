@@ -1,8 +1,8 @@
-// virt-bmap-walker CHANNEL DEVICE DIRECTORY
+// virt-bmap-walker CHANNEL DIRECTORY
 //
-// Runs inside the libguestfs appliance: reads every directory and file of the filesystem on DEVICE, mounted on
-// DIRECTORY, and says on the CHANNEL disk what it is about to read, so that virt-bmap can tell which reads of the
-// guest's disks were for what.
+// Runs inside the libguestfs appliance: reads every directory and file of the filesystem mounted on DIRECTORY, and says
+// on the CHANNEL disk what it is about to read, so that virt-bmap can tell which reads of the guest's disks were for
+// what.
 
 import Glibc
 
@@ -12,10 +12,10 @@ func fail(_ message: String) -> Never {
   exit(1)
 }
 
-guard CommandLine.arguments.count == 4 else { fail("usage: virt-bmap-walker CHANNEL DEVICE DIRECTORY") }
+guard CommandLine.arguments.count == 3 else { fail("usage: virt-bmap-walker CHANNEL DIRECTORY") }
 do {
   let channel = try Channel(path: CommandLine.arguments[1])
-  let filesystem = try Filesystem(device: CommandLine.arguments[2], directory: CommandLine.arguments[3])
+  let filesystem = try Filesystem(mountedOn: CommandLine.arguments[2])
   var walk = Walk(filesystem: filesystem, channel: channel)
   try walk.run()
 } catch {

@@ -1,3 +1,4 @@
+import Glibc
 import NBDKit
 import Synchronization
 import SystemPackage
@@ -15,6 +16,24 @@ final class EventStream: Sendable {
   private let state = Mutex(State())
 
   init(descriptor: FileDescriptor) { self.descriptor = descriptor }
+
+  /// Ends the server when nobody reads the stream any longer, so that a killed virt-bmap leaves no server behind.
+  ///
+  /// nbdkit's `--exit-with-parent` is no choice here: it is tied to the life of one thread of the parent.
+  func shutDownWithReader() {
+    let descriptor = descriptor.rawValue
+    let argument = UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: Int(descriptor)))
+    var thread = pthread_t()
+    pthread_create(
+      &thread, nil,
+      { argument in
+        var state = pollfd(fd: Int32(Int(bitPattern: argument)), events: 0, revents: 0)
+        // A pipe whose reader is gone is in error; nothing else ends the wait.
+        while poll(&state, 1, -1) < 0 && errno == EINTR {}
+        Host.shutDown()
+        return nil
+      }, argument)
+  }
 
   func read(disk: UInt8, offset: UInt64, length: UInt32) throws {
     guard length > 0 else { return }

@@ -28,7 +28,7 @@ struct RecorderPlugin: Plugin {
   private var file: FilePath?
   private var format: DiskFormat?
   private var disk: (any VirtualDisk)?
-  private let stream = EventStream(descriptor: .standardOutput)
+  private var stream: EventStream?
 
   mutating func configure(key: String, value: ParameterValue) throws {
     switch key {
@@ -52,6 +52,12 @@ struct RecorderPlugin: Plugin {
   mutating func getReady() throws {
     guard let file else { return }
     disk = try openDisk(at: file, format: format).disk
+    // A copy, since nbdkit points standard output at /dev/null before it serves.
+    stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())
+  }
+
+  mutating func afterFork() throws {
+    stream?.shutDownWithReader()
   }
 
   func listExports(readOnly: Bool, isTLS: Bool) throws -> [Export] {
@@ -59,6 +65,7 @@ struct RecorderPlugin: Plugin {
   }
 
   func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
+    guard let stream else { throw PluginError(errno: .inputOutput, "there is no event stream") }
     switch String(decoding: exportName, as: UTF8.self) {
     case Self.channelExport: return ChannelConnection(stream: stream)
     case Self.diskExport:
