@@ -38,7 +38,10 @@ let package = Package(
       swiftSettings: [.unsafeFlags(["-static-executable"])],
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
     .target(
-      name: "RecorderPlugin", dependencies: ["NBDKit", "DiskImage", "WalkRecord"],
+      name: "RecorderPlugin",
+      dependencies: [
+        "NBDKit", "DiskImage", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       linkerSettings: nbdkitModule),
     .target(
       name: "LoggerPlugin", dependencies: ["NBDKit", "DiskImage", "BlockMap", "AccessLog"],
