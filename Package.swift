@@ -62,9 +62,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .executableTarget(
+      name: "bench-map",
+      dependencies: ["BlockMap", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/Benchmarks/bench-map"),
     .testTarget(
       name: "BlockMapTests",
-      dependencies: ["BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["BlockMap", "bench-map", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),

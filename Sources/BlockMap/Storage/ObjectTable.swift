@@ -71,29 +71,59 @@ public struct ObjectTable: Sendable {
     kind: ObjectKind, device: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?
   ) -> ObjectID? {
     guard let device = internDevice(device) else { return nil }
-    let pathLength = path?.count ?? 0
-    guard pathLength <= FormatLimits.pathBytes else { return nil }
-    let kindAndDevice = UInt32(kind.rawValue) << 24 | device
-    let storedLength = path == nil ? Self.noPath : UInt32(pathLength)
-    let bytes = path ?? UnsafeRawBufferPointer(start: nil, count: 0)
-    let hashed = hash(bytes, salt: UInt64(kindAndDevice) << 32 | UInt64(storedLength))
-    let found = slots.find(hashed) { number in
-      let entry = entries[Int(number)]
-      guard entry.kindAndDevice == kindAndDevice, entry.pathLength == storedLength else { return false }
-      guard let base = bytes.baseAddress, pathLength > 0 else { return true }
-      return paths.withUnsafeBytes { paths in
-        guard let pathsBase = paths.baseAddress else { return false }
-        return memcmp(pathsBase + Int(entry.pathStart), base, pathLength) == 0
-      }
-    }
-    if let found { return ObjectID(rawValue: found) }
+    guard (path?.count ?? 0) <= FormatLimits.pathBytes else { return nil }
+    let key = Key(kind: kind, device: device, path: path)
+    let hashed = hash(key.bytes, salt: key.salt)
+    if let found = find(key, hashed) { return ObjectID(rawValue: found) }
     guard entries.count < FormatLimits.entries else { return nil }
     let number = UInt32(entries.count)
     entries.append(
-      Entry(pathStart: UInt64(paths.count), pathLength: storedLength, kindAndDevice: kindAndDevice))
-    paths.append(contentsOf: bytes)
+      Entry(pathStart: UInt64(paths.count), pathLength: key.pathLength, kindAndDevice: key.kindAndDevice))
+    paths.append(contentsOf: key.bytes)
     slots.insert(hashed, number: number)
     return ObjectID(rawValue: number)
+  }
+
+  /// The object with this kind, device and path, if there is one.
+  public func find(kind: ObjectKind, device: [UInt8], path: [UInt8]?) -> ObjectID? {
+    guard (path?.count ?? 0) <= FormatLimits.pathBytes,
+      let device = device.withUnsafeBytes({ findDevice($0, hash($0, salt: 0)) })
+    else { return nil }
+    let found = (path ?? []).withUnsafeBytes { bytes in
+      let key = Key(kind: kind, device: device, path: path == nil ? nil : bytes)
+      return find(key, hash(key.bytes, salt: key.salt))
+    }
+    return found.map { ObjectID(rawValue: $0) }
+  }
+
+  /// What tells one object from another, as `Entry` stores it.
+  private struct Key {
+    var kindAndDevice: UInt32
+    var pathLength: UInt32
+    var bytes: UnsafeRawBufferPointer
+
+    @inline(__always)
+    init(kind: ObjectKind, device: UInt32, path: UnsafeRawBufferPointer?) {
+      kindAndDevice = UInt32(kind.rawValue) << 24 | device
+      pathLength = path.map { UInt32(truncatingIfNeeded: $0.count) } ?? ObjectTable.noPath
+      bytes = path ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    @inline(__always)
+    var salt: UInt64 { UInt64(kindAndDevice) << 32 | UInt64(pathLength) }
+  }
+
+  @inline(__always)
+  private func find(_ key: Key, _ hashed: UInt32) -> UInt32? {
+    slots.find(hashed) { number in
+      let entry = entries[Int(number)]
+      guard entry.kindAndDevice == key.kindAndDevice, entry.pathLength == key.pathLength else { return false }
+      guard let bytes = key.bytes.baseAddress, !key.bytes.isEmpty else { return true }
+      return paths.withUnsafeBytes { paths in
+        guard let base = paths.baseAddress else { return false }
+        return memcmp(base + Int(entry.pathStart), bytes, key.bytes.count) == 0
+      }
+    }
   }
 
   /// Whether `a` comes before `b` where broader kinds come first, then devices and paths in the order of their
@@ -134,7 +164,7 @@ public struct ObjectTable: Sendable {
   private mutating func internOtherDevice(_ name: UnsafeRawBufferPointer) -> UInt32? {
     guard name.count <= FormatLimits.deviceBytes else { return nil }
     let hashed = hash(name, salt: 0)
-    if let found = deviceSlots.find(hashed, isEqual: { Self.isEqual(devices[Int($0)], name) }) {
+    if let found = findDevice(name, hashed) {
       lastDevice = found
       return found
     }
@@ -144,6 +174,10 @@ public struct ObjectTable: Sendable {
     deviceSlots.insert(hashed, number: number)
     lastDevice = number
     return number
+  }
+
+  private func findDevice(_ name: UnsafeRawBufferPointer, _ hashed: UInt32) -> UInt32? {
+    deviceSlots.find(hashed) { Self.isEqual(devices[Int($0)], name) }
   }
 
   @inline(__always)

@@ -35,7 +35,12 @@ public struct AtomicFile: ~Copyable {
   /// Throws `PATH: reason` if the target is a directory or a file that may not be written, or no file can be
   /// created beside it.
   public init(path: FilePath) throws(MapError) {
-    let (target, descriptor, place) = try Self.begin(path)
+    try self.init(path: path, allowingUnnamed: true)
+  }
+
+  /// `allowingUnnamed` is false to behave as on a filesystem without `O_TMPFILE`.
+  init(path: FilePath, allowingUnnamed: Bool) throws(MapError) {
+    let (target, descriptor, place) = try Self.begin(path, allowingUnnamed)
     self.path = path
     self.target = target
     self.descriptor = descriptor
@@ -98,7 +103,9 @@ public struct AtomicFile: ~Copyable {
 
   // MARK: Beginning
 
-  private static func begin(_ path: FilePath) throws(MapError) -> (FilePath, FileDescriptor, Place) {
+  private static func begin(
+    _ path: FilePath, _ allowingUnnamed: Bool
+  ) throws(MapError) -> (FilePath, FileDescriptor, Place) {
     switch try TargetFile.find(path) {
     case .descriptor(let descriptor):
       return (path, descriptor, .direct(owned: false))
@@ -111,7 +118,7 @@ public struct AtomicFile: ~Copyable {
       }
     case .regular(let found):
       try checkOverwritable(found, for: path)
-      let (descriptor, place) = try create(beside: found, for: path)
+      let (descriptor, place) = try create(beside: found, for: path, allowingUnnamed)
       return (found, descriptor, place)
     }
   }
@@ -124,9 +131,9 @@ public struct AtomicFile: ~Copyable {
   }
 
   private static func create(
-    beside target: FilePath, for path: FilePath
+    beside target: FilePath, for path: FilePath, _ allowingUnnamed: Bool
   ) throws(MapError) -> (FileDescriptor, Place) {
-    if let unnamed = createUnnamed(in: directory(of: target)) { return (unnamed, .unnamed) }
+    if allowingUnnamed, let unnamed = createUnnamed(in: directory(of: target)) { return (unnamed, .unnamed) }
     for _ in 0..<namesTried {
       let name = temporaryName(beside: target)
       do {
