@@ -25,7 +25,8 @@ struct RecorderServer: Sendable {
     ]
     do {
       let outcome = try await Subprocess.run(
-        .name("nbdkit"), arguments: Arguments(arguments), input: .none,
+        // The library hands bytes on as they are: C wants the NUL.
+        .name("nbdkit"), arguments: Arguments(arguments.map { $0 + [0] }), input: .none,
         output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .string(limit: 1 << 20)
       ) { execution -> Result<T, any Error> in
         let result: Result<T, any Error>
