@@ -237,6 +237,8 @@ struct Walk {
       }
       links[inode] = nextObject
     }
+    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     let object = takeObject()
     try channel.note(.object(id: object, parent: directory.object, kind: .file, name: name))
     try addToQueue(
