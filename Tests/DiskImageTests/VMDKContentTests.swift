@@ -9,8 +9,7 @@ struct VMDKContentTests {
 
   /// Every size around a sector, a grain and a grain table.
   static let sizes: [UInt64] = [
-    512, 1024, grain - 512, grain, grain + 512, 3 * grain, table - grain, table - 512, table, table + 512,
-    table + grain, 2 * table + 3 * grain + 512,
+    512, grain - 512, grain, grain + 512, table - 512, table, table + 512, 2 * table + 3 * grain + 512,
   ]
 
   /// What is stored on a disk of a size.
@@ -50,9 +49,11 @@ struct VMDKContentTests {
       try expectSameBytes(opened.disk, source)
       try await expectSameExtents(opened.disk, path, kind)
 
-      try await QemuImg.convertBack(path, to: workspace("back.raw"))
-      try expectSameBytes(opened.disk, openDisk(at: workspace("back.raw")).disk)
       try expectSameAtRandomPlaces(opened.disk, source, seed: size)
+      if size == Self.sizes.last {
+        try await QemuImg.convertBack(path, to: workspace("back.raw"))
+        try expectSameBytes(opened.disk, openDisk(at: workspace("back.raw")).disk)
+      }
     }
   }
 

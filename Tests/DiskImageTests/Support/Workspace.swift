@@ -67,4 +67,21 @@ final class Workspace: Sendable {
       return Array(bytes.prefix(read))
     }
   }
+
+  /// What this process has open in the directory, and the directory itself.
+  func openFiles() throws -> [FilePath] {
+    guard let stream = opendir("/proc/self/fd") else { throw Errno(rawValue: errno) }
+    defer { closedir(stream) }
+    var found: [FilePath] = []
+    while let entry = readdir(stream) {
+      let number = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+      guard readlink("/proc/self/fd/\(number)", &target, target.count - 1) > 0 else { continue }
+      let file = FilePath(platformString: target)
+      if file.starts(with: path) { found.append(file) }
+    }
+    return found
+  }
 }
