@@ -80,7 +80,7 @@ struct VMDKContentTests {
       for (before, count) in [(1, 2), (512, 1024), (65536, 200_000), (1_000_000, 2_000_000)] {
         let offset = border - UInt64(before)
         let length = Int(min(UInt64(count), size - offset))
-        #expect(try opened.disk.bytes(at: offset, count: length) == source.bytes(at: offset, count: length))
+        #expect(try equal(opened.disk.bytes(at: offset, count: length), source.bytes(at: offset, count: length)))
       }
     }
     #expect(try failure { _ = try opened.disk.bytes(at: size - 1, count: 2) }.errno == 22)
@@ -143,7 +143,7 @@ struct VMDKContentTests {
         ? near : (near / Self.grain * Self.grain).subtractingReportingOverflow(7).partialValue
       guard offset <= disk.size else { continue }
       let count = Int(min(UInt64.random(in: 0...300_000, using: &random), disk.size - offset))
-      let same = try disk.bytes(at: offset, count: count) == expected.bytes(at: offset, count: count)
+      let same = try equal(disk.bytes(at: offset, count: count), expected.bytes(at: offset, count: count))
       #expect(same, "\(offset) + \(count)", sourceLocation: sourceLocation)
     }
   }

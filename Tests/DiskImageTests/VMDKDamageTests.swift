@@ -32,7 +32,7 @@ struct VMDKDamageTests {
           do throws(DiskError) { try disk.read(into: buffer, at: start) } catch { failure = error }
         }
         if let failure { throw failure }
-        #expect(bytes == Array(expected[Int(start)..<(Int(start) + count)]), "grain \(grain)")
+        #expect(equal(bytes, Array(expected[Int(start)..<(Int(start) + count)])), "grain \(grain)")
       } catch {
         #expect(error.errno == EIO)
         unreadable.append(grain)

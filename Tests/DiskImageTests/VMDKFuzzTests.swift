@@ -13,7 +13,7 @@ struct VMDKFuzzTests {
       UInt64.random(in: 0...UInt64.max, using: &random),
     ]
     for place in places {
-      let count = Int.random(in: 0...200_000, using: &random)
+      let count = Int.random(in: 0...70_000, using: &random)
       _ = try? disk.bytes(at: place, count: count)
       _ = try? disk.bytes(at: place &- UInt64(count), count: count)
     }
@@ -50,7 +50,7 @@ struct VMDKFuzzTests {
     let fields = [
       (4, 4), (8, 4), (12, 8), (20, 8), (28, 8), (36, 8), (44, 4), (48, 8), (56, 8), (64, 8), (72, 1), (77, 2),
     ]
-    for round in 0..<4000 {
+    for round in 0..<2000 {
       var changed: [(offset: Int, count: Int)] = []
       for _ in 0...Int.random(in: 0...3, using: &random) {
         let offset: Int
@@ -101,7 +101,7 @@ struct VMDKFuzzTests {
       "18446744073709551615", "36028797018963967", "-1", "../", "/dev/zero", "createType", "custom", "\u{ff}",
     ]
     var random = Seeded(77)
-    for _ in 0..<4000 {
+    for _ in 0..<2000 {
       var text = seed
       for _ in 0...Int.random(in: 0...4, using: &random) {
         let place = Int.random(in: 0...text.count, using: &random)

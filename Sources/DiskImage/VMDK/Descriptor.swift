@@ -16,19 +16,16 @@ struct Descriptor {
 
   /// Parses a descriptor's text.
   /// - Parameters:
-  ///   - text: the bytes, which NULs may fill up at the end.
+  ///   - text: the bytes. The text ends at the first NUL; writers leave anything behind it when they fill up the room
+  ///     for it (qemu-img does even in a file of its own).
   ///   - path: the file it is in, for messages.
   /// - Throws: `DiskError` with `EINVAL` and the line's number.
   init(parsing text: [UInt8], path: FilePath) throws(DiskError) {
-    let end = text.firstIndex(of: 0) ?? text.endIndex
-    guard text[end...].allSatisfy({ $0 == 0 }) else {
-      throw DiskError(path, "is not a VMDK descriptor: it contains a NUL byte", errno: EINVAL)
-    }
     var fields: [String: [UInt8]] = [:]
     var extents: [DescriptorExtent] = []
     var number = 0
     var sawSignature = false
-    for rawLine in text[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+    for rawLine in text.prefix(while: { $0 != 0 }).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
       let line = trimmed(rawLine)
       if line.isEmpty { continue }

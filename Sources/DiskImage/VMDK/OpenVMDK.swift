@@ -31,9 +31,8 @@ private func openSparseFile(_ file: HostFile) throws(DiskError) -> OpenedDisk {
   var warnings = header.warnings
   var size = header.capacity
   if let place = header.descriptor {
-    // The room for it is fixed, and what follows the text in it may be left from an earlier, longer one.
-    let text = try file.bytes(at: place.lowerBound, count: place.count).prefix { $0 != 0 }
-    let descriptor = try Descriptor(parsing: Array(text), path: file.path)
+    let text = try file.bytes(at: place.lowerBound, count: place.count)
+    let descriptor = try Descriptor(parsing: text, path: file.path)
     try CreateType.check(descriptor, path: file.path)
     // The extent is the file itself, whatever name it had when the descriptor was written. Other files are not looked at.
     guard descriptor.extents.count == 1, let extent = descriptor.extents.first, case .sparse = extent.storage,

@@ -15,10 +15,13 @@ struct Seeded: RandomNumberGenerator {
   }
 
   mutating func bytes(_ count: Int) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count + 8)
-    while bytes.count < count { withUnsafeBytes(of: next()) { bytes.append(contentsOf: $0) } }
-    return Array(bytes.prefix(count))
+    [UInt8](unsafeUninitializedCapacity: count + 8) { buffer, used in
+      let raw = UnsafeMutableRawBufferPointer(buffer)
+      for offset in stride(from: 0, to: count, by: 8) {
+        raw.storeBytes(of: next(), toByteOffset: offset, as: UInt64.self)
+      }
+      used = count
+    }
   }
 }
 
