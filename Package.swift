@@ -38,7 +38,10 @@ let package = Package(
       swiftSettings: [.unsafeFlags(["-static-executable"])],
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
     .target(
-      name: "RecorderPlugin", dependencies: ["NBDKit", "DiskImage", "WalkRecord"],
+      name: "RecorderPlugin",
+      dependencies: [
+        "NBDKit", "DiskImage", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       linkerSettings: nbdkitModule),
     .target(
       name: "LoggerPlugin", dependencies: ["NBDKit", "DiskImage", "BlockMap", "AccessLog"],
@@ -55,11 +58,18 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Mapper", "BlockMap",
+        "Mapper", "BlockMap", "DiskImage",
+        .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .testTarget(name: "BlockMapTests", dependencies: ["BlockMap"]),
+    .executableTarget(
+      name: "bench-map",
+      dependencies: ["BlockMap", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/Benchmarks/bench-map"),
+    .testTarget(
+      name: "BlockMapTests",
+      dependencies: ["BlockMap", "bench-map", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),

@@ -1,9 +1,41 @@
-/* Linux interfaces that the Glibc module leaves out, for Swift. */
+/* Linux system calls that Swift's Glibc module leaves out, or that take variable arguments. Every function returns
+ * what the call returns and leaves errno as the call does. */
 #ifndef CLINUX_H
 #define CLINUX_H
 
-#include <linux/fs.h>
-#include <linux/fiemap.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <linux/fiemap.h>
+
+/* Opens NAME in the directory DIRECTORY with O_DIRECT as well, where DIRECT is not 0. */
+int clinux_openat (int directory, const char *name, int flags, int direct);
+
+/* FS_IOC_FIEMAP. */
+int clinux_fiemap (int fd, struct fiemap *map);
+
+/* FIBMAP of the last block of a file of SIZE bytes, which is not 0. */
+int clinux_fibmap_last (int fd, uint64_t size);
+
+/* BLKFLSBUF: drops the block device's page cache. */
+int clinux_flush_buffers (int fd);
+
+/* getdents64. */
+long clinux_getdents (int fd, void *buffer, size_t size);
+
+/* The next data, or the end of the data, at or after OFFSET: lseek with SEEK_DATA or SEEK_HOLE. */
+int64_t clinux_seek_data (int fd, uint64_t offset);
+int64_t clinux_seek_hole (int fd, uint64_t offset);
+
+/* readahead. */
+long clinux_readahead (int fd, uint64_t offset, size_t count);
+
+/* What statfs says, as far as it is needed here. */
+struct clinux_statfs
+{
+  uint64_t type, block_size, blocks, blocks_free, files, files_free;
+};
+
+int clinux_fstatfs (int fd, struct clinux_statfs *result);
 
 #endif

@@ -1,0 +1,24 @@
+import SystemPackage
+
+/// Why a map could not be read or written; its description is one line for the user.
+public enum MapError: Error, Sendable, CustomStringConvertible {
+  /// The file as a whole: it cannot be opened, read or written, or is no map.
+  case file(FilePath, String)
+  /// One line of a map, counted from 1.
+  case line(FilePath, Int, String)
+  /// The caller asked to stop; nothing was written.
+  case cancelled
+
+  public var description: String {
+    switch self {
+    case .file(let path, let reason): "\(path): \(reason)"
+    case .line(let path, let line, let reason): "\(path): line \(line): \(reason)"
+    case .cancelled: "cancelled"
+    }
+  }
+
+  /// The error for a system call that failed on `path`; `doing` says what was tried, or is empty.
+  static func system(_ path: FilePath, _ errno: Errno, doing: String = "") -> MapError {
+    .file(path, doing.isEmpty ? errno.description : "\(doing): \(errno.description)")
+  }
+}

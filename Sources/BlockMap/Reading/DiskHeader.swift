@@ -1,0 +1,35 @@
+/// Reads the header line of a disk: `# disk N size=HEX format=F file=ESCAPED`.
+enum DiskHeader {
+  /// The disk's number and description; `cursor` stands behind `# disk `.
+  ///
+  /// The fields may come in any order, and later versions may add some; `size` must be there.
+  static func parse(_ cursor: inout LineCursor) throws(LineProblem) -> (UInt32, DiskDescription) {
+    let number = try cursor.diskNumber()
+    var size: UInt64?
+    var format: [UInt8]?
+    var file: [UInt8]?
+    while !cursor.isAtEnd {
+      try cursor.space(before: "the next field")
+      if cursor.skip("size=") {
+        guard size == nil else { throw LineProblem("size= is there twice") }
+        size = try cursor.hex("size=")
+      } else if cursor.skip("format=") {
+        guard format == nil else { throw LineProblem("format= is there twice") }
+        format = try name(&cursor)
+      } else if cursor.skip("file=") {
+        guard file == nil else { throw LineProblem("file= is there twice") }
+        file = try name(&cursor)
+      } else if cursor.word().isEmpty {
+        throw LineProblem("a field of the disk is empty")
+      }
+    }
+    guard let size else { throw LineProblem("size= of disk \(number) is missing") }
+    return (number, DiskDescription(size: size, format: format ?? [], file: file ?? []))
+  }
+
+  private static func name(_ cursor: inout LineCursor) throws(LineProblem) -> [UInt8] {
+    var bytes: [UInt8] = []
+    try Unescaper.unescape(cursor.word(), as: .device, into: &bytes)
+    return bytes
+  }
+}

@@ -1,0 +1,108 @@
+/// Why a line is not as the format says.
+struct LineProblem: Error {
+  var reason: String
+
+  init(_ reason: String) {
+    self.reason = reason
+  }
+}
+
+/// A place in a line of a map, moving over its fields.
+///
+/// The line's newline follows it in memory, so that looking at the current byte is safe at the line's end too:
+/// a newline is no part of any field and stops every loop.
+struct LineCursor {
+  private(set) var place: UnsafePointer<UInt8>
+  /// Where the line's newline is.
+  let end: UnsafePointer<UInt8>
+
+  @inline(__always)
+  init(place: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>) {
+    self.place = place
+    self.end = end
+  }
+
+  @inline(__always)
+  var isAtEnd: Bool { place >= end }
+
+  /// The current byte, the newline at the end.
+  @inline(__always)
+  var byte: UInt8 { place.pointee }
+
+  /// What is left of the line.
+  var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: place, count: end - place) }
+
+  /// Moves over the current byte, if it is `byte`.
+  @inline(__always)
+  mutating func skip(_ byte: UInt8) -> Bool {
+    guard place < end, place.pointee == byte else { return false }
+    place += 1
+    return true
+  }
+
+  /// Moves over `text`, if the rest of the line begins with it.
+  mutating func skip(_ text: StaticString) -> Bool {
+    guard rest.starts(with: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) else {
+      return false
+    }
+    place += text.utf8CodeUnitCount
+    return true
+  }
+
+  /// Moves over the one space before the field `next`.
+  @inline(__always)
+  mutating func space(before next: StaticString) throws(LineProblem) {
+    guard skip(0x20) else { throw Self.noSpace(before: next, atEnd: isAtEnd) }
+  }
+
+  /// Moves over a hexadecimal number of either case.
+  @inline(__always)
+  mutating func hex(_ field: StaticString) throws(LineProblem) -> UInt64 {
+    let start = place
+    var value: UInt64 = 0
+    var lost: UInt64 = 0
+    while true {
+      let byte = place.pointee
+      var digit = byte &- 0x30
+      if digit > 9 {
+        digit = (byte | 0x20) &- 0x61
+        if digit > 5 { break }
+        digit &+= 10
+      }
+      lost |= value >> 60
+      value = value << 4 | UInt64(digit)
+      place += 1
+    }
+    guard place > start, lost == 0 else {
+      throw LineProblem("\(field) \(place > start ? "does not fit in 64 bits" : "is not a hexadecimal number")")
+    }
+    return value
+  }
+
+  /// Moves over the number of a disk, which is decimal.
+  @inline(__always)
+  mutating func diskNumber() throws(LineProblem) -> UInt32 {
+    var value: UInt32 = 0
+    while place.pointee &- 0x30 <= 9, value <= FormatLimits.disks {
+      value = value &* 10 &+ UInt32(place.pointee &- 0x30)
+      place += 1
+    }
+    guard value >= 1, value <= FormatLimits.disks else {
+      throw LineProblem("DISK is not a number from 1 to \(FormatLimits.disks)")
+    }
+    return value
+  }
+
+  /// Moves over the bytes up to the next space or the end.
+  @inline(__always)
+  mutating func word() -> UnsafeRawBufferPointer {
+    let start = place
+    while place < end, place.pointee != 0x20 { place += 1 }
+    return UnsafeRawBufferPointer(start: start, count: place - start)
+  }
+
+  @inline(never)
+  private static func noSpace(before next: StaticString, atEnd: Bool) -> LineProblem {
+    LineProblem(atEnd ? "ends before \(next)" : "one space must stand before \(next)")
+  }
+}

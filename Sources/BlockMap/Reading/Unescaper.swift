@@ -1,0 +1,61 @@
+/// Turns names as the map writes them into the bytes they stand for.
+enum Unescaper {
+  /// Appends the bytes that `name` stands for to `output`.
+  static func unescape(
+    _ name: UnsafeRawBufferPointer, as field: Escaping.Field, into output: inout [UInt8]
+  ) throws(LineProblem) {
+    var place = 0
+    while place < name.count {
+      let byte = name[place]
+      guard byte == 0x5c else {
+        guard byte >= field.lowestPlain, byte != 0x7f else {
+          if byte == 0x0d, place == name.count - 1 { throw LineProblem(crlf) }
+          throw LineProblem("a byte \(describe(byte)) in a name must be written as an escape")
+        }
+        output.append(byte)
+        place += 1
+        continue
+      }
+      guard place + 3 < name.count else { throw LineProblem(badEscape) }
+      let digits = (name[place + 1] &- 0x30, name[place + 2] &- 0x30, name[place + 3] &- 0x30)
+      guard digits.0 <= 3, digits.1 <= 7, digits.2 <= 7 else { throw LineProblem(badEscape) }
+      output.append(digits.0 << 6 | digits.1 << 3 | digits.2)
+      place += 4
+    }
+  }
+
+  private static let badEscape = "a backslash in a name must begin an escape of three octal digits, up to \\377"
+
+  static let crlf = "ends in CR LF; the lines of a map end in LF alone"
+
+  private static func describe(_ byte: UInt8) -> String {
+    let digits = String(byte, radix: 16)
+    return digits.count == 1 ? "0x0\(digits)" : "0x\(digits)"
+  }
+
+  /// Whether no byte is a backslash, below 0x20 or 0x7f; eight bytes at a time, since this is asked of every
+  /// name in a map of a million.
+  @inline(__always)
+  static func isPlain(_ name: UnsafeRawBufferPointer) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let tops: UInt64 = 0x8080_8080_8080_8080
+    var place = 0
+    while place &+ 8 <= name.count {
+      let word = name.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+      let backslash = word ^ ones &* 0x5c
+      let delete = word ^ ones &* 0x7f
+      // The well-known test for a zero byte, and the same for a byte below 0x20; a borrow into the next byte
+      // can only make it say yes too often, which costs a slower look.
+      let low = (word &- ones &* 0x20) & ~word
+      let equal = (backslash &- ones) & ~backslash | (delete &- ones) & ~delete
+      if (low | equal) & tops != 0 { return false }
+      place &+= 8
+    }
+    while place < name.count {
+      let byte = name[place]
+      if byte < 0x20 || byte == 0x5c || byte == 0x7f { return false }
+      place &+= 1
+    }
+    return true
+  }
+}

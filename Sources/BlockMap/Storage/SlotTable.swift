@@ -1,0 +1,52 @@
+/// The slots of a hash table with open addressing: each holds 32 bits of a key's hash and the key's number. The
+/// keys themselves are elsewhere.
+struct SlotTable: Sendable {
+  private var slots: [UInt64]
+  private var mask: Int
+  private(set) var count = 0
+
+  private static let empty = UInt64.max
+
+  init() {
+    slots = [UInt64](repeating: Self.empty, count: 16)
+    mask = 15
+  }
+
+  /// The number of the key with this hash for which `isEqual` is true.
+  @inline(__always)
+  func find(_ hash: UInt32, isEqual: (UInt32) -> Bool) -> UInt32? {
+    slots.withUnsafeBufferPointer { slots in
+      var place = Int(hash) & mask
+      while true {
+        let slot = slots[place]
+        if slot == Self.empty { return nil }
+        let number = UInt32(truncatingIfNeeded: slot)
+        if UInt32(truncatingIfNeeded: slot >> 32) == hash && isEqual(number) { return number }
+        place = (place &+ 1) & mask
+      }
+    }
+  }
+
+  /// Adds a key that `find` does not find. `number` is below `UInt32.max`, which marks an empty slot.
+  @inline(__always)
+  mutating func insert(_ hash: UInt32, number: UInt32) {
+    if count &* 2 >= slots.count { grow() }
+    Self.place(UInt64(hash) << 32 | UInt64(number), in: &slots, mask: mask)
+    count &+= 1
+  }
+
+  @inline(__always)
+  private static func place(_ slot: UInt64, in slots: inout [UInt64], mask: Int) {
+    var place = Int(slot >> 32) & mask
+    while slots[place] != empty { place = (place &+ 1) & mask }
+    slots[place] = slot
+  }
+
+  private mutating func grow() {
+    var larger = [UInt64](repeating: Self.empty, count: slots.count * 4)
+    let newMask = larger.count - 1
+    for slot in slots where slot != Self.empty { Self.place(slot, in: &larger, mask: newMask) }
+    slots = larger
+    mask = newMask
+  }
+}

@@ -1,0 +1,130 @@
+import SystemPackage
+
+/// Collects the objects and ranges of a map, in any order, and writes it.
+///
+/// About 32 bytes a range and 40 an object, and the names.
+public struct BlockMapBuilder: Sendable {
+  private var disks: [DiskDescription] = []
+  private var objects = ObjectTable()
+  private var ranges: [MappedRange] = []
+
+  public init() {}
+
+  /// How many different objects were added.
+  public var objectCount: Int { objects.count }
+
+  /// Adds the next disk and gives its number, 1 for the first.
+  @discardableResult
+  public mutating func addDisk(_ disk: DiskDescription) -> Int {
+    disks.append(disk)
+    return disks.count
+  }
+
+  /// Adds an object, or finds the one that was added before with the same kind, device and path.
+  ///
+  /// Nil if the path is longer than `FormatLimits.pathBytes`, the device's name than
+  /// `FormatLimits.deviceBytes`, or there are too many: then the object cannot be in a map.
+  public mutating func addObject(
+    kind: ObjectKind, device: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?
+  ) -> ObjectID? {
+    objects.intern(kind: kind, device: device, path: path)
+  }
+
+  /// The same, with names in arrays.
+  public mutating func addObject(kind: ObjectKind, device: [UInt8], path: [UInt8]? = nil) -> ObjectID? {
+    device.withUnsafeBytes { device in
+      guard let path else { return addObject(kind: kind, device: device, path: nil) }
+      return path.withUnsafeBytes { addObject(kind: kind, device: device, path: $0) }
+    }
+  }
+
+  /// Adds a range of an object: `range` of disk number `disk` holds the object's bytes from `objectOffset` on.
+  ///
+  /// An empty range adds nothing. Ranges of one object that continue, repeat or overlap each other on the disk
+  /// and in the object alike become one when the map is written. What lies beyond the end of its disk is left
+  /// out then, since a reader would refuse the map.
+  public mutating func addRange(of object: ObjectID, disk: Int, range: Range<UInt64>, objectOffset: UInt64 = 0) {
+    guard !range.isEmpty, let disk = UInt32(exactly: disk) else { return }
+    let new = MappedRange(disk: disk, range: range, objectOffset: objectOffset, object: object)
+    // The walker's reads of one file come one after another: this keeps the array as small as the map.
+    if let last = ranges.last, let joined = last.joined(with: new) {
+      ranges[ranges.count - 1] = joined
+    } else {
+      ranges.append(new)
+    }
+  }
+
+  /// Writes the map to `path`, whole or not at all (see `AtomicFile`).
+  ///
+  /// `isCancelled` is asked every few thousand lines; once it is true, `MapError.cancelled` is thrown and the
+  /// target is as it was. The other errors name the file and what failed.
+  public mutating func write(to path: FilePath, isCancelled: () -> Bool = { false }) throws(MapError) {
+    guard disks.count <= Int(FormatLimits.disks) else {
+      throw .file(path, "a map holds at most \(FormatLimits.disks) disks, not \(disks.count)")
+    }
+    guard ranges.count <= FormatLimits.entries else {
+      throw .file(path, "a map holds at most \(FormatLimits.entries) ranges, not \(ranges.count)")
+    }
+    arrange()
+    if isCancelled() { throw .cancelled }
+    var writer = try MapWriter(path: path)
+    try writer.writeHeader(disks)
+    for (count, range) in ranges.enumerated() {
+      if count & 0xfff == 0, isCancelled() { throw .cancelled }
+      try writer.write(range, objects)
+    }
+    if isCancelled() { throw .cancelled }
+    try writer.commit()
+  }
+
+  /// Brings the ranges into the order of the map, each as long as it can be and within its disk.
+  private mutating func arrange() {
+    clip()
+    ranges.sort { a, b in
+      if a.object != b.object { return a.object.rawValue < b.object.rawValue }
+      if a.disk != b.disk { return a.disk < b.disk }
+      // Ranges that continue each other on the disk and in the object have the same difference of both.
+      let (lineA, lineB) = (a.objectOffset &- a.range.lowerBound, b.objectOffset &- b.range.lowerBound)
+      if lineA != lineB { return lineA < lineB }
+      return a.range.lowerBound < b.range.lowerBound
+    }
+    var kept = 0
+    for next in ranges.indices {
+      if kept > 0, let joined = ranges[kept - 1].joined(with: ranges[next]) {
+        ranges[kept - 1] = joined
+      } else {
+        ranges[kept] = ranges[next]
+        kept += 1
+      }
+    }
+    ranges.removeSubrange(kept...)
+    ranges.sort { [objects] in RangeOrder.precedes($0, $1, objects) }
+  }
+
+  private mutating func clip() {
+    ranges.removeAll { range in
+      range.disk < 1 || Int(range.disk) > disks.count
+        || range.range.lowerBound >= disks[Int(range.disk) - 1].size
+    }
+    for place in ranges.indices {
+      let size = disks[Int(ranges[place].disk) - 1].size
+      if ranges[place].range.upperBound > size {
+        ranges[place].range = ranges[place].range.lowerBound..<size
+      }
+    }
+  }
+}
+
+extension MappedRange {
+  /// Both as one, if they are of one object and continue or overlap each other on the disk and in the object
+  /// alike, `next` not beginning before `self`.
+  fileprivate func joined(with next: MappedRange) -> MappedRange? {
+    guard object == next.object, disk == next.disk,
+      next.range.lowerBound >= range.lowerBound, next.range.lowerBound <= range.upperBound,
+      next.objectOffset &- next.range.lowerBound == objectOffset &- range.lowerBound
+    else { return nil }
+    var joined = self
+    joined.range = range.lowerBound..<max(range.upperBound, next.range.upperBound)
+    return joined
+  }
+}

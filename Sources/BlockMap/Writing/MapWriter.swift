@@ -1,0 +1,55 @@
+import SystemPackage
+
+/// Writes the lines of a map to a file that appears when it is complete.
+struct MapWriter: ~Copyable {
+  private var file: AtomicFile
+  private var buffer: [UInt8] = []
+  private static let flushAt = 256 << 10
+
+  init(path: FilePath) throws(MapError) {
+    file = try AtomicFile(path: path)
+    buffer.reserveCapacity(Self.flushAt + 4096)
+  }
+
+  mutating func writeHeader(_ disks: [DiskDescription]) throws(MapError) {
+    buffer.append(contentsOf: "# virt-bmap 2\n".utf8)
+    for (index, disk) in disks.enumerated() {
+      buffer.append(contentsOf: "# disk \(index + 1) size=".utf8)
+      HexNumber.append(disk.size, to: &buffer)
+      buffer.append(contentsOf: " format=".utf8)
+      Escaping.append(disk.format, as: .device, to: &buffer)
+      buffer.append(contentsOf: " file=".utf8)
+      Escaping.append(disk.file, as: .device, to: &buffer)
+      buffer.append(0x0a)
+    }
+    try flush()
+  }
+
+  mutating func write(_ range: MappedRange, _ objects: ObjectTable) throws(MapError) {
+    buffer.append(contentsOf: String(range.disk).utf8)
+    buffer.append(0x20)
+    HexNumber.append(range.range.lowerBound, to: &buffer)
+    buffer.append(0x20)
+    HexNumber.append(range.range.upperBound, to: &buffer)
+    buffer.append(0x20)
+    buffer.append(objects.kind(of: range.object).rawValue)
+    if range.objectOffset != 0 {
+      buffer.append(0x40)
+      HexNumber.append(range.objectOffset, to: &buffer)
+    }
+    buffer.append(0x20)
+    objects.appendEscapedName(of: range.object, to: &buffer)
+    buffer.append(0x0a)
+    if buffer.count >= Self.flushAt { try flush() }
+  }
+
+  consuming func commit() throws(MapError) {
+    try flush()
+    try file.commit()
+  }
+
+  private mutating func flush() throws(MapError) {
+    try file.write(buffer)
+    buffer.removeAll(keepingCapacity: true)
+  }
+}

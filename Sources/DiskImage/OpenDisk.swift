@@ -1,0 +1,32 @@
+public import SystemPackage
+
+/// A disk that was opened, and what is known of it from opening it.
+public struct OpenedDisk: Sendable {
+  public let disk: any VirtualDisk
+  /// The format it was read as.
+  public let format: DiskFormat
+  /// Every file that holds a part of the disk, the one that was named first.
+  public let files: [FilePath]
+  /// What is odd but does not prevent reading, one line each, in the form `PATH: message`.
+  public let warnings: [String]
+}
+
+/// Opens a disk for reading.
+///
+/// Raw disks may be regular files or block devices. A VMDK's other files must be regular files in the same directory as
+/// the one that is named, after resolving symbolic links.
+/// - Parameters:
+///   - path: the disk's file or, for a VMDK of several files, its descriptor.
+///   - format: the format to read it as; nil to tell it from the name, see `DiskFormat.guess(fromName:)`.
+/// - Throws: `DiskError`; no file stays open.
+public func openDisk(at path: FilePath, format: DiskFormat? = nil) throws(DiskError) -> OpenedDisk {
+  let format = format ?? DiskFormat.guess(fromName: path)
+  let file = try HostFile.open(path)
+  switch format {
+  case .raw:
+    return OpenedDisk(
+      disk: FlatDisk(file: file, start: 0, size: file.length), format: .raw, files: [path], warnings: [])
+  case .vmdk:
+    return try openVMDK(file)
+  }
+}

@@ -1,0 +1,57 @@
+import CLinux
+import Glibc
+
+/// A name in a directory, as getdents64(2) tells it.
+struct DirectoryEntry {
+  enum Kind {
+    case directory, file, other
+    /// The filesystem does not say; ask for the inode.
+    case unknown
+  }
+
+  var name: [UInt8]
+  var kind: Kind
+}
+
+extension DirectoryEntry {
+  /// Offsets in `struct linux_dirent64`.
+  private static let lengthOffset = 16
+  private static let typeOffset = 18
+  private static let nameOffset = 19
+
+  /// Everything in the directory but `.` and `..`; nil with errno set if it cannot be read to the end.
+  static func all(in directory: Int32, buffer: AlignedBuffer) -> [DirectoryEntry]? {
+    var entries: [DirectoryEntry] = []
+    while true {
+      let count = clinux_getdents(directory, buffer.bytes.baseAddress, buffer.bytes.count)
+      guard count >= 0 else { return nil }
+      guard count > 0 else { return entries }
+      var rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[..<min(count, buffer.bytes.count)])
+      while rest.count > nameOffset {
+        let length = Int(rest.loadUnaligned(fromByteOffset: lengthOffset, as: UInt16.self))
+        guard length > nameOffset, length <= rest.count else { break }
+        let name = rest[nameOffset..<length].prefix { $0 != 0 }
+        if !name.isEmpty, !name.elementsEqual([0x2e]), !name.elementsEqual([0x2e, 0x2e]) {
+          entries.append(DirectoryEntry(name: Array(name), kind: kind(rest[typeOffset])))
+        }
+        rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+      }
+    }
+  }
+
+  private static func kind(_ type: UInt8) -> Kind {
+    switch Int32(type) {
+    case 4: .directory  // DT_DIR
+    case 8: .file  // DT_REG
+    case 0: .unknown  // DT_UNKNOWN
+    default: .other
+    }
+  }
+}
+
+/// Calls `body` with the name as a C string.
+func withName<R>(_ name: [UInt8], _ body: (UnsafePointer<CChar>) -> R) -> R? {
+  (name + [0]).withUnsafeBufferPointer { bytes in
+    bytes.withMemoryRebound(to: CChar.self) { $0.baseAddress.map(body) }
+  }
+}

@@ -1,0 +1,133 @@
+import CLinux
+import Glibc
+import WalkRecord
+
+/// Where a file has data, a page at a time, so that a file of a million extents needs no memory for them.
+///
+/// The kernel's answer only says how to read: the map's ranges come from the reads themselves.
+struct FileLayout {
+  /// A range of the file, in bytes, that is read in one go.
+  struct Piece {
+    var offset: UInt64
+    var length: UInt64
+    var layout: Chunk.Layout
+    /// On the filesystem's device, where FIEMAP tells.
+    var physical: UInt64?
+  }
+
+  /// What one request to the recorder may be.
+  static let maximumPiece: UInt64 = 4 << 20
+  private static let pageSize = 128
+  /// What ntfs-3g is asked for at once.
+  private static let fusePiece: UInt64 = 128 << 10
+
+  let descriptor: Int32
+  let size: UInt64
+  /// Bytes the filesystem has allocated for the file.
+  let allocated: UInt64
+  let kind: Filesystem.Kind
+  private var position: UInt64 = 0
+  private var hasFiemap = true
+  private(set) var isComplete = false
+
+  init(descriptor: Int32, size: UInt64, allocated: UInt64, kind: Filesystem.Kind) {
+    self.descriptor = descriptor
+    self.size = size
+    self.allocated = allocated
+    self.kind = kind
+    isComplete = size == 0
+  }
+
+  /// The next pieces; reads nothing but the filesystem's own blocks.
+  mutating func nextPage() -> [Piece] {
+    guard !isComplete else { return [] }
+    if hasFiemap {
+      if let page = fiemapPage() { return page }
+      hasFiemap = false
+      // Makes the filesystem read the list of all of the file's blocks.
+      _ = clinux_fibmap_last(descriptor, size)
+    }
+    return seekPage()
+  }
+
+  private mutating func fiemapPage() -> [Piece]? {
+    let header = MemoryLayout<fiemap>.size
+    let bytes = header + Self.pageSize * MemoryLayout<fiemap_extent>.stride
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 8)
+    defer { buffer.deallocate() }
+    buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return nil }
+    map.pointee.fm_start = position
+    map.pointee.fm_length = UInt64.max - position
+    map.pointee.fm_extent_count = UInt32(Self.pageSize)
+    guard clinux_fiemap(descriptor, map) == 0 else { return nil }
+    let count = min(Int(map.pointee.fm_mapped_extents), Self.pageSize)
+    var pieces: [Piece] = []
+    isComplete = count < Self.pageSize
+    for index in 0..<count {
+      let extent = buffer.loadUnaligned(
+        fromByteOffset: header + index * MemoryLayout<fiemap_extent>.stride, as: fiemap_extent.self)
+      let (end, overflow) = extent.fe_logical.addingReportingOverflow(extent.fe_length)
+      guard !overflow, end > position, extent.fe_logical < size else {
+        isComplete = true
+        break
+      }
+      position = end
+      if extent.fe_flags & UInt32(FIEMAP_EXTENT_LAST) != 0 { isComplete = true }
+      let noBlocks = FIEMAP_EXTENT_UNWRITTEN | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DELALLOC
+      if extent.fe_flags & UInt32(noBlocks) != 0 { continue }
+      let encoded = extent.fe_flags & UInt32(FIEMAP_EXTENT_ENCODED) != 0
+      add(
+        Piece(
+          offset: extent.fe_logical, length: min(end, size) - extent.fe_logical,
+          layout: encoded ? .encoded : .exact, physical: encoded ? nil : extent.fe_physical),
+        to: &pieces, limit: Self.maximumPiece)
+    }
+    if position >= size { isComplete = true }
+    return pieces
+  }
+
+  private mutating func seekPage() -> [Piece] {
+    var pieces: [Piece] = []
+    while pieces.count < Self.pageSize {
+      let data = clinux_seek_data(descriptor, position)
+      guard data >= 0, UInt64(data) < size else {
+        isComplete = true
+        return pieces
+      }
+      let hole = clinux_seek_hole(descriptor, UInt64(data))
+      let start = UInt64(data)
+      let end = hole > data ? min(UInt64(hole), size) : size
+      // A page of pieces at most: a large file without holes is one run of data.
+      let (piece, layout) = pieceForm
+      let limited = min(end, start + piece * UInt64(Self.pageSize))
+      add(Piece(offset: start, length: limited - start, layout: layout, physical: nil), to: &pieces, limit: piece)
+      position = limited
+      if position >= size {
+        isComplete = true
+        return pieces
+      }
+    }
+    return pieces
+  }
+
+  /// ntfs-3g reads its device in order, a page at a time, and keeps what it read: a second look shows nothing. Where a
+  /// file has holes, reads of one page say which of them have data.
+  private var pieceForm: (size: UInt64, layout: Chunk.Layout) {
+    guard kind == .fuse else { return (1 << 20, .exact) }
+    return (allocated + 4096 <= size ? 4096 : Self.fusePiece, .stream)
+  }
+
+  private func add(_ piece: Piece, to pieces: inout [Piece], limit: UInt64) {
+    var rest = piece
+    while rest.length > 0 {
+      let length = min(rest.length, limit)
+      var next = rest
+      next.length = length
+      pieces.append(next)
+      rest.offset += length
+      rest.length -= length
+      rest.physical = rest.physical.map { $0 &+ length }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import CLinux
+import Glibc
+
+/// The mounted filesystem, and what its kind asks of a walk whose every read must be told apart.
+struct Filesystem {
+  /// From linux/magic.h.
+  enum Kind: UInt64 {
+    case ext = 0xef53
+    case btrfs = 0x9123_683e
+    case fat = 0x4d44
+    case fuse = 0x6573_5546
+    case other = 0
+  }
+
+  let kind: Kind
+  /// The directory it is mounted on.
+  let directory: String
+  /// The block device it is on, open for direct and for buffered reads.
+  let direct: Int32
+  /// Bytes; a read of a file's end is rounded up to it.
+  let blockSize: UInt64
+  let inodesInUse: UInt64
+  let bytesInUse: UInt64
+
+  init(mountedOn directory: String) throws(WalkError) {
+    self.directory = directory
+    guard let device = mountedDevice(directory) else { throw WalkError("\(directory): nothing is mounted there") }
+    let root = clinux_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0)
+    guard root >= 0 else { throw .system(directory) }
+    defer { close(root) }
+    var status = clinux_statfs()
+    guard clinux_fstatfs(root, &status) == 0 else { throw .system(directory) }
+    kind = Kind(rawValue: status.type) ?? .other
+    blockSize = max(512, min(status.block_size, 65_536))
+    inodesInUse = status.files &- min(status.files, status.files_free)
+    bytesInUse = (status.blocks &- min(status.blocks, status.blocks_free)) &* status.block_size
+    direct = clinux_openat(AT_FDCWD, device, O_RDONLY, 1)
+    guard direct >= 0 else { throw .system(device) }
+    let buffered = clinux_openat(AT_FDCWD, device, O_RDONLY, 0)
+    guard buffered >= 0 else { throw .system(device) }
+    defer { close(buffered) }
+    // Whatever looked for a filesystem here has left blocks in the cache, where a walk would not be seen to read them.
+    guard clinux_flush_buffers(buffered) == 0 else { throw .system(device) }
+    if kind == .fat { Self.readAllocationTables(buffered) }
+  }
+
+  /// FAT: the chains of clusters are read as files and directories are; with the tables in the cache, what is read for
+  /// an object is the object's. Layout: "FAT: General Overview of On-Disk Format", BPB.
+  private static func readAllocationTables(_ device: Int32) {
+    let buffer = AlignedBuffer(size: 1 << 20).bytes
+    defer { buffer.deallocate() }
+    guard pread(device, buffer.baseAddress, 512, 0) == 512 else { return }
+    func word(_ offset: Int) -> UInt64 { UInt64(buffer[offset]) | UInt64(buffer[offset + 1]) << 8 }
+    let short = word(22)
+    let tableSectors = short != 0 ? short : word(36) | word(38) << 16
+    let sectors = word(14) + UInt64(buffer[16]) * tableSectors
+    let end = sectors * word(11)
+    var offset: UInt64 = 0
+    while offset < end {
+      let count = pread(device, buffer.baseAddress, Int(min(UInt64(buffer.count), end - offset)), off_t(offset))
+      guard count > 0 else { return }
+      offset += UInt64(count)
+    }
+  }
+}
+
+/// The device that /proc/mounts names for a mount point; the last mount is the visible one.
+private func mountedDevice(_ directory: String) -> String? {
+  guard let mounts = fopen("/proc/mounts", "r") else { return nil }
+  defer { fclose(mounts) }
+  var line: UnsafeMutablePointer<CChar>?
+  var capacity = 0
+  defer { free(line) }
+  var device: String?
+  while getline(&line, &capacity, mounts) > 0, let line {
+    let fields = String(cString: line).split(separator: " ", maxSplits: 2)
+    if fields.count > 1, fields[1] == directory { device = String(fields[0]) }
+  }
+  return device
+}
+
+/// Empties the page cache and the caches of inodes and names.
+func dropCaches() {
+  let descriptor = clinux_openat(AT_FDCWD, "/proc/sys/vm/drop_caches", O_WRONLY, 0)
+  guard descriptor >= 0 else { return }
+  _ = write(descriptor, "3", 1)
+  close(descriptor)
+}

@@ -1,0 +1,165 @@
+import CLinux
+import Glibc
+import WalkRecord
+
+/// Files and directories whose bytes are to be read, one piece after the other, with a record before each.
+///
+/// They are opened and their layouts fetched before the first piece is read, so that between two records there are no
+/// reads but the object's own, and the channel is told of a change of object and of nothing else.
+struct ReadQueue {
+  /// One object to be read.
+  struct Item {
+    var object: Record.ObjectID
+    var parent: Record.ObjectID
+    var name: [UInt8]
+    var layout: FileLayout
+    /// Reads bypass the page cache.
+    var isDirect: Bool
+    /// A directory of ext2/3/4: its blocks are read from the device, where direct reads are possible.
+    var throughDevice: Bool
+  }
+
+  /// A piece that was read and may turn out to be ambiguous.
+  private struct Outstanding {
+    var item: Int
+    var piece: FileLayout.Piece
+  }
+
+  private static let maximumItems = 64
+  private static let maximumOutstanding = Feedback.capacity / 2
+  /// Below this a file on Btrfs is read once beforehand in one go.
+  private static let smallFile: UInt64 = 1 << 20
+
+  private let filesystem: Filesystem
+  private let channel: Channel
+  private var items: [Item] = []
+  /// The pieces of each item that are read next.
+  private var pages: [[FileLayout.Piece]] = []
+  private var outstanding: [UInt32: Outstanding] = [:]
+  private var nextChunk: UInt32 = 1
+  private let buffer = AlignedBuffer(size: Int(FileLayout.maximumPiece) + 65_536)
+
+  init(filesystem: Filesystem, channel: Channel) {
+    self.filesystem = filesystem
+    self.channel = channel
+  }
+
+  var isFull: Bool { items.count >= Self.maximumItems }
+
+  /// A number for a chunk that is not read through the queue.
+  mutating func takeChunkNumber() -> UInt32 {
+    defer { nextChunk &+= 1 }
+    return nextChunk
+  }
+
+  /// Takes over the item's file descriptor. Reads what the filesystem itself needs to know before the data is read.
+  mutating func add(_ item: Item) {
+    var item = item
+    let page = item.layout.nextPage()
+    if page.isEmpty {
+      close(item.layout.descriptor)
+      return
+    }
+    if filesystem.kind == .btrfs, item.layout.size <= Self.smallFile {
+      for piece in page { _ = read(piece, of: item) }
+    }
+    items.append(item)
+    pages.append(page)
+  }
+
+  /// Reads everything that is queued.
+  mutating func drain() throws(WalkError) {
+    guard !items.isEmpty else { return }
+    for index in items.indices { try readItem(index) }
+    try settle()
+    for item in items { close(item.layout.descriptor) }
+    items.removeAll(keepingCapacity: true)
+    pages.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func readItem(_ index: Int) throws(WalkError) {
+    while true {
+      for piece in pages[index] {
+        guard try readRecorded(piece, item: index, replaces: 0) else { return }
+        if outstanding.count >= Self.maximumOutstanding { try settle() }
+      }
+      guard !items[index].layout.isComplete else { return }
+      try channel.say(.idle)
+      pages[index] = items[index].layout.nextPage()
+    }
+  }
+
+  /// False: the object cannot be read any further.
+  private mutating func readRecorded(
+    _ piece: FileLayout.Piece, item index: Int, replaces: UInt32
+  ) throws(WalkError) -> Bool {
+    let item = items[index]
+    if filesystem.kind == .btrfs, item.layout.size > Self.smallFile {
+      // The first read of a piece brings in its checksums, which are not the file's.
+      try channel.say(.idle)
+      _ = read(piece, of: item)
+    }
+    if filesystem.kind == .btrfs || !item.isDirect {
+      posix_fadvise(item.layout.descriptor, 0, 0, POSIX_FADV_DONTNEED)
+    }
+    let number = takeChunkNumber()
+    try channel.say(
+      .chunk(
+        Chunk(
+          number: number, replaces: replaces, object: item.object, offset: piece.offset, length: piece.length,
+          layout: piece.layout)))
+    guard read(piece, of: item) else {
+      try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
+      return false
+    }
+    if piece.layout == .exact { outstanding[number] = Outstanding(item: index, piece: piece) }
+    return true
+  }
+
+  /// False with errno set if the piece cannot be read.
+  private func read(_ piece: FileLayout.Piece, of item: Item) -> Bool {
+    let descriptor = item.throughDevice ? filesystem.direct : item.layout.descriptor
+    let start = item.throughDevice ? piece.physical ?? 0 : piece.offset
+    if !item.isDirect {
+      // With readahead off, the only way to read more than a page at a time.
+      _ = clinux_readahead(descriptor, start, Int(piece.length))
+    }
+    var done: UInt64 = 0
+    while done < piece.length {
+      let left = piece.length - done
+      let wanted = (left + filesystem.blockSize - 1) / filesystem.blockSize * filesystem.blockSize
+      let count = pread(
+        descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count), off_t(start + done))
+      guard count >= 0 else { return false }
+      guard count > 0 else { return true }
+      done += UInt64(count)
+    }
+    return true
+  }
+
+  /// Asks which pieces are ambiguous and reads their halves, until nothing is, or a block is all that is left.
+  private mutating func settle() throws(WalkError) {
+    let smallest = min(4096, filesystem.blockSize)
+    while !outstanding.isEmpty {
+      try channel.say(.idle)
+      let ambiguous = try channel.ask()
+      let asked = outstanding
+      outstanding.removeAll(keepingCapacity: true)
+      for number in ambiguous {
+        guard let whole = asked[number], whole.piece.length > smallest else { continue }
+        let half = (whole.piece.length / 2 + smallest - 1) / smallest * smallest
+        var first = whole.piece
+        first.length = half
+        var second = whole.piece
+        second.offset += half
+        second.length -= half
+        second.physical = second.physical.map { $0 &+ half }
+        for piece in [first, second] where piece.length > 0 {
+          _ = try readRecorded(piece, item: whole.item, replaces: number)
+        }
+      }
+    }
+    try channel.say(.idle)
+    try channel.note(.settled)
+  }
+}

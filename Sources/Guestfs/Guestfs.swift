@@ -1,0 +1,124 @@
+import CGuestfs
+import Glibc
+
+/// A libguestfs handle: one appliance and the disks it sees. See guestfs(3).
+///
+/// Not for several threads at a time. Device names and mountables are bytes, since the name of a Btrfs subvolume may
+/// be anything.
+public final class Guestfs {
+  private let handle: OpaquePointer
+
+  public init() throws(GuestfsError) {
+    // The library would close the handle at exit, from whatever thread calls exit.
+    guard let handle = bmap_guestfs_create(UInt32(GUESTFS_CREATE_NO_CLOSE_ON_EXIT)) else {
+      throw GuestfsError("libguestfs cannot be initialized")
+    }
+    self.handle = handle
+    // Errors are thrown; without this they would be printed as well.
+    guestfs_set_error_handler(handle, nil, nil)
+  }
+
+  deinit { guestfs_close(handle) }
+
+  /// `-v`: libguestfs and the appliance say on stderr what they do.
+  public func setVerbose(_ verbose: Bool) { guestfs_set_verbose(handle, verbose ? 1 : 0) }
+
+  /// `-x`: the calls of this handle are shown on stderr.
+  public func setTrace(_ trace: Bool) { guestfs_set_trace(handle, trace ? 1 : 0) }
+
+  /// The name of the program in libguestfs's messages.
+  public func setProgram(_ name: String) throws(GuestfsError) { try check(guestfs_set_program(handle, name)) }
+
+  /// How the appliance is run: `direct` or `libvirt`; by default what the environment says.
+  public func setBackend(_ backend: String) throws(GuestfsError) { try check(guestfs_set_backend(handle, backend)) }
+
+  /// A backend setting such as `force_tcg`; see guestfs(3), "BACKEND SETTINGS".
+  public func setBackendSetting(_ name: String, _ value: String) throws(GuestfsError) {
+    try check(guestfs_set_backend_setting(handle, name, value))
+  }
+
+  /// Adds an export of an NBD server on a Unix domain socket as the next disk.
+  ///
+  /// `label`: ASCII letters, at most 20; the appliance finds the disk as `/dev/disk/guestfs/LABEL`.
+  public func addNBDDrive(
+    socket: String, export: String, label: String, readOnly: Bool
+  ) throws(GuestfsError) {
+    let result = withCStrings(["raw", "nbd", label, "unix:" + socket]) { strings -> Int32 in
+      var options = guestfs_add_drive_opts_argv()
+      options.bitmask =
+        1 << UInt64(GUESTFS_ADD_DRIVE_OPTS_READONLY) | 1 << UInt64(GUESTFS_ADD_DRIVE_OPTS_FORMAT)
+        | 1 << UInt64(GUESTFS_ADD_DRIVE_OPTS_LABEL) | 1 << UInt64(GUESTFS_ADD_DRIVE_OPTS_PROTOCOL)
+        | 1 << UInt64(GUESTFS_ADD_DRIVE_OPTS_SERVER)
+      options.readonly = readOnly ? 1 : 0
+      options.format = strings[0].map { UnsafePointer($0) }
+      options.protocol = strings[1].map { UnsafePointer($0) }
+      options.label = strings[2].map { UnsafePointer($0) }
+      return [strings[3], nil].withUnsafeBufferPointer { servers in
+        options.server = servers.baseAddress
+        return guestfs_add_drive_opts_argv(handle, export, &options)
+      }
+    }
+    try check(result)
+  }
+
+  /// Starts the appliance; takes seconds.
+  public func launch() throws(GuestfsError) { try check(guestfs_launch(handle)) }
+
+  /// Stops the appliance and says whether it ended well.
+  public func shutdown() throws(GuestfsError) { try check(guestfs_shutdown(handle)) }
+
+  /// Runs a shell command in the appliance, outside of any guest filesystem, and gives what it printed.
+  public func shell(_ command: String) throws(GuestfsError) -> [UInt8] {
+    let output = withCStrings([command]) { strings in
+      (strings + [nil]).withUnsafeBufferPointer { guestfs_debug(handle, "sh", $0.baseAddress) }
+    }
+    return try string(output)
+  }
+
+  /// Copies a local file to `name` in the appliance's own filesystem.
+  public func uploadToAppliance(_ local: String, name: String, mode: Int32) throws(GuestfsError) {
+    try check(guestfs_debug_upload(handle, local, name, mode))
+  }
+
+  func check(_ result: Int32) throws(GuestfsError) {
+    guard result != -1 else { throw GuestfsError(handle) }
+  }
+
+  /// Takes over a string that libguestfs allocated.
+  func string(_ text: UnsafeMutablePointer<CChar>?) throws(GuestfsError) -> [UInt8] {
+    guard let text else { throw GuestfsError(handle) }
+    defer { free(text) }
+    return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+  }
+
+  /// Takes over a list of strings that libguestfs allocated.
+  func strings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) throws(GuestfsError) -> [[UInt8]] {
+    guard let list else { throw GuestfsError(handle) }
+    defer { free(list) }
+    var result: [[UInt8]] = []
+    var next = list
+    while let text = next.pointee {
+      result.append(try string(text))
+      next += 1
+    }
+    return result
+  }
+
+  /// Calls `body` with the handle and a name as a C string.
+  func with<R>(_ name: [UInt8], _ body: (OpaquePointer, UnsafePointer<CChar>) -> R) -> R {
+    let text = UnsafeMutablePointer<CChar>.allocate(capacity: name.count + 1)
+    defer { text.deallocate() }
+    for (index, byte) in name.enumerated() { text[index] = CChar(bitPattern: byte) }
+    text[name.count] = 0
+    return body(handle, text)
+  }
+
+  func call<R>(_ body: (OpaquePointer) -> R) -> R { body(handle) }
+  var lastError: GuestfsError { GuestfsError(handle) }
+
+  private func withCStrings<R>(_ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R) -> R {
+    let copies = texts.map { strdup($0) }
+    defer { for copy in copies { free(copy) } }
+    return body(copies)
+  }
+}

@@ -1,0 +1,22 @@
+import CGuestfs
+
+/// What libguestfs said when a call failed.
+public struct GuestfsError: Error, CustomStringConvertible, Sendable {
+  /// The errno of the appliance or the library, 0 if there is none.
+  public let errnoValue: Int32
+  /// One line, or several as libguestfs wrote them.
+  public let description: String
+
+  init(_ handle: OpaquePointer) {
+    errnoValue = guestfs_last_errno(handle)
+    description = guestfs_last_error(handle).map { String(cString: $0) } ?? "libguestfs gave no reason"
+  }
+
+  init(_ description: String) {
+    errnoValue = 0
+    self.description = description
+  }
+
+  /// The first line, for messages of one line.
+  public var firstLine: String { description.split(separator: "\n").first.map(String.init) ?? description }
+}

@@ -1,0 +1,77 @@
+import CGuestfs
+import Glibc
+
+/// What disks hold.
+extension Guestfs {
+  /// A partition's geometry, in bytes from the beginning of its disk.
+  public struct Partition: Sendable {
+    public var number: Int32
+    public var range: Range<UInt64>
+  }
+
+  /// A filesystem, by the mountable that `mountReadOnly` takes and its type (`ext4`, `swap`, `unknown` …).
+  public struct Filesystem: Sendable {
+    public var mountable: [UInt8]
+    public var type: [UInt8]
+  }
+
+  /// The disks in the order in which they were added.
+  public func listDevices() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_devices)) }
+
+  /// All partitions of all disks.
+  public func listPartitions() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_partitions)) }
+
+  /// The partition table of one disk; throws if it has none.
+  public func partitions(of device: [UInt8]) throws(GuestfsError) -> [Partition] {
+    guard let list = with(device, guestfs_part_list) else { throw lastError }
+    defer { guestfs_free_partition_list(list) }
+    var result: [Partition] = []
+    for index in 0..<Int(list.pointee.len) {
+      let partition = list.pointee.val[index]
+      let (end, overflow) = partition.part_start.addingReportingOverflow(partition.part_size)
+      guard !overflow else { continue }
+      result.append(Partition(number: partition.part_num, range: partition.part_start..<end))
+    }
+    return result
+  }
+
+  /// The disk a partition is on.
+  public func disk(of partition: [UInt8]) throws(GuestfsError) -> [UInt8] {
+    try string(with(partition, guestfs_part_to_dev))
+  }
+
+  /// A partition's number on its disk.
+  public func number(of partition: [UInt8]) throws(GuestfsError) -> Int32 {
+    let number = with(partition, guestfs_part_to_partnum)
+    try check(number)
+    return number
+  }
+
+  /// The LVM logical volumes, as `/dev/GROUP/VOLUME`.
+  public func listLogicalVolumes() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_lvs)) }
+
+  /// Everything that may hold a filesystem.
+  public func listFilesystems() throws(GuestfsError) -> [Filesystem] {
+    let pairs = try strings(call(guestfs_list_filesystems))
+    return stride(from: 0, to: pairs.count - pairs.count % 2, by: 2).map {
+      Filesystem(mountable: pairs[$0], type: pairs[$0 + 1])
+    }
+  }
+
+  /// The device under a mountable.
+  public func device(of mountable: [UInt8]) throws(GuestfsError) -> [UInt8] {
+    try string(with(mountable, guestfs_mountable_device))
+  }
+
+  /// Readahead of a block device, in sectors of 512 bytes.
+  public func setReadahead(_ device: [UInt8], sectors: Int32) throws(GuestfsError) {
+    try check(with(device) { guestfs_blockdev_setra($0, $1, sectors) })
+  }
+
+  /// Mounts on the appliance's `/sysroot`.
+  public func mountReadOnly(_ mountable: [UInt8]) throws(GuestfsError) {
+    try check(with(mountable) { guestfs_mount_ro($0, $1, "/") })
+  }
+
+  public func unmountAll() throws(GuestfsError) { try check(call(guestfs_umount_all)) }
+}

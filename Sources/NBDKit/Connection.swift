@@ -1,0 +1,69 @@
+/// One client's view of one export. Called from as many threads at a time as the thread model allows.
+public protocol Connection: AnyObject, Sendable {
+  /// Bytes, at most `Int64.max`.
+  var size: UInt64 { get }
+  var capabilities: Capabilities { get }
+
+  /// Fills the whole buffer with the bytes from `offset` on. nbdkit has checked the range against `size`.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws
+  /// Called only with `Capabilities.canWrite`. With `fua` the bytes must be on stable storage on return.
+  func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws
+  /// Called only with `Capabilities.canFlush`.
+  func flush() throws
+  /// Called only with `Capabilities.canExtents`: add what lies from `range.lowerBound` on, in order and without gaps,
+  /// until `ExtentList.add` says that it is enough; with `one`, a single extent will do.
+  func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws
+  /// The client is gone.
+  func close()
+}
+
+extension Connection {
+  public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
+    throw PluginError(errno: .readOnly, "this export cannot be written")
+  }
+  public func flush() throws {}
+  public func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws {
+    _ = try list.add(range, state: .data)
+  }
+  public func close() {}
+}
+
+/// What a client may do with an export. The defaults describe a read-only disk.
+public struct Capabilities: Sendable {
+  /// How `NBD_CMD_CACHE` is answered.
+  public enum Cache: Int32, Sendable {
+    case none = 0
+    /// nbdkit reads the range and throws it away.
+    case emulate = 1
+  }
+
+  /// What is known about the sizes of requests, in bytes.
+  public struct BlockSize: Sendable {
+    /// A power of two, at most 65536.
+    public var minimum: UInt32
+    /// A power of two from 512 to 32 MiB.
+    public var preferred: UInt32
+    /// A multiple of `minimum`, or `UInt32.max` for no limit.
+    public var maximum: UInt32
+
+    public init(minimum: UInt32, preferred: UInt32, maximum: UInt32) {
+      self.minimum = minimum
+      self.preferred = preferred
+      self.maximum = maximum
+    }
+  }
+
+  public var canWrite = false
+  public var canFlush = false
+  public var isRotational = false
+  public var canExtents = false
+  /// Several connections see one another's writes after a flush.
+  public var canMultiConn = false
+  /// Writes with FUA reach `Connection.write` as such; otherwise nbdkit flushes after them.
+  public var canFUA = false
+  public var cache = Cache.none
+  /// Nil: nothing is said to the client.
+  public var blockSize: BlockSize?
+
+  public init() {}
+}

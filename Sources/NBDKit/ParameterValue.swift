@@ -1,0 +1,32 @@
+import CNBDKit
+import Glibc
+
+/// The value of a `key=value` parameter: bytes, since most of them are file names.
+public struct ParameterValue: Sendable {
+  /// Without the terminating NUL.
+  public let bytes: [UInt8]
+
+  init(_ value: UnsafePointer<CChar>) {
+    bytes = Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+  }
+
+  /// For messages and for values that are words.
+  public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// The value as a file name that stays right when nbdkit changes its working directory.
+  public func absolutePath() throws -> [UInt8] {
+    let absolute = (bytes + [0]).withUnsafeBufferPointer { path in
+      path.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { nbdkit_absolute_path($0) } }
+    }
+    guard let absolute else { throw PluginError(errno: .invalid, "\(text): not a usable file name") }
+    defer { free(absolute) }
+    return ParameterValue(absolute).bytes
+  }
+
+  /// The value as a boolean: 1, true, yes, on … or 0, false, no, off ….
+  public func boolean() throws -> Bool {
+    let result = nbdkit_parse_bool(text)
+    guard result >= 0 else { throw PluginError(errno: .invalid, "\(text): not a boolean") }
+    return result == 1
+  }
+}

@@ -1,0 +1,48 @@
+import CNBDKit
+import Glibc
+
+/// An error that knows which errno the NBD client is to get.
+public protocol ErrnoError: Error {
+  var errnoValue: Int32 { get }
+}
+
+/// An error with a message for the user and an errno for the NBD client.
+public struct PluginError: ErrnoError, CustomStringConvertible, Sendable {
+  /// The errors that the NBD protocol can carry, as errno values.
+  public enum Code: Sendable {
+    case inputOutput, invalid, noSpace, readOnly, notSupported, shutdown
+
+    var value: Int32 {
+      switch self {
+      case .inputOutput: EIO
+      case .invalid: EINVAL
+      case .noSpace: ENOSPC
+      case .readOnly: EROFS
+      case .notSupported: ENOTSUP
+      case .shutdown: ESHUTDOWN
+      }
+    }
+  }
+
+  public var errnoValue: Int32
+  public var description: String
+
+  public init(errno code: Code, _ message: String) {
+    errnoValue = code.value
+    description = message
+  }
+}
+
+/// Tells nbdkit of an error: the message on its error log, the errno for the client.
+func report(_ error: any Error) {
+  bmap_nbdkit_error(String(describing: error))
+  nbdkit_set_error((error as? any ErrnoError)?.errnoValue ?? EIO)
+}
+
+/// Messages outside of a call that can throw.
+public enum Log {
+  /// Always shown: on stderr, or in the system log when nbdkit runs in the background.
+  public static func error(_ message: String) { bmap_nbdkit_error(message) }
+  /// Shown with `nbdkit -v`.
+  public static func debug(_ message: String) { bmap_nbdkit_debug(message) }
+}

@@ -1,0 +1,88 @@
+import Glibc
+import NBDKit
+import Synchronization
+import SystemPackage
+import WalkRecord
+
+/// The one ordered stream of what happens: an event is in it before the request that caused it is answered, so what
+/// a program in the appliance does one after the other stands in the stream in that order.
+final class EventStream: Sendable {
+  fileprivate struct State {
+    var current: ChunkReads?
+    var ambiguous: [UInt32] = []
+  }
+
+  private let descriptor: FileDescriptor
+  private let state = Mutex(State())
+
+  init(descriptor: FileDescriptor) { self.descriptor = descriptor }
+
+  /// Ends the server when nobody reads the stream any longer, so that a killed virt-bmap leaves no server behind.
+  ///
+  /// nbdkit's `--exit-with-parent` is no choice here: it is tied to the life of one thread of the parent.
+  func shutDownWithReader() {
+    let descriptor = descriptor.rawValue
+    let argument = UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: Int(descriptor)))
+    var thread = pthread_t()
+    pthread_create(
+      &thread, nil,
+      { argument in
+        var state = pollfd(fd: Int32(Int(bitPattern: argument)), events: 0, revents: 0)
+        // A pipe whose reader is gone is in error; nothing else ends the wait.
+        while poll(&state, 1, -1) < 0 && errno == EINTR {}
+        Host.shutDown()
+        return nil
+      }, argument)
+  }
+
+  func read(disk: UInt8, offset: UInt64, length: UInt32) throws {
+    guard length > 0 else { return }
+    try state.withLock { state in
+      state.current?.add(disk: disk, range: offset..<offset &+ UInt64(length))
+      try send(.read(disk: disk, offset: offset, length: length))
+    }
+  }
+
+  func channelWrite(_ bytes: UnsafeRawBufferPointer) throws {
+    guard bytes.count <= RecorderEvent.maximumChannelWrite else {
+      throw PluginError(errno: .invalid, "a write of \(bytes.count) bytes to the channel")
+    }
+    try state.withLock { state in
+      try forEachRecord(in: bytes) { record in
+        switch record {
+        case .chunk(let chunk):
+          state.finishChunk()
+          state.current = ChunkReads(chunk)
+        case .idle, .begin, .settled, .end: state.finishChunk()
+        case .object, .link, .failure: break
+        }
+      }
+      try send(.channel(Array(bytes)))
+    }
+  }
+
+  /// Which chunks since the last question were ambiguous; the current one counts as complete.
+  func takeFeedback() -> Feedback {
+    state.withLock { state in
+      state.finishChunk()
+      defer { state.ambiguous.removeAll() }
+      return Feedback(ambiguous: state.ambiguous)
+    }
+  }
+
+  /// Called with the lock held, which is what keeps the order.
+  private func send(_ event: RecorderEvent) throws {
+    do {
+      _ = try descriptor.writeAll(event.encoded)
+    } catch {
+      throw PluginError(errno: .shutdown, "virt-bmap is gone")
+    }
+  }
+}
+
+extension EventStream.State {
+  fileprivate mutating func finishChunk() {
+    if let current, current.isAmbiguous, ambiguous.count < Feedback.capacity { ambiguous.append(current.chunk.number) }
+    current = nil
+  }
+}

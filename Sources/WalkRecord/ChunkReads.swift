@@ -1,0 +1,63 @@
+/// The reads of one chunk, put together: the recorder asks whether they are ambiguous, the mapper where they are.
+///
+/// Memory is bounded: a chunk whose reads fall apart into more than `maximumRanges` ranges is ambiguous, and further
+/// ranges are only counted.
+public struct ChunkReads: Sendable {
+  /// A contiguous range of one disk, in bytes.
+  public struct DiskRange: Equatable, Sendable {
+    public var disk: UInt8
+    public var range: Range<UInt64>
+
+    public init(disk: UInt8, range: Range<UInt64>) {
+      self.disk = disk
+      self.range = range
+    }
+  }
+
+  public static let maximumRanges = 65_536
+
+  public let chunk: Chunk
+  /// In the order in which they were first read, adjacent ones merged.
+  public private(set) var ranges: [DiskRange] = []
+  /// Reads that found no room.
+  public private(set) var dropped = 0
+
+  public init(_ chunk: Chunk) { self.chunk = chunk }
+
+  /// A read of `range`, which is not empty.
+  public mutating func add(disk: UInt8, range: Range<UInt64>) {
+    // Most reads continue the last one; the others are put together in `merged`.
+    if let last = ranges.indices.last, ranges[last].disk == disk, ranges[last].range.upperBound == range.lowerBound {
+      ranges[last].range = ranges[last].range.lowerBound..<range.upperBound
+    } else if ranges.count < Self.maximumRanges {
+      ranges.append(DiskRange(disk: disk, range: range))
+    } else {
+      dropped += 1
+    }
+  }
+
+  /// The ranges in disk order, overlapping and adjacent ones merged.
+  public var merged: [DiskRange] {
+    let sorted = ranges.sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
+    var result: [DiskRange] = []
+    for next in sorted {
+      if let last = result.indices.last, result[last].disk == next.disk,
+        next.range.lowerBound <= result[last].range.upperBound
+      {
+        let end = max(result[last].range.upperBound, next.range.upperBound)
+        result[last].range = result[last].range.lowerBound..<end
+      } else {
+        result.append(next)
+      }
+    }
+    return result
+  }
+
+  /// Whether it cannot be said which of the chunk's bytes each range holds.
+  public var isAmbiguous: Bool {
+    guard chunk.layout == .exact, !ranges.isEmpty else { return false }
+    let merged = merged
+    guard merged.count == 1, let only = merged.first?.range else { return true }
+    return only.upperBound - only.lowerBound < chunk.length
+  }
+}

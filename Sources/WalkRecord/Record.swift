@@ -1,0 +1,67 @@
+/// What the walker tells the mapper: it writes records to the channel disk, the recorder puts them into the stream of
+/// recorded reads, and whatever was read between two of them belongs to the former.
+///
+/// On the wire, all integers little endian: one byte type, one byte flags, two bytes length of what follows, the
+/// fields in the order of the cases below, then a name where there is one.
+public enum Record: Equatable, Sendable {
+  /// A number the walker gives to a file or directory, unique within one walk. The root directory is 1.
+  public typealias ObjectID = UInt64
+
+  /// What kind of object is declared.
+  public enum Kind: UInt8, Sendable {
+    case directory = 0x64  // d
+    case file = 0x66  // f
+  }
+
+  /// The walk begins. `inodes` and `bytes` are what the filesystem says is in use, 0 where it does not say.
+  case begin(inodes: UInt64, bytes: UInt64)
+  /// A file or directory, by its first name.
+  case object(id: ObjectID, parent: ObjectID, kind: Kind, name: [UInt8])
+  /// One more name of a file.
+  case link(id: ObjectID, parent: ObjectID, name: [UInt8])
+  /// From here on the object's bytes are read.
+  case chunk(Chunk)
+  /// From here on reads belong to no object.
+  case idle
+  /// Chunks up to here will not be read again.
+  case settled
+  /// A name that could not be examined, with the errno.
+  case failure(parent: ObjectID, errno: Int32, name: [UInt8])
+  /// The walk is complete.
+  case end
+}
+
+/// A part of an object that is read in one go.
+public struct Chunk: Equatable, Sendable {
+  /// How the reads of a chunk make up its bytes.
+  public enum Layout: UInt8, Sendable {
+    /// As many bytes as the chunk has, in an order that is not known: one contiguous range says which they are.
+    case exact = 0
+    /// Not the bytes themselves (compressed data): every range is as good as the first.
+    case encoded = 1
+    /// The object's bytes in the order of the reads; `length` is not known beforehand.
+    case stream = 2
+  }
+
+  /// Counts the chunks of a walk, from 1.
+  public var number: UInt32
+  /// The chunk that this one is a part of, read again in smaller pieces; 0 for none.
+  public var replaces: UInt32
+  public var object: Record.ObjectID
+  /// Bytes from the object's beginning.
+  public var offset: UInt64
+  /// Bytes.
+  public var length: UInt64
+  public var layout: Layout
+
+  public init(
+    number: UInt32, replaces: UInt32 = 0, object: Record.ObjectID, offset: UInt64, length: UInt64, layout: Layout
+  ) {
+    self.number = number
+    self.replaces = replaces
+    self.object = object
+    self.offset = offset
+    self.length = length
+    self.layout = layout
+  }
+}

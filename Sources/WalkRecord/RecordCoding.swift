@@ -1,0 +1,125 @@
+/// Why a channel write is not what a walker writes.
+public enum RecordError: Error, CustomStringConvertible, Sendable {
+  case notARecord(offset: Int)
+  case tooLong
+
+  public var description: String {
+    switch self {
+    case .notARecord(let offset): "the channel holds no valid record at offset \(offset)"
+    case .tooLong: "a file name is too long for a record"
+    }
+  }
+}
+
+/// Records on their way to the channel disk: one write of a multiple of 512 bytes.
+///
+/// A write begins with the four bytes `VBW1` and its length in bytes without padding, this header included.
+public struct RecordBuffer: Sendable {
+  static let magic: UInt32 = 0x3157_4256
+  static let headerSize = 8
+  static let alignment = 512
+
+  public private(set) var bytes: [UInt8] = []
+
+  public init() { clear() }
+
+  public var isEmpty: Bool { bytes.count <= Self.headerSize }
+
+  public mutating func clear() {
+    bytes.removeAll(keepingCapacity: true)
+    bytes.append(littleEndian: Self.magic)
+    bytes.append(littleEndian: UInt32(0))
+  }
+
+  public mutating func append(_ record: Record) throws(RecordError) {
+    switch record {
+    case .begin(let inodes, let bytes):
+      try append(type: 1, [inodes, bytes], name: [])
+    case .object(let id, let parent, let kind, let name):
+      try append(type: 2, flags: kind.rawValue, [id, parent], name: name)
+    case .link(let id, let parent, let name):
+      try append(type: 3, [id, parent], name: name)
+    case .chunk(let chunk):
+      let numbers = UInt64(chunk.number) | UInt64(chunk.replaces) << 32
+      try append(
+        type: 4, flags: chunk.layout.rawValue, [numbers, chunk.object, chunk.offset, chunk.length], name: [])
+    case .idle: try append(type: 5, [], name: [])
+    case .settled: try append(type: 6, [], name: [])
+    case .failure(let parent, let errno, let name):
+      try append(type: 7, [parent, UInt64(UInt32(bitPattern: errno))], name: name)
+    case .end: try append(type: 8, [], name: [])
+    }
+  }
+
+  private mutating func append(type: UInt8, flags: UInt8 = 0, _ fields: [UInt64], name: [UInt8]) throws(RecordError) {
+    guard let length = UInt16(exactly: fields.count * 8 + name.count) else { throw .tooLong }
+    bytes.append(type)
+    bytes.append(flags)
+    bytes.append(littleEndian: length)
+    for field in fields { bytes.append(littleEndian: field) }
+    bytes.append(contentsOf: name)
+  }
+
+  /// The whole write, padded to a multiple of 512 bytes.
+  public mutating func padded() -> [UInt8] {
+    let length = UInt32(truncatingIfNeeded: bytes.count)
+    Swift.withUnsafeBytes(of: length.littleEndian) { bytes.replaceSubrange(4..<8, with: $0) }
+    let padding = (Self.alignment - bytes.count % Self.alignment) % Self.alignment
+    bytes.append(contentsOf: repeatElement(0, count: padding))
+    return bytes
+  }
+}
+
+/// Reads the records of one write to the channel disk; the bytes come from a machine that has mounted somebody's
+/// filesystem, so nothing in them is believed.
+public func forEachRecord(
+  in write: UnsafeRawBufferPointer, _ body: (Record) throws -> Void
+) throws {
+  var header = ByteCursor(write)
+  guard header.next(UInt32.self) == RecordBuffer.magic, let length = header.next(UInt32.self),
+    length >= RecordBuffer.headerSize, length <= write.count
+  else { throw RecordError.notARecord(offset: 0) }
+  var cursor = ByteCursor(UnsafeRawBufferPointer(rebasing: write[RecordBuffer.headerSize..<Int(length)]))
+  while cursor.left > 0 {
+    let offset = Int(length) - cursor.left
+    guard let type = cursor.next(UInt8.self), let flags = cursor.next(UInt8.self),
+      let size = cursor.next(UInt16.self), let payload = cursor.take(Int(size)),
+      let record = Record(type: type, flags: flags, payload: payload)
+    else { throw RecordError.notARecord(offset: offset) }
+    try body(record)
+  }
+}
+
+extension Record {
+  fileprivate init?(type: UInt8, flags: UInt8, payload: UnsafeRawBufferPointer) {
+    var cursor = ByteCursor(payload)
+    func field() -> UInt64? { cursor.next() }
+    func rest() -> [UInt8] { cursor.take(cursor.left).map { Array($0) } ?? [] }
+    switch type {
+    case 1:
+      guard let inodes = field(), let bytes = field() else { return nil }
+      self = .begin(inodes: inodes, bytes: bytes)
+    case 2:
+      guard let id = field(), let parent = field(), let kind = Kind(rawValue: flags) else { return nil }
+      self = .object(id: id, parent: parent, kind: kind, name: rest())
+    case 3:
+      guard let id = field(), let parent = field() else { return nil }
+      self = .link(id: id, parent: parent, name: rest())
+    case 4:
+      guard let numbers = field(), let object = field(), let offset = field(), let length = field(),
+        let layout = Chunk.Layout(rawValue: flags)
+      else { return nil }
+      self = .chunk(
+        Chunk(
+          number: UInt32(truncatingIfNeeded: numbers), replaces: UInt32(truncatingIfNeeded: numbers >> 32),
+          object: object, offset: offset, length: length, layout: layout))
+    case 5: self = .idle
+    case 6: self = .settled
+    case 7:
+      guard let parent = field(), let errno = field() else { return nil }
+      self = .failure(parent: parent, errno: Int32(truncatingIfNeeded: errno), name: rest())
+    case 8: self = .end
+    default: return nil
+    }
+  }
+}

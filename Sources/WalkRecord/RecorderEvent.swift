@@ -1,0 +1,64 @@
+/// What the recorder sends to the mapper: the reads of the disks and the writes to the channel, in one order.
+///
+/// On the wire, little endian: one byte type (1 read, 2 channel), one byte disk, two bytes zero, four bytes length,
+/// eight bytes offset; for the channel, `length` bytes follow.
+public enum RecorderEvent: Equatable, Sendable {
+  /// `disk` counts from 1; `offset` and `length` are bytes of the raw disk.
+  case read(disk: UInt8, offset: UInt64, length: UInt32)
+  /// One write to the channel disk, as the walker made it.
+  case channel([UInt8])
+
+  public static let headerSize = 16
+  /// No walker writes more at a time; what is longer is an error.
+  public static let maximumChannelWrite = 1 << 20
+
+  /// The event as it is sent.
+  public var encoded: [UInt8] {
+    switch self {
+    case .read(let disk, let offset, let length):
+      return Self.header(type: 1, disk: disk, length: length, offset: offset)
+    case .channel(let bytes):
+      return Self.header(type: 2, disk: 0, length: UInt32(truncatingIfNeeded: bytes.count), offset: 0) + bytes
+    }
+  }
+
+  private static func header(type: UInt8, disk: UInt8, length: UInt32, offset: UInt64) -> [UInt8] {
+    var bytes = [type, disk, 0, 0]
+    bytes.reserveCapacity(headerSize)
+    bytes.append(littleEndian: length)
+    bytes.append(littleEndian: offset)
+    return bytes
+  }
+}
+
+/// Puts events together from a stream of bytes that arrives in pieces of any size.
+public struct RecorderEventDecoder: Sendable {
+  private var pending: [UInt8] = []
+
+  public init() {}
+
+  /// Calls `body` for every event that is complete now.
+  public mutating func decode(_ bytes: UnsafeRawBufferPointer, _ body: (RecorderEvent) throws -> Void) throws {
+    pending.append(contentsOf: bytes)
+    var consumed = 0
+    defer { pending.removeFirst(consumed) }
+    try pending.withUnsafeBytes { all in
+      while true {
+        var cursor = ByteCursor(UnsafeRawBufferPointer(rebasing: all[consumed...]))
+        guard let type = cursor.next(UInt8.self), let disk = cursor.next(UInt8.self),
+          cursor.next(UInt16.self) != nil, let length = cursor.next(UInt32.self), let offset = cursor.next(UInt64.self)
+        else { return }
+        switch type {
+        case 1:
+          consumed += RecorderEvent.headerSize
+          try body(.read(disk: disk, offset: offset, length: length))
+        case 2 where length <= RecorderEvent.maximumChannelWrite:
+          guard let write = cursor.take(Int(length)) else { return }
+          consumed += RecorderEvent.headerSize + write.count
+          try body(.channel(Array(write)))
+        default: throw RecordError.notARecord(offset: consumed)
+        }
+      }
+    }
+  }
+}

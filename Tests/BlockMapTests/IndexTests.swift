@@ -1,0 +1,136 @@
+import SystemPackage
+import Testing
+
+@testable import BlockMap
+
+struct IndexTests {
+  /// A map of these ranges, whose object's number is its kind's and the offset tells them apart.
+  private func map(_ ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)]) throws -> BlockMap {
+    var objects = ObjectTable()
+    var mapped: [MappedRange] = []
+    for (number, range) in ranges.enumerated() {
+      let device = Array("/dev/sda\(number)".utf8)
+      let id = device.withUnsafeBytes { objects.intern(kind: range.kind, device: $0, path: nil) }
+      mapped.append(
+        MappedRange(disk: range.disk, range: range.range, objectOffset: 0, object: try #require(id)))
+    }
+    mapped.sort { RangeOrder.precedes($0, $1, objects) }
+    return BlockMap(disks: [], objects: objects, ranges: mapped, hasOffsets: true)
+  }
+
+  private struct Found: Equatable {
+    var range: Range<UInt64>
+    var owners: [Int]
+    var count: Int
+  }
+
+  private func query(
+    _ index: MapIndex, _ range: Range<UInt64>, disk: Int, _ scratch: inout QueryScratch
+  ) -> [Found] {
+    var found: [Found] = []
+    index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
+      found.append(
+        Found(range: piece.range, owners: owners.indices.map { owners[$0] }, count: piece.ownerCount))
+    }
+    return found
+  }
+
+  /// The same answer from nothing but the definition.
+  private func oracle(_ map: BlockMap, _ request: Range<UInt64>, disk: Int) -> [Found] {
+    let touched = map.ranges.indices.filter {
+      map.ranges[$0].disk == disk && map.ranges[$0].range.overlaps(request)
+    }
+    var borders: Set<UInt64> = [request.lowerBound, request.upperBound]
+    for place in touched {
+      for border in [map.ranges[place].range.lowerBound, map.ranges[place].range.upperBound]
+      where request.contains(border) {
+        borders.insert(border)
+      }
+    }
+    let sorted = borders.sorted()
+    return zip(sorted, sorted.dropFirst()).map { start, end in
+      let owners = touched.filter { map.ranges[$0].range.contains(start) }
+        .sorted { a, b in
+          let (kindA, kindB) = (map.objects.kind(of: map.ranges[a].object), map.objects.kind(of: map.ranges[b].object))
+          if kindA.specificity != kindB.specificity { return kindA.specificity > kindB.specificity }
+          let (lengthA, lengthB) = (map.ranges[a].range.count, map.ranges[b].range.count)
+          return lengthA != lengthB ? lengthA < lengthB : a < b
+        }
+      return Found(range: start..<end, owners: Array(owners.prefix(MapIndex.ownersListed)), count: owners.count)
+    }
+  }
+
+  /// How many ranges, how large the disk, how long a range at most.
+  @Test(
+    arguments: [
+      (0, 100, 10), (1, 100, 10), (16, 100, 100), (17, 64, 5), (256, 1000, 30), (257, 1000, 1000),
+      (1000, 5000, 20), (1000, 100, 100), (5000, 100_000, 100),
+    ])
+  func answersAsTheDefinitionDoes(count: Int, size: Int, longest: Int) throws {
+    var scratch = QueryScratch()
+    for _ in 0..<(count > 900 ? 2 : 10) {
+      let map = try map(
+        (0..<count).map { _ in
+          let start = UInt64.random(in: 0..<UInt64(size))
+          return (
+            UInt32.random(in: 1...3), start..<start + UInt64.random(in: 1...UInt64(longest)),
+            ObjectKind.allCases.randomElement() ?? .file
+          )
+        })
+      let index = MapIndex(map)
+      for _ in 0..<50 {
+        let start = UInt64.random(in: 0..<UInt64(size))
+        let request = start..<start + UInt64.random(in: 1...UInt64(max(1, min(size / 4, 200))))
+        let disk = Int.random(in: 0...4)
+        let found = query(index, request, disk: disk, &scratch)
+        #expect(found == oracle(map, request, disk: disk))
+      }
+    }
+  }
+
+  @Test func findsWhatTouchesTheEndsOfTheNumbers() throws {
+    let map = try map([
+      (1, 0..<UInt64.max, .disk), (1, UInt64.max - 1..<UInt64.max, .file), (1, 0..<1, .file),
+    ])
+    var scratch = QueryScratch()
+    let index = MapIndex(map)
+    #expect(
+      query(index, 0..<UInt64.max, disk: 1, &scratch) == [
+        Found(range: 0..<1, owners: [0, 1], count: 2),
+        Found(range: 1..<UInt64.max - 1, owners: [1], count: 1),
+        Found(range: UInt64.max - 1..<UInt64.max, owners: [2, 1], count: 2),
+      ])
+    #expect(query(index, 5..<5, disk: 1, &scratch) == [])
+    #expect(query(index, 5..<6, disk: 7, &scratch) == [Found(range: 5..<6, owners: [], count: 0)])
+    #expect(query(index, 5..<6, disk: -7, &scratch) == [Found(range: 5..<6, owners: [], count: 0)])
+  }
+
+  /// All over one place: nothing may be quadratic, and what is listed stays bounded.
+  @Test func standsManyRangesOverOnePlace() throws {
+    let count = 100_000
+    let map = try map(
+      (0..<count).map { number in
+        (1, UInt64(number)..<UInt64(2 * count - number), number.isMultiple(of: 2) ? .file : .partition)
+      })
+    var scratch = QueryScratch()
+    let index = MapIndex(map)
+    var pieces = 0
+    var most = 0
+    let clock = ContinuousClock()
+    let elapsed = clock.measure {
+      index.forEachPiece(of: 0..<UInt64(2 * count), disk: 1, scratch: &scratch) { piece, owners in
+        pieces += 1
+        most = max(most, piece.ownerCount)
+        #expect(owners.count <= MapIndex.ownersListed)
+      }
+    }
+    #expect(pieces == 2 * count - 1)
+    #expect(most == count)
+    #expect(elapsed < .seconds(60))
+    let found = query(index, UInt64(count)..<UInt64(count) + 1, disk: 1, &scratch)
+    #expect(found.count == 1)
+    // The narrowest file, which is the last even number's.
+    #expect(found.first?.owners.first == count - 2)
+    #expect(found.first?.count == count - 1)
+  }
+}
