@@ -86,7 +86,8 @@ let package = Package(
         "BlockMap", "DiskImage", "AccessLog",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
-      ]),
+      ],
+      exclude: ["Guests"]),
   ],
   swiftLanguageModes: [.v6]
 )
