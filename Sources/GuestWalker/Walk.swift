@@ -157,7 +157,7 @@ struct Walk {
       if filesystem.kind == .btrfs {
         // Its blocks are shared with everything near it and long since read.
         try queue.drain()
-        dropCaches()
+        dropCaches(device: filesystem.direct)
         try channel.say(.chunk(stream))
         isAnnounced = true
       }
