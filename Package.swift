@@ -70,7 +70,13 @@ let package = Package(
     .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", .product(name: "SystemPackage", package: "swift-system")]),
-    .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"]),
+    .testTarget(
+      name: "DiskImageTests",
+      dependencies: [
+        "DiskImage",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "MapperTests", dependencies: ["Mapper"]),

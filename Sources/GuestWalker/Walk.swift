@@ -157,7 +157,7 @@ struct Walk {
       if filesystem.kind == .btrfs {
         // Its blocks are shared with everything near it and long since read.
         try queue.drain()
-        dropCaches()
+        dropCaches(device: filesystem.direct)
         try channel.say(.chunk(stream))
         isAnnounced = true
       }
@@ -237,6 +237,8 @@ struct Walk {
       }
       links[inode] = nextObject
     }
+    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     let object = takeObject()
     try channel.note(.object(id: object, parent: directory.object, kind: .file, name: name))
     try addToQueue(

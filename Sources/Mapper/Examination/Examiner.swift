@@ -50,8 +50,10 @@ struct Examiner {
     try examinePartitions(of: disk)
     try examineLogicalVolumes()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
-    for filesystem in try appliance.listFilesystems() where try isWanted(filesystem, disk: disk) {
+    let kernelDisk = try appliance.shell("printf %s $(readlink -f /dev/disk/guestfs/\(Appliance.diskLabel))")
+    for var filesystem in try appliance.listFilesystems() where try isWanted(filesystem) {
       guard !isCancelled() else { throw MapperError.interrupted }
+      filesystem.mountable = renamed(filesystem.mountable, from: kernelDisk, to: disk)
       try examine(filesystem)
     }
   }
@@ -108,8 +110,16 @@ struct Examiner {
     }
   }
 
+  /// libguestfs gives disks their names in the order in which they were added, whatever the appliance's kernel calls
+  /// them; in the mountables of Btrfs subvolumes 1.48 leaves the kernel's name.
+  private func renamed(_ mountable: [UInt8], from kernelDisk: [UInt8], to disk: [UInt8]) -> [UInt8] {
+    let prefix = Array("btrfsvol:".utf8)
+    guard !kernelDisk.isEmpty, mountable.starts(with: prefix + kernelDisk) else { return mountable }
+    return prefix + disk + mountable.dropFirst(prefix.count + kernelDisk.count)
+  }
+
   /// Not swap, nothing without a filesystem, and not the channel, which is a disk of the appliance's as well.
-  private func isWanted(_ filesystem: Guestfs.Filesystem, disk: [UInt8]) throws -> Bool {
+  private func isWanted(_ filesystem: Guestfs.Filesystem) throws -> Bool {
     let type = String(decoding: filesystem.type, as: UTF8.self)
     guard !["swap", "unknown", ""].contains(type) else { return false }
     return try appliance.listDevices().dropFirst().allSatisfy { $0 != filesystem.mountable }

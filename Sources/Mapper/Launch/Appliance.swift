@@ -56,8 +56,10 @@ enum Appliance {
       try appliance.setProgram("virt-bmap")
       // libvirt may run qemu as a user who cannot get at the recorder's socket.
       if getenv("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
+      // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
+      // the appliance writes away from the disk itself.
       try appliance.addNBDDrive(
-        socket: options.socket.string, export: "disk1", label: diskLabel, readOnly: true)
+        socket: options.socket.string, export: "disk1", label: diskLabel, readOnly: false)
       try appliance.addNBDDrive(
         socket: options.socket.string, export: "channel", label: channelLabel, readOnly: false)
       return appliance
