@@ -6,6 +6,8 @@ import SystemPackage
 /// How the appliance is to be started.
 struct ApplianceOptions: Sendable {
   var socket: FilePath
+  /// Where libguestfs keeps its appliance from run to run, unless the user's environment says otherwise.
+  var cacheDirectory: String
   var isVerbose: Bool
   var isTraced: Bool
 }
@@ -54,6 +56,7 @@ enum Appliance {
       appliance.setVerbose(options.isVerbose)
       appliance.setTrace(options.isTraced)
       try appliance.setProgram("virt-bmap")
+      if getenv("LIBGUESTFS_CACHEDIR") == nil { try appliance.setCacheDirectory(options.cacheDirectory) }
       // libvirt may run qemu as a user who cannot get at the recorder's socket.
       if getenv("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
