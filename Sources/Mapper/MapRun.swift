@@ -37,6 +37,7 @@ public func mapDisk(
           appliance: appliance, pump: pump, reporter: reporter, disk: description, isCancelled: isCancelled)
         examiner.setLaunchTime((ContinuousClock.now - start) / .seconds(1))
         try examiner.run(walker: installation.walker.string)
+        try pump.check()
         try? appliance.shutdown()
         var map = examiner.map
         try map.write(to: request.output, isCancelled: isCancelled)

@@ -36,7 +36,7 @@ enum Appliance {
     } catch {
       watchdog?.cancel()
       guard !isCancelled() else { throw MapperError.interrupted }
-      guard !isUserChoice, hasKVM else { throw MapperError.appliance(error.firstLine) }
+      guard !isUserChoice, hasKVM else { throw failure(error) }
       reporter.detail(error.description)
     }
     reporter.message("hardware virtualization does not work here, emulating instead (slower) ...")
@@ -45,9 +45,14 @@ enum Appliance {
       try emulated.setBackendSetting("force_tcg", "1")
       try emulated.launch()
     } catch {
-      throw MapperError.appliance(error.firstLine)
+      throw failure(error)
     }
     return emulated
+  }
+
+  /// libguestfs's own message is a page on how to find out more.
+  private static func failure(_ error: GuestfsError) -> MapperError {
+    .appliance("\(error.firstLine) (-v shows what happened)")
   }
 
   private static func prepare(_ options: ApplianceOptions) throws -> Guestfs {
