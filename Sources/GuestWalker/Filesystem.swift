@@ -78,15 +78,3 @@ private func mountedDevice(_ directory: String) -> String? {
   }
   return device
 }
-
-/// Empties the page cache and the caches of inodes and names.
-///
-/// Pages that were read a moment ago wait in a list of the processor's and would stay; advice on any file, here
-/// `device`, moves them on.
-func dropCaches(device: Int32) {
-  posix_fadvise(device, 0, 0, POSIX_FADV_DONTNEED)
-  let descriptor = clinux_openat(AT_FDCWD, "/proc/sys/vm/drop_caches", O_WRONLY, 0)
-  guard descriptor >= 0 else { return }
-  _ = write(descriptor, "3", 1)
-  close(descriptor)
-}
