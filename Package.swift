@@ -58,7 +58,8 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Mapper", "BlockMap",
+        "Mapper", "BlockMap", "DiskImage",
+        .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -69,7 +70,13 @@ let package = Package(
     .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", .product(name: "SystemPackage", package: "swift-system")]),
-    .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"]),
+    .testTarget(
+      name: "DiskImageTests",
+      dependencies: [
+        "DiskImage",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "MapperTests", dependencies: ["Mapper"]),
@@ -79,7 +86,8 @@ let package = Package(
         "BlockMap", "DiskImage", "AccessLog",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
-      ]),
+      ],
+      exclude: ["Guests"]),
   ],
   swiftLanguageModes: [.v6]
 )

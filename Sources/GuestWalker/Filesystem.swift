@@ -78,11 +78,3 @@ private func mountedDevice(_ directory: String) -> String? {
   }
   return device
 }
-
-/// Empties the page cache and the caches of inodes and names.
-func dropCaches() {
-  let descriptor = clinux_openat(AT_FDCWD, "/proc/sys/vm/drop_caches", O_WRONLY, 0)
-  guard descriptor >= 0 else { return }
-  _ = write(descriptor, "3", 1)
-  close(descriptor)
-}

@@ -118,9 +118,9 @@ struct Walk {
     var isAnnounced = false
     let stream = Chunk(number: queue.takeChunkNumber(), object: object, offset: 0, length: 0, layout: .stream)
     switch filesystem.kind {
-    case .ext, .btrfs: break
-    case .fat:
-      // To look a directory up is to read all of it.
+    case .ext: break
+    case .fat, .btrfs:
+      // FAT: to look a directory up is to read all of it. Btrfs: to read its inode is to read its entries, or some.
       try channel.note(declaration)
       try channel.say(.chunk(stream))
       isAnnounced = true
@@ -154,13 +154,6 @@ struct Walk {
     }
     if !isAnnounced {
       try channel.note(declaration)
-      if filesystem.kind == .btrfs {
-        // Its blocks are shared with everything near it and long since read.
-        try queue.drain()
-        dropCaches()
-        try channel.say(.chunk(stream))
-        isAnnounced = true
-      }
     }
     let entries = DirectoryEntry.all(in: descriptor, buffer: buffer)
     let failure = errno
@@ -237,6 +230,8 @@ struct Walk {
       }
       links[inode] = nextObject
     }
+    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     let object = takeObject()
     try channel.note(.object(id: object, parent: directory.object, kind: .file, name: name))
     try addToQueue(

@@ -1,32 +1,38 @@
-import DiskImage
 import NBDKit
 import WalkRecord
 
-/// A disk whose reads are recorded.
+/// A disk whose reads are recorded. What is written to it is seen by its readers and gone with the server.
 final class DiskConnection: Connection {
-  private let disk: any VirtualDisk
+  private let overlay: WriteOverlay
   private let number: UInt8
   private let stream: EventStream
 
-  init(disk: any VirtualDisk, number: UInt8, stream: EventStream) {
-    self.disk = disk
+  init(size: UInt64, overlay: WriteOverlay, number: UInt8, stream: EventStream) {
+    self.size = size
+    self.overlay = overlay
     self.number = number
     self.stream = stream
   }
 
-  var size: UInt64 { disk.size }
+  let size: UInt64
 
   var capabilities: Capabilities {
     var capabilities = Capabilities()
     capabilities.canMultiConn = true
+    capabilities.canWrite = true
+    capabilities.canFlush = true
     // A client must not round its reads up to anything larger than the sector they asked for.
     capabilities.blockSize = Capabilities.BlockSize(minimum: 1, preferred: 512, maximum: 32 << 20)
     return capabilities
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-    try disk.read(into: buffer, at: offset)
+    try overlay.read(into: buffer, at: offset)
     try stream.read(disk: number, offset: offset, length: UInt32(truncatingIfNeeded: buffer.count))
+  }
+
+  func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
+    try overlay.write(buffer, at: offset)
   }
 }
 

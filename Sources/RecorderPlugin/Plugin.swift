@@ -2,8 +2,8 @@ import DiskImage
 import NBDKit
 import SystemPackage
 
-/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk]`: the export `disk1` is the disk, as a raw one, read-only; the
-/// export `channel` takes the walker's records. What is read of the disk and what is written to the channel goes to
+/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk]`: the export `disk1` is the disk, as a raw one, and never written;
+/// the export `channel` takes the walker's records. What is read of the disk and what is written to the channel goes to
 /// standard output as one ordered stream of `RecorderEvent`s.
 ///
 /// For virt-bmap's own use.
@@ -27,7 +27,7 @@ struct RecorderPlugin: Plugin {
 
   private var file: FilePath?
   private var format: DiskFormat?
-  private var disk: (any VirtualDisk)?
+  private var disk: (size: UInt64, overlay: WriteOverlay)?
   private var stream: EventStream?
 
   mutating func configure(key: String, value: ParameterValue) throws {
@@ -51,7 +51,8 @@ struct RecorderPlugin: Plugin {
 
   mutating func getReady() throws {
     guard let file else { return }
-    disk = try openDisk(at: file, format: format).disk
+    let opened = try openDisk(at: file, format: format).disk
+    disk = (opened.size, WriteOverlay(over: opened))
     // A copy, since nbdkit points standard output at /dev/null before it serves.
     stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())
   }
@@ -70,7 +71,7 @@ struct RecorderPlugin: Plugin {
     case Self.channelExport: return ChannelConnection(stream: stream)
     case Self.diskExport:
       guard let disk else { throw PluginError(errno: .inputOutput, "the disk is not open") }
-      return DiskConnection(disk: disk, number: 1, stream: stream)
+      return DiskConnection(size: disk.size, overlay: disk.overlay, number: 1, stream: stream)
     default: throw PluginError(errno: .invalid, "no such export")
     }
   }

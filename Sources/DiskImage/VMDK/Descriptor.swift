@@ -16,18 +16,16 @@ struct Descriptor {
 
   /// Parses a descriptor's text.
   /// - Parameters:
-  ///   - text: the bytes up to the end of the text: no padding.
+  ///   - text: the bytes. The text ends at the first NUL; writers leave anything behind it when they fill up the room
+  ///     for it (qemu-img does even in a file of its own).
   ///   - path: the file it is in, for messages.
   /// - Throws: `DiskError` with `EINVAL` and the line's number.
-  init(parsing text: some Collection<UInt8>, path: FilePath) throws(DiskError) {
-    if text.contains(0) {
-      throw DiskError(path, "is not a VMDK descriptor: it contains a NUL byte", errno: EINVAL)
-    }
+  init(parsing text: [UInt8], path: FilePath) throws(DiskError) {
     var fields: [String: [UInt8]] = [:]
     var extents: [DescriptorExtent] = []
     var number = 0
     var sawSignature = false
-    for rawLine in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+    for rawLine in text.prefix(while: { $0 != 0 }).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
       let line = trimmed(rawLine)
       if line.isEmpty { continue }

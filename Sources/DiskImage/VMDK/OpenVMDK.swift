@@ -31,7 +31,7 @@ private func openSparseFile(_ file: HostFile) throws(DiskError) -> OpenedDisk {
   var warnings = header.warnings
   var size = header.capacity
   if let place = header.descriptor {
-    let text = try file.bytes(at: place.lowerBound, count: place.count).prefix { $0 != 0 }
+    let text = try file.bytes(at: place.lowerBound, count: place.count)
     let descriptor = try Descriptor(parsing: text, path: file.path)
     try CreateType.check(descriptor, path: file.path)
     // The extent is the file itself, whatever name it had when the descriptor was written. Other files are not looked at.

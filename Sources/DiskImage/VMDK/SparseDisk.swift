@@ -43,7 +43,7 @@ struct SparseDisk: VirtualDisk {
       let start = Int(position &- offset)
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<(start + Int(run.end &- position))])
       switch run.state {
-      case .hole, .zero: part.initializeMemory(as: UInt8.self, repeating: 0)
+      case .hole, .zero: fillWithZeros(part)
       case .stored(let place): try file.read(into: part, at: place)
       }
       position = run.end

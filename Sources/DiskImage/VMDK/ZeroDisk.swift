@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 
 /// A ZERO extent of a VMDK: no file, all zeros.
@@ -8,7 +9,7 @@ struct ZeroDisk: VirtualDisk {
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
     _ = try checkedRange(at: offset, count: buffer.count, path: path)
-    buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    fillWithZeros(buffer)
   }
 
   func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
@@ -17,4 +18,8 @@ struct ZeroDisk: VirtualDisk {
   }
 
   func close() {}
+}
+
+func fillWithZeros(_ buffer: UnsafeMutableRawBufferPointer) {
+  if let start = buffer.baseAddress { memset(start, 0, buffer.count) }
 }

@@ -1,0 +1,61 @@
+# make demo      build, make a guest, map it, boot it from the logger and show what it read
+# make check     formatting, a build without warnings, the tests
+# make install   PREFIX=/usr/local DESTDIR=
+# make benchmark time the mapper on 20,000 files
+# make clean
+# demo and check install the Debian packages they need first (scripts/setup).
+
+SHELL = /bin/bash
+PREFIX ?= /usr/local
+SWIFT ?= swift
+SWIFT_FLAGS ?= -Xswiftc -warnings-as-errors
+
+# Where the tools, the tests and the examples find the built programs.
+export BMAP_BUILD ?= $(CURDIR)/.build/release
+demo = .build/demo
+
+# nbdkit looks for plugins in one place only.
+ifeq ($(PREFIX),/usr)
+plugindir = $(shell pkg-config --variable=plugindir nbdkit)
+else
+plugindir = $(PREFIX)/lib/nbdkit/plugins
+endif
+
+.PHONY: build setup demo check benchmark install clean
+
+build: setup
+	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
+
+setup:
+	@scripts/setup
+
+demo: build
+	examples/make-guest $(demo)
+	cd $(demo) && $(BMAP_BUILD)/virt-bmap -o guest.bmap guest.vmdk
+	examples/boot-trace $(demo)/guest.vmdk $(demo)/guest.bmap $(demo)/boot.log
+	@echo
+	@examples/boot-summary $(demo)/boot.log
+
+# The tests build apart: the static standard library has no Testing module.
+check: build
+	$(SWIFT) format lint --strict -r Package.swift Sources Tests
+	$(SWIFT) test $(SWIFT_FLAGS)
+
+benchmark: build
+	Tests/Integration/Guests/make-20k-guest .build/benchmark
+	$(BMAP_BUILD)/virt-bmap -v -o .build/benchmark/20k.bmap .build/benchmark/20k.raw
+
+# Needs what "make build" made, and nothing else: run it as root after that.
+install:
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/virt-bmap" "$(DESTDIR)$(plugindir)" \
+	    "$(DESTDIR)$(PREFIX)/share/man/man1"
+	install -s $(BMAP_BUILD)/virt-bmap "$(DESTDIR)$(PREFIX)/bin/"
+	install -s $(BMAP_BUILD)/virt-bmap-walker "$(DESTDIR)$(PREFIX)/lib/virt-bmap/"
+	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaprecorder-plugin.so \
+	    "$(DESTDIR)$(PREFIX)/lib/virt-bmap/nbdkit-bmaprecorder-plugin.so"
+	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so \
+	    "$(DESTDIR)$(plugindir)/nbdkit-bmaplogger-plugin.so"
+	install -m 644 man/virt-bmap.1 man/nbdkit-bmaplogger-plugin.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
+
+clean:
+	rm -rf .build

@@ -1,0 +1,41 @@
+import Glibc
+
+/// The programs that this one has started, whoever started them.
+public enum ChildProcesses {
+  /// Ends them. A call of libguestfs that waits for its appliance then fails, which is the only way to stop one from
+  /// another thread or after a signal.
+  public static func kill(only name: String? = nil) {
+    for (process, command) in all() where name.map({ command.hasPrefix($0) }) ?? true {
+      _ = Glibc.kill(process, SIGKILL)
+    }
+  }
+
+  private static func all() -> [(pid_t, command: String)] {
+    guard let directory = opendir("/proc") else { return [] }
+    defer { closedir(directory) }
+    let own = getpid()
+    var result: [(pid_t, String)] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard let process = pid_t(name), let (parent, command) = status(of: process), parent == own else { continue }
+      result.append((process, command))
+    }
+    return result
+  }
+
+  /// The second field of /proc/PID/stat is the command in parentheses, which may hold anything; the parent comes after
+  /// the last of them.
+  private static func status(of process: pid_t) -> (parent: pid_t, command: String)? {
+    guard let file = fopen("/proc/\(process)/stat", "r") else { return nil }
+    defer { fclose(file) }
+    var buffer = [CChar](repeating: 0, count: 1024)
+    guard fgets(&buffer, Int32(buffer.count), file) != nil else { return nil }
+    let line = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard let open = line.firstIndex(of: "("), let close = line.lastIndex(of: ")") else { return nil }
+    let fields = line[line.index(after: close)...].split(separator: " ")
+    guard fields.count > 1, let parent = pid_t(fields[1]) else { return nil }
+    return (parent, String(line[line.index(after: open)..<close]))
+  }
+}

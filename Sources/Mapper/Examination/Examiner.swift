@@ -1,0 +1,184 @@
+import BlockMap
+import Glibc
+import Guestfs
+
+/// What a run has found, for its last message.
+public struct Findings: Sendable {
+  public internal(set) var partitions = 0
+  public internal(set) var logicalVolumes = 0
+  public internal(set) var filesystems = 0
+  public internal(set) var directories = 0
+  public internal(set) var files = 0
+  /// Files and directories that could not be read.
+  public internal(set) var unreadable = 0
+  /// Filesystems that could not be mounted.
+  public internal(set) var notMounted = 0
+  /// Seconds the appliance took to start, and the walks together.
+  public internal(set) var launchSeconds = 0.0
+  public internal(set) var walkSeconds = 0.0
+}
+
+/// Looks at everything on a launched appliance's disk and puts it into a map.
+struct Examiner {
+  private static let walkerName = "/tmp/virt-bmap-walker"
+
+  let appliance: Guestfs
+  let pump: EventPump
+  let reporter: any Reporter
+  let diskSize: UInt64
+  let isCancelled: @Sendable () -> Bool
+  private(set) var map = BlockMapBuilder()
+  private(set) var findings = Findings()
+
+  init(
+    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disk: DiskDescription,
+    isCancelled: @escaping @Sendable () -> Bool
+  ) {
+    self.appliance = appliance
+    self.pump = pump
+    self.reporter = reporter
+    self.isCancelled = isCancelled
+    diskSize = disk.size
+    map.addDisk(disk)
+  }
+
+  mutating func run(walker: String) throws {
+    guard let disk = try appliance.listDevices().first else {
+      throw MapperError.appliance("it sees no disk")
+    }
+    add(.disk, disk, [DeviceTable.Place(range: 0..<diskSize, offset: 0)])
+    try examinePartitions(of: disk)
+    try examineLogicalVolumes()
+    try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
+    let kernelDisk = try appliance.shell("printf %s $(readlink -f /dev/disk/guestfs/\(Appliance.diskLabel))")
+    for var filesystem in try appliance.listFilesystems() where try isWanted(filesystem) {
+      guard !isCancelled() else { throw MapperError.interrupted }
+      filesystem.mountable = renamed(filesystem.mountable, from: kernelDisk, to: disk)
+      try examine(filesystem)
+    }
+  }
+
+  private mutating func add(_ kind: ObjectKind, _ device: [UInt8], _ places: [DeviceTable.Place]) {
+    guard let object = map.addObject(kind: kind, device: device) else { return }
+    for place in places { map.addRange(of: object, disk: 1, range: place.range, objectOffset: place.offset) }
+  }
+
+  private mutating func examinePartitions(of disk: [UInt8]) throws {
+    // A disk without a partition table has no list of partitions, which is not an error.
+    guard let table = try? appliance.partitions(of: disk) else { return }
+    for partition in try appliance.listPartitions() where try appliance.disk(of: partition) == disk {
+      reporter.message("examining \(shown(partition)) ...")
+      let number = try appliance.number(of: partition)
+      guard let entry = table.first(where: { $0.number == number }) else { continue }
+      findings.partitions += 1
+      add(.partition, partition, [DeviceTable.Place(range: entry.range, offset: 0)])
+    }
+  }
+
+  private mutating func examineLogicalVolumes() throws {
+    let volumes = try appliance.listLogicalVolumes()
+    guard !volumes.isEmpty else { return }
+    let table = DeviceTable(parsing: String(decoding: try appliance.shell(DeviceTable.script), as: UTF8.self))
+    for volume in volumes {
+      reporter.message("examining \(shown(volume)) ...")
+      findings.logicalVolumes += 1
+      let number = try deviceNumber(of: volume)
+      guard let places = number.flatMap({ table.places(of: $0[...]) }), !places.isEmpty else {
+        reporter.warning("\(shown(volume)): not a linear volume; what is in it is mapped, the volume itself is not")
+        continue
+      }
+      add(.logicalVolume, volume, places)
+    }
+  }
+
+  private func deviceNumber(of volume: [UInt8]) throws -> String? {
+    // LVM allows letters, digits and +_.- in names; anything else does not get near a shell.
+    let name = String(decoding: volume, as: UTF8.self)
+    guard name.utf8.allSatisfy({ isNameByte($0) }) else { return nil }
+    let output = String(decoding: try appliance.shell("stat -L -c '%t %T' \(name)"), as: UTF8.self)
+    let fields = output.split(whereSeparator: \.isWhitespace)
+    guard fields.count == 2, let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16) else {
+      return nil
+    }
+    return "\(major):\(minor)"
+  }
+
+  private func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+    default: "+_.-/".utf8.contains(byte)
+    }
+  }
+
+  /// libguestfs gives disks their names in the order in which they were added, whatever the appliance's kernel calls
+  /// them; in the mountables of Btrfs subvolumes 1.48 leaves the kernel's name.
+  private func renamed(_ mountable: [UInt8], from kernelDisk: [UInt8], to disk: [UInt8]) -> [UInt8] {
+    let prefix = Array("btrfsvol:".utf8)
+    guard !kernelDisk.isEmpty, mountable.starts(with: prefix + kernelDisk) else { return mountable }
+    return prefix + disk + mountable.dropFirst(prefix.count + kernelDisk.count)
+  }
+
+  /// Not swap, nothing without a filesystem, and not the channel, which is a disk of the appliance's as well.
+  private func isWanted(_ filesystem: Guestfs.Filesystem) throws -> Bool {
+    let type = String(decoding: filesystem.type, as: UTF8.self)
+    guard !["swap", "unknown", ""].contains(type) else { return false }
+    return try appliance.listDevices().dropFirst().allSatisfy { $0 != filesystem.mountable }
+  }
+
+  private mutating func examine(_ filesystem: Guestfs.Filesystem) throws {
+    let name = shown(filesystem.mountable)
+    let type = String(decoding: filesystem.type, as: UTF8.self)
+    reporter.message("examining filesystem on \(name) (\(type)) ...")
+    do {
+      // ntfs-3g opens its device when it is mounted, so readahead has to be off before.
+      try appliance.setReadahead(try appliance.device(of: filesystem.mountable), sectors: 0)
+      try appliance.mountReadOnly(filesystem.mountable)
+    } catch {
+      guard !isCancelled() else { throw MapperError.interrupted }
+      findings.notMounted += 1
+      reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(error.firstLine)")
+      return
+    }
+    let start = ContinuousClock.now
+    pump.begin()
+    do {
+      _ = try appliance.shell("\(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot")
+    } catch {
+      throw MapperError.walk(device: name, error.firstLine)
+    }
+    let walk = try pump.finish()
+    reporter.progress(nil)
+    findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
+    try appliance.unmountAll()
+    report(walk, on: name)
+    let left = walk.add(to: &map, device: filesystem.mountable)
+    if left > 0 { reporter.warning("filesystem on \(name): \(left) paths are too long for a map") }
+    findings.filesystems += 1
+    findings.directories += walk.tree.directories
+    findings.files += walk.tree.files
+  }
+
+  private mutating func report(_ walk: WalkAssembler, on name: String) {
+    guard walk.failureCount > 0 else { return }
+    findings.unreadable += walk.failureCount
+    for failure in walk.failures {
+      reporter.detail("\(name): \(shown(failure.path)): \(String(cString: strerror(failure.errno)))")
+    }
+  }
+
+  mutating func setLaunchTime(_ seconds: Double) { findings.launchSeconds = seconds }
+}
+
+/// A name for a message: as the map writes it, so that it cannot play tricks on a terminal.
+private func shown(_ name: [UInt8]) -> String {
+  var result = ""
+  for byte in name {
+    switch byte {
+    case 0x20..<0x5c, 0x5d..<0x7f: result.unicodeScalars.append(Unicode.Scalar(byte))
+    default:
+      let digits = String(byte, radix: 8)
+      result += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+    }
+  }
+  return result
+}

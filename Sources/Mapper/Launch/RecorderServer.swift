@@ -1,0 +1,81 @@
+import DiskImage
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// The recorder while it serves: an nbdkit with the recorder plugin, on a Unix domain socket.
+struct RecorderServer: Sendable {
+  /// Where it listens.
+  let socket: FilePath
+  /// The stream of `RecorderEvent`s.
+  let events: FileDescriptor
+
+  /// Starts the recorder for one disk, runs `body` and stops it again.
+  static func run<T: Sendable>(
+    installation: Installation, disk: FilePath, format: DiskFormat, reporter: any Reporter,
+    body: @Sendable (RecorderServer) async throws -> T
+  ) async throws -> T {
+    let directory = try TemporaryDirectory()
+    let socket = directory.path.appending("nbd")
+    defer { directory.remove(socket: socket) }
+    let (events, output) = try pipe()
+    let arguments: [[UInt8]] = [
+      Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),
+      installation.recorder.bytes, Array("file=".utf8) + disk.bytes, Array("format=\(format.rawValue)".utf8),
+    ]
+    do {
+      let outcome = try await Subprocess.run(
+        // The library hands bytes on as they are: C wants the NUL.
+        .name("nbdkit"), arguments: Arguments(arguments.map { $0 + [0] }), input: .none,
+        output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .string(limit: 1 << 20)
+      ) { execution -> Result<T, any Error> in
+        let result: Result<T, any Error>
+        do {
+          let server = RecorderServer(socket: socket, events: events)
+          try await server.waitUntilItListens()
+          result = .success(try await body(server))
+        } catch {
+          result = .failure(error)
+        }
+        try? execution.send(signal: .terminate)
+        return result
+      }
+      let said = outcome.standardError.split(separator: "\n").map(String.init)
+      for line in said { reporter.detail(line) }
+      return try outcome.closureResult.get { error in
+        // Why nbdkit did not start is better than that it did not.
+        guard case MapperError.recorder = error, let reason = said.last else { return error }
+        return MapperError.recorder(reason)
+      }
+    } catch let error as SubprocessError where error.code == .executableNotFound {
+      throw MapperError.missing("nbdkit: this program is not installed")
+    }
+  }
+
+  /// A pipe of which no other program inherits an end: the recorder's is the only one to write to.
+  private static func pipe() throws(MapperError) -> (reading: FileDescriptor, writing: FileDescriptor) {
+    do {
+      let (reading, writing) = try FileDescriptor.pipe()
+      for end in [reading, writing] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
+      return (reading, writing)
+    } catch {
+      throw .recorder("no pipe: \(error)")
+    }
+  }
+
+  private func waitUntilItListens() async throws {
+    for _ in 0..<1000 {
+      if socket.withPlatformString({ access($0, F_OK) }) == 0 { return }
+      var state = pollfd(fd: events.rawValue, events: 0, revents: 0)
+      if poll(&state, 1, 0) > 0 { break }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    throw MapperError.recorder("nbdkit did not start")
+  }
+}
+
+extension Result where Failure == any Error {
+  fileprivate func get(_ explain: (any Error) -> any Error) throws -> Success {
+    try mapError(explain).get()
+  }
+}

@@ -1,0 +1,21 @@
+import DiskImage
+import SystemPackage
+
+/// What is to be mapped, and how.
+public struct MapRequest: Sendable {
+  public var disk: FilePath
+  /// Nil: by the name; see `DiskFormat.guess`.
+  public var format: DiskFormat?
+  /// Where the map goes.
+  public var output: FilePath
+  /// `-v`: libguestfs says what it does.
+  public var isVerbose = false
+  /// `-x`: calls of libguestfs are shown.
+  public var isTraced = false
+
+  public init(disk: FilePath, format: DiskFormat?, output: FilePath) {
+    self.disk = disk
+    self.format = format
+    self.output = output
+  }
+}

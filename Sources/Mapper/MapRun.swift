@@ -1,0 +1,46 @@
+import BlockMap
+import DiskImage
+import Guestfs
+import SystemPackage
+
+/// Maps a disk and writes the map.
+///
+/// `isCancelled` is asked now and then; whoever makes it true also ends the child processes (`ChildProcesses.kill`),
+/// since most of the time is spent waiting for them. Throws `DiskError`, `MapError`, `MapperError` or `GuestfsError`;
+/// the output file is then as it was before.
+public func mapDisk(
+  _ request: MapRequest, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool
+) async throws -> Findings {
+  do {
+    let installation = try Installation()
+    let opened = try openDisk(at: request.disk, format: request.format)
+    for warning in opened.warnings { reporter.warning(warning) }
+    let description = DiskDescription(
+      size: opened.disk.size, format: Array(opened.format.rawValue.utf8), file: request.disk.bytes)
+    let format = opened.format
+    opened.disk.close()
+    try AtomicFile.checkWritable(request.output)
+    return try await RecorderServer.run(
+      installation: installation, disk: request.disk, format: format, reporter: reporter
+    ) { server in
+      try await onOwnThread {
+        let start = ContinuousClock.now
+        let pump = EventPump(reading: server.events, reporter: reporter)
+        let appliance = try Appliance.launch(
+          ApplianceOptions(socket: server.socket, isVerbose: request.isVerbose, isTraced: request.isTraced),
+          reporter: reporter, isCancelled: isCancelled)
+        var examiner = Examiner(
+          appliance: appliance, pump: pump, reporter: reporter, disk: description, isCancelled: isCancelled)
+        examiner.setLaunchTime((ContinuousClock.now - start) / .seconds(1))
+        try examiner.run(walker: installation.walker.string)
+        try? appliance.shutdown()
+        var map = examiner.map
+        try map.write(to: request.output, isCancelled: isCancelled)
+        return examiner.findings
+      }
+    }
+  } catch {
+    // Whatever failed, it failed because the user stopped it.
+    throw isCancelled() ? MapperError.interrupted : error
+  }
+}

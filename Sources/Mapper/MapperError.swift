@@ -1,0 +1,23 @@
+/// Why a disk could not be mapped; its description is one line for the user.
+public enum MapperError: Error, CustomStringConvertible, Sendable {
+  /// A part of virt-bmap or a program it needs is missing.
+  case missing(String)
+  /// The recorder, an nbdkit server, did not start or ended early.
+  case recorder(String)
+  /// libguestfs could not start the appliance or lost it.
+  case appliance(String)
+  /// The walker in the appliance failed on this device.
+  case walk(device: String, String)
+  /// The user asked to stop.
+  case interrupted
+
+  public var description: String {
+    switch self {
+    case .missing(let what): what
+    case .recorder(let reason): "the recorder failed: \(reason)"
+    case .appliance(let reason): "the libguestfs appliance failed: \(reason)"
+    case .walk(let device, let reason): "\(device): the walk failed: \(reason)"
+    case .interrupted: "interrupted"
+    }
+  }
+}

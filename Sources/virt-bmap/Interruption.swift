@@ -1,0 +1,52 @@
+import Glibc
+import Mapper
+import Synchronization
+
+/// Ctrl-C and its like. The first one ends the child processes, so that whatever waits for them fails and everything
+/// is put away on the normal way out; a second one ends the program at once.
+enum Interruption {
+  /// The signal that came, 0 if none did.
+  private static let received = Atomic<Int32>(0)
+  private nonisolated(unsafe) static var wakeUp: (read: Int32, write: Int32) = (-1, -1)
+  private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+
+  static var hasHappened: Bool { received.load(ordering: .acquiring) != 0 }
+
+  /// Before anything else, in the only thread there is.
+  static func install() {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    wakeUp = (ends[0], ends[1])
+    // A handler, not an ignored or blocked signal: those would be inherited by the programs started from here.
+    for number in signals {
+      signal(number) { number in Interruption.handle(number) }
+    }
+    signal(SIGPIPE) { _ in }
+    var thread = pthread_t()
+    pthread_create(
+      &thread, nil,
+      { _ in
+        var byte: UInt8 = 0
+        while read(Interruption.wakeUp.read, &byte, 1) != 0 { ChildProcesses.kill() }
+        return nil
+      }, nil)
+  }
+
+  /// Runs as a signal handler: no allocation, no lock.
+  private static func handle(_ number: Int32) {
+    let (first, _) = received.compareExchange(expected: 0, desired: number, ordering: .acquiringAndReleasing)
+    guard first else { _exit(128 + number) }
+    var byte: UInt8 = 1
+    write(wakeUp.write, &byte, 1)
+  }
+
+  /// After everything is put away: ends the program by the signal it got, so that a shell knows.
+  static func finish() {
+    let number = received.load(ordering: .acquiring)
+    guard number != 0 else { return }
+    Messages.error("interrupted")
+    signal(number, SIG_DFL)
+    raise(number)
+  }
+}

@@ -1,0 +1,104 @@
+import ArgumentParser
+import DiskImage
+import Glibc
+import Mapper
+import SystemPackage
+
+/// `virt-bmap DISK`: maps a disk.
+struct MapCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "map",
+    abstract: "Map a disk (the default).",
+    discussion: """
+      The map is a text file, a line a range: disk, start, end, kind, device and path. See virt-bmap(1).
+
+      The exit status is 0 if the map was written, 1 if not.
+      """,
+    shouldDisplay: false)
+
+  @Argument(help: "The disk image, raw or VMDK.", completion: .file())
+  var disk: String?
+
+  @Option(name: .shortAndLong, help: "Where the map is written.", completion: .file())
+  var output = "bmap"
+
+  @Option(
+    name: .shortAndLong,
+    help: "The disk's format, raw or vmdk. By default vmdk if its name ends in .vmdk, raw otherwise.")
+  var format: DiskFormat?
+
+  @Flag(name: .shortAndLong, help: "Print warnings and errors only.")
+  var quiet = false
+
+  @Flag(name: .shortAndLong, help: "Print messages of libguestfs and nbdkit, and the files that cannot be read.")
+  var verbose = false
+
+  @Flag(name: .short, help: "Trace libguestfs calls.")
+  var x = false
+
+  @Flag(
+    help: """
+      Without a disk: print what this version can do, and exit. With one: print messages though standard output is \
+      not a terminal, and no progress bar.
+      """)
+  var machineReadable = false
+
+  @Flag(name: [.customShort("V"), .customLong("version")], help: "Print the version and exit.")
+  var showVersion = false
+
+  func validate() throws {
+    guard disk == nil, !showVersion, !machineReadable else { return }
+    throw ValidationError("which disk? Usage: virt-bmap [-o MAP] DISK")
+  }
+
+  func run() async throws {
+    if showVersion { return Messages.write("virt-bmap \(version)\n", to: 1) }
+    guard let disk else { return printCapabilities() }
+    let isTerminal = isatty(1) == 1
+    let reporter = TerminalReporter(
+      showsMessages: !quiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
+      showsProgress: !quiet && isTerminal && !machineReadable && !verbose && !x)
+    var request = MapRequest(disk: filePath(disk), format: format, output: filePath(output))
+    request.isVerbose = verbose
+    request.isTraced = x
+    let findings = try await mapDisk(request, reporter: reporter) { Interruption.hasHappened }
+    report(findings, to: reporter)
+  }
+
+  private func report(_ findings: Findings, to reporter: TerminalReporter) {
+    if findings.unreadable > 0 {
+      let hint = verbose ? "" : " (-v names them)"
+      reporter.warning("\(findings.unreadable) files and directories could not be read\(hint)")
+    }
+    reporter.message(
+      """
+      successfully examined \(findings.partitions) partitions, \(findings.logicalVolumes) logical volumes,
+                 \(findings.filesystems) filesystems, \(findings.directories) directories, \(findings.files) files
+      """)
+    reporter.detail(
+      "appliance launched in \(rounded(findings.launchSeconds)) s, walked in \(rounded(findings.walkSeconds)) s")
+    reporter.message("output written to \(absolute(output))")
+  }
+
+  private func rounded(_ seconds: Double) -> Double { (seconds * 100).rounded() / 100 }
+
+  private func absolute(_ path: String) -> String {
+    guard let full = realpath(path, nil) else { return path }
+    defer { free(full) }
+    return String(cString: full)
+  }
+
+  private func printCapabilities() {
+    Messages.write(
+      """
+      virt-bmap
+      map-format=2
+      input-format=raw
+      input-format=vmdk
+      lookup
+
+      """, to: 1)
+  }
+}
+
+extension DiskFormat: ExpressibleByArgument {}

@@ -1,0 +1,18 @@
+import Glibc
+
+/// Lines for the user.
+enum Messages {
+  /// `virt-bmap: …` on standard error.
+  static func error(_ text: String) { write("virt-bmap: \(text)\n", to: 2) }
+
+  /// One write, so that lines of several threads do not mix.
+  static func write(_ text: String, to descriptor: Int32) {
+    let bytes = Array(text.utf8)
+    var start = 0
+    while start < bytes.count {
+      let count = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      guard count > 0 || errno == EINTR else { return }
+      start += max(0, count)
+    }
+  }
+}
