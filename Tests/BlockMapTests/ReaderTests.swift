@@ -140,13 +140,14 @@ struct ReaderTests {
     ("# virt-bmap 2\n# disk 1 size=1 file=a\\9\n", 2, "three octal digits"),
   ]
 
-  @Test(arguments: wrong)
-  func saysWhichLineIsWrong(text: String, line: Int, message: String) throws {
-    let error = #expect(throws: MapError.self) { _ = try read(text) }
-    let description = try #require(error).description
-    #expect(description.contains("/map: line \(line): "))
-    #expect(description.contains(message))
-    #expect(!description.contains("\n"))
+  @Test func saysWhichLineIsWrong() throws {
+    for (text, line, message) in Self.wrong {
+      let error = #expect(throws: MapError.self, "\(text.debugDescription)") { _ = try read(text) }
+      let description = try #require(error).description
+      #expect(description.contains("/map: line \(line): "), "\(text.debugDescription)")
+      #expect(description.contains(message), "\(text.debugDescription)")
+      #expect(!description.contains("\n"))
+    }
   }
 
   @Test func saysWhatItCannotRead() throws {
@@ -164,31 +165,31 @@ struct ReaderTests {
     #expect(map.ranges.count == 2)
     let longer = #expect(throws: MapError.self) { _ = try read(Self.header + "1 0 1 f /dev/sda \(longest)\\141\n") }
     #expect(try #require(longer).description.contains("line 3: a map holds at most"))
-    for length in [FormatLimits.lineBytes + 1, 5 << 20, 9 << 20] {
+    for length in [FormatLimits.lineBytes + 1, 5 << 20] {
       let endless = #expect(throws: MapError.self) {
         _ = try read(Self.header + "1 0 1 v /dev/sda\n#" + String(repeating: "x", count: length))
       }
       #expect(try #require(endless).description.contains("line 4: longer than"))
     }
     let zeros = #expect(throws: MapError.self) { _ = try BlockMap(contentsOf: "/dev/zero") }
-    #expect(try #require(zeros).description.contains("/dev/zero: line 1: longer than"))
+    #expect(try #require(zeros).description.contains("/dev/zero: line 1: not a block map: longer than"))
   }
 
-  @Test func readsMapsLargerThanItsBufferFromAPipe() async throws {
+  @Test func readsMapsLargerThanItsBufferFromAPipe() throws {
     let scratch = try Scratch()
     let fifo = scratch.path.appending("fifo")
     #expect(fifo.withPlatformString { mkfifo($0, 0o600) } == 0)
-    let lines = 300_000
-    let writer = Task.detached {
-      var text = "# virt-bmap 2\n# disk 1 size=ffffffffffff format=raw file=a\n"
-      for line in 0..<lines {
-        let start = line * 0x1000
-        text += "1 \(String(start, radix: 16)) \(String(start + 0x800, radix: 16)) f /dev/sda1 /some/folder/file\(line)\n"
-      }
-      try writeFile(fifo, Array(text.utf8))
-    }
+    let lines = 100_000
+    let script = """
+      awk 'BEGIN {
+        print "# virt-bmap 2\\n# disk 1 size=ffffffffffff format=raw file=a"
+        for (i = 0; i < \(lines); i++)
+          printf "1 %x %x f /dev/sda1 /some/folder/file%d\\n", i * 4096, i * 4096 + 2048, i
+      }' > "$0"
+      """
+    let writer = try Child(["sh", "-c", script, fifo.string], output: "/dev/null")
     let map = try BlockMap(contentsOf: fifo)
-    try await writer.value
+    #expect(try writer.wait() == .exited(0))
     #expect(map.ranges.count == lines)
     #expect(map.objects.count == lines)
     for line in [0, 1, 77_777, lines - 1] {

@@ -20,10 +20,11 @@ struct RoundTripTests {
     var expected: [MappedObject] = []
     for (number, name) in Self.names.enumerated() {
       let start = UInt64(number) * 0x1_0000
+      let device = Array(name.prefix(FormatLimits.deviceBytes - 4)) + Array("\(number)".utf8)
       for object in [
         MappedObject(kind: .file, device: Array("/dev/sda1".utf8), path: name),
-        MappedObject(kind: .partition, device: name, path: nil),
-        MappedObject(kind: .directory, device: name, path: name),
+        MappedObject(kind: .partition, device: device, path: nil),
+        MappedObject(kind: .directory, device: device, path: name),
       ] {
         let id = builder.addObject(kind: object.kind, device: object.device, path: object.path)
         builder.addRange(

@@ -19,24 +19,24 @@ public struct MapIndex: Sendable {
   public let map: BlockMap
   /// The ranges of each disk, disk 1 first.
   private let sections: [IntervalSection]
-  /// The maxima of all sections.
-  private let maxima: [UInt64]
+  /// What all sections search in.
+  private let hulls: [IntervalSection.Hull]
 
   public init(_ map: BlockMap) {
     self.map = map
     var sections: [IntervalSection] = []
-    var maxima: [UInt64] = []
+    var hulls: [IntervalSection.Hull] = []
     var first = 0
     while first < map.ranges.count {
       let disk = map.ranges[first].disk
       var end = first
       while end < map.ranges.count, map.ranges[end].disk == disk { end += 1 }
-      while sections.count + 1 < Int(disk) { sections.append(IntervalSection(empty: first)) }
-      sections.append(IntervalSection(map.ranges, first..<end, maxima: &maxima))
+      while sections.count + 1 < Int(disk) { sections.append(IntervalSection()) }
+      sections.append(IntervalSection(map.ranges, first..<end, hulls: &hulls))
       first = end
     }
     self.sections = sections
-    self.maxima = maxima
+    self.hulls = hulls
   }
 
   /// Calls `body` with the pieces of `request`, in order and without gaps, and for each with the places in
@@ -52,11 +52,8 @@ public struct MapIndex: Sendable {
     guard !request.isEmpty else { return }
     scratch.begin()
     if disk >= 1, disk <= sections.count {
-      let section = sections[disk - 1]
-      map.ranges.withUnsafeBufferPointer { ranges in
-        maxima.withUnsafeBufferPointer { maxima in
-          section.collect(request, ranges, maxima, into: &scratch.hits)
-        }
+      hulls.withUnsafeBufferPointer { hulls in
+        sections[disk - 1].collect(request, hulls, into: &scratch.hits)
       }
     }
     scratch.arrange(map)

@@ -23,7 +23,9 @@ struct MapParser {
     self.path = path
   }
 
-  /// Reads lines that each end in a newline.
+  private static let tooLong = "longer than \(FormatLimits.lineBytes) bytes"
+
+  /// Reads lines that each end in a newline; one that does not is longer than the source's buffer.
   mutating func parse(_ lines: UnsafeRawBufferPointer) throws(MapError) {
     guard let base = lines.baseAddress else { return }
     let end = base + lines.count
@@ -39,6 +41,10 @@ struct MapParser {
         throw problem(error)
       }
       start = UnsafeRawPointer(newline) + 1
+    }
+    if start < end {
+      line &+= 1
+      throw problem(LineProblem(Self.tooLong))
     }
   }
 
@@ -58,7 +64,7 @@ struct MapParser {
   @inline(__always)
   private mutating func parseLine(_ cursor: LineCursor) throws(LineProblem) {
     guard cursor.end - cursor.place <= FormatLimits.lineBytes else {
-      throw LineProblem("longer than \(FormatLimits.lineBytes) bytes")
+      throw LineProblem(Self.tooLong)
     }
     if cursor.byte == 0x23 || line == 1 {
       if try parseHeader(cursor) { return }

@@ -80,12 +80,14 @@ func inThreads(_ count: Int, _ body: @escaping @Sendable (UInt64) -> Void) {
   for seed in 0..<UInt64(count) {
     var thread = pthread_t()
     let start = Unmanaged.passRetained(Start(body, seed)).toOpaque()
-    let status = pthread_create(&thread, nil, { start in
-      guard let start else { return nil }
-      let value = Unmanaged<Start>.fromOpaque(start).takeRetainedValue()
-      value.body(value.seed)
-      return nil
-    }, start)
+    let status = pthread_create(
+      &thread, nil,
+      { start in
+        guard let start else { return nil }
+        let value = Unmanaged<Start>.fromOpaque(start).takeRetainedValue()
+        value.body(value.seed)
+        return nil
+      }, start)
     if status == 0 { threads.append(thread) }
   }
   for thread in threads { pthread_join(thread, nil) }
@@ -93,7 +95,7 @@ func inThreads(_ count: Int, _ body: @escaping @Sendable (UInt64) -> Void) {
 
 do {
   if arguments.first == "--write", arguments.count == 2 {
-    var builder = SampleMap.builder(ranges: 300_000)
+    var builder = SampleMap.builder(ranges: 60_000)
     print("writing")
     fflush(nil)
     try builder.write(to: FilePath(arguments[1]))
