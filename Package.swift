@@ -77,7 +77,9 @@ let package = Package(
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
-    .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
+    .testTarget(
+      name: "AccessLogTests",
+      dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "MapperTests", dependencies: ["Mapper"]),
     .testTarget(
