@@ -6,6 +6,7 @@
 # demo and check install the Debian packages they need first (scripts/setup).
 
 SHELL = /bin/bash
+.SHELLFLAGS = -eu -o pipefail -c
 PREFIX ?= /usr/local
 SWIFT ?= swift
 SWIFT_FLAGS ?= -Xswiftc -warnings-as-errors
@@ -43,7 +44,8 @@ check: build
 
 benchmark: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
-	$(BMAP_BUILD)/virt-bmap -v -o .build/benchmark/20k.bmap .build/benchmark/20k.raw
+	$(BMAP_BUILD)/virt-bmap -v -o .build/benchmark/20k.bmap .build/benchmark/20k.raw 2>&1 | \
+	    sed -n '/^virt-bmap:/p; /^  *[0-9]/p'
 
 # Needs what "make build" made, and nothing else: run it as root after that.
 install:

@@ -32,6 +32,9 @@ public final class Guestfs {
   /// How the appliance is run: `direct` or `libvirt`; by default what the environment says.
   public func setBackend(_ backend: String) throws(GuestfsError) { try check(guestfs_set_backend(handle, backend)) }
 
+  /// Where the appliance is kept from run to run.
+  public func setCacheDirectory(_ path: String) throws(GuestfsError) { try check(guestfs_set_cachedir(handle, path)) }
+
   /// A backend setting such as `force_tcg`; see guestfs(3), "BACKEND SETTINGS".
   public func setBackendSetting(_ name: String, _ value: String) throws(GuestfsError) {
     try check(guestfs_set_backend_setting(handle, name, value))

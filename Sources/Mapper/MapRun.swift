@@ -20,19 +20,24 @@ public func mapDisk(
     let format = opened.format
     opened.disk.close()
     try AtomicFile.checkWritable(request.output)
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
     return try await RecorderServer.run(
-      installation: installation, disk: request.disk, format: format, reporter: reporter
+      installation: installation, in: directory, disk: request.disk, format: format, reporter: reporter
     ) { server in
       try await onOwnThread {
         let start = ContinuousClock.now
         let pump = EventPump(reading: server.events, reporter: reporter)
         let appliance = try Appliance.launch(
-          ApplianceOptions(socket: server.socket, isVerbose: request.isVerbose, isTraced: request.isTraced),
+          ApplianceOptions(
+            socket: server.socket, cacheDirectory: directory.parent, isVerbose: request.isVerbose,
+            isTraced: request.isTraced),
           reporter: reporter, isCancelled: isCancelled)
         var examiner = Examiner(
           appliance: appliance, pump: pump, reporter: reporter, disk: description, isCancelled: isCancelled)
         examiner.setLaunchTime((ContinuousClock.now - start) / .seconds(1))
         try examiner.run(walker: installation.walker.string)
+        try pump.check()
         try? appliance.shutdown()
         var map = examiner.map
         try map.write(to: request.output, isCancelled: isCancelled)

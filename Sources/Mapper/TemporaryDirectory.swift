@@ -1,22 +1,30 @@
+import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// A directory that only the user may enter, under $TMPDIR or /tmp, for the recorder's socket.
+/// A directory for this run, under $TMPDIR or /var/tmp, that only the user may enter.
+///
+/// The programs that are started from here put their temporary files there too, so that nothing is left when they are
+/// killed.
 struct TemporaryDirectory {
   let path: FilePath
+  /// Where temporary files would go otherwise; libguestfs keeps its appliance there from run to run.
+  let parent: String
 
+  /// Makes the directory and names it to child processes as their $TMPDIR.
   init() throws(MapperError) {
-    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
     var template = Array("\(parent)/virt-bmap-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw .missing("\(parent): no temporary directory can be made: \(String(cString: strerror(errno)))")
     }
     path = FilePath(bytes: template.dropLast().map { UInt8(bitPattern: $0) })
+    setenv("TMPDIR", path.string, 1)
   }
 
-  /// Removes the directory and the socket in it.
-  func remove(socket: FilePath) {
-    _ = socket.withPlatformString { unlink($0) }
-    _ = path.withPlatformString { rmdir($0) }
+  /// Removes the directory and all in it.
+  func remove() {
+    try? FileManager.default.removeItem(atPath: path.string)
+    setenv("TMPDIR", parent, 1)
   }
 }

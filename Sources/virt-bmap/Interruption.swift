@@ -28,8 +28,12 @@ enum Interruption {
       &thread, nil,
       { _ in
         var byte: UInt8 = 0
-        while read(Interruption.wakeUp.read, &byte, 1) != 0 { ChildProcesses.kill() }
-        return nil
+        _ = read(Interruption.wakeUp.read, &byte, 1)
+        // Again and again, since libguestfs may be about to start the next one.
+        while true {
+          ChildProcesses.kill()
+          usleep(100_000)
+        }
       }, nil)
   }
 
@@ -47,6 +51,11 @@ enum Interruption {
     guard number != 0 else { return }
     Messages.error("interrupted")
     signal(number, SIG_DFL)
+    // The threads that tasks run on have all signals blocked.
+    var only = sigset_t()
+    sigemptyset(&only)
+    sigaddset(&only, number)
+    pthread_sigmask(SIG_UNBLOCK, &only, nil)
     raise(number)
   }
 }

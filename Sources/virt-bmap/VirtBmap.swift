@@ -4,46 +4,45 @@ import Glibc
 /// The program's version, as `-V` and the man page give it.
 let version = "0.1.0"
 
-/// `virt-bmap DISK` maps a disk; `virt-bmap lookup MAP` asks a map.
-struct VirtBmap: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "virt-bmap",
-    abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
-    subcommands: [MapCommand.self],
-    defaultSubcommand: MapCommand.self)
-}
-
+/// `virt-bmap DISK` maps a disk; `virt-bmap COMMAND …` does something with a map.
 @main
-enum Main {
+enum VirtBmap {
+  /// By the first argument. A disk with one of these names is `./NAME`.
+  private static let commands: [String: any ParsableCommand.Type] = ["lookup": LookupCommand.self]
+
   static func main() async {
     Interruption.install()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let named = arguments.first.flatMap { commands[$0] }
+    let type = named ?? MapCommand.self
     do {
-      var command = try VirtBmap.parseAsRoot()
+      var command = try type.parseAsRoot(named == nil ? arguments : Array(arguments.dropFirst()))
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
         try command.run()
       }
     } catch {
-      finish(error)
+      finish(error, of: type)
     }
     Interruption.finish()
   }
 
-  /// Errors of the program's own are one line and status 1; ArgumentParser knows about help, usage and exit codes.
-  private static func finish(_ error: any Error) -> Never {
+  /// What was printed already, help among it, ends the program as it says; everything else is one line on standard error.
+  private static func finish(_ error: any Error, of type: any ParsableCommand.Type) -> Never {
     Interruption.finish()
-    guard VirtBmap.exitCode(for: error) == .failure, !(error is ExitCode) else {
-      if error is ExitCode { VirtBmap.exit(withError: error) }
-      usage(error)
+    switch type.exitCode(for: error) {
+    case .success: type.exit(withError: error)
+    case .failure where !(error is ExitCode): Messages.error(String(describing: error))
+    case .validationFailure:
+      Messages.error("\(type.message(for: error)) (see \(type._commandName) --help)")
+    default: type.exit(withError: error)
     }
-    Messages.error(String(describing: error))
-    exit(1)
+    exit((type as? any ErrorStatus.Type)?.errorStatus ?? 1)
   }
+}
 
-  private static func usage(_ error: any Error) -> Never {
-    guard VirtBmap.exitCode(for: error) == .validationFailure else { VirtBmap.exit(withError: error) }
-    Messages.write(VirtBmap.fullMessage(for: error) + "\n", to: 2)
-    exit(1)
-  }
+/// A command whose errors end the program with a status other than 1.
+protocol ErrorStatus {
+  static var errorStatus: Int32 { get }
 }

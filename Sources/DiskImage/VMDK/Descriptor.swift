@@ -25,7 +25,8 @@ struct Descriptor {
     var extents: [DescriptorExtent] = []
     var number = 0
     var sawSignature = false
-    for rawLine in text.prefix(while: { $0 != 0 }).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+    let used = text.prefix(while: { $0 != 0 })
+    for rawLine in used.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
       let line = trimmed(rawLine)
       if line.isEmpty { continue }

@@ -43,6 +43,12 @@ final class EventPump: Sendable {
     }
   }
 
+  /// Throws if the recorder has ended: what was not seen since then cannot be told from what is not there.
+  func check() throws(MapperError) {
+    if let failure = state.withLock({ $0.failure }) { throw .recorder(failure) }
+    if state.withLock({ $0.isOver }) { throw .recorder("it ended early") }
+  }
+
   private func run(_ descriptor: FileDescriptor) {
     var decoder = RecorderEventDecoder()
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)

@@ -6,6 +6,8 @@ import SystemPackage
 /// How the appliance is to be started.
 struct ApplianceOptions: Sendable {
   var socket: FilePath
+  /// Where libguestfs keeps its appliance from run to run, unless the user's environment says otherwise.
+  var cacheDirectory: String
   var isVerbose: Bool
   var isTraced: Bool
 }
@@ -34,7 +36,7 @@ enum Appliance {
     } catch {
       watchdog?.cancel()
       guard !isCancelled() else { throw MapperError.interrupted }
-      guard !isUserChoice, hasKVM else { throw MapperError.appliance(error.firstLine) }
+      guard !isUserChoice, hasKVM else { throw failure(error) }
       reporter.detail(error.description)
     }
     reporter.message("hardware virtualization does not work here, emulating instead (slower) ...")
@@ -43,9 +45,14 @@ enum Appliance {
       try emulated.setBackendSetting("force_tcg", "1")
       try emulated.launch()
     } catch {
-      throw MapperError.appliance(error.firstLine)
+      throw failure(error)
     }
     return emulated
+  }
+
+  /// libguestfs's own message is a page on how to find out more.
+  private static func failure(_ error: GuestfsError) -> MapperError {
+    .appliance("\(error.firstLine) (-v shows what happened)")
   }
 
   private static func prepare(_ options: ApplianceOptions) throws -> Guestfs {
@@ -54,6 +61,7 @@ enum Appliance {
       appliance.setVerbose(options.isVerbose)
       appliance.setTrace(options.isTraced)
       try appliance.setProgram("virt-bmap")
+      if getenv("LIBGUESTFS_CACHEDIR") == nil { try appliance.setCacheDirectory(options.cacheDirectory) }
       // libvirt may run qemu as a user who cannot get at the recorder's socket.
       if getenv("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what

@@ -12,12 +12,11 @@ struct RecorderServer: Sendable {
 
   /// Starts the recorder for one disk, runs `body` and stops it again.
   static func run<T: Sendable>(
-    installation: Installation, disk: FilePath, format: DiskFormat, reporter: any Reporter,
+    installation: Installation, in directory: TemporaryDirectory, disk: FilePath, format: DiskFormat,
+    reporter: any Reporter,
     body: @Sendable (RecorderServer) async throws -> T
   ) async throws -> T {
-    let directory = try TemporaryDirectory()
     let socket = directory.path.appending("nbd")
-    defer { directory.remove(socket: socket) }
     let (events, output) = try pipe()
     let arguments: [[UInt8]] = [
       Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),

@@ -7,14 +7,18 @@ import SystemPackage
 /// `virt-bmap DISK`: maps a disk.
 struct MapCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "map",
-    abstract: "Map a disk (the default).",
-    discussion: """
-      The map is a text file, a line a range: disk, start, end, kind, device and path. See virt-bmap(1).
-
-      The exit status is 0 if the map was written, 1 if not.
+    commandName: "virt-bmap",
+    abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
+    usage: """
+      virt-bmap [-o MAP] [-f raw|vmdk] [-q] [-v] [-x] DISK
+      virt-bmap lookup MAP ...
       """,
-    shouldDisplay: false)
+    discussion: """
+      The map is a text file, a line a range: disk, start, end, kind, device and path. \
+      To ask a map what is where, see virt-bmap lookup --help.
+
+      Exit status: 0 if the map was written, 1 if not.
+      """)
 
   @Argument(help: "The disk image, raw or VMDK.", completion: .file())
   var disk: String?
@@ -46,14 +50,12 @@ struct MapCommand: AsyncParsableCommand {
   @Flag(name: [.customShort("V"), .customLong("version")], help: "Print the version and exit.")
   var showVersion = false
 
-  func validate() throws {
-    guard disk == nil, !showVersion, !machineReadable else { return }
-    throw ValidationError("which disk? Usage: virt-bmap [-o MAP] DISK")
-  }
-
   func run() async throws {
     if showVersion { return Messages.write("virt-bmap \(version)\n", to: 1) }
-    guard let disk else { return printCapabilities() }
+    guard let disk else {
+      guard machineReadable else { throw ValidationError("no disk is given") }
+      return printCapabilities()
+    }
     let isTerminal = isatty(1) == 1
     let reporter = TerminalReporter(
       showsMessages: !quiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
