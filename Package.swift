@@ -44,7 +44,10 @@ let package = Package(
       ],
       linkerSettings: nbdkitModule),
     .target(
-      name: "LoggerPlugin", dependencies: ["NBDKit", "DiskImage", "BlockMap", "AccessLog"],
+      name: "LoggerPlugin",
+      dependencies: [
+        "NBDKit", "DiskImage", "BlockMap", "AccessLog", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"]),
     .target(name: "Guestfs", dependencies: ["CGuestfs"]),
