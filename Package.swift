@@ -31,7 +31,9 @@ let package = Package(
 
     .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "DiskImage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
-    .target(name: "NBDKit", dependencies: ["CNBDKit"], exclude: ["exports.map"]),
+    .target(
+      name: "NBDKit", dependencies: ["CNBDKit", .product(name: "SystemPackage", package: "swift-system")],
+      exclude: ["exports.map"]),
     .target(name: "WalkRecord"),
     .executableTarget(
       name: "GuestWalker", dependencies: ["WalkRecord", "CLinux"],

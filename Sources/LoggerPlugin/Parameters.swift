@@ -19,9 +19,9 @@ struct Parameters: Sendable {
 
   mutating func set(key: String, value: ParameterValue) throws {
     switch key {
-    case "file": file = FilePath(try value.absolutePath())
-    case "bmap": map = value.text == "none" ? .none : .file(FilePath(try value.absolutePath()))
-    case "logfile": logFile = FilePath(try value.absolutePath())
+    case "file": file = try value.absolutePath()
+    case "bmap": map = value.text == "none" ? .none : try .file(value.absolutePath())
+    case "logfile": logFile = try value.absolutePath()
     case "format":
       guard let format = DiskFormat(rawValue: value.text) else {
         let formats = DiskFormat.allCases.map(\.rawValue).joined(separator: " or ")
@@ -32,16 +32,5 @@ struct Parameters: Sendable {
       throw PluginError(errno: .invalid, "unknown parameter \(key): there are file, bmap, format and logfile")
     }
     guard seen.insert(key).inserted else { throw PluginError(errno: .invalid, "\(key)= is given twice") }
-  }
-}
-
-extension FilePath {
-  /// The file name of these bytes, up to the first NUL.
-  fileprivate init(_ bytes: [UInt8]) {
-    self = (bytes + [0]).withUnsafeBufferPointer { buffer in
-      buffer.withMemoryRebound(to: CChar.self) { text in
-        text.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()
-      }
-    }
   }
 }
