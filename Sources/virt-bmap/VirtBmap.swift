@@ -8,7 +8,7 @@ let version = "0.1.0"
 @main
 enum VirtBmap {
   /// By the first argument. A disk with one of these names is `./NAME`.
-  private static let commands: [String: any ParsableCommand.Type] = [:]
+  private static let commands: [String: any ParsableCommand.Type] = ["lookup": LookupCommand.self]
 
   static func main() async {
     Interruption.install()
@@ -28,7 +28,7 @@ enum VirtBmap {
     Interruption.finish()
   }
 
-  /// What was printed already, help among it, ends the program as it says; everything else is one line and status 1.
+  /// What was printed already, help among it, ends the program as it says; everything else is one line on standard error.
   private static func finish(_ error: any Error, of type: any ParsableCommand.Type) -> Never {
     Interruption.finish()
     switch type.exitCode(for: error) {
@@ -38,6 +38,11 @@ enum VirtBmap {
       Messages.error("\(type.message(for: error)) (see \(type._commandName) --help)")
     default: type.exit(withError: error)
     }
-    exit(1)
+    exit((type as? any ErrorStatus.Type)?.errorStatus ?? 1)
   }
+}
+
+/// A command whose errors end the program with a status other than 1.
+protocol ErrorStatus {
+  static var errorStatus: Int32 { get }
 }

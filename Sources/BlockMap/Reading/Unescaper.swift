@@ -59,3 +59,13 @@ enum Unescaper {
     return true
   }
 }
+
+extension Escaping {
+  /// The bytes that an escaped name stands for; nil if a backslash is followed by anything but three octal digits, or
+  /// a byte is there that the format would have escaped.
+  public static func unescape(_ name: [UInt8]) -> [UInt8]? {
+    var output: [UInt8] = []
+    let isWellFormed = name.withUnsafeBytes { (try? Unescaper.unescape($0, as: .path, into: &output)) != nil }
+    return isWellFormed ? output : nil
+  }
+}

@@ -1,0 +1,64 @@
+import BlockMap
+
+/// Answers questions from one map.
+struct Lookup {
+  private let map: BlockMap
+  private let index: MapIndex
+  private let disk: Int
+  private var scratch = QueryScratch()
+
+  init(map: BlockMap, disk: Int) {
+    self.map = map
+    index = MapIndex(map)
+    self.disk = disk
+  }
+
+  mutating func answer(_ question: Question) -> Answer {
+    switch question {
+    case .range(let range): return whatIs(in: range)
+    case .object(let name): return whereIs(name)
+    }
+  }
+
+  private mutating func whatIs(in range: Range<UInt64>) -> Answer {
+    var entries: [Answer.Entry] = []
+    index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
+      for place in owners.indices {
+        let owner = map.ranges[owners[place]]
+        entries.append(
+          Answer.Entry(
+            disk: Int(owner.disk), range: piece.range,
+            offset: owner.objectOffset &+ (piece.range.lowerBound - owner.range.lowerBound),
+            object: map.objects[owner.object]))
+      }
+    }
+    return Answer(entries: entries, asked: .range(disk, range), hasOffsets: map.hasOffsets)
+  }
+
+  private func whereIs(_ name: [UInt8]) -> Answer {
+    let ids = objects(named: name)
+    let entries = map.ranges.filter { ids.contains($0.object) }.map { range in
+      Answer.Entry(
+        disk: Int(range.disk), range: range.range, offset: range.objectOffset, object: map.objects[range.object])
+    }
+    return Answer(entries: entries, asked: .object(name), hasOffsets: map.hasOffsets)
+  }
+
+  /// A device's name may hold a colon, and so may a path: every way to read the name is tried, the names as they are
+  /// first, then as the map writes them.
+  private func objects(named name: [UInt8]) -> Set<ObjectID> {
+    for bytes in [name, Escaping.unescape(name)].compactMap({ $0 }) {
+      for colon in bytes.indices.dropLast() where bytes[colon] == 0x3a && bytes[colon + 1] == 0x2f {
+        let found = find(device: Array(bytes[..<colon]), path: Array(bytes[(colon + 1)...]))
+        if !found.isEmpty { return found }
+      }
+      let found = find(device: bytes, path: nil)
+      if !found.isEmpty { return found }
+    }
+    return []
+  }
+
+  private func find(device: [UInt8], path: [UInt8]?) -> Set<ObjectID> {
+    Set(ObjectKind.allCases.compactMap { map.objects.find(kind: $0, device: device, path: path) })
+  }
+}
