@@ -28,6 +28,8 @@ struct LayersOracle: Sendable {
   }
 
   var files: [ObjectName: File] = [:]
+  /// Directories' sizes in bytes.
+  var directorySizes: [ObjectName: UInt64] = [:]
   var segments: [Segment] = []
   /// Names of files on NTFS whose data is in the file table.
   var resident: Set<ObjectName> = []
@@ -38,8 +40,10 @@ struct LayersOracle: Sendable {
   }
 
   private static let mounts = [
-    ("/dev/sda1", ""), ("/dev/sda3", ""), ("btrfsvol:/dev/sda3/sub", "-o subvol=sub /dev/sda3"), ("/dev/vg/root", ""),
-    ("/dev/vg/xfs", ""),
+    // By label, since the kernel may see the disks in any order.
+    ("/dev/sda1", "/dev/disk/guestfs/guest1"), ("/dev/sda3", "/dev/disk/guestfs/guest3"),
+    ("btrfsvol:/dev/sda3/sub", "-o subvol=sub /dev/disk/guestfs/guest3"), ("/dev/vg/root", "/dev/vg/root"),
+    ("/dev/vg/xfs", "/dev/vg/xfs"),
   ]
 
   private init(disk: FilePath) async throws {
@@ -54,25 +58,35 @@ struct LayersOracle: Sendable {
       """
     for (name, mount) in Self.mounts {
       script += """
-        mount -o ro \(mount.isEmpty ? name : mount) /tmp/m && cd /tmp/m
+        mount -o ro \(mount) /tmp/m && cd /tmp/m
         echo "names \(name) $(find . -maxdepth 15 -xdev -type f -printf '%s %i %P\\0' | base64 -w0)"
         echo "extents \(name) $(find . -maxdepth 15 -xdev -type f -print0 | xargs -0 filefrag -v -b512 | base64 -w0)"
+        echo "directories \(name) $(find . -maxdepth 15 -xdev -type d -printf '%s %i %P\\0' | base64 -w0)"
         cd / && umount /tmp/m
 
         """
     }
     try scratch.write(script, to: "oracle")
-    let outcome = try await VirtualMachines.run {
-      try await tool(
+    // What libguestfs passes on itself is limited to 4 MB.
+    let answer = try scratch.makeHole("answer", size: 32 << 20)
+    try await VirtualMachines.run {
+      _ = try await tool(
         "guestfish",
-        [
-          "--ro", "--format=raw", "-a", disk, "run", ":", "debug-upload", scratch("oracle"), "/tmp/oracle", "0644",
-          ":", "debug", "sh", "bash /tmp/oracle",
-        ], environment: ["LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp"],
+        environment: ["LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp"],
+        input: """
+          add-drive "\(disk)" format:raw readonly:true label:guest
+          add-drive "\(answer)" format:raw label:answer
+          run
+          debug-upload "\(scratch("oracle"))" /tmp/oracle 0644
+          debug sh "bash -e /tmp/oracle >/dev/disk/guestfs/answer"
+          sync
+          shutdown
+          """,
         limit: .seconds(200))
     }
+    let lines = try [UInt8](contentsOf: answer).prefix { $0 != 0 }.split(separator: 0x0a).map { Array($0).text }
     var names: [(ObjectName, File)] = []
-    for line in outcome.outputLines {
+    for line in lines {
       let fields = line.split(separator: " ").map(String.init)
       switch fields.first {
       case "segments": segments = try fields.dropFirst().compactMap { try Self.segment($0) }
@@ -88,11 +102,16 @@ struct LayersOracle: Sendable {
         for ((name, file), extents) in zip(names, lists) {
           files[name] = File(size: file.size, inode: file.inode, extents: extents)
         }
+      case "directories":
+        guard fields.count == 3, let bytes = Data(base64Encoded: fields[2]) else { throw TestFailure(line) }
+        for (name, directory) in bytes.split(separator: 0).compactMap({ Self.name(Array($0), device: fields[1]) }) {
+          directorySizes[name] = directory.size
+        }
       default: throw TestFailure("not expected from the appliance: \(line.prefix(200))")
       }
     }
     guard Set(files.keys.map(\.device)) == Set(Self.mounts.map(\.0)), !segments.isEmpty else {
-      throw TestFailure("the appliance said too little: \(outcome.errors.text)")
+      throw TestFailure("the appliance said too little")
     }
   }
 

@@ -12,6 +12,8 @@ struct MapText {
     var device: [UInt8]
     /// Empty for what has none.
     var path: [UInt8]
+
+    var name: ObjectName { ObjectName(device: device.text, path: path) }
   }
 
   var comments: [String] = []
@@ -94,7 +96,7 @@ struct ObjectName: Hashable, CustomStringConvertible {
   var path: [UInt8]
 
   var description: String {
-    let shown = path.count > 200 ? "\(path.prefix(100).map { $0 }.text)... (\(path.count) bytes)" : path.text
+    let shown = path.count > 200 ? "\(Array(path.prefix(100)).text)... (\(path.count) bytes)" : path.text
     return "\(device):\(shown)"
   }
 }
@@ -102,8 +104,6 @@ struct ObjectName: Hashable, CustomStringConvertible {
 extension MapText {
   /// All ranges of the objects of one kind, by name.
   func objects(_ kind: Character) -> [ObjectName: [Line]] {
-    Dictionary(grouping: lines.filter { $0.kind == kind }) {
-      ObjectName(device: $0.device.text, path: $0.path)
-    }
+    Dictionary(grouping: lines.filter { $0.kind == kind }, by: \.name)
   }
 }

@@ -19,13 +19,19 @@ final class MapperRun: Sendable {
   }
 
   /// Runs it in `directory`, by default the scratch directory.
-  /// - Parameter before: a program with arguments that runs virt-bmap in some circumstances.
   func callAsFunction(
-    _ arguments: [any Word], program: FilePath? = nil, before: [any Word] = [], in directory: FilePath? = nil,
-    environment: [String: String?] = [:], limit: Duration = .seconds(200),
-    during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+    _ arguments: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
+    limit: Duration = .seconds(200), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
-    let words = try before + [program ?? Products.mapper] + arguments
+    try await execute(
+      [try Products.mapper] + arguments, in: directory, environment: environment, limit: limit, during: during)
+  }
+
+  /// Runs a command that runs it in its turn.
+  func execute(
+    _ words: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
+    limit: Duration = .seconds(200), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+  ) async throws -> Outcome {
     var variables: [String: String?] = [
       "LIBGUESTFS_BACKEND_SETTINGS": Self.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp", "TMPDIR": temporary.string,
       "XDG_RUNTIME_DIR": temporary.string, "LC_ALL": "C", Processes.variable: processes.mark,

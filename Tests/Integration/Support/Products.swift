@@ -8,7 +8,8 @@ enum Products {
     .removingLastComponent()
 
   /// `BMAP_BUILD`, or the package's release build.
-  static let directory = getenv("BMAP_BUILD").map { FilePath(platformString: $0) } ?? package.appending(".build/release")
+  static let directory =
+    getenv("BMAP_BUILD").map { FilePath(platformString: $0) } ?? package.appending(".build/release")
 
   static var mapper: FilePath { get throws { try product("virt-bmap") } }
   static var logger: FilePath { get throws { try product("libnbdkit-bmaplogger-plugin.so") } }

@@ -93,6 +93,13 @@ func exists(_ path: FilePath) -> Bool {
   return lstat(path.string, &status) == 0
 }
 
+/// In bytes.
+func fileSize(_ path: FilePath) throws -> UInt64 {
+  var status = stat()
+  guard stat(path.string, &status) == 0 else { throw Errno(rawValue: errno) }
+  return UInt64(status.st_size)
+}
+
 /// The names in a directory, hidden ones too.
 func names(in directory: FilePath) throws -> [String] {
   try FileManager.default.contentsOfDirectory(atPath: directory.string).sorted()

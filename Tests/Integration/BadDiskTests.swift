@@ -1,0 +1,100 @@
+import Glibc
+import SystemPackage
+import Testing
+
+/// Disks that cannot be opened: one line, status 1, and all is as it was before.
+@Suite struct BadDiskTests {
+  private enum Bad: String, CaseIterable, CustomTestStringConvertible {
+    case missing, empty, directory, fifo, socketlessLink, emptyVMDK, noVMDK, truncatedHeader, truncatedTables,
+      truncatedGrains
+    case extentMissing, extentTooShort
+
+    var testDescription: String { rawValue }
+  }
+
+  @Test(arguments: Bad.allCases)
+  private func badDisk(_ bad: Bad) async throws {
+    let run = try MapperRun()
+    let (name, words) = try await make(bad, in: run.scratch)
+    try run.scratch.write("an older map\n", to: "bmap")
+    let before = try names(in: run.scratch.path)
+    let outcome = try await run([name], limit: .seconds(100))
+    expectOneLine(outcome, words)
+    #expect(try [UInt8](contentsOf: run.scratch("bmap")).text == "an older map\n")
+    #expect(try names(in: run.scratch.path) == before)
+    try await run.expectNothingLeft()
+  }
+
+  /// The disk's name, and what the message has to say.
+  private func make(_ bad: Bad, in scratch: Scratch) async throws -> (String, String) {
+    switch bad {
+    case .missing: return ("no such disk", "no such disk: cannot open: No such file or directory")
+    case .empty:
+      try scratch.write("", to: "disk")
+      return ("disk", "disk: ")
+    case .directory:
+      try scratch.makeDirectory("disk")
+      return ("disk", "disk: ")
+    case .fifo:
+      guard mkfifo(scratch("disk").string, 0o600) == 0 else { throw Errno(rawValue: errno) }
+      return ("disk", "disk: ")
+    case .socketlessLink:
+      guard symlink("nowhere", scratch("disk").string) == 0 else { throw Errno(rawValue: errno) }
+      return ("disk", "disk: cannot open: No such file or directory")
+    case .emptyVMDK:
+      try scratch.write("", to: "disk.vmdk")
+      return ("disk.vmdk", "disk.vmdk: ")
+    case .noVMDK:
+      try scratch.makeHole("disk.vmdk", size: 1 << 20)
+      return ("disk.vmdk", "disk.vmdk: ")
+    case .truncatedHeader, .truncatedTables, .truncatedGrains:
+      try await convert("monolithicSparse", in: scratch)
+      let size = try fileSize(scratch("disk.vmdk"))
+      let left: UInt64 = bad == .truncatedHeader ? 300 : bad == .truncatedTables ? 20_000 : size - 70_000
+      guard truncate(scratch("disk.vmdk").string, off_t(left)) == 0 else { throw Errno(rawValue: errno) }
+      return ("disk.vmdk", "disk.vmdk: ")
+    case .extentMissing:
+      try await convert("twoGbMaxExtentFlat", in: scratch)
+      unlink(scratch("disk-f001.vmdk").string)
+      return ("disk.vmdk", "disk-f001.vmdk: cannot open: No such file or directory")
+    case .extentTooShort:
+      try await convert("monolithicFlat", in: scratch)
+      guard truncate(scratch("disk-flat.vmdk").string, 1 << 20) == 0 else { throw Errno(rawValue: errno) }
+      return ("disk.vmdk", "disk-flat.vmdk: ")
+    }
+  }
+
+  private func convert(_ kind: String, in scratch: Scratch) async throws {
+    let file = try FileDescriptor.open(
+      scratch("raw"), .writeOnly, options: [.create], permissions: [.ownerReadWrite])
+    try file.closeAfter {
+      for megabyte in 0..<4 { try file.writeAll([UInt8](repeating: UInt8(megabyte + 1), count: 1 << 20)) }
+    }
+    try await tool(
+      "qemu-img", ["convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=\(kind)", "raw", "disk.vmdk"],
+      in: scratch.path)
+  }
+
+  @Test func unreadable() async throws {
+    let run = try MapperRun()
+    try run.scratch.write("x", to: "disk")
+    for path in [run.scratch.path, run.scratch("t")] { chmod(path.string, 0o777) }
+    chmod(run.scratch("disk").string, 0o000)
+    let outcome = try await asOrdinaryUser(run, ["disk"])
+    expectOneLine(outcome, "disk: cannot open: Permission denied")
+    #expect(try names(in: run.scratch.path).filter { !$0.hasPrefix("bin") } == ["disk", "t"])
+    try await run.expectNothingLeft()
+  }
+}
+
+/// Runs virt-bmap as somebody who may not do everything. Root runs a copy as another user, who may not be able to read
+/// the build directory.
+func asOrdinaryUser(_ run: MapperRun, _ arguments: [any Word]) async throws -> Outcome {
+  guard geteuid() == 0 else { return try await run(arguments, limit: .seconds(20)) }
+  let programs = try run.scratch.makeDirectory("bin")
+  for program in [try Products.mapper, try Products.walker, try Products.recorder] {
+    try await tool("cp", [program, programs])
+  }
+  let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+  return try await run.execute(user + [programs.appending("virt-bmap").string] + arguments, limit: .seconds(20))
+}

@@ -1,0 +1,76 @@
+import SystemPackage
+import Testing
+
+/// What virt-bmap says and how it ends.
+@Suite struct CommandLineTests {
+  private func mapper(_ arguments: [any Word]) async throws -> Outcome {
+    let run = try MapperRun()
+    let outcome = try await run(arguments, limit: .seconds(20))
+    try await run.expectNothingLeft()
+    #expect(try names(in: run.scratch.path) == ["t"])
+    return outcome
+  }
+
+  @Test(arguments: ["-V", "--version"])
+  func version(option: String) async throws {
+    let outcome = try await mapper([option])
+    #expect(outcome.end == .exited(0))
+    #expect(outcome.output.text.wholeMatch(of: /virt-bmap [0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
+    #expect(outcome.errors.text == "")
+  }
+
+  @Test(arguments: ["-h", "--help"])
+  func help(option: String) async throws {
+    let outcome = try await mapper([option])
+    #expect(outcome.end == .exited(0))
+    for word in ["virt-bmap", "--output", "--format", "-q", "-v", "-x", "--machine-readable", "-V"] {
+      #expect(outcome.output.text.contains(word), "\(word)")
+    }
+    #expect(outcome.errors.text == "")
+  }
+
+  @Test func capabilities() async throws {
+    let outcome = try await mapper(["--machine-readable"])
+    #expect(outcome.end == .exited(0))
+    for line in ["virt-bmap", "map-format=2", "input-format=raw", "input-format=vmdk"] {
+      #expect(outcome.outputLines.contains(line), "\(line)")
+    }
+    #expect(outcome.errors.text == "")
+  }
+
+  @Test(arguments: [
+    [], ["--no-such-option"], ["-f", "qcow2", "disk"], ["-o"], ["one", "two"], ["-o", "", "/dev/null"], [""],
+  ])
+  func misuseIsOneLine(arguments: [String]) async throws {
+    expectOneLine(try await mapper(arguments))
+  }
+
+  /// The messages, as libguestfs tools write them.
+  @Test func messages() async throws {
+    let mapped = try await Maps.layers.value
+    let manifest = try Manifest(contentsOf: mapped.disk.removingLastComponent().appending("layers.manifest"))
+    #expect(mapped.outcome.errors.text == "")
+    let devices = [
+      ("/dev/sda1", "ext4"), ("/dev/sda2", "vfat"), ("/dev/sda3", "btrfs"), ("btrfsvol:/dev/sda3/sub", "btrfs"),
+      ("/dev/sda4", "ntfs"), ("/dev/vg/root", "ext4"), ("/dev/vg/xfs", "xfs"),
+    ]
+    // A lost+found is in each of the two ext4 filesystems, and the subvolume's name in its parent is a directory too.
+    let directories = manifest.directories.count + 3
+    // Hard links are one file; each has three names.
+    let files = manifest.files.count - manifest.files.filter { ($0.links ?? 1) > 1 }.count * 2 / 3
+    var expected = (1...5).map { "examining /dev/sda\($0) ..." }
+    expected += ["examining /dev/vg/root ...", "examining /dev/vg/xfs ..."]
+    expected += devices.map { "examining filesystem on \($0.0) (\($0.1)) ..." }
+    expected += [
+      "successfully examined 5 partitions, 2 logical volumes,\n"
+        + "           7 filesystems, \(directories) directories, \(files) files",
+      "output written to \(mapped.file)",
+    ]
+    #expect(mapped.outcome.output.text == expected.map { "virt-bmap: \($0)\n" }.joined())
+  }
+
+  @Test func quiet() async throws {
+    let outcome = try await Maps.demo.value.outcome
+    #expect(outcome.output.text == "" && outcome.errors.text == "")
+  }
+}

@@ -1,0 +1,85 @@
+import SystemPackage
+import Testing
+
+/// Directories of filesystems that have blocks for them are in the map, and what the map says is a directory looks like
+/// one on the disk.
+@Suite struct DirectoryTests {
+  /// One block's worth of a range, to be recognized.
+  private func beginning(_ line: MapText.Line, of disk: FilePath) throws -> [UInt8] {
+    let file = try FileDescriptor.open(disk, .readOnly)
+    return try file.closeAfter { try file.bytes(at: line.range.lowerBound, count: 512) }
+  }
+
+  private func directories(_ device: String) async throws -> (MappedGuest, [(ObjectName, [MapText.Line])]) {
+    let mapped = try await Maps.layers.value
+    let manifest = try Manifest(contentsOf: mapped.disk.removingLastComponent().appending("layers.manifest"))
+    let inMap = mapped.map.objects("d")
+    let found = manifest.directories.filter { $0.device == device }.map { ($0.name, inMap[$0.name] ?? []) }
+    #expect(found.count >= 11)
+    return (mapped, found)
+  }
+
+  @Test(arguments: ["/dev/sda1", "/dev/vg/root"])
+  func ext4(device: String) async throws {
+    let (mapped, directories) = try await directories(device)
+    for (name, lines) in directories {
+      let first = try #require(lines.first { $0.offset == 0 }, "\(name)")
+      let bytes = try beginning(first, of: mapped.disk)
+      // struct ext4_dir_entry_2: inode, record length 12, name length 1, type directory, ".".
+      #expect(Array(bytes[4..<9]) == [12, 0, 1, 2, 0x2e], "\(name)")
+    }
+  }
+
+  @Test func vfat() async throws {
+    let (mapped, directories) = try await directories("/dev/sda2")
+    for (name, lines) in directories {
+      let first = try #require(lines.first { $0.offset == 0 }, "\(name)")
+      let bytes = try beginning(first, of: mapped.disk)
+      if name.path == [0x2f] {
+        // No "." in the root; each entry's attributes are those of a long name or of something in the directory.
+        #expect(bytes[11] == 0x0f || bytes[11] & 0xc0 == 0, "\(name)")
+      } else {
+        #expect(bytes.prefix(12) == [0x2e] + [UInt8](repeating: 0x20, count: 10) + [0x10], "\(name)")
+      }
+    }
+  }
+
+  @Test func xfs() async throws {
+    let (mapped, directories) = try await directories("/dev/vg/xfs")
+    var inBlocks = 0
+    for (name, lines) in directories {
+      for line in lines where line.offset < 32 << 30 {
+        // A block with entries and the index, or with entries only; the index has an address of its own.
+        let magic = try beginning(line, of: mapped.disk).prefix(4)
+        let isIndex = try beginning(line, of: mapped.disk)[8..<10].elementsEqual([0x3d, 0xf1])
+        #expect(magic.elementsEqual("XDB3".utf8) || magic.elementsEqual("XDD3".utf8) || isIndex, "\(name)")
+        inBlocks += 1
+      }
+    }
+    #expect(inBlocks >= 2)
+  }
+
+  /// On XFS a directory of less than a block is in its inode; of the others each block has to be in the map.
+  @Test func everyDirectoryOfXFSThatHasBlocks() async throws {
+    let (_, directories) = try await directories("/dev/vg/xfs")
+    let oracle = try await LayersOracle.shared.value
+    var compared = 0
+    for (name, lines) in directories {
+      // Too deep for find's -maxdepth in the oracle.
+      guard let size = oracle.directorySizes[name] else { continue }
+      compared += 1
+      let inMap = lines.filter { $0.offset < 32 << 30 }.reduce(0) { $0 + UInt64($1.range.count) }
+      #expect(inMap == (size < 4096 ? 0 : size), "\(name): \(lines)")
+    }
+    #expect(compared >= 25)
+  }
+
+  @Test func btrfsAndNTFSHaveTheirDirectoriesToo() async throws {
+    for device in ["/dev/sda3", "btrfsvol:/dev/sda3/sub", "/dev/sda4"] {
+      let (_, directories) = try await directories(device)
+      let found = directories.filter { !$0.1.isEmpty }
+      print("\(device): \(found.count) of \(directories.count) directories have ranges")
+      #expect(directories.first { $0.0.path == Array("/many".utf8) }?.1.isEmpty == false, "\(device)")
+    }
+  }
+}

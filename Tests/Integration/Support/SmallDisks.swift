@@ -1,0 +1,71 @@
+import Glibc
+import SystemPackage
+
+/// Small disks for what the guests do not have, made without an appliance.
+struct SmallDisks {
+  let scratch: Scratch
+
+  /// A disk of 16 MiB without anything.
+  func blank() throws -> FilePath { try scratch.makeHole("blank.raw", size: 16 << 20) }
+
+  /// ext4 on the whole disk, without a partition table, with the files `/the file` and `/damaged`, which is not, of
+  /// 100,000 bytes. It was not unmounted: who mounts it replays its journal and writes to the disk.
+  func withoutTable() async throws -> FilePath {
+    let disk = try scratch.makeHole("plain.raw", size: 32 << 20)
+    try await makeExt4(disk, offset: 0, megabytes: 32, journal: true)
+    try await tool("debugfs", ["-w", "-R", "feature needs_recovery", disk])
+    return disk
+  }
+
+  /// Three partitions: ext4 whose superblock says that it is larger than its partition; ext4 with an inode that is
+  /// damaged, `/damaged`, and one that is not, `/the file`; Btrfs with `/broken`, a block of which does not have its
+  /// checksum, and `/whole`.
+  func damaged() async throws -> FilePath {
+    let disk = try scratch.makeHole("damaged.raw", size: 256 << 20)
+    try await tool(
+      "sfdisk", ["-q", disk],
+      input: "label: dos\nstart=2048, size=65536, type=83\nstart=67584, size=65536, type=83\nstart=133120, type=83\n")
+    try await makeExt4(disk, offset: 1 << 20, megabytes: 32)
+    // s_blocks_count_lo.
+    try overwrite(disk, at: 1 << 20 + 1024 + 4, with: [0xff, 0xff, 0xff, 0x0f])
+    try await makeExt4(disk, offset: 33 << 20, megabytes: 32)
+    // The magic number at the beginning of its list of extents.
+    try await tool("debugfs", ["-w", "-R", "set_inode_field /damaged block[0] 0", "\(disk)?offset=\(33 << 20)"])
+
+    let tree = try scratch.makeDirectory("btrfs")
+    let contents = (0..<3000).flatMap { Array("line \($0) of a file on Btrfs\n".utf8) }
+    try contents.write(to: tree.appending("broken"))
+    try contents.reversed().write(to: tree.appending("whole"))
+    let filesystem = try scratch.makeHole("btrfs.raw", size: 191 << 20)
+    try await tool("mkfs.btrfs", ["-q", "--rootdir", tree, filesystem])
+    // One byte of the file is another.
+    let found = try await tool("grep", ["-obUaF", "line 1500 of a file", filesystem])
+    guard let place = found.output.text.split(separator: ":").first.flatMap({ Int($0) }) else {
+      throw TestFailure("grep: \(found.output.text)")
+    }
+    try overwrite(filesystem, at: place, with: [0x4c])
+    try await tool(
+      "dd", ["if=\(filesystem)", "of=\(disk)", "bs=1M", "seek=65", "conv=notrunc,sparse", "status=none"])
+    return disk
+  }
+
+  private func makeExt4(_ disk: FilePath, offset: Int, megabytes: Int, journal: Bool = false) async throws {
+    try scratch.write([UInt8](repeating: 0x61, count: 100_000), to: "file")
+    // Without checksums, so that a damage is found when the kernel looks at what is damaged.
+    try await tool(
+      "mke2fs",
+      [
+        "-q", "-t", "ext4", "-b", "4096", "-O", "^metadata_csum\(journal ? "" : ",^has_journal")", "-E",
+        "offset=\(offset)", disk,
+        "\(megabytes)M",
+      ])
+    try await tool(
+      "debugfs", ["-w", "-f", "/dev/stdin", "\(disk)?offset=\(offset)"], in: scratch.path,
+      input: "write file \"the file\"\nwrite file damaged\n")
+  }
+
+  private func overwrite(_ path: FilePath, at offset: Int, with bytes: [UInt8]) throws {
+    let file = try FileDescriptor.open(path, .writeOnly)
+    try file.closeAfter { _ = try file.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
+  }
+}

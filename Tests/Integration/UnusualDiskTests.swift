@@ -1,0 +1,85 @@
+import Glibc
+import SystemPackage
+import Testing
+
+/// Disks with little or nothing to map, or with damage: the map has what there is, and the rest is a warning.
+@Suite struct UnusualDiskTests {
+  @Test func blankDisk() async throws {
+    let run = try MapperRun()
+    let disk = try SmallDisks(scratch: run.scratch).blank()
+    let outcome = try await run(["--machine-readable", "-o", "map", disk])
+    #expect(outcome.end == .exited(0))
+    #expect(outcome.errors.text == "")
+    #expect(
+      outcome.output.text == """
+        virt-bmap: successfully examined 0 partitions, 0 logical volumes,
+                   0 filesystems, 0 directories, 0 files
+        virt-bmap: output written to \(run.scratch("map"))
+
+        """)
+    let map = try MapText(contentsOf: run.scratch("map"))
+    #expect(map.lines.map(\.range) == [0..<16 << 20])
+    #expect(map.lines("v", "/dev/sda").count == 1)
+    try await run.expectNothingLeft()
+  }
+
+  @Test func filesystemWithoutPartitionTable() async throws {
+    let run = try MapperRun()
+    let disk = try await SmallDisks(scratch: run.scratch).withoutTable()
+    let before = try [UInt8](contentsOf: disk)
+    let outcome = try await run(["--machine-readable", "-o", "map", disk])
+    #expect(outcome.end == .exited(0))
+    #expect(outcome.errors.text == "")
+    let map = try MapText(contentsOf: run.scratch("map"))
+    let lines = map.lines("f", "/dev/sda", Array("/the file".utf8))
+    #expect(
+      try Rebuild(disk: disk).bytes(size: 100_000, of: lines) == [UInt8](repeating: 0x61, count: 100_000))
+    #expect(!map.lines("d", "/dev/sda", [0x2f]).isEmpty)
+    #expect(!map.lines.contains { $0.kind == "p" })
+    let isUnchanged = try [UInt8](contentsOf: disk) == before
+    #expect(isUnchanged, "the disk was written to")
+    try await run.expectNothingLeft()
+  }
+
+  @Test func damagedFilesystems() async throws {
+    let run = try MapperRun()
+    let disk = try await SmallDisks(scratch: run.scratch).damaged()
+    let outcome = try await run(["-v", "-o", "map", disk])
+    #expect(outcome.end == .exited(0))
+    let said = outcome.errorLines.filter { $0.hasPrefix("virt-bmap: ") }
+    let warnings = said.filter { $0.hasPrefix("virt-bmap: warning: ") }
+    #expect(warnings.count == 2, "\(warnings)")
+    #expect(
+      warnings.first?.hasPrefix("virt-bmap: warning: filesystem on /dev/sda1 (ext4) cannot be mounted: ") == true,
+      "\(warnings)")
+    #expect(warnings.last == "virt-bmap: warning: 2 files and directories could not be read", "\(warnings)")
+    #expect(said.contains { $0.hasPrefix("virt-bmap: /dev/sda2: /damaged: ") }, "\(said)")
+    #expect(said.contains("virt-bmap: /dev/sda3: /broken: Input/output error"), "\(said)")
+    #expect(outcome.output.text.contains("2 filesystems, 3 directories, "))
+
+    let map = try MapText(contentsOf: run.scratch("map"))
+    #expect(!map.lines("f", "/dev/sda2", Array("/the file".utf8)).isEmpty)
+    #expect(!map.lines("f", "/dev/sda3", Array("/whole".utf8)).isEmpty)
+    #expect(map.lines("p", "/dev/sda1").count == 1)
+    #expect(!map.lines.contains { $0.kind == "f" && $0.device.text == "/dev/sda1" })
+    try await run.expectNothingLeft()
+  }
+
+  /// Whatever /dev/kvm is like: where it does not work, the appliance is emulated.
+  @Test func withoutBackendSettings() async throws {
+    let run = try MapperRun()
+    let disk = try SmallDisks(scratch: run.scratch).blank()
+    let outcome = try await run(
+      ["--machine-readable", "-o", "map", disk], environment: ["LIBGUESTFS_BACKEND_SETTINGS": nil],
+      limit: .seconds(240))
+    #expect(outcome.end == .exited(0))
+    #expect(outcome.errors.text == "")
+    if outcome.output.text.contains("emulating") {
+      #expect(
+        outcome.outputLines.first
+          == "virt-bmap: hardware virtualization does not work here, emulating instead (slower) ...")
+    }
+    #expect(try MapText(contentsOf: run.scratch("map")).lines.count == 1)
+    try await run.expectNothingLeft()
+  }
+}
