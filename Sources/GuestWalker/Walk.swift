@@ -155,6 +155,7 @@ struct Walk {
     if !isAnnounced {
       try channel.note(declaration)
     }
+    if filesystem.kind == .btrfs { try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
     let entries = DirectoryEntry.all(in: descriptor, buffer: buffer)
     let failure = errno
     if isAnnounced { try channel.say(.idle) }
