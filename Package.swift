@@ -31,7 +31,9 @@ let package = Package(
 
     .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "DiskImage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
-    .target(name: "NBDKit", dependencies: ["CNBDKit"], exclude: ["exports.map"]),
+    .target(
+      name: "NBDKit", dependencies: ["CNBDKit", .product(name: "SystemPackage", package: "swift-system")],
+      exclude: ["exports.map"]),
     .target(name: "WalkRecord"),
     .executableTarget(
       name: "GuestWalker", dependencies: ["WalkRecord", "CLinux"],
@@ -44,7 +46,10 @@ let package = Package(
       ],
       linkerSettings: nbdkitModule),
     .target(
-      name: "LoggerPlugin", dependencies: ["NBDKit", "DiskImage", "BlockMap", "AccessLog"],
+      name: "LoggerPlugin",
+      dependencies: [
+        "NBDKit", "DiskImage", "BlockMap", "AccessLog", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"]),
     .target(name: "Guestfs", dependencies: ["CGuestfs"]),
@@ -77,7 +82,9 @@ let package = Package(
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
-    .testTarget(name: "AccessLogTests", dependencies: ["AccessLog", "BlockMap"]),
+    .testTarget(
+      name: "AccessLogTests",
+      dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "MapperTests", dependencies: ["Mapper"]),
     .testTarget(

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int
@@ -36,6 +37,16 @@ int
 clinux_flush_buffers (int fd)
 {
   return ioctl (fd, BLKFLSBUF, 0);
+}
+
+uint32_t
+clinux_ntfs_attributes (int fd)
+{
+  uint32_t attributes = 0;
+
+  if (fgetxattr (fd, "system.ntfs_attrib", &attributes, sizeof attributes) != sizeof attributes)
+    return 0;
+  return attributes;
 }
 
 long

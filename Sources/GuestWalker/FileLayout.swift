@@ -20,6 +20,12 @@ struct FileLayout {
   private static let pageSize = 128
   /// What ntfs-3g is asked for at once.
   private static let fusePiece: UInt64 = 128 << 10
+  /// Of NTFS, for clusters of 4096 bytes: so much is compressed together.
+  private static let compressionUnit: UInt64 = 64 << 10
+  /// FILE_ATTRIBUTE_COMPRESSED.
+  private static let compressedAttribute: UInt32 = 0x800
+  /// An hour's work under emulation: 4 TiB of holes.
+  private static let maximumBlindPieces: UInt64 = 1 << 20
 
   let descriptor: Int32
   let size: UInt64
@@ -44,8 +50,7 @@ struct FileLayout {
     if hasFiemap {
       if let page = fiemapPage() { return page }
       hasFiemap = false
-      // Makes the filesystem read the list of all of the file's blocks.
-      _ = clinux_fibmap_last(descriptor, size)
+      warmBlockMap()
     }
     return seekPage()
   }
@@ -87,6 +92,9 @@ struct FileLayout {
     return pieces
   }
 
+  /// Makes a filesystem without FIEMAP read the list of all of the file's blocks.
+  func warmBlockMap() { _ = clinux_fibmap_last(descriptor, size) }
+
   private mutating func seekPage() -> [Piece] {
     var pieces: [Piece] = []
     while pieces.count < Self.pageSize {
@@ -111,11 +119,22 @@ struct FileLayout {
     return pieces
   }
 
-  /// ntfs-3g reads its device in order, a page at a time, and keeps what it read: a second look shows nothing. Where a
-  /// file has holes, reads of one page say which of them have data.
+  /// How a file is read that says nothing of where its data are.
+  ///
+  /// ntfs-3g reads its device in order, a page at a time. What it has read it does not read again, so that a second
+  /// look costs a cache: only files with holes are worth it, where the first look cannot tell which part is one.
   private var pieceForm: (size: UInt64, layout: Chunk.Layout) {
     guard kind == .fuse else { return (1 << 20, .exact) }
-    return (allocated + 4096 <= size ? 4096 : Self.fusePiece, .stream)
+    if isCompressed { return (Self.compressionUnit, .encoded) }
+    return hasHoles ? (Self.maximumPiece, .exact) : (Self.fusePiece, .stream)
+  }
+
+  private var isCompressed: Bool { clinux_ntfs_attributes(descriptor) & Self.compressedAttribute != 0 }
+  private var hasHoles: Bool { allocated + 4096 <= size }
+
+  /// Whether there is no end to reading the file: its size may be anything, and nothing tells where in it data are.
+  var isBeyondReach: Bool {
+    kind == .fuse && hasHoles && size / pieceForm.size > Self.maximumBlindPieces
   }
 
   private func add(_ piece: Piece, to pieces: inout [Piece], limit: UInt64) {

@@ -44,6 +44,9 @@ struct Filesystem {
     if kind == .fat { Self.readAllocationTables(buffered) }
   }
 
+  /// Forgets what was read of the device through its page cache.
+  func dropDeviceCache() { _ = clinux_flush_buffers(direct) }
+
   /// FAT: the chains of clusters are read as files and directories are; with the tables in the cache, what is read for
   /// an object is the object's. Layout: "FAT: General Overview of On-Disk Format", BPB.
   private static func readAllocationTables(_ device: Int32) {

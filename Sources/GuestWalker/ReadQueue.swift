@@ -99,6 +99,12 @@ struct ReadQueue {
       try channel.say(.idle)
       _ = read(piece, of: item)
     }
+    if filesystem.kind == .fuse, replaces != 0 {
+      // What was read before is in the device's cache. Without it, the list of the file's blocks is read again, too.
+      try channel.say(.idle)
+      filesystem.dropDeviceCache()
+      item.layout.warmBlockMap()
+    }
     if filesystem.kind == .btrfs || !item.isDirect {
       posix_fadvise(item.layout.descriptor, 0, 0, POSIX_FADV_DONTNEED)
     }

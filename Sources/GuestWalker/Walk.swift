@@ -155,6 +155,7 @@ struct Walk {
     if !isAnnounced {
       try channel.note(declaration)
     }
+    if filesystem.kind == .btrfs { try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
     let entries = DirectoryEntry.all(in: descriptor, buffer: buffer)
     let failure = errno
     if isAnnounced { try channel.say(.idle) }
@@ -234,12 +235,16 @@ struct Walk {
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     let object = takeObject()
     try channel.note(.object(id: object, parent: directory.object, kind: .file, name: name))
+    let layout = FileLayout(
+      descriptor: descriptor, size: UInt64(max(0, status.st_size)),
+      allocated: UInt64(max(0, status.st_blocks)) &* 512, kind: filesystem.kind)
+    guard !layout.isBeyondReach else {
+      close(descriptor)
+      return try channel.note(.failure(parent: directory.object, errno: EFBIG, name: name))
+    }
     try addToQueue(
       ReadQueue.Item(
-        object: object, parent: directory.object, name: name,
-        layout: FileLayout(
-          descriptor: descriptor, size: UInt64(max(0, status.st_size)),
-          allocated: UInt64(max(0, status.st_blocks)) &* 512, kind: filesystem.kind),
-        isDirect: isDirect, throughDevice: false))
+        object: object, parent: directory.object, name: name, layout: layout, isDirect: isDirect,
+        throughDevice: false))
   }
 }

@@ -78,6 +78,18 @@ public final class Guestfs {
     return try string(output)
   }
 
+  /// The same for a command that may print more than fits into one answer of the appliance's.
+  public func longShell(_ command: String) throws(GuestfsError) -> [UInt8] {
+    let file = "/tmp/virt-bmap-output"
+    _ = try shell("{ \(command)\n} > \(file)")
+    var output: [UInt8] = []
+    while true {
+      let part = try shell("dd if=\(file) bs=1M skip=\(output.count >> 20) count=1 2>/dev/null")
+      output += part
+      if part.count < 1 << 20 { return output }
+    }
+  }
+
   /// Copies a local file to `name` in the appliance's own filesystem.
   public func uploadToAppliance(_ local: String, name: String, mode: Int32) throws(GuestfsError) {
     try check(guestfs_debug_upload(handle, local, name, mode))

@@ -1,1 +1,4 @@
 import NBDKit
+
+@_cdecl("plugin_init")
+public func pluginInit() -> UnsafeMutableRawPointer { register(LoggerPlugin.self) }

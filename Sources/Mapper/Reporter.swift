@@ -6,6 +6,8 @@ public protocol Reporter: Sendable {
   func warning(_ text: String)
   /// Something that only `-v` shows.
   func detail(_ text: String)
+  /// What takes its time now, for someone who watches; gone with the next message.
+  func activity(_ text: String)
   /// How far the walk of the present filesystem is, from 0 to 1; nil when it is over.
   func progress(_ fraction: Double?)
 }

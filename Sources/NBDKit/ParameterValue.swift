@@ -1,5 +1,6 @@
 import CNBDKit
 import Glibc
+import SystemPackage
 
 /// The value of a `key=value` parameter: bytes, since most of them are file names.
 public struct ParameterValue: Sendable {
@@ -14,13 +15,13 @@ public struct ParameterValue: Sendable {
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 
   /// The value as a file name that stays right when nbdkit changes its working directory.
-  public func absolutePath() throws -> [UInt8] {
+  public func absolutePath() throws -> FilePath {
     let absolute = (bytes + [0]).withUnsafeBufferPointer { path in
       path.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { nbdkit_absolute_path($0) } }
     }
     guard let absolute else { throw PluginError(errno: .invalid, "\(text): not a usable file name") }
     defer { free(absolute) }
-    return ParameterValue(absolute).bytes
+    return FilePath(platformString: absolute)
   }
 
   /// The value as a boolean: 1, true, yes, on … or 0, false, no, off ….

@@ -54,7 +54,7 @@ final class EventStream: Sendable {
           state.finishChunk()
           state.current = ChunkReads(chunk)
         case .idle, .begin, .settled, .end: state.finishChunk()
-        case .object, .link, .failure: break
+        case .object, .inode, .link, .failure: break
         }
       }
       try send(.channel(Array(bytes)))

@@ -32,7 +32,7 @@ struct RecorderPlugin: Plugin {
 
   mutating func configure(key: String, value: ParameterValue) throws {
     switch key {
-    case "file": file = FilePath(try value.absolutePath())
+    case "file": file = try value.absolutePath()
     case "format":
       guard let format = DiskFormat(rawValue: value.text) else {
         throw PluginError(errno: .invalid, "format=\(value.text): give raw or vmdk")
@@ -73,16 +73,6 @@ struct RecorderPlugin: Plugin {
       guard let disk else { throw PluginError(errno: .inputOutput, "the disk is not open") }
       return DiskConnection(size: disk.size, overlay: disk.overlay, number: 1, stream: stream)
     default: throw PluginError(errno: .invalid, "no such export")
-    }
-  }
-}
-
-extension FilePath {
-  init(_ bytes: [UInt8]) {
-    self = (bytes + [0]).withUnsafeBufferPointer { buffer in
-      buffer.withMemoryRebound(to: CChar.self) { text in
-        text.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()
-      }
     }
   }
 }

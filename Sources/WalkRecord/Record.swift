@@ -17,6 +17,8 @@ public enum Record: Equatable, Sendable {
   case begin(inodes: UInt64, bytes: UInt64)
   /// A file or directory, by its first name.
   case object(id: ObjectID, parent: ObjectID, kind: Kind, name: [UInt8])
+  /// The number by which the filesystem knows an object, where the mapper needs it.
+  case inode(id: ObjectID, number: UInt64)
   /// One more name of a file.
   case link(id: ObjectID, parent: ObjectID, name: [UInt8])
   /// From here on the object's bytes are read.

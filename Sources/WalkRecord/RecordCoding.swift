@@ -48,6 +48,7 @@ public struct RecordBuffer: Sendable {
     case .failure(let parent, let errno, let name):
       try append(type: 7, [parent, UInt64(UInt32(bitPattern: errno))], name: name)
     case .end: try append(type: 8, [], name: [])
+    case .inode(let id, let number): try append(type: 9, [id, number], name: [])
     }
   }
 
@@ -119,6 +120,9 @@ extension Record {
       guard let parent = field(), let errno = field() else { return nil }
       self = .failure(parent: parent, errno: Int32(truncatingIfNeeded: errno), name: rest())
     case 8: self = .end
+    case 9:
+      guard let id = field(), let number = field() else { return nil }
+      self = .inode(id: id, number: number)
     default: return nil
     }
   }

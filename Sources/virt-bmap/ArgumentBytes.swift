@@ -14,8 +14,3 @@ func filePath(_ argument: String) -> FilePath {
   }
   return FilePath(argument)
 }
-
-extension FilePath {
-  /// The bytes of the name.
-  var bytes: [UInt8] { withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } }
-}

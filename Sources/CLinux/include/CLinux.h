@@ -20,6 +20,9 @@ int clinux_fibmap_last (int fd, uint64_t size);
 /* BLKFLSBUF: drops the block device's page cache. */
 int clinux_flush_buffers (int fd);
 
+/* The attributes of a file on ntfs-3g, as Windows has them; 0 if there are none. */
+uint32_t clinux_ntfs_attributes (int fd);
+
 /* getdents64. */
 long clinux_getdents (int fd, void *buffer, size_t size);
 

@@ -15,6 +15,8 @@ struct WalkAssembler {
   private var current: ChunkReads?
   /// Ambiguous chunks that the walker may still read again in pieces.
   private var pending: [UInt32: ChunkReads] = [:]
+  /// The objects of which the walker has told the inode.
+  private(set) var inodes: [UInt64: Record.ObjectID] = [:]
   /// What could not be examined.
   private(set) var failures: [(path: [UInt8], errno: Int32)] = []
   private(set) var failureCount = 0
@@ -41,6 +43,9 @@ struct WalkAssembler {
       bytesInUse = bytes
     case .object(let id, let parent, let kind, let name):
       try tree.add(id: id, parent: parent, kind: kind, name: name)
+    case .inode(let id, let number):
+      guard tree.contains(id) else { throw .unknownObject(id) }
+      inodes[number] = id
     case .link(let id, let parent, let name):
       try tree.addLink(to: id, parent: parent, name: name)
     case .chunk(let chunk):
@@ -104,6 +109,16 @@ struct WalkAssembler {
     for place in reads.ranges {
       found.append(Found(object: chunk.object, place: place, offset: offset))
       offset &+= place.range.upperBound - place.range.lowerBound
+    }
+  }
+
+  /// Takes `places` for where the directories are, in place of what was read when they were listed.
+  mutating func setDirectories(_ places: [Record.ObjectID: [Range<UInt64>]]) {
+    found.removeAll { tree.kind(of: $0.object) == .directory }
+    for (object, ranges) in places where tree.contains(object) {
+      for range in ranges {
+        found.append(Found(object: object, place: ChunkReads.DiskRange(disk: 1, range: range), offset: 0))
+      }
     }
   }
 

@@ -91,6 +91,13 @@ struct DeviceTable {
     return result
   }
 
+  /// Where `range` (in bytes) of the device `number` lies on the guest's disk.
+  func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
+    let length = range.upperBound - range.lowerBound
+    return places(
+      on: number, depth: 0, of: Segment(range: 0..<length, below: number, offset: range.lowerBound))
+  }
+
   private func places(on device: Substring, depth: Int, of wanted: Segment) -> [Place]? {
     let length = wanted.range.upperBound - wanted.range.lowerBound
     let (end, overflow) = wanted.offset.addingReportingOverflow(length)

@@ -1,6 +1,7 @@
 import BlockMap
 import Glibc
 import Guestfs
+import WalkRecord
 
 /// What a run has found, for its last message.
 public struct Findings: Sendable {
@@ -78,7 +79,7 @@ struct Examiner {
   private mutating func examineLogicalVolumes() throws {
     let volumes = try appliance.listLogicalVolumes()
     guard !volumes.isEmpty else { return }
-    let table = DeviceTable(parsing: String(decoding: try appliance.shell(DeviceTable.script), as: UTF8.self))
+    let table = try deviceTable()
     for volume in volumes {
       reporter.message("examining \(shown(volume)) ...")
       findings.logicalVolumes += 1
@@ -89,6 +90,10 @@ struct Examiner {
       }
       add(.logicalVolume, volume, places)
     }
+  }
+
+  private func deviceTable() throws -> DeviceTable {
+    DeviceTable(parsing: String(decoding: try appliance.longShell(DeviceTable.script), as: UTF8.self))
   }
 
   private func deviceNumber(of volume: [UInt8]) throws -> String? {
@@ -146,8 +151,9 @@ struct Examiner {
     } catch {
       throw MapperError.walk(device: name, error.firstLine)
     }
-    let walk = try pump.finish()
+    var walk = try pump.finish()
     reporter.progress(nil)
+    if type == "btrfs" { try examineBtrfsDirectories(of: &walk, on: name) }
     findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
     try appliance.unmountAll()
     report(walk, on: name)
@@ -156,6 +162,23 @@ struct Examiner {
     findings.filesystems += 1
     findings.directories += walk.tree.directories
     findings.files += walk.tree.files
+  }
+
+  /// Directories on Btrfs are in blocks they share with everything near them; the tree says which.
+  private func examineBtrfsDirectories(of walk: inout WalkAssembler, on name: String) throws {
+    let text = String(decoding: try appliance.longShell(BtrfsTree.script), as: UTF8.self)
+    guard let tree = BtrfsTree(parsing: text) else {
+      return reporter.detail("\(name): the tree is not on one device; directories are where they were first read")
+    }
+    let table = try deviceTable()
+    var directories: [Record.ObjectID: [Range<UInt64>]] = [:]
+    for (inode, blocks) in tree.directories {
+      guard let object = walk.inodes[inode] else { continue }
+      for block in blocks {
+        directories[object, default: []] += table.places(of: block, on: tree.device[...])?.map(\.range) ?? []
+      }
+    }
+    walk.setDirectories(directories)
   }
 
   private mutating func report(_ walk: WalkAssembler, on name: String) {

@@ -29,6 +29,7 @@ enum Appliance {
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
     let watchdog = isUserChoice || !hasKVM ? nil : startWatchdog()
+    reporter.activity("launching the appliance ...")
     do {
       try appliance.launch()
       watchdog?.cancel()
@@ -40,6 +41,7 @@ enum Appliance {
       reporter.detail(error.description)
     }
     reporter.message("hardware virtualization does not work here, emulating instead (slower) ...")
+    reporter.activity("launching the appliance ...")
     let emulated = try prepare(options)
     do {
       try emulated.setBackendSetting("force_tcg", "1")

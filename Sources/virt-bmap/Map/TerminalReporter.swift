@@ -27,6 +27,8 @@ final class TerminalReporter: Reporter {
     print(text, to: 2)
   }
 
+  func activity(_ text: String) { bar?.withLock { $0.show("virt-bmap: \(text)") } }
+
   func progress(_ fraction: Double?) {
     bar?.withLock { bar in
       if let fraction { bar.update(fraction) } else { bar.finish() }

@@ -21,6 +21,12 @@ struct ProgressBar {
     Messages.write("\r" + line(fraction, elapsed: now - start) + "\u{1b}[K", to: descriptor)
   }
 
+  /// Shows a line of text in the bar's place.
+  mutating func show(_ text: String) {
+    drawn = .now
+    Messages.write("\r\(text)\u{1b}[K", to: descriptor)
+  }
+
   /// Takes the bar off the screen, for a message or at the end.
   mutating func clear() {
     guard drawn != nil else { return }

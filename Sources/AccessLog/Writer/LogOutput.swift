@@ -1,0 +1,51 @@
+import Glibc
+
+/// The file or pipe a log goes to, and what could not be written to it.
+struct LogOutput {
+  private let descriptor: Int32
+  /// Requests that were lost since the last write that went well.
+  private(set) var lost: UInt64 = 0
+  /// All requests that were lost.
+  private(set) var totalLost: UInt64 = 0
+  /// Why the last write failed.
+  private(set) var reason = ""
+  /// Whether the last write failed.
+  private(set) var hasFailed = false
+  /// Whether what has reached the log ends within a line.
+  private(set) var endsWithinLine = false
+
+  init(descriptor: Int32) {
+    self.descriptor = descriptor
+  }
+
+  /// Writes all of `bytes`, which hold `requests` requests; false if that failed and they are lost.
+  mutating func write(_ bytes: [UInt8], requests: UInt64) -> Bool {
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes { bytes in
+        bytes.baseAddress.map { Glibc.write(descriptor, $0 + written, bytes.count - written) } ?? 0
+      }
+      if count > 0 {
+        written += count
+        endsWithinLine = bytes[written - 1] != 0x0a
+      } else if count < 0, errno == EAGAIN {
+        waitUntilWritable()
+      } else if count == 0 || errno != EINTR {
+        reason = count == 0 ? "nothing could be written" : String(cString: strerror(errno))
+        lost &+= requests
+        totalLost &+= requests
+        hasFailed = true
+        return false
+      }
+    }
+    lost = 0
+    hasFailed = false
+    return true
+  }
+
+  /// The descriptor may be shared with a program that made it non-blocking.
+  private func waitUntilWritable() {
+    var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    poll(&state, 1, -1)
+  }
+}

@@ -1,0 +1,91 @@
+import Glibc
+
+/// Moves events from the queue to the log, in a thread of its own.
+struct LogWriter {
+  /// After so long without an event the open line is ended, in milliseconds.
+  private static let idleAfter = 100
+  /// What was appended is written at the latest when so much time has passed, in milliseconds, or it has become
+  /// so many bytes, whichever is first.
+  private static let writeAfter: UInt64 = 250
+  private static let writeAt = 64 << 10
+
+  private let queue: EventQueue
+  private var form: any LogForm
+  private var output: LogOutput
+  private let report: @Sendable (String) -> Void
+  private var buffer: [UInt8] = []
+  /// The requests in `buffer`.
+  private var requests: UInt64 = 0
+  private var lastWrite = Self.now()
+  private var hasReported = false
+
+  init(queue: EventQueue, form: any LogForm, descriptor: Int32, report: @escaping @Sendable (String) -> Void) {
+    self.queue = queue
+    self.form = form
+    self.output = LogOutput(descriptor: descriptor)
+    self.report = report
+  }
+
+  /// Until the queue is closed and empty.
+  mutating func run() {
+    Self.blockSignals()
+    var batch: [AccessEvent] = []
+    var isSettled = true
+    while true {
+      switch queue.take(into: &batch, milliseconds: isSettled ? nil : Self.idleAfter) {
+      case .events:
+        isSettled = false
+        for event in batch { append(event) }
+        batch.removeAll(keepingCapacity: true)
+        if Self.now() &- lastWrite >= Self.writeAfter { write() }
+      case .idle:
+        isSettled = true
+        form.endLine(in: &buffer)
+        write()
+      case .closed:
+        form.endLine(in: &buffer)
+        write()
+        if output.totalLost > 0 { report("\(output.totalLost) requests were not logged") }
+        return
+      }
+    }
+  }
+
+  private mutating func append(_ event: AccessEvent) {
+    if requests == 0, output.hasFailed {
+      if output.endsWithinLine { buffer.append(0x0a) }
+      form.appendLoss(of: output.lost, because: output.reason, to: &buffer)
+    }
+    form.append(event, to: &buffer)
+    requests &+= 1
+    if buffer.count >= Self.writeAt { write() }
+  }
+
+  private mutating func write() {
+    lastWrite = Self.now()
+    guard !buffer.isEmpty else { return }
+    if !output.write(buffer, requests: requests) {
+      form.restart()
+      if !hasReported {
+        hasReported = true
+        report("cannot write the log, requests go on unlogged: \(output.reason)")
+      }
+    }
+    buffer.removeAll(keepingCapacity: true)
+    requests = 0
+  }
+
+  /// Signals are the server's, and one, SIGPIPE, would end it when the log's reader goes.
+  private static func blockSignals() {
+    var all = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_BLOCK, &all, nil)
+  }
+
+  /// Milliseconds on a clock that nobody sets.
+  private static func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(truncatingIfNeeded: time.tv_sec) &* 1000 &+ UInt64(truncatingIfNeeded: time.tv_nsec / 1_000_000)
+  }
+}

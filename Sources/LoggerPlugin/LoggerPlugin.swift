@@ -1,0 +1,100 @@
+import AccessLog
+import BlockMap
+import DiskImage
+import Glibc
+import NBDKit
+import SystemPackage
+
+/// `nbdkit bmaplogger [file=]DISK [bmap=MAP] [format=raw|vmdk] [logfile=FILE]`: serves a disk read-only and
+/// writes down which objects of it are read.
+struct LoggerPlugin: Plugin {
+  static let information = PluginInformation(
+    name: "bmaplogger",
+    longName: "virt-bmap logger",
+    version: "0.1.0",
+    description: "Serve a disk read-only and log which files, directories and partitions are read.",
+    configHelp: """
+      [file=]DISK     (required) The disk to serve.
+      bmap=MAP        The block map of the disk, from virt-bmap. Default: the file
+                      "bmap" in the current directory. bmap=none logs ranges alone.
+      format=FORMAT   raw or vmdk. Default: vmdk if the name ends in .vmdk, else raw.
+      logfile=FILE    Where the log goes, which is overwritten. Default: standard
+                      output.
+      """,
+    magicConfigKey: "file",
+    threadModel: .parallel)
+
+  static let dumpFields = [
+    (key: "bmaplogger_formats", value: DiskFormat.allCases.map(\.rawValue).joined(separator: " ")),
+    (key: "bmaplogger_operations", value: "read"),
+  ]
+
+  private static let defaultMap: FilePath = "bmap"
+
+  private var parameters = Parameters()
+  private var disk: (any VirtualDisk)?
+  private var index: MapIndex?
+  private var output: FileDescriptor?
+  private var log: AccessLog?
+
+  mutating func configure(key: String, value: ParameterValue) throws {
+    try parameters.set(key: key, value: value)
+  }
+
+  mutating func configurationComplete() throws {
+    guard parameters.file != nil else { throw PluginError(errno: .invalid, "give the disk to serve: file=DISK") }
+    guard parameters.logFile != nil || Host.standardStreamsAreFree else {
+      throw PluginError(
+        errno: .invalid, "standard output is the client's connection: say where the log goes with logfile=FILE")
+    }
+  }
+
+  mutating func getReady() throws {
+    guard let file = parameters.file else { return }
+    let opened = try openDisk(at: file, format: parameters.format)
+    for warning in opened.warnings { Log.error(warning) }
+    disk = opened.disk
+    var inputs = opened.files
+    if let map = try findMap() {
+      let loaded = try BlockMap(contentsOf: map)
+      if let size = loaded.size(ofDisk: 1), size != opened.disk.size {
+        throw PluginError(
+          errno: .invalid,
+          "\(map): the map is of a disk of \(size) bytes, but \(file) has \(opened.disk.size) bytes")
+      }
+      index = MapIndex(loaded)
+      inputs.append(map)
+    }
+    // Last, so that a log of an earlier run is overwritten only when there will be a new one.
+    output = try LogFile.open(parameters.logFile, butNot: inputs)
+  }
+
+  mutating func afterFork() throws {
+    guard let output else { return }
+    log = try AccessLog(descriptor: output.rawValue, form: TextForm(index: index)) { Log.error($0) }
+  }
+
+  func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
+    guard let disk, let log else { throw PluginError(errno: .inputOutput, "the disk is not open") }
+    return LoggedDisk(disk: disk, log: log)
+  }
+
+  func cleanup() {
+    log?.close()
+  }
+
+  /// The map that was named or, if none was, the one where virt-bmap puts it; nil if there is to be none.
+  private func findMap() throws -> FilePath? {
+    switch parameters.map {
+    case .none: return nil
+    case .file(let map): return map
+    case .unspecified:
+      guard Self.defaultMap.withPlatformString({ access($0, F_OK) }) == 0 else {
+        throw PluginError(
+          errno: .invalid,
+          "there is no file \"bmap\" in the current directory: give the block map with bmap=MAP, or bmap=none")
+      }
+      return Self.defaultMap
+    }
+  }
+}

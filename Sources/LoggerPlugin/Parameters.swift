@@ -1,0 +1,36 @@
+import DiskImage
+import NBDKit
+import SystemPackage
+
+/// What the user gave on nbdkit's command line.
+struct Parameters: Sendable {
+  enum Map: Sendable {
+    case unspecified
+    /// `bmap=none`
+    case none
+    case file(FilePath)
+  }
+
+  private(set) var file: FilePath?
+  private(set) var map = Map.unspecified
+  private(set) var format: DiskFormat?
+  private(set) var logFile: FilePath?
+  private var seen: Set<String> = []
+
+  mutating func set(key: String, value: ParameterValue) throws {
+    switch key {
+    case "file": file = try value.absolutePath()
+    case "bmap": map = value.text == "none" ? .none : try .file(value.absolutePath())
+    case "logfile": logFile = try value.absolutePath()
+    case "format":
+      guard let format = DiskFormat(rawValue: value.text) else {
+        let formats = DiskFormat.allCases.map(\.rawValue).joined(separator: " or ")
+        throw PluginError(errno: .invalid, "format=\(value.text): give \(formats)")
+      }
+      self.format = format
+    default:
+      throw PluginError(errno: .invalid, "unknown parameter \(key): there are file, bmap, format and logfile")
+    }
+    guard seen.insert(key).inserted else { throw PluginError(errno: .invalid, "\(key)= is given twice") }
+  }
+}

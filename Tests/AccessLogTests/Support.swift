@@ -1,0 +1,70 @@
+import BlockMap
+import Glibc
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import AccessLog
+
+/// A map from lines such as `1 0 1000 v /dev/sda`, with one disk of 1 MiB.
+func index(_ lines: String) throws -> MapIndex {
+  let text = "# virt-bmap 2\n# disk 1 size=100000 format=raw file=a\n" + lines + "\n"
+  var name = Array("/tmp/access-log-XXXXXX".utf8CString)
+  let descriptor = FileDescriptor(rawValue: mkstemp(&name))
+  let path = name.withUnsafeBufferPointer { name in
+    name.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()
+  }
+  defer { _ = path.withPlatformString { unlink($0) } }
+  try descriptor.closeAfter { _ = try descriptor.writeAll(text.utf8) }
+  return MapIndex(try BlockMap(contentsOf: path))
+}
+
+func read(_ range: Range<UInt64>) -> AccessEvent { AccessEvent(operation: .read, disk: 1, range: range) }
+
+/// What a log reports.
+final class Reports: Sendable {
+  private let lines = Mutex<[String]>([])
+  var all: [String] { lines.withLock { $0 } }
+  func add(_ line: String) { lines.withLock { $0.append(line) } }
+}
+
+/// A pipe, of which both ends are closed with the value unless that was done before.
+final class TestPipe {
+  let reading: FileDescriptor
+  private var writing: FileDescriptor?
+
+  init() throws {
+    let ends = try FileDescriptor.pipe()
+    reading = ends.readEnd
+    writing = ends.writeEnd
+  }
+
+  deinit {
+    try? reading.close()
+    closeWriting()
+  }
+
+  var descriptor: Int32 { writing?.rawValue ?? -1 }
+
+  func closeWriting() {
+    try? writing?.close()
+    writing = nil
+  }
+
+  /// What can be read at once, after waiting for the first of it.
+  func some() throws -> String {
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    let count = try buffer.withUnsafeMutableBytes { try reading.read(into: $0) }
+    return String(decoding: buffer[..<count], as: UTF8.self)
+  }
+
+  /// All that comes until the writing end is closed.
+  func rest() throws -> String {
+    var all = ""
+    while true {
+      let next = try some()
+      if next.isEmpty { return all }
+      all += next
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import BlockMap
+import Testing
+
+@testable import AccessLog
+
+struct TextFormTests {
+  private func text(_ lines: String, _ ranges: [Range<UInt64>]) throws -> String {
+    var form = TextForm(index: try index(lines))
+    return write(ranges, &form)
+  }
+
+  private func write(_ ranges: [Range<UInt64>], _ form: inout TextForm) -> String {
+    var output: [UInt8] = []
+    for range in ranges { form.append(read(range), to: &output) }
+    form.endLine(in: &output)
+    return String(decoding: output, as: UTF8.self)
+  }
+
+  private let guest = """
+    1 0 80000 v /dev/sda
+    1 1000 80000 p /dev/sda1
+    1 10400 20200 f /dev/sda1 /boot/vmlinuz
+    1 30000 31000 d /dev/sda1 /usr/share
+    1 40000 41000 f /dev/sda1 /a
+    1 41000 42000 f /dev/sda1 /b
+    """
+
+  @Test func writesAnObjectLineAndThenItsRanges() throws {
+    #expect(
+      try text(guest, [0x10400..<0x18400, 0x18400..<0x20200, 0x30000..<0x30200, 0..<0x200, 0x80000..<0x80200]) == """
+        read f /dev/sda1 /boot/vmlinuz
+         10400-18400 18400-20200
+        read d /dev/sda1 /usr/share
+         30000-30200
+        read v /dev/sda
+         0-200
+        read -
+         80000-80200
+
+        """)
+  }
+
+  @Test func namesEveryObjectOfARequestInDiskOrder() throws {
+    #expect(
+      try text(guest, [0x3ff00..<0x42100, 0x42000..<0x42001]) == """
+        read p /dev/sda1
+         3ff00-40000
+        read f /dev/sda1 /a
+         40000-41000
+        read f /dev/sda1 /b
+         41000-42000
+        read p /dev/sda1
+         42000-42100 42000-42001
+
+        """)
+  }
+
+  @Test func aBorderOfSomethingBroaderSplitsNoFile() throws {
+    let map = """
+      1 0 1000 d /dev/sda1 /
+      1 0 1800 p /dev/sda1
+      1 0 2000 f /dev/sda1 /a
+      1 2000 3000 f@5000 /dev/sda1 /a
+      """
+    #expect(try text(map, [0..<0x3000]) == "read f /dev/sda1 /a\n 0-3000\n")
+  }
+
+  @Test func namesThatShareARangeStandTogether() throws {
+    let map = """
+      1 0 1000 f /dev/sda1 /link
+      1 0 1000 f /dev/sda1 /name
+      1 0 1000 d /dev/sda1 /
+      1 1000 2000 f /dev/sda1 /name
+      """
+    #expect(
+      try text(map, [0..<0x200, 0x200..<0x1200]) == """
+        read f /dev/sda1 /link
+        read f /dev/sda1 /name
+         0-200 200-1000
+        read f /dev/sda1 /name
+         1000-1200
+
+        """)
+  }
+
+  @Test func ofNestedDevicesOnlyTheInnermostIsNamed() throws {
+    let map = """
+      1 0 1000 v /dev/sda
+      1 100 1000 p /dev/sda2
+      1 200 1000 p /dev/sda5
+      """
+    #expect(
+      try text(map, [0x80..<0x300]) == """
+        read v /dev/sda
+         80-100
+        read p /dev/sda2
+         100-200
+        read p /dev/sda5
+         200-300
+
+        """)
+  }
+
+  @Test func boundsHowManyNamesItWrites() throws {
+    let map = (0..<100).map { "1 0 1000 f /dev/sda1 /name\($0)" }.joined(separator: "\n")
+    let lines = try text(map, [0..<1]).split(separator: "\n")
+    #expect(lines.count == MapIndex.ownersListed + 2)
+    #expect(lines[MapIndex.ownersListed] == "# and 36 more")
+    #expect(lines.last == " 0-1")
+  }
+
+  @Test func escapesNamesAsTheMapDoes() throws {
+    #expect(
+      try text("1 0 1000 f /dev/a\\040b /c d\\012e\\134f\\377", [0..<1])
+        == "read f /dev/a\\040b /c d\\012e\\134f\u{fffd}\n 0-1\n")
+  }
+
+  @Test func longLinesGoOnInAnother() throws {
+    let ranges = (0..<2000).map { UInt64($0 % 16) + 0x10400..<UInt64($0 % 16) + 0x10500 }
+    let lines = try text(guest, ranges).split(separator: "\n")
+    #expect(lines.count > 2)
+    #expect(lines.filter { $0.hasPrefix("read") }.count == 1)
+    #expect(lines.allSatisfy { $0.count < 4200 })
+    #expect(lines.dropFirst().flatMap { $0.split(separator: " ") }.count == ranges.count)
+  }
+
+  @Test func goesOnAfterAnEndedLineWithoutTheObject() throws {
+    var form = TextForm(index: try index(guest))
+    #expect(write([0..<1], &form) == "read v /dev/sda\n 0-1\n")
+    #expect(write([1..<2], &form) == " 1-2\n")
+    form.restart()
+    #expect(write([2..<3], &form) == "read v /dev/sda\n 2-3\n")
+    var noMap = TextForm(index: nil)
+    #expect(write([0..<0x200, 5..<5, 0x200..<0x400], &noMap) == "read -\n 0-200 200-400\n")
+  }
+}
