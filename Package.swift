@@ -90,7 +90,6 @@ let package = Package(
     .testTarget(
       name: "Integration",
       dependencies: [
-        "BlockMap", "DiskImage", "AccessLog",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

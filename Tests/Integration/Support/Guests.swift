@@ -1,0 +1,73 @@
+import FoundationEssentials
+import Glibc
+import SystemPackage
+
+/// The guests that the tests map. They are kept in .build until what makes them changes.
+enum Guests {
+  /// Every layer and filesystem.
+  static let layers = Shared { try await build("layers", script: "Tests/Integration/Guests/make-layers-guest") }
+  /// The guest that boots.
+  static let demo = Shared { try await build("demo", script: "examples/make-guest") }
+
+  private static func build(_ name: String, script: String) async throws -> FilePath {
+    let root = Products.package.appending(".build/integration")
+    let program = Products.package.appending(script)
+    var ingredients = try [UInt8](contentsOf: program)
+    ingredients += try [UInt8](contentsOf: Products.package.appending("scripts/guest-lib.sh"))
+    ingredients += try names(in: "/boot").joined(separator: "\n").utf8
+    let directory = root.appending("\(name)-\(String(fingerprint(ingredients), radix: 16))")
+    if exists(directory) { return directory }
+    try FileManager.default.createDirectory(atPath: root.string, withIntermediateDirectories: true)
+    // What an earlier version of the script made.
+    for old in try names(in: root) where old.hasPrefix(name + "-") {
+      try FileManager.default.removeItem(atPath: root.appending(old).string)
+    }
+    let unfinished = root.appending("\(name)-unfinished")
+    try await VirtualMachines.run {
+      _ = try await tool(
+        program.string, [unfinished],
+        environment: ["LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp"],
+        limit: .seconds(300))
+    }
+    guard rename(unfinished.string, directory.string) == 0 else { throw Errno(rawValue: errno) }
+    return directory
+  }
+
+  /// FNV-1a.
+  private static func fingerprint(_ bytes: [UInt8]) -> UInt64 {
+    bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+}
+
+/// What went into the layers guest.
+struct Manifest {
+  struct Entry: Decodable {
+    var device: String
+    var type: String
+    var size: UInt64?
+    var links: Int?
+    var sha256: String?
+    var compressed: Bool?
+    /// In hex.
+    private var path: String
+
+    var bytes: [UInt8] {
+      stride(from: 0, to: path.utf8.count, by: 2).compactMap { index in
+        let start = path.utf8.index(path.startIndex, offsetBy: index)
+        return UInt8(path[start..<path.utf8.index(start, offsetBy: 2)], radix: 16)
+      }
+    }
+    var name: ObjectName { ObjectName(device: device, path: bytes) }
+  }
+
+  var files: [Entry] = []
+  var directories: [Entry] = []
+
+  init(contentsOf path: FilePath) throws {
+    let decoder = JSONDecoder()
+    for line in try [UInt8](contentsOf: path).split(separator: 0x0a) {
+      let entry = try decoder.decode(Entry.self, from: Data(line))
+      if entry.type == "f" { files.append(entry) } else { directories.append(entry) }
+    }
+  }
+}

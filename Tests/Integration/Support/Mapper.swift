@@ -1,0 +1,76 @@
+import Glibc
+import Synchronization
+import SystemPackage
+import Testing
+
+/// One run of `virt-bmap`, with temporary files and a mark of its own, so that what it leaves behind can be found.
+final class MapperRun: Sendable {
+  let scratch: Scratch
+  let processes = Processes()
+  private let temporary: FilePath
+  private let socketDirectories = Mutex<Set<String>>([])
+
+  /// Without hardware virtualization, whatever the machine has.
+  static let emulated = "force_tcg"
+
+  init() throws {
+    scratch = try Scratch()
+    temporary = try scratch.makeDirectory("t")
+  }
+
+  /// Runs it in `directory`, by default the scratch directory.
+  /// - Parameter before: a program with arguments that runs virt-bmap in some circumstances.
+  func callAsFunction(
+    _ arguments: [any Word], program: FilePath? = nil, before: [any Word] = [], in directory: FilePath? = nil,
+    environment: [String: String?] = [:], limit: Duration = .seconds(200),
+    during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+  ) async throws -> Outcome {
+    let words = try before + [program ?? Products.mapper] + arguments
+    var variables: [String: String?] = [
+      "LIBGUESTFS_BACKEND_SETTINGS": Self.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp", "TMPDIR": temporary.string,
+      "XDG_RUNTIME_DIR": temporary.string, "LC_ALL": "C", Processes.variable: processes.mark,
+    ]
+    variables.merge(environment) { $1 }
+    return try await VirtualMachines.run { [variables] in
+      let watch = Task { try await self.watch() }
+      defer { watch.cancel() }
+      return try await run(
+        words[0].bytes.text, Array(words.dropFirst()), environment: variables, in: directory ?? self.scratch.path,
+        limit: limit, during: during)
+    }
+  }
+
+  private func watch() async throws {
+    while true {
+      let found = processes.socketDirectories()
+      socketDirectories.withLock { $0.formUnion(found) }
+      try await Task.sleep(for: .milliseconds(200))
+    }
+  }
+
+  /// Checks that no process and no temporary file is left, at once or within a few seconds.
+  func expectNothingLeft(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while !processes.alive().isEmpty, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(100)) }
+    let alive = processes.alive()
+    #expect(alive.isEmpty, "processes are left", sourceLocation: sourceLocation)
+    for process in alive { kill(process.id, SIGKILL) }
+    let files = try names(in: temporary)
+    #expect(files == [], "temporary files are left", sourceLocation: sourceLocation)
+    let sockets = socketDirectories.withLock { $0 }.filter { exists(FilePath($0)) }
+    #expect(sockets.isEmpty, "directories of sockets are left", sourceLocation: sourceLocation)
+  }
+}
+
+/// Checks that a run failed as it should: status 1, nothing on standard output and one line on standard error, which
+/// has these words in it.
+func expectOneLine(
+  _ outcome: Outcome, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation
+) {
+  #expect(outcome.end == .exited(1), sourceLocation: sourceLocation)
+  #expect(outcome.output.text == "", sourceLocation: sourceLocation)
+  let said = outcome.errors.text
+  #expect(outcome.errorLines.count == 1 && said.hasSuffix("\n"), "\(said)", sourceLocation: sourceLocation)
+  #expect(said.hasPrefix("virt-bmap: "), "\(said)", sourceLocation: sourceLocation)
+  for word in words { #expect(said.contains(word), "\(said)", sourceLocation: sourceLocation) }
+}

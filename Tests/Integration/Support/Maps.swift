@@ -1,0 +1,36 @@
+import SystemPackage
+import Testing
+
+/// A guest with its map and how virt-bmap made it.
+struct MappedGuest: Sendable {
+  /// The raw disk.
+  var disk: FilePath
+  var file: FilePath
+  var map: MapText
+  var outcome: Outcome
+}
+
+/// The maps that many tests look at, made once a run.
+enum Maps {
+  static let layers = Shared {
+    let guest = try await Guests.layers.value
+    return try await make("layers", guest.appending("layers.raw"), ["--machine-readable"])
+  }
+
+  static let demo = Shared {
+    let guest = try await Guests.demo.value
+    return try await make("guest", guest.appending("guest.raw"), ["-q"])
+  }
+
+  private static func make(_ name: String, _ disk: FilePath, _ options: [String]) async throws -> MappedGuest {
+    let run = try MapperRun()
+    // Outlives the run.
+    let file = Products.package.appending(".build/integration/\(name).bmap")
+    let outcome = try await run(options + ["-o", file, disk])
+    guard outcome.end == .exited(0) else {
+      throw TestFailure("virt-bmap \(disk): \(outcome.end): \(outcome.errors.text)")
+    }
+    try await run.expectNothingLeft()
+    return MappedGuest(disk: disk, file: file, map: try MapText(contentsOf: file), outcome: outcome)
+  }
+}

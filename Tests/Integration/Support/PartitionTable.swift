@@ -1,0 +1,34 @@
+import FoundationEssentials
+import SystemPackage
+
+/// The partitions of a disk in bytes, as sfdisk sees them.
+func partitions(of disk: FilePath) async throws -> [Range<UInt64>] {
+  struct Answer: Decodable {
+    struct Table: Decodable {
+      struct Partition: Decodable {
+        var start: UInt64
+        var size: UInt64
+      }
+      var sectorsize: UInt64?
+      var partitions: [Partition]
+    }
+    var partitiontable: Table
+  }
+  let answer = try await tool("sfdisk", ["-J", disk])
+  let table = try JSONDecoder().decode(Answer.self, from: Data(answer.output)).partitiontable
+  let sector = table.sectorsize ?? 512
+  return table.partitions.map { $0.start * sector..<($0.start + $0.size) * sector }
+}
+
+/// Copies a partition, counted from 1, to a file.
+func slice(of disk: FilePath, partition: Int, in scratch: Scratch) async throws -> FilePath {
+  let range = try await partitions(of: disk)[partition - 1]
+  let target = scratch("partition-\(partition)")
+  try await tool(
+    "dd",
+    [
+      "if=\(disk)", "of=\(target)", "bs=1M", "iflag=skip_bytes,count_bytes", "skip=\(range.lowerBound)",
+      "count=\(range.count)", "conv=sparse", "status=none",
+    ])
+  return target
+}

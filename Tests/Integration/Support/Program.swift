@@ -1,0 +1,162 @@
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// A failure of the test's own doings.
+struct TestFailure: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// What a program did.
+struct Outcome: Sendable {
+  enum End: Equatable, Sendable {
+    case exited(Int32)
+    case signalled(Int32)
+    /// It was still running after its time, and was killed.
+    case timedOut
+  }
+
+  var end: End
+  var output: [UInt8]
+  var errors: [UInt8]
+  var duration: Duration
+
+  var outputLines: [String] { Self.lines(output) }
+  var errorLines: [String] { Self.lines(errors) }
+
+  private static func lines(_ bytes: [UInt8]) -> [String] {
+    bytes.text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
+  }
+}
+
+/// A program while it runs.
+struct Running: Sendable {
+  let id: pid_t
+  /// Where its standard output and error go.
+  let output: FilePath
+  let errors: FilePath
+
+  /// Sends a signal to it alone.
+  func send(_ signal: Int32) { kill(id, signal) }
+
+  /// Sends a signal to it and to what it has started, as a terminal does.
+  func sendToGroup(_ signal: Int32) { kill(-id, signal) }
+
+  /// Waits until its output has this text.
+  func waitForOutput(_ text: String, within limit: Duration = .seconds(150)) async throws {
+    try await wait(for: "\"\(text)\" in the output of process \(id)", within: limit) {
+      (try? [UInt8](contentsOf: output).text.contains(text)) ?? false
+    }
+  }
+}
+
+/// Waits for something to become true, not for ever.
+func wait(for what: String, within limit: Duration, until isTrue: () async throws -> Bool) async throws {
+  let deadline = ContinuousClock.now + limit
+  while try await !isTrue() {
+    guard ContinuousClock.now < deadline else { throw TestFailure("waited in vain for \(what)") }
+    try await Task.sleep(for: .milliseconds(20))
+  }
+}
+
+/// An argument or a file name of any bytes.
+protocol Word: Sendable {
+  var bytes: [UInt8] { get }
+}
+extension String: Word { var bytes: [UInt8] { Array(utf8) } }
+extension FilePath: Word {
+  var bytes: [UInt8] { withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } }
+}
+extension [UInt8]: Word { var bytes: [UInt8] { self } }
+
+/// Runs a program, found along PATH if its name has no slash, in a process group of its own, to its end or until `limit`
+/// is over. Its output goes through files, so that nothing it leaves running can hold this up.
+///
+/// `during` runs as soon as the program does.
+func run(
+  _ program: String, _ arguments: [any Word] = [], environment: [String: String?] = [:], in directory: FilePath? = nil,
+  input: String = "", limit: Duration = .seconds(60),
+  during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+) async throws -> Outcome {
+  let scratch = try Scratch()
+  func file(_ name: String) throws -> FileDescriptor {
+    try FileDescriptor.open(
+      scratch(name), .writeOnly, options: [.create, .append, .closeOnExec], permissions: [.ownerReadWrite])
+  }
+  try scratch.write(input, to: "input")
+  var options = PlatformOptions()
+  options.processGroupID = 0
+  var changes: [Environment.Key: String?] = [:]
+  for (name, value) in environment { changes[Environment.Key(stringLiteral: name)] = .some(value) }
+  let start = ContinuousClock.now
+  let result = try await Subprocess.run(
+    program.contains("/") ? .path(FilePath(program)) : .name(program),
+    // The library hands bytes on as they are: C wants the NUL.
+    arguments: Arguments(arguments.map { $0.bytes + [0] }), environment: .inherit.updating(changes),
+    workingDirectory: directory, platformOptions: options,
+    input: .fileDescriptor(try FileDescriptor.open(scratch("input"), .readOnly), closeAfterSpawningProcess: true),
+    output: .fileDescriptor(try file("output"), closeAfterSpawningProcess: true),
+    error: .fileDescriptor(try file("errors"), closeAfterSpawningProcess: true)
+  ) { execution -> (any Error)? in
+    let id = execution.processIdentifier.value
+    let running = Running(id: id, output: scratch("output"), errors: scratch("errors"))
+    return await withTaskGroup(of: (any Error)?.self) { group in
+      group.addTask {
+        do {
+          try await during(running)
+          return nil
+        } catch {
+          running.sendToGroup(SIGKILL)
+          return error
+        }
+      }
+      group.addTask {
+        // Ends with the program, or ends the program.
+        while start.duration(to: .now) < limit {
+          if hasEnded(id) { return nil }
+          try? await Task.sleep(for: .milliseconds(20))
+        }
+        running.sendToGroup(SIGKILL)
+        return TimedOut()
+      }
+      var failure: (any Error)?
+      for await error in group { failure = failure ?? error }
+      return failure
+    }
+  }
+  let duration = start.duration(to: .now)
+  let isTimedOut = result.closureResult is TimedOut
+  if let error = result.closureResult, !isTimedOut { throw error }
+  let end: Outcome.End =
+    switch result.terminationStatus {
+    case _ where isTimedOut: .timedOut
+    case .exited(let code): .exited(code)
+    case .signaled(let signal): .signalled(signal)
+    }
+  return Outcome(
+    end: end, output: try [UInt8](contentsOf: scratch("output")), errors: try [UInt8](contentsOf: scratch("errors")),
+    duration: duration)
+}
+
+private struct TimedOut: Error {}
+
+/// Whether a child is a zombie or gone. It is not waited for: that is the library's business.
+private func hasEnded(_ id: pid_t) -> Bool {
+  var information = siginfo_t()
+  return waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT) != 0 || information.si_signo != 0
+}
+
+/// Runs a program that has to succeed.
+@discardableResult
+func tool(
+  _ program: String, _ arguments: [any Word] = [], environment: [String: String?] = [:], in directory: FilePath? = nil,
+  input: String = "", limit: Duration = .seconds(120)
+) async throws -> Outcome {
+  let outcome = try await run(
+    program, arguments, environment: environment, in: directory, input: input, limit: limit)
+  guard outcome.end == .exited(0) else {
+    throw TestFailure("\(program) \(arguments): \(outcome.end): \(outcome.errors.text)")
+  }
+  return outcome
+}
