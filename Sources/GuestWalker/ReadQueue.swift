@@ -55,7 +55,9 @@ struct ReadQueue {
   /// Takes over the item's file descriptor. Reads what the filesystem itself needs to know before the data is read.
   mutating func add(_ item: Item) {
     var item = item
-    let page = item.layout.nextPage()
+    // A page may hold nothing but preallocated blocks.
+    var page = item.layout.nextPage()
+    while page.isEmpty, !item.layout.isComplete { page = item.layout.nextPage() }
     if page.isEmpty {
       close(item.layout.descriptor)
       return
@@ -135,7 +137,7 @@ struct ReadQueue {
       let left = piece.length - done
       let wanted = (left + filesystem.blockSize - 1) / filesystem.blockSize * filesystem.blockSize
       let count = pread(
-        descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count), off_t(start + done))
+        descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count), off_t(truncatingIfNeeded: start &+ done))
       guard count >= 0 else { return false }
       guard count > 0 else { return true }
       done += UInt64(count)
