@@ -137,7 +137,8 @@ struct ReadQueue {
       let left = piece.length - done
       let wanted = (left + filesystem.blockSize - 1) / filesystem.blockSize * filesystem.blockSize
       let count = pread(
-        descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count), off_t(truncatingIfNeeded: start &+ done))
+        descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count),
+        off_t(truncatingIfNeeded: start &+ done))
       guard count >= 0 else { return false }
       guard count > 0 else { return true }
       done += UInt64(count)
