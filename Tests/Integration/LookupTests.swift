@@ -86,7 +86,9 @@ struct LookupTests {
   @Test func writesOneJSONObjectAQuestion() throws {
     #expect(
       try lookup("map --json --path '/dev/sda1:/\\012\\377 b\\134c' --offset 64M") == #"""
-        {"name":"/dev/sda1:/\\134012\\134377 b\\134134c","objects":[{"device":"/dev/sda1","disk":1,"end":32768,"kind":"f","offset":0,"path":"/\\012\\377 b\\134c","start":28672}]}
+        {"name":"/dev/sda1:/\\134012\\134377 b\\134134c",\#
+        "objects":[{"device":"/dev/sda1","disk":1,"end":32768,\#
+        "kind":"f","offset":0,"path":"/\\012\\377 b\\134c","start":28672}]}
         {"disk":1,"end":67108865,"objects":[],"start":67108864}
         status 1
 
