@@ -108,7 +108,8 @@ struct LookupTests {
     for (arguments, message) in [
       ("", "<map>"), ("nomap --offset 1", "nomap: No such file or directory"),
       ("/etc/passwd --offset 1", "/etc/passwd: line 1: not a block map"),
-      ("map --offset 1-2", "1-2: not an offset"), ("map --offset -- -1", "Missing value"), ("map --offset 5x", "not an offset"),
+      ("map --offset 1-2", "1-2: not an offset"), ("map --offset -- -1", "Missing value"),
+      ("map --offset 5x", "not an offset"),
       ("map --offset 18446744073709551615", "not an offset"), ("map --offset 17179869184G", "not an offset"),
       ("map --sector 36028797018963968", "not the number of a sector"), ("map --range 5-5", "with A below B"),
       ("map --range 5", "with A below B"), ("map --disk 3 --offset 1", "a map of 2 disks, there is no disk 3"),
