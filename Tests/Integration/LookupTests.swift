@@ -86,7 +86,9 @@ struct LookupTests {
   @Test func writesOneJSONObjectAQuestion() throws {
     #expect(
       try lookup("map --json --path '/dev/sda1:/\\012\\377 b\\134c' --offset 64M") == #"""
-        {"name":"/dev/sda1:/\\134012\\134377 b\\134134c","objects":[{"device":"/dev/sda1","disk":1,"end":32768,"kind":"f","offset":0,"path":"/\\012\\377 b\\134c","start":28672}]}
+        {"name":"/dev/sda1:/\\134012\\134377 b\\134134c",\#
+        "objects":[{"device":"/dev/sda1","disk":1,"end":32768,\#
+        "kind":"f","offset":0,"path":"/\\012\\377 b\\134c","start":28672}]}
         {"disk":1,"end":67108865,"objects":[],"start":67108864}
         status 1
 
@@ -106,7 +108,8 @@ struct LookupTests {
     for (arguments, message) in [
       ("", "<map>"), ("nomap --offset 1", "nomap: No such file or directory"),
       ("/etc/passwd --offset 1", "/etc/passwd: line 1: not a block map"),
-      ("map --offset 1-2", "1-2: not an offset"), ("map --offset -- -1", "Missing value"), ("map --offset 5x", "not an offset"),
+      ("map --offset 1-2", "1-2: not an offset"), ("map --offset -- -1", "Missing value"),
+      ("map --offset 5x", "not an offset"),
       ("map --offset 18446744073709551615", "not an offset"), ("map --offset 17179869184G", "not an offset"),
       ("map --sector 36028797018963968", "not the number of a sector"), ("map --range 5-5", "with A below B"),
       ("map --range 5", "with A below B"), ("map --disk 3 --offset 1", "a map of 2 disks, there is no disk 3"),
