@@ -149,13 +149,17 @@ struct ReadQueue {
   /// Asks which pieces are ambiguous and reads their halves, until nothing is, or a block is all that is left.
   private mutating func settle() throws(WalkError) {
     let smallest = min(4096, filesystem.blockSize)
-    while !outstanding.isEmpty {
+    var ambiguous: [(number: UInt32, whole: Outstanding)] = []
+    while !outstanding.isEmpty || !ambiguous.isEmpty {
       try channel.say(.idle)
-      let ambiguous = try channel.ask()
-      let asked = outstanding
+      for number in try channel.ask() {
+        guard let whole = outstanding[number], whole.piece.length > smallest else { continue }
+        ambiguous.append((number, whole))
+      }
       outstanding.removeAll(keepingCapacity: true)
-      for number in ambiguous {
-        guard let whole = asked[number], whole.piece.length > smallest else { continue }
+      // No more than one answer has room for: what is left out of it would never be read again.
+      for _ in 0..<Feedback.capacity / 2 {
+        guard let (number, whole) = ambiguous.popLast() else { break }
         let half = (whole.piece.length / 2 + smallest - 1) / smallest * smallest
         var first = whole.piece
         first.length = half
