@@ -55,7 +55,9 @@ struct ReadQueue {
   /// Takes over the item's file descriptor. Reads what the filesystem itself needs to know before the data is read.
   mutating func add(_ item: Item) {
     var item = item
-    let page = item.layout.nextPage()
+    // A page may hold nothing but preallocated blocks.
+    var page = item.layout.nextPage()
+    while page.isEmpty, !item.layout.isComplete { page = item.layout.nextPage() }
     if page.isEmpty {
       close(item.layout.descriptor)
       return
@@ -135,7 +137,8 @@ struct ReadQueue {
       let left = piece.length - done
       let wanted = (left + filesystem.blockSize - 1) / filesystem.blockSize * filesystem.blockSize
       let count = pread(
-        descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count), off_t(start + done))
+        descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count),
+        off_t(truncatingIfNeeded: start &+ done))
       guard count >= 0 else { return false }
       guard count > 0 else { return true }
       done += UInt64(count)
@@ -146,13 +149,17 @@ struct ReadQueue {
   /// Asks which pieces are ambiguous and reads their halves, until nothing is, or a block is all that is left.
   private mutating func settle() throws(WalkError) {
     let smallest = min(4096, filesystem.blockSize)
-    while !outstanding.isEmpty {
+    var ambiguous: [(number: UInt32, whole: Outstanding)] = []
+    while !outstanding.isEmpty || !ambiguous.isEmpty {
       try channel.say(.idle)
-      let ambiguous = try channel.ask()
-      let asked = outstanding
+      for number in try channel.ask() {
+        guard let whole = outstanding[number], whole.piece.length > smallest else { continue }
+        ambiguous.append((number, whole))
+      }
       outstanding.removeAll(keepingCapacity: true)
-      for number in ambiguous {
-        guard let whole = asked[number], whole.piece.length > smallest else { continue }
+      // No more than one answer has room for: what is left out of it would never be read again.
+      for _ in 0..<Feedback.capacity / 2 {
+        guard let (number, whole) = ambiguous.popLast() else { break }
         let half = (whole.piece.length / 2 + smallest - 1) / smallest * smallest
         var first = whole.piece
         first.length = half

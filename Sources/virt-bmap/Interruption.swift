@@ -3,10 +3,13 @@ import Mapper
 import Synchronization
 
 /// Ctrl-C and its like. The first one ends the child processes, so that whatever waits for them fails and everything
-/// is put away on the normal way out; a second one ends the program at once.
+/// is put away on the normal way out; one that comes a second later or more ends the program at once. Two in a row are
+/// one: timeout(1) signals the program and then its group, and a shell whose terminal is closed passes SIGHUP on.
 enum Interruption {
   /// The signal that came, 0 if none did.
   private static let received = Atomic<Int32>(0)
+  /// When it came, in milliseconds on a clock that nobody sets; 0 if none did.
+  private static let receivedAt = Atomic<Int>(0)
   private nonisolated(unsafe) static var wakeUp: (read: Int32, write: Int32) = (-1, -1)
   private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
 
@@ -39,8 +42,15 @@ enum Interruption {
 
   /// Runs as a signal handler: no allocation, no lock.
   private static func handle(_ number: Int32) {
-    let (first, _) = received.compareExchange(expected: 0, desired: number, ordering: .acquiringAndReleasing)
-    guard first else { _exit(128 + number) }
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    let now = time.tv_sec &* 1000 &+ time.tv_nsec / 1_000_000
+    let (isFirst, before) = receivedAt.compareExchange(expected: 0, desired: now, ordering: .acquiringAndReleasing)
+    guard isFirst else {
+      if now &- before >= 1000 { _exit(128 + number) }
+      return
+    }
+    received.store(number, ordering: .releasing)
     var byte: UInt8 = 1
     write(wakeUp.write, &byte, 1)
   }

@@ -11,9 +11,10 @@ enum VirtBmap {
   private static let commands: [String: any ParsableCommand.Type] = ["lookup": LookupCommand.self]
 
   static func main() async {
-    Interruption.install()
     let arguments = Array(CommandLine.arguments.dropFirst())
     let named = arguments.first.flatMap { commands[$0] }
+    // Only a mapping leaves things to put away; the other commands end by the first signal, as any program does.
+    if named == nil { Interruption.install() }
     let type = named ?? MapCommand.self
     do {
       var command = try type.parseAsRoot(named == nil ? arguments : Array(arguments.dropFirst()))

@@ -45,8 +45,14 @@ struct IntervalSection: Sendable {
     self.levels = levels
   }
 
-  /// Appends the places of the ranges that overlap `request`, in ascending order.
-  func collect(_ request: Range<UInt64>, _ hulls: UnsafeBufferPointer<Hull>, into hits: inout [Int]) {
+  /// A range that overlaps a request: its bounds, and its place among all ranges.
+  struct Hit: Sendable {
+    var hull: Hull
+    var place: Int
+  }
+
+  /// Appends the ranges that overlap `request`, in the order of their places.
+  func collect(_ request: Range<UInt64>, _ hulls: UnsafeBufferPointer<Hull>, into hits: inout [Hit]) {
     levels.withUnsafeBufferPointer { levels in
       descend(levels.count - 1, 0, levels, request, hulls, &hits)
     }
@@ -55,7 +61,7 @@ struct IntervalSection: Sendable {
   /// Looks through one block of 16 hulls of a level.
   private func descend(
     _ level: Int, _ block: Int, _ levels: UnsafeBufferPointer<Range<Int>>, _ request: Range<UInt64>,
-    _ hulls: UnsafeBufferPointer<Hull>, _ hits: inout [Int]
+    _ hulls: UnsafeBufferPointer<Hull>, _ hits: inout [Hit]
   ) {
     guard level >= 0 else { return }
     let bounds = levels[level]
@@ -65,7 +71,7 @@ struct IntervalSection: Sendable {
       if hull.start >= request.upperBound { return }
       if hull.end <= request.lowerBound { continue }
       if level == 0 {
-        hits.append(first + place - bounds.lowerBound)
+        hits.append(Hit(hull: hull, place: first + place - bounds.lowerBound))
       } else {
         descend(level - 1, place - bounds.lowerBound, levels, request, hulls, &hits)
       }

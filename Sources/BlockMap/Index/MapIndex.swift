@@ -21,6 +21,8 @@ public struct MapIndex: Sendable {
   private let sections: [IntervalSection]
   /// What all sections search in.
   private let hulls: [IntervalSection.Hull]
+  /// How specific each range is, a byte each, so that a query need not look at the objects.
+  private let specificities: [UInt8]
 
   public init(_ map: BlockMap) {
     self.map = map
@@ -37,6 +39,7 @@ public struct MapIndex: Sendable {
     }
     self.sections = sections
     self.hulls = hulls
+    specificities = map.ranges.map { map.objects.kind(of: $0.object).specificity }
   }
 
   /// Calls `body` with the pieces of `request`, in order and without gaps, and for each with the places in
@@ -56,7 +59,7 @@ public struct MapIndex: Sendable {
         sections[disk - 1].collect(request, hulls, into: &scratch.hits)
       }
     }
-    scratch.arrange(map)
-    try scratch.sweep(request, map, body)
+    scratch.arrange(specificities)
+    try scratch.sweep(request, body)
   }
 }

@@ -9,8 +9,8 @@ public struct QueryScratch: Sendable {
   /// Below this many, moving neighbours is faster than a general sort, and allocates nothing.
   private static let fewHits = 24
 
-  /// The places in the map of the ranges that the request touches, in the order of their starts.
-  var hits: [Int] = []
+  /// The ranges that the request touches, in the order of their starts.
+  var hits: [IntervalSection.Hit] = []
   /// The hits, the most specific first.
   private var byRank: [Keyed] = []
   /// The hits in the order of their ends.
@@ -31,13 +31,12 @@ public struct QueryScratch: Sendable {
   }
 
   /// Brings the hits into the orders that `sweep` needs.
-  mutating func arrange(_ map: BlockMap) {
-    for (hit, place) in hits.enumerated() {
-      let range = map.ranges[place]
-      let length = range.range.upperBound &- range.range.lowerBound
-      let broadness = 7 &- UInt64(map.objects.kind(of: range.object).specificity)
-      byRank.append(Keyed(key: broadness << 61 | min(length, 1 << 61 - 1), hit: hit))
-      byEnd.append(Keyed(key: range.range.upperBound, hit: hit))
+  mutating func arrange(_ specificities: [UInt8]) {
+    for (number, hit) in hits.enumerated() {
+      let length = hit.hull.end &- hit.hull.start
+      let broadness = 7 &- UInt64(specificities[hit.place])
+      byRank.append(Keyed(key: broadness << 61 | min(length, 1 << 61 - 1), hit: number))
+      byEnd.append(Keyed(key: hit.hull.end, hit: number))
       ranks.append(0)
     }
     Self.sort(&byRank)
@@ -48,7 +47,7 @@ public struct QueryScratch: Sendable {
 
   /// Moves over `request` from border to border.
   mutating func sweep(
-    _ request: Range<UInt64>, _ map: BlockMap, _ body: (Piece, Span<Int>) throws -> Void
+    _ request: Range<UInt64>, _ body: (Piece, Span<Int>) throws -> Void
   ) rethrows {
     var position = request.lowerBound
     var starting = 0
@@ -58,12 +57,12 @@ public struct QueryScratch: Sendable {
         active.remove(ranks[byEnd[ending].hit])
         ending += 1
       }
-      while starting < hits.count, map.ranges[hits[starting]].range.lowerBound <= position {
+      while starting < hits.count, hits[starting].hull.start <= position {
         active.insert(ranks[starting])
         starting += 1
       }
       var next = request.upperBound
-      if starting < hits.count { next = min(next, map.ranges[hits[starting]].range.lowerBound) }
+      if starting < hits.count { next = min(next, hits[starting].hull.start) }
       if ending < byEnd.count { next = min(next, byEnd[ending].key) }
       listOwners()
       try body(Piece(range: position..<next, ownerCount: active.count), owners.span)
@@ -75,7 +74,7 @@ public struct QueryScratch: Sendable {
     owners.removeAll(keepingCapacity: true)
     var rank = active.next(from: 0)
     while let current = rank, owners.count < MapIndex.ownersListed {
-      owners.append(hits[byRank[current].hit])
+      owners.append(hits[byRank[current].hit].place)
       rank = active.next(from: current + 1)
     }
   }

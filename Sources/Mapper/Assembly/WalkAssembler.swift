@@ -101,7 +101,8 @@ struct WalkAssembler {
     let chunk = reads.chunk
     let total = reads.ranges.reduce(0) { $0 &+ ($1.range.upperBound - $1.range.lowerBound) }
     let pageSize: UInt64 = 4096
-    guard chunk.length == 0 || total <= (chunk.length &+ pageSize - 1) / pageSize * pageSize else {
+    let toPageEnd = (pageSize - chunk.length % pageSize) % pageSize
+    guard chunk.length == 0 || total <= chunk.length || total - chunk.length <= toPageEnd else {
       // More was read than the file has there: compressed data, whose order says nothing.
       return add(reads.merged, of: chunk)
     }

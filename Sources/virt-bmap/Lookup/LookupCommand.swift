@@ -26,20 +26,26 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
   @Argument(help: "The map.", completion: .file())
   var map: String
 
-  @Option(help: ArgumentHelp("What is at byte N?", valueName: "N"))
-  var offset: [Question] = []
+  @Option(
+    help: ArgumentHelp("What is at byte N?", valueName: "N"),
+    transform: { PlacedQuestion(try Question(offset: $0)) })
+  var offset: [PlacedQuestion] = []
 
-  @Option(help: ArgumentHelp("What is in sector N?", valueName: "N"), transform: Question.init(sector:))
-  var sector: [Question] = []
+  @Option(
+    help: ArgumentHelp("What is in sector N?", valueName: "N"),
+    transform: { PlacedQuestion(try Question(sector: $0)) })
+  var sector: [PlacedQuestion] = []
 
-  @Option(help: ArgumentHelp("What is from byte A up to B?", valueName: "A-B"))
-  var range: [Question] = []
+  @Option(
+    help: ArgumentHelp("What is from byte A up to B?", valueName: "A-B"),
+    transform: { PlacedQuestion(try Question(range: $0)) })
+  var range: [PlacedQuestion] = []
 
   @Option(
     help: ArgumentHelp(
       "Where is this object? Names as they are, or as the map writes them.", valueName: "DEVICE[:PATH]"),
-    transform: { Question.object(filePath($0).bytes) })
-  var path: [Question] = []
+    transform: { PlacedQuestion(.object(argumentBytes($0))) })
+  var path: [PlacedQuestion] = []
 
   @Option(help: ArgumentHelp("The disk that numbers are about, 1 for the first.", valueName: "N"))
   var disk = 1
@@ -48,28 +54,42 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
   var json = false
 
   func run() throws {
-    var lookup = Lookup(map: try BlockMap(contentsOf: filePath(map)), disk: disk)
-    let questions = offset + sector + range + path
+    let loaded = try BlockMap(contentsOf: filePath(map))
+    // A map of 2014 does not say how many disks it is of.
+    guard disk >= 1, loaded.disks.isEmpty || disk <= loaded.disks.count else {
+      throw LookupError("\(map): a map of \(loaded.disks.count) disks, there is no disk \(disk)")
+    }
+    var lookup = Lookup(map: loaded, disk: disk)
     var isMissing = false
-    func answer(_ question: Question) {
+    func answer(_ question: Question) throws {
       let answer = lookup.answer(question)
       isMissing = isMissing || answer.isEmpty
-      Messages.write(json ? answer.json : answer.text, to: 1)
+      try write(json ? answer.json : answer.text)
     }
-    for question in questions { answer(question) }
+    let questions = (offset + sector + range + path).sorted { $0.place < $1.place }
+    for placed in questions { try answer(placed.question) }
     if questions.isEmpty { try forEachLine(answer) }
     if isMissing { throw ExitCode(1) }
   }
 
-  private func forEachLine(_ answer: (Question) -> Void) throws {
+  /// An answer that does not arrive must not look like one that found nothing.
+  private func write(_ answer: [UInt8]) throws {
+    do {
+      _ = try FileDescriptor.standardOutput.writeAll(answer)
+    } catch {
+      throw LookupError("standard output: \(error)")
+    }
+  }
+
+  private func forEachLine(_ answer: (Question) throws -> Void) throws {
     var number = 0
     while let line = readBytes() {
       number += 1
       guard !line.isEmpty else { continue }
       guard let question = Question(line: line) else {
-        throw ValidationError("standard input: line \(number): not a number, a range A-B or DEVICE:PATH")
+        throw LookupError("standard input: line \(number): not a number, a range A-B or DEVICE:PATH")
       }
-      answer(question)
+      try answer(question)
     }
   }
 
@@ -83,4 +103,11 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
       line.append(UInt8(truncatingIfNeeded: byte))
     }
   }
+}
+
+/// Why a question cannot be answered, which is not for want of an answer.
+struct LookupError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Synchronization
 
 /// What a map can be asked.
 enum Question: Sendable {
@@ -8,6 +9,23 @@ enum Question: Sendable {
   case object([UInt8])
 
   static let sectorSize: UInt64 = 512
+
+  /// A byte by its offset.
+  init(offset text: String) throws {
+    guard let start = ByteCount(text)?.value, start < UInt64.max else {
+      throw ValidationError("\(text): not an offset")
+    }
+    self = .range(start..<start + 1)
+  }
+
+  /// The bytes of a range `A-B`.
+  init(range text: String) throws {
+    let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { ByteCount(String($0))?.value }
+    guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else {
+      throw ValidationError("\(text): not a range A-B with A below B")
+    }
+    self = .range(start..<end)
+  }
 
   /// A sector by its number.
   init(sector text: String) throws {
@@ -24,11 +42,14 @@ enum Question: Sendable {
       return
     }
     let text = String(decoding: line, as: UTF8.self)
-    if text.hasSuffix("s"), let number = ByteCount(String(text.dropLast()))?.value, let sector = Self.sector(number) {
-      self = sector
+    let question: Question?
+    if text.hasSuffix("s") {
+      question = try? Question(sector: String(text.dropLast()))
     } else {
-      self.init(argument: text)
+      question = text.contains("-") ? try? Question(range: text) : try? Question(offset: text)
     }
+    guard let question else { return nil }
+    self = question
   }
 
   private static func sector(_ number: UInt64) -> Question? {
@@ -38,19 +59,17 @@ enum Question: Sendable {
   }
 }
 
-extension Question: ExpressibleByArgument {
-  /// An offset `N` or a range `A-B`.
-  init?(argument: String) {
-    let ends = argument.split(separator: "-", omittingEmptySubsequences: false).map { ByteCount(String($0))?.value }
-    switch ends.count {
-    case 1:
-      guard let start = ends[0], start < UInt64.max else { return nil }
-      self = .range(start..<start + 1)
-    case 2:
-      guard let start = ends[0], let end = ends[1], start < end else { return nil }
-      self = .range(start..<end)
-    default: return nil
-    }
+/// A question of the command line, and how many came before it: the parser sorts them by option, the answers come in
+/// the order in which they were asked.
+struct PlacedQuestion: Sendable {
+  let place: Int
+  let question: Question
+
+  private static let count = Atomic(0)
+
+  init(_ question: Question) {
+    self.question = question
+    place = Self.count.add(1, ordering: .relaxed).oldValue
   }
 }
 

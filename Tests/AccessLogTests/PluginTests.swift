@@ -1,0 +1,188 @@
+import Foundation
+import Glibc
+import Testing
+
+/// The logger in a real nbdkit, asked by real clients.
+struct PluginTests {
+  private static let plugin = Bundle.main.bundleURL.appendingPathComponent("libnbdkit-bmaplogger-plugin.so").path
+
+  /// A disk of 64 MiB and a map of it.
+  private static let setup = """
+    set -e
+    truncate -s 64M disk.img
+    printf '# virt-bmap 2\\n# disk 1 size=4000000 format=raw file=disk.img\\n' > map
+    printf '1 0 4000000 v /dev/sda\\n1 1000 3000 f /dev/sda1 /boot/vmlinuz\\n' >> map
+    set +e
+
+    """
+
+  /// Runs shell text in a directory of its own, where `$P` is the plugin; gives its output, both streams.
+  private func shell(_ script: String) throws -> String {
+    var name = Array("/tmp/logger-test-XXXXXX".utf8CString)
+    guard mkdtemp(&name) != nil else { throw POSIXError(.EIO) }
+    let directory = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let text = "exec 2>&1; cd '\(directory)'; P='\(Self.plugin)'\n" + Self.setup + script
+    guard let pipe = popen(text, "r") else { throw POSIXError(.EIO) }
+    var output: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = fread(&buffer, 1, buffer.count, pipe)
+      if count == 0 { break }
+      output.append(contentsOf: buffer[..<count])
+    }
+    pclose(pipe)
+    return String(decoding: output, as: UTF8.self).replacingOccurrences(of: directory, with: "DIR")
+  }
+
+  @Test func logsWhatAClientReads() throws {
+    let output = try shell(
+      """
+      nbdkit -U - $P disk.img bmap=map --run 'qemu-io -r -f raw -c "read 0 8k" -c "read 8k 8k" "$uri" > /dev/null'
+      """)
+    #expect(
+      output == """
+        read v /dev/sda
+         0-1000
+        read f /dev/sda1 /boot/vmlinuz
+         1000-2000 2000-3000
+        read v /dev/sda
+         3000-4000
+
+        """)
+  }
+
+  @Test func takesTheMapInTheCurrentDirectory() throws {
+    let output = try shell(
+      """
+      mv map bmap; nbdkit -U - $P disk.img --run 'qemu-io -r -f raw -c "read 4k 4k" "$uri" > /dev/null'
+      """)
+    #expect(output == "read f /dev/sda1 /boot/vmlinuz\n 1000-2000\n")
+  }
+
+  @Test func logsWithoutAMapOnRequest() throws {
+    let output = try shell(
+      """
+      nbdkit -U - $P disk.img bmap=none --run 'qemu-io -r -f raw -c "read 4k 4k" "$uri" > /dev/null'
+      """)
+    #expect(output == "read -\n 1000-2000\n")
+  }
+
+  /// In the background the working directory is another, and standard output is gone.
+  @Test func servesFromTheBackgroundByRelativeNames() throws {
+    let output = try shell(
+      """
+      echo of an earlier run > log
+      nbdkit -U socket -P pid $P file=disk.img bmap=map logfile=log
+      echo "started $?"
+      qemu-io -r -f raw -c "read 4k 4k" "nbd+unix:///?socket=socket" > /dev/null
+      for i in $(seq 50); do grep -q 1000-2000 log && break; sleep 0.1; done
+      echo "while it runs"; cat log
+      qemu-io -r -f raw -c "read 8k 512" "nbd+unix:///?socket=socket" > /dev/null
+      kill $(cat pid); while kill -0 $(cat pid) 2>/dev/null; do sleep 0.05; done
+      echo "in the end"; cat log
+      """)
+    #expect(
+      output == """
+        started 0
+        while it runs
+        read f /dev/sda1 /boot/vmlinuz
+         1000-2000
+        in the end
+        read f /dev/sda1 /boot/vmlinuz
+         1000-2000
+         2000-2200
+
+        """)
+  }
+
+  /// Many requests at a time over several connections: each byte that was copied is in the log once.
+  @Test func missesNothingOfParallelClients() throws {
+    let output = try shell(
+      """
+      dd if=/dev/urandom of=disk.img bs=1M count=64 conv=notrunc status=none
+      nbdkit -U - $P disk.img bmap=none logfile=log --run 'nbdcopy --no-extents --request-size=32768 "$uri" copy'
+      cmp disk.img copy && echo same
+      grep '^ ' log | tr ' ' '\\n' | grep -c .
+      grep '^ ' log | tr ' ' '\\n' | grep . | sort -u | wc -l
+      """)
+    #expect(output == "same\n2048\n2048\n")
+  }
+
+  @Test func tellsClientsAboutHoles() throws {
+    let output = try shell(
+      """
+      printf x | dd of=disk.img bs=64K seek=1 conv=notrunc status=none
+      nbdkit -U - $P disk.img bmap=none logfile=log --run 'nbdinfo --map --totals "$uri" | sed "s/ *[0-9.]*% */ /"'
+      nbdkit -U - $P disk.img bmap=none logfile=log --run 'nbdinfo --can multi-conn "$uri" && nbdinfo --is read-only "$uri"'
+      echo $?
+      """)
+    #expect(output.contains("hole,zero"))
+    #expect(output.contains("data"))
+    #expect(output.hasSuffix("\n0\n"))
+  }
+
+  /// What is wrong with a command line, and the line that says so. None of it may serve, or leave a log.
+  static let wrong = [
+    ("", "give the disk to serve: file=DISK"),
+    ("no.img bmap=map", "DIR/no.img: cannot open: No such file or directory"),
+    ("disk.img", "there is no file \"bmap\" in the current directory: give the block map with bmap=MAP, or bmap=none"),
+    ("disk.img bmap=no", "DIR/no: No such file or directory"),
+    ("disk.img bmap=.", "DIR/.: cannot read: Is a directory"),
+    ("disk.img bmap=wrong", "DIR/wrong: line 1: not a block map: DISK is not a number from 1 to 255"),
+    ("disk.img bmap=bad", "DIR/bad: line 4: END is not above START"),
+    (
+      "disk.img bmap=other",
+      "DIR/other: the map is of a disk of 134217728 bytes, but DIR/disk.img has 67108864 bytes"
+    ),
+    ("disk.img bmap=map format=qcow2", "format=qcow2: give raw or vmdk"),
+    ("disk.img bmap=map size=5", "unknown parameter size: there are file, bmap, format and logfile"),
+    ("disk.img bmap=map file=disk.img", "file= is given twice"),
+    ("disk.img bmap=map logfile=no/log", "DIR/no/log: cannot write the log: No such file or directory"),
+    ("disk.img bmap=map logfile=disk.img", "DIR/disk.img: the log would overwrite DIR/disk.img"),
+    ("disk.img bmap=map logfile=link", "DIR/link: the log would overwrite DIR/map"),
+  ]
+
+  @Test func saysWhyItDoesNotStart() throws {
+    let commands = Self.wrong.map { "nbdkit -U - $P \($0.0) --run 'echo it serves'; echo \"status $?\"" }
+    let output = try shell(
+      """
+      echo wrong > wrong; sed 's/4000000/8000000/g' map > other; sed 's/1000 3000/3000 1000/' map > bad; ln map link
+      before=$(cat map; ls)
+      \(commands.joined(separator: "\n"))
+      test "$before" = "$(cat map; ls)" && test $(stat -c %s disk.img) = 67108864 && echo unharmed
+      """)
+    var lines = output.split(separator: "\n").map(String.init)
+    #expect(lines.popLast() == "unharmed")
+    // A hint of nbdkit's own follows a parameter that is missing or unknown.
+    let messages = lines.filter { $0.contains(": error: ") }
+    #expect(messages.count == Self.wrong.count)
+    for (message, (command, expected)) in zip(messages, Self.wrong) {
+      #expect(message.hasSuffix(": error: \(expected)") || message.contains(": error: \(expected)"), "\(command)")
+    }
+    #expect(lines.filter { $0.hasPrefix("status") } == Self.wrong.map { _ in "status 1" })
+    #expect(!output.contains("it serves"))
+  }
+
+  @Test func keepsTheLogOffTheClientsConnection() throws {
+    let output = try shell("nbdkit -s $P disk.img bmap=map < /dev/null | cat")
+    #expect(output.contains("standard output is the client's connection: say where the log goes with logfile=FILE"))
+  }
+
+  @Test func aFullDiskOrALostReaderDoesNotStopTheGuest() throws {
+    let full = try shell(
+      """
+      nbdkit -U - $P disk.img bmap=map logfile=/dev/full --run 'nbdcopy --no-extents "$uri" copy && echo copied'
+      cmp disk.img copy && echo same
+      """)
+    #expect(full.contains("copied\n"))
+    #expect(full.hasSuffix("same\n"))
+    #expect(full.contains("cannot write the log, requests go on unlogged: No space left on device"))
+    let gone = try shell(
+      """
+      nbdkit -U - $P disk.img bmap=map --run 'sleep 0.3; nbdcopy --no-extents "$uri" copy; echo "copied $?" >&2' | true
+      """)
+    #expect(gone.contains("copied 0\n"))
+    #expect(gone.contains("Broken pipe"))
+  }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Glibc
+import Testing
+
+/// `virt-bmap lookup` on a small map, as a user calls it.
+struct LookupTests {
+  private static let program = Bundle.main.bundleURL.appendingPathComponent("virt-bmap").path
+
+  private static let setup = #"""
+    printf '# virt-bmap 2\n# disk 1 size=4000000 format=raw file=d\n# disk 2 size=1000 format=raw file=e\n' > map
+    printf '1 0 4000000 v /dev/sda\n1 100 4000000 p /dev/sda1\n1 1000 3000 f@500 /dev/sda1 /boot/vmlinuz\n' >> map
+    printf '1 5000 6000 d /dev/sda1 /\n1 7000 8000 f /dev/sda1 /\\012\377 b\\134c\n' >> map
+    printf '1 0 1000 f /dev/sda1 /old\n' > map2014
+
+    """#
+
+  /// What `virt-bmap lookup` and these arguments print, then `status N`; `$M` is the program, for other commands.
+  private func lookup(_ arguments: String, script: String = "") throws -> String {
+    var name = Array("/tmp/lookup-test-XXXXXX".utf8CString)
+    guard mkdtemp(&name) != nil else { throw POSIXError(.EIO) }
+    let directory = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let text =
+      "exec 2>&1; cd '\(directory)'; \(Self.setup)\(script)'\(Self.program)' lookup \(arguments); echo status $?"
+    guard let pipe = popen(text, "r") else { throw POSIXError(.EIO) }
+    var output: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = fread(&buffer, 1, buffer.count, pipe)
+      if count == 0 { break }
+      output.append(contentsOf: buffer[..<count])
+    }
+    pclose(pipe)
+    return String(decoding: output, as: UTF8.self)
+  }
+
+  @Test func answersInTheOrderOfTheQuestionsTheMostSpecificFirst() throws {
+    #expect(
+      try lookup("map --range 0xfff-0x1001 --offset 5 --sector=8 --path /dev/sda1:/boot/vmlinuz --offset 4k") == """
+        1 fff 1000 p@eff /dev/sda1
+        1 fff 1000 v@fff /dev/sda
+        1 1000 1001 f@500 /dev/sda1 /boot/vmlinuz
+        1 1000 1001 p@f00 /dev/sda1
+        1 1000 1001 v@1000 /dev/sda
+        1 5 6 v@5 /dev/sda
+        1 1000 1200 f@500 /dev/sda1 /boot/vmlinuz
+        1 1000 1200 p@f00 /dev/sda1
+        1 1000 1200 v@1000 /dev/sda
+        1 1000 3000 f@500 /dev/sda1 /boot/vmlinuz
+        1 1000 1001 f@500 /dev/sda1 /boot/vmlinuz
+        1 1000 1001 p@f00 /dev/sda1
+        1 1000 1001 v@1000 /dev/sda
+        status 0
+
+        """)
+  }
+
+  @Test func readsQuestionsFromStandardInput() throws {
+    #expect(
+      try lookup("map", script: "printf '5\\n0s\\n\\n1-3\\n/dev/sda1:/boot/vmlinuz\\n0x10' | ") == """
+        1 5 6 v@5 /dev/sda
+        1 0 100 v /dev/sda
+        1 100 200 p /dev/sda1
+        1 100 200 v@100 /dev/sda
+        1 1 3 v@1 /dev/sda
+        1 1000 3000 f@500 /dev/sda1 /boot/vmlinuz
+        1 10 11 v@10 /dev/sda
+        status 0
+
+        """)
+  }
+
+  @Test func findsObjectsByAnyName() throws {
+    #expect(
+      try lookup("map --path /dev/sda1:/ --path /dev/sda") == """
+        1 5000 6000 d /dev/sda1 /
+        1 0 4000000 v /dev/sda
+        status 0
+
+        """)
+    let odd = "1 7000 8000 f /dev/sda1 /\\012\u{fffd} b\\134c\nstatus 0\n"
+    #expect(try lookup("map --path \"$(printf '/dev/sda1:/\\n\\377 b\\\\c')\"") == odd)
+    #expect(try lookup("map --path '/dev/sda1:/\\012\\377 b\\134c'") == odd)
+  }
+
+  @Test func writesOneJSONObjectAQuestion() throws {
+    #expect(
+      try lookup("map --json --path '/dev/sda1:/\\012\\377 b\\134c' --offset 64M") == #"""
+        {"name":"/dev/sda1:/\\134012\\134377 b\\134134c",\#
+        "objects":[{"device":"/dev/sda1","disk":1,"end":32768,\#
+        "kind":"f","offset":0,"path":"/\\012\\377 b\\134c","start":28672}]}
+        {"disk":1,"end":67108865,"objects":[],"start":67108864}
+        status 1
+
+        """#)
+    #expect(try lookup("map2014 --json --offset 1").contains("\"offset\"") == false)
+  }
+
+  @Test func saysThatNothingIsThere() throws {
+    #expect(try lookup("map --offset 64M --offset 5") == "1 5 6 v@5 /dev/sda\nstatus 1\n")
+    #expect(try lookup("map --disk 2 --offset 5") == "status 1\n")
+    #expect(try lookup("map --path /dev/sda1:/no") == "status 1\n")
+    #expect(try lookup("map2014 --disk 9 --offset 5") == "status 1\n")
+    #expect(try lookup("map2014 --offset 5") == "1 5 6 f /dev/sda1 /old\nstatus 0\n")
+  }
+
+  @Test func anErrorIsAnotherStatus() throws {
+    for (arguments, message) in [
+      ("", "<map>"), ("nomap --offset 1", "nomap: No such file or directory"),
+      ("/etc/passwd --offset 1", "/etc/passwd: line 1: not a block map"),
+      ("map --offset 1-2", "1-2: not an offset"), ("map --offset -- -1", "Missing value"),
+      ("map --offset 5x", "not an offset"),
+      ("map --offset 18446744073709551615", "not an offset"), ("map --offset 17179869184G", "not an offset"),
+      ("map --sector 36028797018963968", "not the number of a sector"), ("map --range 5-5", "with A below B"),
+      ("map --range 5", "with A below B"), ("map --disk 3 --offset 1", "a map of 2 disks, there is no disk 3"),
+      ("map --disk 0 --offset 1", "there is no disk 0"), ("map --bogus", "--bogus"),
+      ("map --offset 1 > /dev/full", "standard output: No space left on device"),
+      ("map < /etc/passwd", "standard input: line 1: not a number"),
+    ] {
+      let output = try lookup(arguments)
+      #expect(output.hasSuffix("status 2\n"), "\(arguments)")
+      #expect(output.contains(message), "\(arguments)")
+      #expect(output.split(separator: "\n").count == 2, "\(arguments)")
+    }
+  }
+}
