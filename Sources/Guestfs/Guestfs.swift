@@ -67,6 +67,9 @@ public final class Guestfs {
   /// Starts the appliance; takes seconds.
   public func launch() throws(GuestfsError) { try check(guestfs_launch(handle)) }
 
+  /// Whether the appliance is up; false also after it has ended by itself.
+  public var isReady: Bool { guestfs_is_ready(handle) == 1 }
+
   /// Stops the appliance and says whether it ended well.
   public func shutdown() throws(GuestfsError) { try check(guestfs_shutdown(handle)) }
 

@@ -139,7 +139,7 @@ struct Examiner {
       try appliance.setReadahead(try appliance.device(of: filesystem.mountable), sectors: 0)
       try appliance.mountReadOnly(filesystem.mountable)
     } catch {
-      guard !isCancelled() else { throw MapperError.interrupted }
+      try checkHelpers()
       findings.notMounted += 1
       reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(error.firstLine)")
       return
@@ -149,6 +149,7 @@ struct Examiner {
     do {
       _ = try appliance.shell("\(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot")
     } catch {
+      try checkHelpers()
       throw MapperError.walk(device: name, error.firstLine)
     }
     var walk = try pump.finish()
@@ -162,6 +163,13 @@ struct Examiner {
     findings.filesystems += 1
     findings.directories += walk.tree.directories
     findings.files += walk.tree.files
+  }
+
+  /// What fails because the user has stopped the run or a helper is gone is not the guest's fault.
+  private func checkHelpers() throws {
+    guard !isCancelled() else { throw MapperError.interrupted }
+    try pump.check()
+    guard appliance.isReady else { throw MapperError.appliance("it ended early") }
   }
 
   /// Directories on Btrfs are in blocks they share with everything near them; the tree says which.
