@@ -74,11 +74,11 @@ clinux_readahead (int fd, uint64_t offset, size_t count)
 }
 
 int
-clinux_fstatfs (int fd, struct clinux_statfs *result)
+clinux_get_statfs (const char *path, struct clinux_statfs *result)
 {
   struct statfs s;
 
-  if (fstatfs (fd, &s) == -1)
+  if (statfs (path, &s) == -1)
     return -1;
   result->type = (uint64_t) s.f_type & 0xffffffff;
   result->block_size = s.f_bsize;

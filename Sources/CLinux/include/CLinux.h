@@ -39,6 +39,6 @@ struct clinux_statfs
   uint64_t type, block_size, blocks, blocks_free, files, files_free;
 };
 
-int clinux_fstatfs (int fd, struct clinux_statfs *result);
+int clinux_get_statfs (const char *path, struct clinux_statfs *result);
 
 #endif
