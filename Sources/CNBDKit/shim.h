@@ -7,9 +7,3 @@ bmap_nbdkit_error (const char *message)
 {
   nbdkit_error ("%s", message);
 }
-
-static inline void
-bmap_nbdkit_debug (const char *message)
-{
-  nbdkit_debug ("%s", message);
-}

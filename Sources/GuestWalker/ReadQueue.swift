@@ -96,6 +96,8 @@ struct ReadQueue {
     _ piece: FileLayout.Piece, item index: Int, replaces: UInt32
   ) throws(WalkError) -> Bool {
     let item = items[index]
+    // Where the filesystem does not say where a directory's blocks are, there is nothing to read.
+    if item.throughDevice, piece.physical == nil { return true }
     if filesystem.kind == .btrfs, item.layout.size > Self.smallFile {
       // The first read of a piece brings in its checksums, which are not the file's.
       try channel.say(.idle)

@@ -72,9 +72,10 @@ struct Walk {
     current = up
   }
 
-  private mutating func takeObject() -> Record.ObjectID {
-    defer { nextObject += 1 }
-    return nextObject
+  /// Declares the object `nextObject`.
+  private mutating func declare(_ kind: Record.Kind, parent: Record.ObjectID, name: [UInt8]) throws(WalkError) {
+    try channel.note(.object(id: nextObject, parent: parent, kind: kind, name: name))
+    nextObject += 1
   }
 
   /// Reads a directory, queues its files and makes it the current one.
@@ -111,9 +112,9 @@ struct Walk {
   private mutating func open(
     name: [UInt8], in directory: Int32, parent: Record.ObjectID
   ) throws(WalkError) -> OpenDirectory? {
-    let object = takeObject()
+    let object = nextObject
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
-    let declaration = Record.object(id: object, parent: parent, kind: .directory, name: parent == 0 ? [] : name)
+    let declaredName = parent == 0 ? [] : name
     var status = stat()
     var isAnnounced = false
     let stream = Chunk(number: queue.takeChunkNumber(), object: object, offset: 0, length: 0, layout: .stream)
@@ -121,7 +122,7 @@ struct Walk {
     case .ext: break
     case .fat, .btrfs:
       // FAT: to look a directory up is to read all of it. Btrfs: to read its inode is to read its entries, or some.
-      try channel.note(declaration)
+      try declare(.directory, parent: parent, name: declaredName)
       try channel.say(.chunk(stream))
       isAnnounced = true
     case .fuse, .other:
@@ -131,7 +132,7 @@ struct Walk {
         return nil
       }
       guard isOnThisFilesystem(Inode(status)) else { return nil }
-      try channel.note(declaration)
+      try declare(.directory, parent: parent, name: declaredName)
       try channel.say(.chunk(stream))
       isAnnounced = true
     }
@@ -153,7 +154,7 @@ struct Walk {
       return nil
     }
     if !isAnnounced {
-      try channel.note(declaration)
+      try declare(.directory, parent: parent, name: declaredName)
     }
     if filesystem.kind == .btrfs { try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
     let entries = DirectoryEntry.all(in: descriptor, buffer: buffer)
@@ -233,8 +234,8 @@ struct Walk {
     }
     // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
-    let object = takeObject()
-    try channel.note(.object(id: object, parent: directory.object, kind: .file, name: name))
+    let object = nextObject
+    try declare(.file, parent: directory.object, name: name)
     let layout = FileLayout(
       descriptor: descriptor, size: UInt64(max(0, status.st_size)),
       allocated: UInt64(max(0, status.st_blocks)) &* 512, kind: filesystem.kind)

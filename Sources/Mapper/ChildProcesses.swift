@@ -10,6 +10,9 @@ public enum ChildProcesses {
     }
   }
 
+  /// Whether there is one whose name begins so.
+  static func exist(named name: String) -> Bool { all().contains { $0.command.hasPrefix(name) } }
+
   private static func all() -> [(pid_t, command: String)] {
     guard let directory = opendir("/proc") else { return [] }
     defer { closedir(directory) }

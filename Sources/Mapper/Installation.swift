@@ -43,7 +43,7 @@ public struct Installation: Sendable {
 
 extension FilePath {
   /// A path from the bytes of its name, without a NUL among them.
-  init(bytes: some Collection<UInt8>) {
+  package init(bytes: some Collection<UInt8>) {
     let text = bytes.map { CChar(bitPattern: $0) } + [0]
     self = text.withUnsafeBufferPointer { $0.baseAddress.map { FilePath(platformString: $0) } ?? FilePath() }
   }

@@ -23,7 +23,10 @@ public func mapDisk(
     try check(request.output, isNoneOf: opened.files)
     try AtomicFile.checkWritable(request.output)
     let directory = try TemporaryDirectory()
-    defer { directory.remove() }
+    defer {
+      directory.remove()
+      if isCancelled() { UnfinishedAppliance.remove(from: Appliance.cacheDirectory(directory.parent)) }
+    }
     return try await RecorderServer.run(
       installation: installation, in: directory, disk: request.disk, format: format, reporter: reporter
     ) { server in
@@ -32,7 +35,8 @@ public func mapDisk(
         let pump = EventPump(reading: server.events, reporter: reporter)
         let appliance = try Appliance.launch(
           ApplianceOptions(
-            socket: server.socket, cacheDirectory: directory.parent, isVerbose: request.isVerbose,
+            socket: server.socket, cacheDirectory: Appliance.cacheDirectory(directory.parent),
+            isVerbose: request.isVerbose,
             isTraced: request.isTraced),
           reporter: reporter, isCancelled: isCancelled)
         var examiner = Examiner(

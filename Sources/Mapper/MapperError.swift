@@ -6,8 +6,6 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
   case recorder(String)
   /// libguestfs could not start the appliance or lost it.
   case appliance(String)
-  /// The walker in the appliance failed on this device.
-  case walk(device: String, String)
   /// The user asked to stop.
   case interrupted
 
@@ -16,7 +14,6 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
     case .missing(let what): what
     case .recorder(let reason): "the recorder failed: \(reason)"
     case .appliance(let reason): "the libguestfs appliance failed: \(reason)"
-    case .walk(let device, let reason): "\(device): the walk failed: \(reason)"
     case .interrupted: "interrupted"
     }
   }

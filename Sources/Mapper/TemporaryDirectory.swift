@@ -13,7 +13,8 @@ struct TemporaryDirectory {
 
   /// Makes the directory and names it to child processes as their $TMPDIR.
   init() throws(MapperError) {
-    parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    parent = named.isEmpty ? "/var/tmp" : named
     var template = Array("\(parent)/virt-bmap-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw .missing("\(parent): no temporary directory can be made: \(String(cString: strerror(errno)))")

@@ -23,11 +23,4 @@ public struct ParameterValue: Sendable {
     defer { free(absolute) }
     return FilePath(platformString: absolute)
   }
-
-  /// The value as a boolean: 1, true, yes, on … or 0, false, no, off ….
-  public func boolean() throws -> Bool {
-    let result = nbdkit_parse_bool(text)
-    guard result >= 0 else { throw PluginError(errno: .invalid, "\(text): not a boolean") }
-    return result == 1
-  }
 }

@@ -43,6 +43,4 @@ func report(_ error: any Error) {
 public enum Log {
   /// Always shown: on stderr, or in the system log when nbdkit runs in the background.
   public static func error(_ message: String) { bmap_nbdkit_error(message) }
-  /// Shown with `nbdkit -v`.
-  public static func debug(_ message: String) { bmap_nbdkit_debug(message) }
 }

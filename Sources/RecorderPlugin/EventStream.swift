@@ -31,7 +31,8 @@ final class EventStream: Sendable {
         // A pipe whose reader is gone is in error; nothing else ends the wait.
         while poll(&state, 1, -1) < 0 && errno == EINTR {}
         Host.shutDown()
-        return nil
+        // Not back into this library, which nbdkit is about to unload.
+        while true { pause() }
       }, argument)
   }
 

@@ -1,6 +1,7 @@
 import DiskImage
 import NBDKit
 import SystemPackage
+import WalkRecord
 
 /// `nbdkit bmaprecorder file=DISK [format=raw|vmdk]`: the export `disk1` is the disk, as a raw one, and never written;
 /// the export `channel` takes the walker's records. What is read of the disk and what is written to the channel goes to
@@ -20,10 +21,6 @@ struct RecorderPlugin: Plugin {
       """,
     magicConfigKey: "file",
     threadModel: .parallel)
-
-  /// The export that takes the walker's records.
-  static let channelExport = "channel"
-  static let diskExport = "disk1"
 
   private var file: FilePath?
   private var format: DiskFormat?
@@ -62,19 +59,23 @@ struct RecorderPlugin: Plugin {
   }
 
   func listExports(readOnly: Bool, isTLS: Bool) throws -> [Export] {
-    [Self.diskExport, Self.channelExport].map { Export(name: Array($0.utf8), description: "") }
+    [RecorderExport.disk(1), RecorderExport.channel].map { Export(name: Array($0.utf8), description: "") }
   }
 
   func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
     guard let stream else { throw PluginError(errno: .inputOutput, "there is no event stream") }
     switch String(decoding: exportName, as: UTF8.self) {
-    case Self.channelExport: return ChannelConnection(stream: stream)
-    case Self.diskExport:
+    case RecorderExport.channel: return ChannelConnection(stream: stream)
+    case RecorderExport.disk(1):
       guard let disk else { throw PluginError(errno: .inputOutput, "the disk is not open") }
       return DiskConnection(size: disk.size, overlay: disk.overlay, number: 1, stream: stream)
     default: throw PluginError(errno: .invalid, "no such export")
     }
   }
+}
+
+extension DiskError: ErrnoError {
+  public var errnoValue: Int32 { errno }
 }
 
 @_cdecl("plugin_init")

@@ -15,6 +15,8 @@ public struct ChunkReads: Sendable {
   }
 
   public static let maximumRanges = 65_536
+  /// Bytes; what the appliance's kernel reads at least and at the most at the end of a file.
+  private static let largestBlock: UInt64 = 4096
 
   public let chunk: Chunk
   /// In the order in which they were first read, adjacent ones merged.
@@ -58,6 +60,9 @@ public struct ChunkReads: Sendable {
     guard chunk.layout == .exact, !ranges.isEmpty else { return false }
     let merged = merged
     guard merged.count == 1, let only = merged.first?.range else { return true }
-    return only.upperBound - only.lowerBound < chunk.length
+    // A read is rounded up to a block. More than that is something else's as well, such as a block of the file's own
+    // block list next to its data.
+    let length = only.upperBound - only.lowerBound
+    return length < chunk.length || length - chunk.length >= Self.largestBlock
   }
 }

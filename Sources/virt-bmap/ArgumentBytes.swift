@@ -1,24 +1,47 @@
 import Glibc
+import Mapper
 import SystemPackage
 
-/// The file name behind an argument.
-func filePath(_ argument: String) -> FilePath {
-  rawArgument(argument).map { FilePath(platformString: $0) } ?? FilePath(argument)
-}
+/// The program's arguments on their way through the argument parser, which knows text only, while a file name is bytes:
+/// a byte that is no part of valid UTF-8 is carried by a character that nobody uses, and comes out again as it was.
+enum ArgumentBytes {
+  /// The last 256 characters of Unicode's last private plane, one for each byte.
+  private static let first: UInt32 = 0x10_ff00
 
-/// The bytes behind an argument.
-func argumentBytes(_ argument: String) -> [UInt8] {
-  rawArgument(argument).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? Array(argument.utf8)
-}
-
-/// A name is bytes; the argument parser knows it only as text, in which bytes that are not UTF-8 are lost, so the
-/// argument that reads like that is looked up as the kernel handed it over.
-private func rawArgument(_ argument: String) -> UnsafePointer<CChar>? {
-  for index in 0..<Int(CommandLine.argc) {
-    guard let raw = CommandLine.unsafeArgv[index] else { continue }
-    if String(cString: raw) == argument { return UnsafePointer(raw) }
-    // --option=NAME
-    if let equals = strchr(raw, 0x3d), String(cString: equals + 1) == argument { return UnsafePointer(equals + 1) }
+  /// The arguments after the program's name, for the parser.
+  static func arguments() -> [String] {
+    (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+      CommandLine.unsafeArgv[index].map { raw in
+        encode(UnsafeRawBufferPointer(start: raw, count: strlen(raw)))
+      }
+    }
   }
-  return nil
+
+  static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
+    var result = String.UnicodeScalarView()
+    var rest = UnsafeRawBufferPointer(rebasing: bytes[...])
+    while !rest.isEmpty {
+      var decoder = UTF8()
+      var iterator = rest.makeIterator()
+      var width = 1
+      if case .scalarValue(let scalar) = decoder.decode(&iterator), scalar.value < first {
+        width = UTF8.width(scalar)
+        result.append(scalar)
+      } else if let carrier = Unicode.Scalar(first + UInt32(rest[0])) {
+        result.append(carrier)
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest[width...])
+    }
+    return String(result)
+  }
+
+  /// The bytes of an argument that the parser hands out.
+  static func decode(_ argument: String) -> [UInt8] {
+    argument.unicodeScalars.flatMap { scalar -> [UInt8] in
+      scalar.value >= first ? [UInt8(truncatingIfNeeded: scalar.value)] : Array(UTF8.encode(scalar) ?? .init())
+    }
+  }
 }
+
+/// The file name behind an argument.
+func filePath(_ argument: String) -> FilePath { FilePath(bytes: ArgumentBytes.decode(argument)) }

@@ -11,7 +11,7 @@ enum VirtBmap {
   private static let commands: [String: any ParsableCommand.Type] = ["lookup": LookupCommand.self]
 
   static func main() async {
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let arguments = ArgumentBytes.arguments()
     let named = arguments.first.flatMap { commands[$0] }
     // Only a mapping leaves things to put away; the other commands end by the first signal, as any program does.
     if named == nil { Interruption.install() }

@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 
 /// Why a map could not be read or written; its description is one line for the user.
@@ -11,8 +12,8 @@ public enum MapError: Error, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .file(let path, let reason): "\(path): \(reason)"
-    case .line(let path, let line, let reason): "\(path): line \(line): \(reason)"
+    case .file(let path, let reason): "\(shown(path)): \(reason)"
+    case .line(let path, let line, let reason): "\(shown(path)): line \(line): \(reason)"
     case .cancelled: "cancelled"
     }
   }
@@ -20,5 +21,9 @@ public enum MapError: Error, Sendable, CustomStringConvertible {
   /// The error for a system call that failed on `path`; `doing` says what was tried, or is empty.
   static func system(_ path: FilePath, _ errno: Errno, doing: String = "") -> MapError {
     .file(path, doing.isEmpty ? errno.description : "\(doing): \(errno.description)")
+  }
+
+  private func shown(_ path: FilePath) -> String {
+    path.withPlatformString { Escaping.text(UnsafeRawBufferPointer(start: $0, count: strlen($0)), as: .path) }
   }
 }

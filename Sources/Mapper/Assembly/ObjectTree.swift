@@ -25,11 +25,9 @@ struct ObjectTree {
   mutating func add(
     id: Record.ObjectID, parent: Record.ObjectID, kind: Record.Kind, name: [UInt8]
   ) throws(AssemblyError) {
-    // The walker may leave numbers out: those of directories it could not open.
-    guard id > nodes.count, id <= UInt64(nodes.count) + 1_000_000, parent < id,
-      let parent = UInt32(exactly: parent), parent <= nodes.count
-    else { throw .unknownObject(id) }
-    while nodes.count + 1 < id { nodes.append(Node(parent: 0, name: 0..<0, kind: .directory)) }
+    guard id == UInt64(nodes.count) + 1, parent < id, let parent = UInt32(exactly: parent) else {
+      throw .unknownObject(id)
+    }
     nodes.append(Node(parent: parent, name: take(name), kind: kind))
     switch kind {
     case .directory: directories += 1

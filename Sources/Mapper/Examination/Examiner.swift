@@ -149,8 +149,13 @@ struct Examiner {
     do {
       _ = try appliance.shell("\(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot")
     } catch {
+      reporter.progress(nil)
+      // If the appliance is still there, the other filesystems may be in order.
       try checkHelpers()
-      throw MapperError.walk(device: name, error.firstLine)
+      try appliance.unmountAll()
+      findings.notMounted += 1
+      reporter.warning("filesystem on \(name) (\(type)) cannot be walked: \(error.firstLine)")
+      return
     }
     var walk = try pump.finish()
     reporter.progress(nil)
@@ -200,16 +205,5 @@ struct Examiner {
   mutating func setLaunchTime(_ seconds: Double) { findings.launchSeconds = seconds }
 }
 
-/// A name for a message: as the map writes it, so that it cannot play tricks on a terminal.
-private func shown(_ name: [UInt8]) -> String {
-  var result = ""
-  for byte in name {
-    switch byte {
-    case 0x20..<0x5c, 0x5d..<0x7f: result.unicodeScalars.append(Unicode.Scalar(byte))
-    default:
-      let digits = String(byte, radix: 8)
-      result += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
-    }
-  }
-  return result
-}
+/// A name for a message, which must not play tricks on a terminal.
+private func shown(_ name: [UInt8]) -> String { Escaping.text(name, as: .path) }

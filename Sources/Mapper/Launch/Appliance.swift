@@ -1,12 +1,12 @@
-import Dispatch
 import Glibc
 import Guestfs
 import SystemPackage
+import WalkRecord
 
 /// How the appliance is to be started.
 struct ApplianceOptions: Sendable {
   var socket: FilePath
-  /// Where libguestfs keeps its appliance from run to run, unless the user's environment says otherwise.
+  /// Where libguestfs keeps its appliance from run to run.
   var cacheDirectory: String
   var isVerbose: Bool
   var isTraced: Bool
@@ -20,7 +20,7 @@ enum Appliance {
 
   /// With hardware virtualization an appliance is up in seconds. One that is not by then never will be: there are
   /// machines where the guest hangs.
-  private static let patience = DispatchTimeInterval.seconds(60)
+  private static let patience = Duration.seconds(60)
 
   /// Launches the appliance; where hardware virtualization is there but broken, once more without it.
   static func launch(_ options: ApplianceOptions, reporter: any Reporter, isCancelled: () -> Bool) throws -> Guestfs {
@@ -28,14 +28,14 @@ enum Appliance {
     let isUserChoice = getenv("LIBGUESTFS_BACKEND_SETTINGS") != nil
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
-    let watchdog = isUserChoice || !hasKVM ? nil : startWatchdog()
+    let watchdog = isUserChoice || !hasKVM ? nil : LaunchWatchdog(patience: patience)
     reporter.activity("launching the appliance ...")
     do {
       try appliance.launch()
-      watchdog?.cancel()
+      watchdog?.stop()
       return appliance
     } catch {
-      watchdog?.cancel()
+      watchdog?.stop()
       guard !isCancelled() else { throw MapperError.interrupted }
       guard !isUserChoice, hasKVM else { throw failure(error) }
       reporter.detail(error.description)
@@ -52,6 +52,11 @@ enum Appliance {
     return emulated
   }
 
+  /// Where libguestfs keeps its appliance: what the user's environment says, or else `usual`.
+  static func cacheDirectory(_ usual: String) -> String {
+    getenv("LIBGUESTFS_CACHEDIR").map { String(cString: $0) } ?? usual
+  }
+
   /// libguestfs's own message is a page on how to find out more.
   private static func failure(_ error: GuestfsError) -> MapperError {
     .appliance("\(error.firstLine) (-v shows what happened)")
@@ -63,24 +68,18 @@ enum Appliance {
       appliance.setVerbose(options.isVerbose)
       appliance.setTrace(options.isTraced)
       try appliance.setProgram("virt-bmap")
-      if getenv("LIBGUESTFS_CACHEDIR") == nil { try appliance.setCacheDirectory(options.cacheDirectory) }
+      try appliance.setCacheDirectory(options.cacheDirectory)
       // libvirt may run qemu as a user who cannot get at the recorder's socket.
       if getenv("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
       // the appliance writes away from the disk itself.
       try appliance.addNBDDrive(
-        socket: options.socket.string, export: "disk1", label: diskLabel, readOnly: false)
+        socket: options.socket.string, export: RecorderExport.disk(1), label: diskLabel, readOnly: false)
       try appliance.addNBDDrive(
-        socket: options.socket.string, export: "channel", label: channelLabel, readOnly: false)
+        socket: options.socket.string, export: RecorderExport.channel, label: channelLabel, readOnly: false)
       return appliance
     } catch {
       throw MapperError.appliance(error.firstLine)
     }
-  }
-
-  private static func startWatchdog() -> DispatchWorkItem {
-    let item = DispatchWorkItem { ChildProcesses.kill(only: "qemu") }
-    DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: item)
-    return item
   }
 }

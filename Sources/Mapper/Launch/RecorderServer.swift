@@ -22,11 +22,15 @@ struct RecorderServer: Sendable {
       Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),
       installation.recorder.bytes, Array("file=".utf8) + disk.bytes, Array("format=\(format.rawValue)".utf8),
     ]
+    let said = directory.path.appending("nbdkit.log")
     do {
+      let errors = try FileDescriptor.open(
+        said, .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
       let outcome = try await Subprocess.run(
         // The library hands bytes on as they are: C wants the NUL.
         .name("nbdkit"), arguments: Arguments(arguments.map { $0 + [0] }), input: .none,
-        output: .fileDescriptor(output, closeAfterSpawningProcess: true), error: .string(limit: 1 << 20)
+        output: .fileDescriptor(output, closeAfterSpawningProcess: true),
+        error: .fileDescriptor(errors, closeAfterSpawningProcess: true)
       ) { execution -> Result<T, any Error> in
         let result: Result<T, any Error>
         do {
@@ -39,16 +43,25 @@ struct RecorderServer: Sendable {
         try? execution.send(signal: .terminate)
         return result
       }
-      let said = outcome.standardError.split(separator: "\n").map(String.init)
-      for line in said { reporter.detail(line) }
+      let lines = firstLines(of: said)
+      for line in lines { reporter.detail(line) }
       return try outcome.closureResult.get { error in
         // Why nbdkit did not start is better than that it did not.
-        guard case MapperError.recorder = error, let reason = said.last else { return error }
+        guard case MapperError.recorder = error, let reason = lines.last else { return error }
         return MapperError.recorder(reason)
       }
     } catch let error as SubprocessError where error.code == .executableNotFound {
       throw MapperError.missing("nbdkit: this program is not installed")
     }
+  }
+
+  /// What nbdkit said, as far as anybody will read it: a disk full of errors makes it say the same for hours.
+  private static func firstLines(of file: FilePath) -> [String] {
+    guard let descriptor = try? FileDescriptor.open(file, .readOnly) else { return [] }
+    defer { try? descriptor.close() }
+    var text = [UInt8](repeating: 0, count: 1 << 16)
+    let count = text.withUnsafeMutableBytes { (try? descriptor.read(into: $0)) ?? 0 }
+    return String(decoding: text[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
   /// A pipe of which no other program inherits an end: the recorder's is the only one to write to.

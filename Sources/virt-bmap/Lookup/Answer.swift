@@ -52,8 +52,9 @@ struct Answer {
       objects: entries.map { entry in
         Document.Object(
           disk: entry.disk, start: entry.range.lowerBound, end: entry.range.upperBound,
-          kind: String(Unicode.Scalar(entry.object.kind.rawValue)), device: readable(entry.object.device, .device),
-          path: entry.object.path.map { readable($0, .path) }, offset: hasOffsets ? entry.offset : nil)
+          kind: String(Unicode.Scalar(entry.object.kind.rawValue)),
+          device: Escaping.text(entry.object.device, as: .device),
+          path: entry.object.path.map { Escaping.text($0, as: .path) }, offset: hasOffsets ? entry.offset : nil)
       })
     return (try? encoder.encode(document)).map { Array($0) + [0x0a] } ?? []
   }
@@ -91,34 +92,6 @@ extension Answer.Asked {
 
   fileprivate var name: String? {
     guard case .object(let name) = self else { return nil }
-    return readable(name, .path)
+    return Escaping.text(name, as: .path)
   }
-}
-
-/// A name as text: as the map writes it, and a byte that is no part of valid UTF-8 as `\ooo` as well.
-private func readable(_ name: [UInt8], _ field: Escaping.Field) -> String {
-  var result = ""
-  var rest = name[...]
-  while !rest.isEmpty {
-    let valid = validPrefix(rest)
-    var bytes: [UInt8] = []
-    Escaping.append(rest[..<valid], as: field, to: &bytes)
-    result += String(decoding: bytes, as: UTF8.self)
-    rest = rest[valid...]
-    if let byte = rest.first {
-      let digits = String(byte, radix: 8)
-      result += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
-      rest = rest.dropFirst()
-    }
-  }
-  return result
-}
-
-/// The end of the longest prefix that is UTF-8.
-private func validPrefix(_ bytes: ArraySlice<UInt8>) -> Int {
-  var decoder = UTF8()
-  var iterator = bytes.makeIterator()
-  var end = bytes.startIndex
-  while case .scalarValue(let scalar) = decoder.decode(&iterator) { end += UTF8.width(scalar) }
-  return end
 }

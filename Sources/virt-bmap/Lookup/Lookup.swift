@@ -5,7 +5,6 @@ struct Lookup {
   private let map: BlockMap
   private let index: MapIndex
   private let disk: Int
-  private var scratch = QueryScratch()
 
   init(map: BlockMap, disk: Int) {
     self.map = map
@@ -13,26 +12,43 @@ struct Lookup {
     self.disk = disk
   }
 
-  mutating func answer(_ question: Question) -> Answer {
+  func answer(_ question: Question) -> Answer {
     switch question {
     case .range(let range): return whatIs(in: range)
     case .object(let name): return whereIs(name)
     }
   }
 
-  private mutating func whatIs(in range: Range<UInt64>) -> Answer {
+  private func whatIs(in range: Range<UInt64>) -> Answer {
     var entries: [Answer.Entry] = []
+    var scratch = QueryScratch()
     index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
-      for place in owners.indices {
-        let owner = map.ranges[owners[place]]
-        entries.append(
-          Answer.Entry(
-            disk: Int(owner.disk), range: piece.range,
-            offset: owner.objectOffset &+ (piece.range.lowerBound - owner.range.lowerBound),
-            object: map.objects[owner.object]))
+      if piece.ownerCount <= owners.count {
+        for place in owners.indices { entries.append(entry(piece.range, of: map.ranges[owners[place]])) }
+      } else {
+        entries += allOwners(of: piece.range).map { entry(piece.range, of: $0) }
       }
     }
     return Answer(entries: entries, asked: .range(disk, range), hasOffsets: map.hasOffsets)
+  }
+
+  private func entry(_ part: Range<UInt64>, of owner: MappedRange) -> Answer.Entry {
+    Answer.Entry(
+      disk: Int(owner.disk), range: part,
+      offset: owner.objectOffset &+ (part.lowerBound - owner.range.lowerBound), object: map.objects[owner.object])
+  }
+
+  /// The index, made for a log, names so many owners of a piece and no more; here all are wanted, in its order.
+  private func allOwners(of piece: Range<UInt64>) -> [MappedRange] {
+    func rank(_ owner: MappedRange) -> (Int, UInt64) {
+      let specificity = map.objects.kind(of: owner.object).specificity
+      return (-Int(specificity), owner.range.upperBound - owner.range.lowerBound)
+    }
+    let owners = map.ranges.filter { Int($0.disk) == disk && $0.range.overlaps(piece) }
+    return owners.enumerated().sorted { a, b in
+      let (first, second) = (rank(a.element), rank(b.element))
+      return (first.0, first.1, a.offset) < (second.0, second.1, b.offset)
+    }.map(\.element)
   }
 
   private func whereIs(_ name: [UInt8]) -> Answer {

@@ -44,7 +44,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
   @Option(
     help: ArgumentHelp(
       "Where is this object? Names as they are, or as the map writes them.", valueName: "DEVICE[:PATH]"),
-    transform: { PlacedQuestion(.object(argumentBytes($0))) })
+    transform: { PlacedQuestion(.object(ArgumentBytes.decode($0))) })
   var path: [PlacedQuestion] = []
 
   @Option(help: ArgumentHelp("The disk that numbers are about, 1 for the first.", valueName: "N"))
@@ -59,7 +59,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
     guard disk >= 1, loaded.disks.isEmpty || disk <= loaded.disks.count else {
       throw LookupError("\(map): a map of \(loaded.disks.count) disks, there is no disk \(disk)")
     }
-    var lookup = Lookup(map: loaded, disk: disk)
+    let lookup = Lookup(map: loaded, disk: disk)
     var isMissing = false
     func answer(_ question: Question) throws {
       let answer = lookup.answer(question)

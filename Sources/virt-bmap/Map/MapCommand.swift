@@ -1,4 +1,5 @@
 import ArgumentParser
+import BlockMap
 import DiskImage
 import Glibc
 import Mapper
@@ -79,15 +80,17 @@ struct MapCommand: AsyncParsableCommand {
       """)
     reporter.detail(
       "appliance launched in \(rounded(findings.launchSeconds)) s, walked in \(rounded(findings.walkSeconds)) s")
-    reporter.message("output written to \(absolute(output))")
+    reporter.message("output written to \(outputName)")
   }
 
   private func rounded(_ seconds: Double) -> Double { (seconds * 100).rounded() / 100 }
 
-  private func absolute(_ path: String) -> String {
-    guard let full = realpath(path, nil) else { return path }
+  /// The output's full name, for a message.
+  private var outputName: String {
+    let path = filePath(output)
+    let full = path.withPlatformString { realpath($0, nil) }
     defer { free(full) }
-    return String(cString: full)
+    return Escaping.text((full.map { FilePath(platformString: $0) } ?? path).bytes, as: .path)
   }
 
   private func printCapabilities() {

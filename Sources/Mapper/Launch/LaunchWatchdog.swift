@@ -1,0 +1,32 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Ends an appliance that does not come up, so that its launch fails. The time runs from when qemu is there: before
+/// that, libguestfs may take minutes to build the appliance.
+final class LaunchWatchdog: Sendable {
+  private let isOver = Mutex(false)
+
+  init(patience: Duration) {
+    DispatchQueue(label: "virt-bmap watchdog").async { [weak self] in
+      var start: ContinuousClock.Instant?
+      while self?.check(&start, patience) ?? false { usleep(250_000) }
+    }
+  }
+
+  /// The launch has come to its end, one way or the other.
+  func stop() { isOver.withLock { $0 = true } }
+
+  /// False: there is nothing left to watch.
+  private func check(_ start: inout ContinuousClock.Instant?, _ patience: Duration) -> Bool {
+    // With the lock held, so that no appliance is ended after it was found to be up.
+    isOver.withLock { isOver in
+      guard !isOver else { return false }
+      let name = "qemu"
+      if start == nil, ChildProcesses.exist(named: name) { start = .now }
+      guard let start, ContinuousClock.now - start > patience else { return true }
+      ChildProcesses.kill(only: name)
+      return false
+    }
+  }
+}
