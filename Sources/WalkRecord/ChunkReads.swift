@@ -55,6 +55,20 @@ public struct ChunkReads: Sendable {
     return result
   }
 
+  /// The merged ranges in the order in which a byte of each was first read.
+  ///
+  /// Where a kernel asks for neighbouring blocks at the same time, the answers come in any order.
+  public var mergedInOrder: [DiskRange] {
+    let places = merged
+    var first = [Int](repeating: .max, count: places.count)
+    for (order, read) in ranges.enumerated() {
+      // The last place that does not begin after the read holds it.
+      let next = places.partitioningIndex { ($0.disk, $0.range.lowerBound) > (read.disk, read.range.lowerBound) }
+      if next > 0 { first[next - 1] = min(first[next - 1], order) }
+    }
+    return places.indices.sorted { first[$0] < first[$1] }.map { places[$0] }
+  }
+
   /// Whether it cannot be said which of the chunk's bytes each range holds.
   public var isAmbiguous: Bool {
     guard chunk.layout == .exact, !ranges.isEmpty else { return false }
@@ -64,5 +78,18 @@ public struct ChunkReads: Sendable {
     // block list next to its data.
     let length = only.upperBound - only.lowerBound
     return length < chunk.length || length - chunk.length >= Self.largestBlock
+  }
+}
+
+extension Array {
+  /// The index of the first element for which `belongsBehind` is true, in an array in which all such are at the end.
+  fileprivate func partitioningIndex(where belongsBehind: (Element) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = low + (high - low) / 2
+      if belongsBehind(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 }

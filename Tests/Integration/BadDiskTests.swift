@@ -56,7 +56,7 @@ import Testing
     case .extentMissing:
       try await convert("twoGbMaxExtentFlat", in: scratch)
       unlink(scratch("disk-f001.vmdk").string)
-      return ("disk.vmdk", "disk-f001.vmdk: cannot open: No such file or directory")
+      return ("disk.vmdk", "disk-f001.vmdk: cannot open the extent of line 8: No such file or directory")
     case .extentTooShort:
       try await convert("monolithicFlat", in: scratch)
       guard truncate(scratch("disk-flat.vmdk").string, 1 << 20) == 0 else { throw Errno(rawValue: errno) }

@@ -107,7 +107,10 @@ struct WalkAssembler {
       return add(reads.merged, of: chunk)
     }
     var offset = chunk.offset
-    for place in reads.ranges {
+    // The kernel asks for the sectors of one of FAT's clusters at the same time. ntfs-3g reads one after the other, so
+    // that a file's fragments stand in the file's order even where one lies before its neighbour.
+    let isDirectory = tree.kind(of: chunk.object) == .directory
+    for place in isDirectory ? reads.mergedInOrder : reads.ranges {
       found.append(Found(object: chunk.object, place: place, offset: offset))
       offset &+= place.range.upperBound - place.range.lowerBound
     }

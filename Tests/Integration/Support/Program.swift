@@ -26,7 +26,8 @@ struct Outcome: Sendable {
   var errorLines: [String] { Self.lines(errors) }
 
   private static func lines(_ bytes: [UInt8]) -> [String] {
-    bytes.text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
+    // As bytes: to a String, the CR LF of an appliance's console is one character, and no newline.
+    bytes.split(separator: 0x0a).map { Array($0).text }
   }
 }
 
