@@ -86,7 +86,11 @@ let package = Package(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
-    .testTarget(name: "MapperTests", dependencies: ["Mapper"]),
+    .testTarget(
+      name: "MapperTests",
+      dependencies: [
+        "Mapper", "BlockMap", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .testTarget(
       name: "Integration",
       dependencies: [

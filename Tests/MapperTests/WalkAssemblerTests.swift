@@ -1,0 +1,220 @@
+import BlockMap
+import SystemPackage
+import Testing
+import WalkRecord
+
+@testable import Mapper
+
+@Suite struct WalkAssemblerTests {
+  private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+  /// The lines of the map that a walk makes, but for the disk's.
+  private func map(_ walk: WalkAssembler) throws -> [String] {
+    var builder = BlockMapBuilder()
+    builder.addDisk(DiskDescription(size: 1 << 30, format: Array("raw".utf8), file: Array("disk".utf8)))
+    #expect(walk.add(to: &builder, device: bytes("/dev/sda1")) == 0)
+    return try written(&builder)
+  }
+
+  private func written(_ builder: inout BlockMapBuilder) throws -> [String] {
+    let (reading, writing) = try FileDescriptor.pipe()
+    defer { try? reading.close() }
+    try builder.write(to: FilePath("/dev/fd/\(writing.rawValue)"))
+    try writing.close()
+    var result: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while case let count = try buffer.withUnsafeMutableBytes({ try reading.read(into: $0) }), count > 0 {
+      result += buffer[..<count]
+    }
+    return result.split(separator: 0x0a).map { String(decoding: $0, as: UTF8.self) }.filter { !$0.hasPrefix("#") }
+  }
+
+  /// A walk with the root directory, numbered 1.
+  private func walk(_ records: [Record]) throws -> WalkAssembler {
+    var walk = WalkAssembler()
+    try walk.take(.begin(inodes: 10, bytes: 1 << 20))
+    try walk.take(.object(id: 1, parent: 0, kind: .directory, name: []))
+    for record in records { try walk.take(record) }
+    return walk
+  }
+
+  private func chunk(
+    _ number: UInt32, of object: UInt64, at offset: UInt64 = 0, length: UInt64, _ layout: Chunk.Layout = .exact,
+    replaces: UInt32 = 0
+  ) -> Record {
+    .chunk(
+      Chunk(number: number, replaces: replaces, object: object, offset: offset, length: length, layout: layout))
+  }
+
+  @Test func aFileInADirectory() throws {
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .directory, name: bytes("dir")),
+      .object(id: 3, parent: 2, kind: .file, name: bytes("a file")), chunk(1, of: 3, length: 5000),
+    ])
+    walk.read(disk: 1, offset: 0x1000, length: 4096)
+    walk.read(disk: 1, offset: 0x2000, length: 4096)
+    try walk.take(chunk(2, of: 3, at: 8192, length: 4096))
+    walk.read(disk: 1, offset: 0x9000, length: 4096)
+    try walk.take(.idle)
+    walk.read(disk: 1, offset: 0x20000, length: 4096)
+    #expect(!walk.isComplete)
+    try walk.take(.end)
+    #expect(walk.isComplete)
+    #expect(walk.tree.directories == 2 && walk.tree.files == 1)
+    #expect(try map(walk) == ["1 1000 3000 f /dev/sda1 /dir/a file", "1 9000 a000 f@2000 /dev/sda1 /dir/a file"])
+  }
+
+  @Test func everyNameOfAHardLink() throws {
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .directory, name: bytes("d")),
+      .object(id: 3, parent: 1, kind: .file, name: bytes("one")), .link(id: 3, parent: 2, name: bytes("two")),
+      chunk(1, of: 3, length: 512),
+    ])
+    walk.read(disk: 1, offset: 512, length: 512)
+    try walk.take(.link(id: 3, parent: 2, name: bytes("three")))
+    try walk.take(.end)
+    #expect(
+      try map(walk).sorted() == [
+        "1 200 400 f /dev/sda1 /d/three", "1 200 400 f /dev/sda1 /d/two", "1 200 400 f /dev/sda1 /one",
+      ])
+  }
+
+  @Test func anAmbiguousChunkIsReplacedByItsHalves() throws {
+    var walk = try walk([.object(id: 2, parent: 1, kind: .file, name: bytes("f")), chunk(1, of: 2, length: 8192)])
+    walk.read(disk: 1, offset: 0x8000, length: 4096)
+    walk.read(disk: 1, offset: 0x1000, length: 4096)
+    try walk.take(.idle)
+    try walk.take(chunk(2, of: 2, length: 4096, replaces: 1))
+    walk.read(disk: 1, offset: 0x8000, length: 4096)
+    try walk.take(chunk(3, of: 2, at: 4096, length: 4096, replaces: 1))
+    walk.read(disk: 1, offset: 0x1000, length: 4096)
+    try walk.take(.settled)
+    try walk.take(.end)
+    #expect(try map(walk) == ["1 1000 2000 f@1000 /dev/sda1 /f", "1 8000 9000 f /dev/sda1 /f"])
+  }
+
+  @Test func whatStaysAmbiguousBelongsToTheChunk() throws {
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .file, name: bytes("f")), chunk(1, of: 2, at: 4096, length: 4096),
+    ])
+    walk.read(disk: 1, offset: 0x8000, length: 512)
+    walk.read(disk: 1, offset: 0x1000, length: 512)
+    try walk.take(.settled)
+    #expect(try map(walk) == ["1 1000 1200 f@1000 /dev/sda1 /f", "1 8000 8200 f@1000 /dev/sda1 /f"])
+  }
+
+  @Test func streamsAreInTheOrderOfTheirReads() throws {
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .file, name: bytes("f")), chunk(1, of: 2, length: 12288, .stream),
+    ])
+    for offset in [0x9000, 0x2000, 0x1000] as [UInt64] { walk.read(disk: 1, offset: offset, length: 4096) }
+    // A directory's neighbouring blocks are read at the same time.
+    try walk.take(chunk(2, of: 1, length: 0, .stream))
+    for offset in [0x30000, 0x20800, 0x20000] as [UInt64] { walk.read(disk: 1, offset: offset, length: 2048) }
+    try walk.take(.end)
+    #expect(
+      try map(walk) == [
+        "1 1000 2000 f@2000 /dev/sda1 /f", "1 2000 3000 f@1000 /dev/sda1 /f", "1 9000 a000 f /dev/sda1 /f",
+        "1 20000 21000 d@800 /dev/sda1 /", "1 30000 30800 d /dev/sda1 /",
+      ])
+  }
+
+  @Test func encodedChunksAndStreamsLongerThanTheFile() throws {
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .file, name: bytes("f")), chunk(1, of: 2, at: 512, length: 4096, .encoded),
+    ])
+    walk.read(disk: 1, offset: 0x5000, length: 512)
+    walk.read(disk: 1, offset: 0x1000, length: 512)
+    try walk.take(.object(id: 3, parent: 1, kind: .file, name: bytes("g")))
+    try walk.take(chunk(2, of: 3, length: 4096, .stream))
+    walk.read(disk: 1, offset: 0x8000, length: 4096)
+    walk.read(disk: 1, offset: 0x7000, length: 4096)
+    try walk.take(.end)
+    #expect(
+      try map(walk) == [
+        "1 1000 1200 f@200 /dev/sda1 /f", "1 5000 5200 f@200 /dev/sda1 /f", "1 7000 9000 f /dev/sda1 /g",
+      ])
+  }
+
+  @Test func failuresAreNamed() throws {
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .directory, name: bytes("d")),
+      .failure(parent: 2, errno: 5, name: bytes("bad\n")), .failure(parent: 1, errno: 13, name: bytes("x")),
+      .failure(parent: 99, errno: 2, name: bytes("y")),
+    ])
+    #expect(walk.failures.map(\.path) == [bytes("/d/bad\n"), bytes("/x"), bytes("/")])
+    #expect(walk.failures.map(\.errno) == [5, 13, 2])
+    for _ in 0..<20_000 { try walk.take(.failure(parent: 1, errno: 5, name: bytes("z"))) }
+    #expect(walk.failureCount == 20_003)
+    #expect(walk.failures.count == 10_000)
+  }
+
+  @Test func progress() throws {
+    var walk = try walk([chunk(1, of: 1, length: 0, .stream)])
+    #expect(walk.progress == 0.1)
+    walk.read(disk: 1, offset: 0, length: 1 << 19)
+    #expect(walk.progress == 0.5)
+    for _ in 0..<5 { walk.read(disk: 1, offset: 0, length: .max) }
+    #expect(walk.progress == 1)
+    #expect(WalkAssembler().progress == 0)
+  }
+
+  @Test(
+    arguments: [
+      .object(id: 1, parent: 0, kind: .file, name: [0x61]), .object(id: 3, parent: 3, kind: .file, name: [0x61]),
+      .object(id: .max, parent: 1, kind: .file, name: [0x61]), .object(id: 0, parent: 0, kind: .file, name: []),
+      .object(id: 2, parent: 7, kind: .file, name: []), .link(id: 2, parent: 1, name: [0x61]),
+      .link(id: 1, parent: .max, name: [0x61]), .inode(id: 0, number: 1), .inode(id: .max, number: 1),
+      .chunk(Chunk(number: 1, object: 2, offset: 0, length: 1, layout: .exact)),
+      .chunk(Chunk(number: 1, object: 0, offset: 0, length: 1, layout: .exact)),
+    ] as [Record])
+  func whatWasNotDeclaredIsAnError(record: Record) throws {
+    var walk = try walk([])
+    #expect(throws: AssemblyError.self) { try walk.take(record) }
+  }
+
+  @Test func hostileRecordsNeverTrap() throws {
+    var random = Seeded(5)
+    func number() -> UInt64 {
+      switch random.next() % 4 {
+      case 0: random.next() % 8
+      case 1: .max - random.next() % 8192
+      case 2: 1 << (random.next() % 64)
+      default: random.next()
+      }
+    }
+    for _ in 0..<300 {
+      var walk = try walk([])
+      for id in 2...6 as ClosedRange<UInt64> {
+        try walk.take(.object(id: id, parent: id / 2, kind: id % 2 == 0 ? .directory : .file, name: bytes("n\(id)")))
+      }
+      for _ in 0..<60 {
+        let layout = [Chunk.Layout.exact, .encoded, .stream][Int(random.next() % 3)]
+        let record: Record? =
+          switch random.next() % 10 {
+          case 0: .link(id: number(), parent: number(), name: random.bytes(3))
+          case 1: .settled
+          case 2: .idle
+          case 3: .failure(parent: number(), errno: Int32(truncatingIfNeeded: number()), name: random.bytes(3))
+          case 4, 5:
+            .chunk(
+              Chunk(
+                number: UInt32(truncatingIfNeeded: number()), replaces: UInt32(truncatingIfNeeded: number()),
+                object: 1 + random.next() % 6, offset: number(), length: number(), layout: layout))
+          case 6: .object(id: number(), parent: number(), kind: .file, name: random.bytes(2))
+          default: nil
+          }
+        if let record {
+          try? walk.take(record)
+        } else {
+          walk.read(disk: 1, offset: number(), length: UInt32(truncatingIfNeeded: number()))
+        }
+      }
+      try walk.take(.end)
+      var builder = BlockMapBuilder()
+      builder.addDisk(DiskDescription(size: 1 << 30, format: Array("raw".utf8), file: Array("disk".utf8)))
+      _ = walk.add(to: &builder, device: bytes("/dev/sda1"))
+      try? builder.write(to: "/dev/null")
+    }
+  }
+}
