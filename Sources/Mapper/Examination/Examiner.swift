@@ -179,8 +179,14 @@ struct Examiner {
 
   /// Directories on Btrfs are in blocks they share with everything near them; the tree says which.
   private func examineBtrfsDirectories(of walk: inout WalkAssembler, on name: String) throws {
-    let text = String(decoding: try appliance.longShell(BtrfsTree.script), as: UTF8.self)
-    guard let tree = BtrfsTree(parsing: text) else {
+    let text: [UInt8]
+    do {
+      text = try appliance.longShell(BtrfsTree.script)
+    } catch {
+      try checkHelpers()
+      return reporter.detail("\(name): the tree cannot be read; directories are where they were first read")
+    }
+    guard let tree = BtrfsTree(parsing: String(decoding: text, as: UTF8.self)) else {
       return reporter.detail("\(name): the tree is not on one device; directories are where they were first read")
     }
     let table = try deviceTable()
