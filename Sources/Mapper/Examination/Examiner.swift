@@ -48,6 +48,7 @@ struct Examiner {
       throw MapperError.appliance("it sees no disk")
     }
     add(.disk, disk, [DeviceTable.Place(range: 0..<diskSize, offset: 0)])
+    try settle()
     try examinePartitions(of: disk)
     try examineLogicalVolumes()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
@@ -67,6 +68,7 @@ struct Examiner {
   private mutating func examinePartitions(of disk: [UInt8]) throws {
     // A disk without a partition table has no list of partitions, which is not an error.
     guard let table = try? appliance.partitions(of: disk) else { return }
+    try settle()
     for partition in try appliance.listPartitions() where try appliance.disk(of: partition) == disk {
       reporter.message("examining \(shown(partition)) ...")
       let number = try appliance.number(of: partition)
@@ -135,9 +137,7 @@ struct Examiner {
     let type = String(decoding: filesystem.type, as: UTF8.self)
     reporter.message("examining filesystem on \(name) (\(type)) ...")
     do {
-      // ntfs-3g opens its device when it is mounted, so readahead has to be off before.
-      try appliance.setReadahead(try appliance.device(of: filesystem.mountable), sectors: 0)
-      try appliance.mountReadOnly(filesystem.mountable)
+      try mount(filesystem.mountable)
     } catch {
       try checkHelpers()
       findings.notMounted += 1
@@ -169,6 +169,27 @@ struct Examiner {
     findings.directories += walk.tree.directories
     findings.files += walk.tree.files
   }
+
+  /// Mounts on /sysroot, with readahead off: ntfs-3g opens its device when it is mounted.
+  ///
+  /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
+  /// for a moment there are no partitions.
+  private func mount(_ mountable: [UInt8]) throws(GuestfsError) {
+    var attempts = 3
+    while true {
+      do {
+        try settle()
+        try appliance.setReadahead(try appliance.device(of: mountable), sectors: 0)
+        return try appliance.mountReadOnly(mountable)
+      } catch {
+        attempts -= 1
+        guard attempts > 0, error.description.contains(String(cString: strerror(ENOENT))) else { throw error }
+      }
+    }
+  }
+
+  /// Waits until udev in the appliance has nothing left to do.
+  private func settle() throws(GuestfsError) { _ = try appliance.shell("udevadm settle") }
 
   /// What fails because the user has stopped the run or a helper is gone is not the guest's fault.
   private func checkHelpers() throws {
