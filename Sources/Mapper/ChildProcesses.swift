@@ -4,16 +4,24 @@ import Glibc
 public enum ChildProcesses {
   /// Ends them. A call of libguestfs that waits for its appliance then fails, which is the only way to stop one from
   /// another thread or after a signal.
-  public static func kill(only name: String? = nil) {
-    for (process, command) in all() where name.map({ command.hasPrefix($0) }) ?? true {
-      _ = Glibc.kill(process, SIGKILL)
-    }
+  ///
+  /// Not those with which libguestfs puts its temporary files away: `rm`, and what is about to become it.
+  public static func kill() {
+    let own = status(of: getpid())?.command
+    for child in all() where child.command != "rm" && child.command != own { end(child.process) }
   }
+
+  /// Ends those whose names begin so.
+  static func kill(named name: String) {
+    for child in all() where child.command.hasPrefix(name) { end(child.process) }
+  }
+
+  private static func end(_ process: pid_t) { _ = Glibc.kill(process, SIGKILL) }
 
   /// Whether there is one whose name begins so.
   static func exist(named name: String) -> Bool { all().contains { $0.command.hasPrefix(name) } }
 
-  private static func all() -> [(pid_t, command: String)] {
+  private static func all() -> [(process: pid_t, command: String)] {
     guard let directory = opendir("/proc") else { return [] }
     defer { closedir(directory) }
     let own = getpid()

@@ -25,7 +25,7 @@ final class LaunchWatchdog: Sendable {
       let name = "qemu"
       if start == nil, ChildProcesses.exist(named: name) { start = .now }
       guard let start, ContinuousClock.now - start > patience else { return true }
-      ChildProcesses.kill(only: name)
+      ChildProcesses.kill(named: name)
       return false
     }
   }
