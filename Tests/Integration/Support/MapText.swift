@@ -72,7 +72,7 @@ private func hex(_ digits: [UInt8]) -> UInt64? {
 }
 
 /// The bytes behind a name; nil unless exactly the bytes that need it are escaped.
-private func unescaped(_ name: [UInt8], lowest: UInt8) -> [UInt8]? {
+func unescaped(_ name: [UInt8], lowest: UInt8) -> [UInt8]? {
   var result: [UInt8] = []
   var rest = name[...]
   while let byte = rest.popFirst() {

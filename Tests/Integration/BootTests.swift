@@ -1,0 +1,84 @@
+import SystemPackage
+import Testing
+
+/// The demo guest boots from the logger, and the log names what it reads.
+@Suite struct BootTests {
+  private struct Boot: Sendable {
+    var mapped: MappedGuest
+    var parts: [LogText.Part]
+  }
+
+  private static let boot = Shared {
+    let mapped = try await Maps.demo.value
+    let scratch = try Scratch()
+    let outcome = try await VirtualMachines.run {
+      try await run(
+        Products.package.appending("examples/boot-trace").string, [mapped.disk, mapped.file, scratch("log")],
+        environment: ["BMAP_ACCEL": "tcg", "BMAP_BUILD": Products.directory.string, "BMAP_TIMEOUT": "150"],
+        limit: .seconds(200))
+    }
+    guard outcome.end == .exited(0) else { throw TestFailure("\(outcome.end): \(outcome.errors.text)") }
+    guard outcome.output.text.contains("virt-bmap demo guest: read 9 files") else {
+      throw TestFailure("the guest did not read its files: \(outcome.output.text.suffix(1000))")
+    }
+    return Boot(mapped: mapped, parts: try LogText(contentsOf: scratch("log")).parts)
+  }
+
+  /// Everything that was read, in the order of its first read.
+  private func order(_ parts: [LogText.Part]) -> [String] {
+    var seen: Set<String> = []
+    return parts.flatMap {
+      $0.objects.map { "\($0.kind) \($0.name.device)\($0.name.path.isEmpty ? "" : ":")\($0.name.path.text)" }
+    }
+    .filter { seen.insert($0).inserted }
+  }
+
+  @Test func theBootIsInTheLogInItsOrder() async throws {
+    let boot = try await Self.boot.value
+    let order = order(boot.parts)
+    #expect(boot.parts.first?.ranges.first?.lowerBound == 0, "the MBR")
+    #expect(order.first == "v /dev/sda")
+    let wanted =
+      ["v /dev/sda"]
+      + [
+        "/boot/extlinux/ldlinux.sys", "/boot/extlinux/ldlinux.c32", "/boot/extlinux/extlinux.conf", "/boot/vmlinuz",
+        "/boot/initrd.img", "/sbin/init", "/etc/hostname", "/etc/read-from-root", "/usr/share/demo/03/file-111",
+        "/usr/share/demo/07/file-199", "/usr/share/demo/00/file-060", "/usr/share/demo/11/file-299",
+        "/usr/share/demo/a name with spaces", "/usr/share/demo/05/file-005", "/lib/modules/order",
+        "/lib/modules/xfs.ko", "/etc/read-from-srv",
+      ].map { "f /dev/sda1:\($0)" }
+      + ["/small/item-41", "/big/data-2", "/small/item-07"].map { "f /dev/sda2:\($0)" }
+    #expect(order.filter { wanted.contains($0) } == wanted)
+    // Of the 300 files that nobody asked for none is there.
+    let demo = order.filter { $0.hasPrefix("f /dev/sda1:/usr/share/demo/") || $0.hasPrefix("f /dev/sda2:") }
+    #expect(Set(demo) == Set(wanted.filter { $0.contains("/usr/share/demo/") || $0.hasPrefix("f /dev/sda2:") }))
+  }
+
+  @Test func everyRangeIsItsObjects() async throws {
+    let boot = try await Self.boot.value
+    let parts = boot.parts.map(\.joined)
+    for part in parts {
+      #expect(boot.mapped.map.attribution(of: part.ranges) == [part])
+    }
+  }
+
+  /// What the kernel reads it keeps: no block of a file twice. The boot loader reads through the BIOS, 127 sectors at a
+  /// time, of which the overlay makes whole blocks of 4096 bytes: some are read twice.
+  @Test func noFileIsReadMoreThanTheGuestAskedFor() async throws {
+    let boot = try await Self.boot.value
+    var read: [ObjectName: UInt64] = [:]
+    for part in boot.parts {
+      guard let object = part.objects.first, object.kind == "f" else { continue }
+      read[object.name, default: 0] += part.ranges.reduce(0) { $0 + UInt64($1.count) }
+    }
+    let size = boot.mapped.map.objects("f").mapValues { $0.reduce(0) { $0 + UInt64($1.range.count) } }
+    for (name, bytes) in read {
+      let whole = try #require(size[name])
+      let isLoaders = name.path.starts(with: "/boot/".utf8)
+      #expect(bytes <= (isLoaders ? 2 * whole : whole), "\(name): \(bytes) of \(whole)")
+      if isLoaders || name.path.starts(with: "/usr/share/demo/".utf8) || name.device == "/dev/sda2" {
+        #expect(bytes >= whole, "\(name) was read whole: \(bytes) of \(whole)")
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import SystemPackage
+
+/// A log of the logger's, read by nothing but what the manual says, and what a map says that it should hold.
+struct LogText {
+  /// What one or more reads in a row were of. No name: of nothing in the map.
+  struct Part: Equatable {
+    struct Object: Hashable {
+      var kind: Character
+      var name: ObjectName
+    }
+    /// Several names of one file stand together.
+    var objects: Set<Object>
+    var ranges: [Range<UInt64>]
+
+    /// The ranges with those that continue the one before put together.
+    var joined: Part {
+      var result: [Range<UInt64>] = []
+      for range in ranges {
+        if let last = result.last, last.upperBound == range.lowerBound {
+          result[result.count - 1] = last.lowerBound..<range.upperBound
+        } else {
+          result.append(range)
+        }
+      }
+      return Part(objects: objects, ranges: result)
+    }
+  }
+
+  var parts: [Part] = []
+  /// Lines that begin with `#`.
+  var remarks: [String] = []
+
+  init(contentsOf path: FilePath) throws {
+    var names: Set<Part.Object>?
+    for line in try [UInt8](contentsOf: path).split(separator: 0x0a, omittingEmptySubsequences: false) {
+      func wrong() -> TestFailure { TestFailure("not a line of a log: \(Array(line).text)") }
+      if line.isEmpty { continue }
+      if line.first == 0x23 {
+        remarks.append(Array(line).text)
+      } else if line.first == 0x20 {
+        if let found = names {
+          parts.append(Part(objects: found, ranges: []))
+          names = nil
+        }
+        guard !parts.isEmpty else { throw wrong() }
+        for field in line.dropFirst().split(separator: 0x20, omittingEmptySubsequences: false) {
+          let ends = field.split(separator: 0x2d).map { UInt64(Array($0).text, radix: 16) }
+          guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else { throw wrong() }
+          parts[parts.count - 1].ranges.append(start..<end)
+        }
+      } else {
+        let fields = line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false).map { Array($0) }
+        guard fields[0].elementsEqual("read".utf8), fields.count >= 2 else { throw wrong() }
+        var found = names ?? []
+        if fields[1] != [0x2d] {
+          guard fields.count >= 3, fields[1].count == 1, let letter = fields[1].first,
+            let device = unescaped(fields[2], lowest: 0x21),
+            let path = fields.count < 4 ? [] : unescaped(fields[3], lowest: 0x20)
+          else { throw wrong() }
+          found.insert(
+            Part.Object(
+              kind: Character(Unicode.Scalar(letter)), name: ObjectName(device: device.text, path: path)))
+        }
+        names = found
+      }
+    }
+    guard names == nil else { throw TestFailure("an object line without ranges") }
+  }
+}
+
+extension MapText {
+  /// What a log of one request after the other holds: for each piece of a request the most specific objects.
+  func attribution(of requests: [Range<UInt64>]) -> [LogText.Part] {
+    let order: [Character] = ["f", "d", "l", "p", "v"]
+    var parts: [LogText.Part] = []
+    for request in requests {
+      let touched = lines.filter { $0.range.overlaps(request) }
+      let borders = touched.flatMap { [$0.range.lowerBound, $0.range.upperBound] }.filter { request.contains($0) }
+      let cuts = Set(borders + [request.lowerBound, request.upperBound]).sorted()
+      for (start, end) in zip(cuts, cuts.dropFirst()) {
+        let here = touched.filter { $0.range.lowerBound <= start && $0.range.upperBound >= end }
+        let kind = order.first { kind in here.contains { $0.kind == kind } }
+        let objects = Set(
+          here.filter { $0.kind == kind }.map { LogText.Part.Object(kind: $0.kind, name: $0.name) })
+        if parts.last?.objects == objects {
+          parts[parts.count - 1].ranges.append(start..<end)
+        } else {
+          parts.append(LogText.Part(objects: objects, ranges: [start..<end]))
+        }
+      }
+    }
+    return parts.map(\.joined)
+  }
+}
