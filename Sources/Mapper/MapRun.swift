@@ -19,6 +19,7 @@ public func mapDisk(
       size: opened.disk.size, format: Array(opened.format.rawValue.utf8), file: request.disk.bytes)
     let format = opened.format
     opened.disk.close()
+    try checkOutput(request.output, isNoneOf: opened.files)
     try AtomicFile.checkWritable(request.output)
     let directory = try TemporaryDirectory()
     defer { directory.remove() }
@@ -39,6 +40,11 @@ public func mapDisk(
         try examiner.run(walker: installation.walker.string)
         try pump.check()
         try? appliance.shutdown()
+        // A disk that was cut short looks to the appliance like one with nothing there.
+        if let now = try? openDisk(at: request.disk, format: format).disk {
+          defer { now.close() }
+          guard now.size == description.size else { throw MapperError.changed(request.disk) }
+        }
         var map = examiner.map
         try map.write(to: request.output, isCancelled: isCancelled)
         return examiner.findings

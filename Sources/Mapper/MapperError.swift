@@ -1,3 +1,5 @@
+import SystemPackage
+
 /// Why a disk could not be mapped; its description is one line for the user.
 public enum MapperError: Error, CustomStringConvertible, Sendable {
   /// A part of virt-bmap or a program it needs is missing.
@@ -8,6 +10,8 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
   case appliance(String)
   /// The walker in the appliance failed on this device.
   case walk(device: String, String)
+  /// The disk's size is not what it was when it was opened.
+  case changed(FilePath)
   /// The user asked to stop.
   case interrupted
 
@@ -17,6 +21,7 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
     case .recorder(let reason): "the recorder failed: \(reason)"
     case .appliance(let reason): "the libguestfs appliance failed: \(reason)"
     case .walk(let device, let reason): "\(device): the walk failed: \(reason)"
+    case .changed(let disk): "\(disk): the disk's size changed while it was mapped"
     case .interrupted: "interrupted"
     }
   }

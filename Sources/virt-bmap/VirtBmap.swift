@@ -11,6 +11,7 @@ enum VirtBmap {
   private static let commands: [String: any ParsableCommand.Type] = ["lookup": LookupCommand.self]
 
   static func main() async {
+    StandardDescriptors.fill()
     Interruption.install()
     let arguments = Array(CommandLine.arguments.dropFirst())
     let named = arguments.first.flatMap { commands[$0] }

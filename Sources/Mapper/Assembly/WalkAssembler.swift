@@ -87,8 +87,8 @@ struct WalkAssembler {
     guard let chunk = current else { return }
     current = nil
     switch chunk.chunk.layout {
-    case .exact where chunk.isAmbiguous: pending[chunk.chunk.number] = chunk
-    case .exact, .encoded: add(chunk.merged, of: chunk.chunk)
+    case .exact where chunk.isAmbiguous, .unproven where chunk.isAmbiguous: pending[chunk.chunk.number] = chunk
+    case .exact, .unproven, .encoded: add(chunk.merged, of: chunk.chunk)
     case .stream: addStream(chunk)
     }
   }

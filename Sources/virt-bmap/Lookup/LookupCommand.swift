@@ -3,6 +3,12 @@ import BlockMap
 import Glibc
 import SystemPackage
 
+/// An answer that did not reach its reader.
+private struct OutputError: Error, CustomStringConvertible {
+  var reason: String
+  var description: String { "standard output: cannot write: \(reason)" }
+}
+
 /// `virt-bmap lookup MAP`: asks a map what is where.
 struct LookupCommand: ParsableCommand, ErrorStatus {
   static let configuration = CommandConfiguration(
@@ -50,17 +56,19 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
     var lookup = Lookup(map: try BlockMap(contentsOf: filePath(map)), disk: disk)
     let questions = offset + sector + range + path
     var isMissing = false
-    func answer(_ question: Question) {
+    func answer(_ question: Question) throws {
       let answer = lookup.answer(question)
       isMissing = isMissing || answer.isEmpty
-      Messages.write(json ? answer.json : answer.text, to: 1)
+      guard Messages.write(json ? answer.json : answer.text, to: 1) else {
+        throw OutputError(reason: String(cString: strerror(errno)))
+      }
     }
-    for question in questions { answer(question) }
+    for question in questions { try answer(question) }
     if questions.isEmpty { try forEachLine(answer) }
     if isMissing { throw ExitCode(1) }
   }
 
-  private func forEachLine(_ answer: (Question) -> Void) throws {
+  private func forEachLine(_ answer: (Question) throws -> Void) throws {
     var number = 0
     while let line = readBytes() {
       number += 1
@@ -68,17 +76,21 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
       guard let question = Question(line: line) else {
         throw ValidationError("standard input: line \(number): not a number, a range A-B or DEVICE:PATH")
       }
-      answer(question)
+      try answer(question)
     }
   }
 
-  /// A line of standard input without its end; nil after the last.
+  /// Longer than any name in a map; what is longer is no question.
+  private static let maximumLine = 1 << 20
+
+  /// A line of standard input without its end, cut if it is too long; nil after the last.
   private func readBytes() -> [UInt8]? {
     var line: [UInt8] = []
     while true {
       let byte = getchar()
       guard byte != EOF else { return line.isEmpty ? nil : line }
       guard byte != 0x0a else { return line }
+      guard line.count < Self.maximumLine else { return line }
       line.append(UInt8(truncatingIfNeeded: byte))
     }
   }
