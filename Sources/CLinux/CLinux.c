@@ -4,8 +4,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -14,6 +18,14 @@ int
 clinux_openat (int directory, const char *name, int flags, int direct)
 {
   return openat (directory, name, flags | O_CLOEXEC | (direct ? O_DIRECT : 0));
+}
+
+int
+clinux_clear_direct (int fd)
+{
+  int flags = fcntl (fd, F_GETFL);
+
+  return flags == -1 ? -1 : fcntl (fd, F_SETFL, flags & ~O_DIRECT);
 }
 
 int
@@ -31,6 +43,51 @@ clinux_fibmap_last (int fd, uint64_t size)
     return -1;
   block = (int) ((size - 1) / (uint64_t) block_size);
   return ioctl (fd, FIBMAP, &block);
+}
+
+int
+clinux_block_size (int fd)
+{
+  int block_size = 0;
+
+  return ioctl (fd, FIGETBSZ, &block_size) == -1 ? -1 : block_size;
+}
+
+int64_t
+clinux_fibmap (int fd, uint64_t block)
+{
+  int number;
+
+  if (block > INT_MAX)
+    return -1;
+  number = (int) block;
+  if (ioctl (fd, FIBMAP, &number) == -1)
+    return -1;
+  return (int64_t) (unsigned int) number;
+}
+
+int
+clinux_is_layered (int fd)
+{
+  struct stat s;
+  /* A partition has no such directory, its disk has. */
+  static const char *const places[] = { "slaves", "../slaves" };
+  int layered = 0;
+
+  if (fstat (fd, &s) == -1)
+    return -1;
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; ++i) {
+    char path[64];
+    snprintf (path, sizeof path, "/sys/dev/block/%u:%u/%s", major (s.st_rdev), minor (s.st_rdev), places[i]);
+    DIR *directory = opendir (path);
+    if (directory == NULL)
+      continue;
+    for (struct dirent *entry; (entry = readdir (directory)) != NULL; )
+      if (entry->d_name[0] != '.')
+        layered = 1;
+    closedir (directory);
+  }
+  return layered;
 }
 
 int

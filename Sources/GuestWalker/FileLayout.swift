@@ -11,13 +11,20 @@ struct FileLayout {
     var offset: UInt64
     var length: UInt64
     var layout: Chunk.Layout
-    /// On the filesystem's device, where FIEMAP tells.
+    /// On the filesystem's device, where FIEMAP or FIBMAP tells.
     var physical: UInt64?
+    /// The piece is to be read there and not through the file.
+    var isOnDevice = false
   }
 
   /// What one request to the recorder may be.
   static let maximumPiece: UInt64 = 4 << 20
   private static let pageSize = 128
+  /// What is not known to lie in one piece is read in no more than the kernel sends as one request.
+  private static let unprovenPiece: UInt64 = 512 << 10
+  private static let memoryPage: UInt64 = 4096
+  /// A file with holes that is larger would take hours to be asked about block by block.
+  private static let maximumFibmapSize: UInt64 = 4 << 30
   /// What ntfs-3g is asked for at once.
   private static let fusePiece: UInt64 = 128 << 10
   /// Of NTFS, for clusters of 4096 bytes: so much is compressed together.
@@ -32,15 +39,19 @@ struct FileLayout {
   /// Bytes the filesystem has allocated for the file.
   let allocated: UInt64
   let kind: Filesystem.Kind
+  /// The filesystem's device keeps its bytes in their order: what is one piece on it is one on the disk.
+  let isPlainDevice: Bool
   private var position: UInt64 = 0
   private var hasFiemap = true
+  private var hasFibmap = true
   private(set) var isComplete = false
 
-  init(descriptor: Int32, size: UInt64, allocated: UInt64, kind: Filesystem.Kind) {
+  init(descriptor: Int32, size: UInt64, allocated: UInt64, filesystem: Filesystem) {
     self.descriptor = descriptor
     self.size = size
     self.allocated = allocated
-    self.kind = kind
+    kind = filesystem.kind
+    isPlainDevice = filesystem.isPlainDevice
     isComplete = size == 0
   }
 
@@ -51,6 +62,10 @@ struct FileLayout {
       if let page = fiemapPage() { return page }
       hasFiemap = false
       warmBlockMap()
+    }
+    if kind == .fuse, hasFibmap {
+      if let page = fibmapPage() { return page }
+      hasFibmap = false
     }
     return seekPage()
   }
@@ -85,8 +100,9 @@ struct FileLayout {
       add(
         Piece(
           offset: extent.fe_logical, length: min(end, size) - extent.fe_logical,
-          layout: encoded ? .encoded : .exact, physical: encoded ? nil : extent.fe_physical),
-        to: &pieces, limit: Self.maximumPiece)
+          layout: encoded ? .encoded : isPlainDevice ? .exact : .unproven,
+          physical: encoded ? nil : extent.fe_physical),
+        to: &pieces, limit: encoded || isPlainDevice ? Self.maximumPiece : Self.unprovenPiece)
     }
     if position >= size { isComplete = true }
     return pieces
@@ -94,6 +110,36 @@ struct FileLayout {
 
   /// Makes a filesystem without FIEMAP read the list of all of the file's blocks.
   func warmBlockMap() { _ = clinux_fibmap_last(descriptor, size) }
+
+  /// Where ntfs-3g's clusters are smaller than a page, what it reads of its device is more than was asked for and does
+  /// not begin where the file's bytes do. Such a file is read where FIBMAP says it is; nil: it does not say (the file
+  /// is compressed or has no clusters), or the clusters are pages.
+  private mutating func fibmapPage() -> [Piece]? {
+    let blockSize = UInt64(max(0, clinux_block_size(descriptor)))
+    guard blockSize > 0, blockSize < Self.memoryPage, !hasHoles || size <= Self.maximumFibmapSize else { return nil }
+    var pieces: [Piece] = []
+    while pieces.count < Self.pageSize, position < size {
+      let found = clinux_fibmap(descriptor, position / blockSize)
+      guard found >= 0 else { return position == 0 ? nil : pieces }
+      let physical = UInt64(found) * blockSize
+      let length = min(blockSize, size - position)
+      if found > 0 {
+        if let last = pieces.last, last.offset + last.length == position, last.physical == physical - last.length,
+          last.length < Self.unprovenPiece
+        {
+          pieces[pieces.count - 1].length += length
+        } else {
+          pieces.append(
+            Piece(
+              offset: position, length: length, layout: isPlainDevice ? .exact : .unproven, physical: physical,
+              isOnDevice: true))
+        }
+      }
+      position += length
+    }
+    isComplete = position >= size
+    return pieces
+  }
 
   private mutating func seekPage() -> [Piece] {
     var pieces: [Piece] = []
@@ -124,9 +170,10 @@ struct FileLayout {
   /// ntfs-3g reads its device in order, a page at a time. What it has read it does not read again, so that a second
   /// look costs a cache: only files with holes are worth it, where the first look cannot tell which part is one.
   private var pieceForm: (size: UInt64, layout: Chunk.Layout) {
-    guard kind == .fuse else { return (1 << 20, .exact) }
+    if kind == .squashfs { return (1 << 20, .encoded) }
+    guard kind == .fuse else { return (Self.unprovenPiece, .unproven) }
     if isCompressed { return (Self.compressionUnit, .encoded) }
-    return hasHoles ? (Self.maximumPiece, .exact) : (Self.fusePiece, .stream)
+    return hasHoles ? (Self.maximumPiece, .ordered) : (Self.fusePiece, .stream)
   }
 
   private var isCompressed: Bool { clinux_ntfs_attributes(descriptor) & Self.compressedAttribute != 0 }

@@ -8,7 +8,9 @@ struct Filesystem {
     case ext = 0xef53
     case btrfs = 0x9123_683e
     case fat = 0x4d44
+    case exfat = 0x2011_bab0
     case fuse = 0x6573_5546
+    case squashfs = 0x7371_7368
     case other = 0
   }
 
@@ -17,6 +19,8 @@ struct Filesystem {
   let directory: String
   /// The block device it is on, open for direct and for buffered reads.
   let direct: Int32
+  /// The device is a disk or a partition, not put together of others.
+  let isPlainDevice: Bool
   /// Bytes; a read of a file's end is rounded up to it.
   let blockSize: UInt64
   let inodesInUse: UInt64
@@ -34,29 +38,37 @@ struct Filesystem {
     bytesInUse = (status.blocks &- min(status.blocks, status.blocks_free)) &* status.block_size
     direct = clinux_openat(AT_FDCWD, device, O_RDONLY, 1)
     guard direct >= 0 else { throw .system(device) }
+    isPlainDevice = clinux_is_layered(direct) == 0
     let buffered = clinux_openat(AT_FDCWD, device, O_RDONLY, 0)
     guard buffered >= 0 else { throw .system(device) }
     defer { close(buffered) }
     // Whatever looked for a filesystem here has left blocks in the cache, where a walk would not be seen to read them.
     guard clinux_flush_buffers(buffered) == 0 else { throw .system(device) }
-    if kind == .fat { Self.readAllocationTables(buffered) }
+    if kind == .fat || kind == .exfat { Self.readAllocationTables(buffered, kind) }
   }
 
   /// Forgets what was read of the device through its page cache.
   func dropDeviceCache() { _ = clinux_flush_buffers(direct) }
 
   /// FAT: the chains of clusters are read as files and directories are; with the tables in the cache, what is read for
-  /// an object is the object's. Layout: "FAT: General Overview of On-Disk Format", BPB.
-  private static func readAllocationTables(_ device: Int32) {
+  /// an object is the object's. Layout: "FAT: General Overview of On-Disk Format", BPB, and the "exFAT file system
+  /// specification", 3.1.
+  private static func readAllocationTables(_ device: Int32, _ kind: Kind) {
     let buffer = AlignedBuffer(size: 1 << 20).bytes
     defer { buffer.deallocate() }
     guard pread(device, buffer.baseAddress, 512, 0) == 512 else { return }
     func word(_ offset: Int) -> UInt64 { UInt64(buffer[offset]) | UInt64(buffer[offset + 1]) << 8 }
-    let short = word(22)
-    let tableSectors = short != 0 ? short : word(36) | word(38) << 16
-    let sectors = word(14) + UInt64(buffer[16]) * tableSectors
-    let end = sectors * word(11)
+    func double(_ offset: Int) -> UInt64 { word(offset) | word(offset + 2) << 16 }
     var offset: UInt64 = 0
+    let end: UInt64
+    if kind == .exfat {
+      let shift = UInt64(min(buffer[108], 12))
+      offset = double(80) << shift
+      end = offset + (double(84) << shift)
+    } else {
+      let short = word(22)
+      end = (word(14) + UInt64(buffer[16]) * (short != 0 ? short : double(36))) * word(11)
+    }
     while offset < end {
       let count = pread(device, buffer.baseAddress, Int(min(UInt64(buffer.count), end - offset)), off_t(offset))
       guard count > 0 else { return }

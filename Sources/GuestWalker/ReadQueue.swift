@@ -118,19 +118,30 @@ struct ReadQueue {
         Chunk(
           number: number, replaces: replaces, object: item.object, offset: piece.offset, length: piece.length,
           layout: piece.layout)))
-    guard read(piece, of: item) else {
+    guard read(piece, of: item) || (stopReadingDirectly(index) && read(piece, of: items[index])) else {
       try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
       return false
     }
-    if piece.layout == .exact { outstanding[number] = Outstanding(item: index, piece: piece) }
+    if piece.layout.isExact { outstanding[number] = Outstanding(item: index, piece: piece) }
+    return true
+  }
+
+  /// Some filesystems (minix) open a file for direct reads and then refuse each of them. False with errno as it was: this
+  /// is not the case.
+  private mutating func stopReadingDirectly(_ index: Int) -> Bool {
+    guard errno == EINVAL, items[index].isDirect, !items[index].throughDevice,
+      clinux_clear_direct(items[index].layout.descriptor) == 0
+    else { return false }
+    items[index].isDirect = false
     return true
   }
 
   /// False with errno set if the piece cannot be read.
   private func read(_ piece: FileLayout.Piece, of item: Item) -> Bool {
-    let descriptor = item.throughDevice ? filesystem.direct : item.layout.descriptor
-    let start = item.throughDevice ? piece.physical ?? 0 : piece.offset
-    if !item.isDirect {
+    let throughDevice = item.throughDevice || piece.isOnDevice
+    let descriptor = throughDevice ? filesystem.direct : item.layout.descriptor
+    let start = throughDevice ? piece.physical ?? 0 : piece.offset
+    if !item.isDirect, !throughDevice {
       // With readahead off, the only way to read more than a page at a time.
       _ = clinux_readahead(descriptor, start, Int(piece.length))
     }

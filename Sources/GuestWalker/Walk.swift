@@ -120,12 +120,12 @@ struct Walk {
     let stream = Chunk(number: queue.takeChunkNumber(), object: object, offset: 0, length: 0, layout: .stream)
     switch filesystem.kind {
     case .ext: break
-    case .fat, .btrfs:
+    case .fat, .exfat, .btrfs:
       // FAT: to look a directory up is to read all of it. Btrfs: to read its inode is to read its entries, or some.
       try declare(.directory, parent: parent, name: declaredName)
       try channel.say(.chunk(stream))
       isAnnounced = true
-    case .fuse, .other:
+    case .fuse, .squashfs, .other:
       // To look it up is to read its inode; to open it may be to read its first block.
       guard withName(name, { fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
         try channel.note(.failure(parent: parent, errno: errno, name: name))
@@ -183,7 +183,7 @@ struct Walk {
         object: object, parent: parent, name: name,
         layout: FileLayout(
           descriptor: copy, size: UInt64(max(0, status.st_size)), allocated: UInt64(max(0, status.st_blocks)) &* 512,
-          kind: filesystem.kind),
+          filesystem: filesystem),
         isDirect: true, throughDevice: true))
   }
 
@@ -238,7 +238,7 @@ struct Walk {
     try declare(.file, parent: directory.object, name: name)
     let layout = FileLayout(
       descriptor: descriptor, size: UInt64(max(0, status.st_size)),
-      allocated: UInt64(max(0, status.st_blocks)) &* 512, kind: filesystem.kind)
+      allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)
     guard !layout.isBeyondReach else {
       close(descriptor)
       return try channel.note(.failure(parent: directory.object, errno: EFBIG, name: name))

@@ -13,6 +13,11 @@ extension Guestfs {
   public struct Filesystem: Sendable {
     public var mountable: [UInt8]
     public var type: [UInt8]
+
+    public init(mountable: [UInt8], type: [UInt8]) {
+      self.mountable = mountable
+      self.type = type
+    }
   }
 
   /// The disks in the order in which they were added.
@@ -55,6 +60,25 @@ extension Guestfs {
     let pairs = try strings(call(guestfs_list_filesystems))
     return stride(from: 0, to: pairs.count - pairs.count % 2, by: 2).map {
       Filesystem(mountable: pairs[$0], type: pairs[$0 + 1])
+    }
+  }
+
+  /// The md arrays that are running.
+  public func listArrays() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_md_devices)) }
+
+  /// What is on a device, as blkid(8) calls it; empty if that is not known.
+  public func filesystemType(of device: [UInt8]) throws(GuestfsError) -> [UInt8] {
+    try string(with(device, guestfs_vfs_type))
+  }
+
+  /// The paths of the subvolumes of the Btrfs filesystem mounted by `mountReadOnly`, from its top.
+  public func subvolumesOfRoot() throws(GuestfsError) -> [[UInt8]] {
+    guard let list = call({ guestfs_btrfs_subvolume_list($0, "/") }) else { throw lastError }
+    defer { guestfs_free_btrfssubvolume_list(list) }
+    return (0..<Int(list.pointee.len)).compactMap { index in
+      list.pointee.val[index].btrfssubvolume_path.map {
+        Array(UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+      }
     }
   }
 

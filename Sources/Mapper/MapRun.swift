@@ -45,6 +45,11 @@ public func mapDisk(
         try examiner.run(walker: installation.walker.string)
         try pump.check()
         try? appliance.shutdown()
+        // A disk that was cut short looks to the appliance like one with nothing there.
+        if let now = try? openDisk(at: request.disk, format: format).disk {
+          defer { now.close() }
+          guard now.size == description.size else { throw MapperError.changed(request.disk) }
+        }
         var map = examiner.map
         try map.write(to: request.output, isCancelled: isCancelled)
         return examiner.findings

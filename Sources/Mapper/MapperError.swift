@@ -1,3 +1,6 @@
+import BlockMap
+import SystemPackage
+
 /// Why a disk could not be mapped; its description is one line for the user.
 public enum MapperError: Error, CustomStringConvertible, Sendable {
   /// A part of virt-bmap or a program it needs is missing.
@@ -6,6 +9,8 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
   case recorder(String)
   /// libguestfs could not start the appliance or lost it.
   case appliance(String)
+  /// The disk's size is not what it was when it was opened.
+  case changed(FilePath)
   /// The user asked to stop.
   case interrupted
 
@@ -14,6 +19,7 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
     case .missing(let what): what
     case .recorder(let reason): "the recorder failed: \(reason)"
     case .appliance(let reason): "the libguestfs appliance failed: \(reason)"
+    case .changed(let disk): "\(Escaping.text(disk.bytes, as: .path)): the disk's size changed while it was mapped"
     case .interrupted: "interrupted"
     }
   }

@@ -23,11 +23,13 @@ public struct ChunkReads: Sendable {
   public private(set) var ranges: [DiskRange] = []
   /// Reads that found no room.
   public private(set) var dropped = 0
+  private var reads = 0
 
   public init(_ chunk: Chunk) { self.chunk = chunk }
 
   /// A read of `range`, which is not empty.
   public mutating func add(disk: UInt8, range: Range<UInt64>) {
+    reads += 1
     // Most reads continue the last one; the others are put together in `merged`.
     if let last = ranges.indices.last, ranges[last].disk == disk, ranges[last].range.upperBound == range.lowerBound {
       ranges[last].range = ranges[last].range.lowerBound..<range.upperBound
@@ -71,7 +73,9 @@ public struct ChunkReads: Sendable {
 
   /// Whether it cannot be said which of the chunk's bytes each range holds.
   public var isAmbiguous: Bool {
-    guard chunk.layout == .exact, !ranges.isEmpty else { return false }
+    guard chunk.layout.isExact, !ranges.isEmpty else { return false }
+    if chunk.layout == .unproven, reads != 1 { return true }
+    if chunk.layout == .ordered, ranges.count != 1 { return true }
     let merged = merged
     guard merged.count == 1, let only = merged.first?.range else { return true }
     // A read is rounded up to a block. More than that is something else's as well, such as a block of the file's own

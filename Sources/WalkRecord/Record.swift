@@ -37,12 +37,20 @@ public enum Record: Equatable, Sendable {
 public struct Chunk: Equatable, Sendable {
   /// How the reads of a chunk make up its bytes.
   public enum Layout: UInt8, Sendable {
-    /// As many bytes as the chunk has, in an order that is not known: one contiguous range says which they are.
+    /// As many bytes as the chunk has, known to lie in one piece: one contiguous range, read in any order, is they.
     case exact = 0
     /// Not the bytes themselves (compressed data): every range is as good as the first.
     case encoded = 1
     /// The object's bytes in the order of the reads; `length` is not known beforehand.
     case stream = 2
+    /// As many bytes as the chunk has, which may lie in several pieces: only what came in one read is in order. Pieces
+    /// out of order can be neighbours, so that together they look like one.
+    case unproven = 3
+    /// As many bytes as the chunk has, if there are no holes in it, read in their order.
+    case ordered = 4
+
+    /// Whether the chunk is to be read in smaller pieces until it is known which bytes each range holds.
+    public var isExact: Bool { self == .exact || self == .unproven || self == .ordered }
   }
 
   /// Counts the chunks of a walk, from 1.

@@ -11,6 +11,7 @@ enum VirtBmap {
   private static let commands: [String: any ParsableCommand.Type] = ["lookup": LookupCommand.self]
 
   static func main() async {
+    StandardDescriptors.fill()
     let arguments = ArgumentBytes.arguments()
     let named = arguments.first.flatMap { commands[$0] }
     // Only a mapping leaves things to put away; the other commands end by the first signal, as any program does.

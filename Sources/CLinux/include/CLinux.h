@@ -11,11 +11,24 @@
 /* Opens NAME in the directory DIRECTORY with O_DIRECT as well, where DIRECT is not 0. */
 int clinux_openat (int directory, const char *name, int flags, int direct);
 
+/* Ends what DIRECT began. */
+int clinux_clear_direct (int fd);
+
 /* FS_IOC_FIEMAP. */
 int clinux_fiemap (int fd, struct fiemap *map);
 
 /* FIBMAP of the last block of a file of SIZE bytes, which is not 0. */
 int clinux_fibmap_last (int fd, uint64_t size);
+
+/* FIGETBSZ: the block size that FIBMAP counts in, in bytes. */
+int clinux_block_size (int fd);
+
+/* FIBMAP: the number of the device's block that holds the file's block BLOCK, 0 for a hole. */
+int64_t clinux_fibmap (int fd, uint64_t block);
+
+/* Whether the block device FD is made of other devices (device mapper, md), itself or the disk it is a partition of;
+ * -1 if that cannot be found out. */
+int clinux_is_layered (int fd);
 
 /* BLKFLSBUF: drops the block device's page cache. */
 int clinux_flush_buffers (int fd);

@@ -87,8 +87,13 @@ struct WalkAssembler {
     guard let chunk = current else { return }
     current = nil
     switch chunk.chunk.layout {
-    case .exact where chunk.isAmbiguous: pending[chunk.chunk.number] = chunk
-    case .exact, .encoded: add(chunk.merged, of: chunk.chunk)
+    case .exact, .unproven, .ordered:
+      if chunk.isAmbiguous {
+        pending[chunk.chunk.number] = chunk
+      } else {
+        add(chunk.merged, of: chunk.chunk)
+      }
+    case .encoded: add(chunk.merged, of: chunk.chunk)
     case .stream: addStream(chunk)
     }
   }

@@ -52,12 +52,47 @@ struct Examiner {
     try examinePartitions(of: disk)
     try examineLogicalVolumes()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
+    // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
+    _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
     let kernelDisk = try appliance.shell("printf %s $(readlink -f /dev/disk/guestfs/\(Appliance.diskLabel))")
-    for var filesystem in try appliance.listFilesystems() where try isWanted(filesystem) {
+    for var filesystem in try listFilesystems(of: disk) where try isWanted(filesystem) {
       guard !isCancelled() else { throw MapperError.interrupted }
       filesystem.mountable = renamed(filesystem.mountable, from: kernelDisk, to: disk)
       try examine(filesystem)
     }
+  }
+
+  /// One subvolume of Btrfs with a name that libguestfs cannot read makes its list of all filesystems fail; then they
+  /// are looked for one by one.
+  private mutating func listFilesystems(of disk: [UInt8]) throws -> [Guestfs.Filesystem] {
+    do {
+      return try appliance.listFilesystems()
+    } catch {
+      guard !isCancelled() else { throw MapperError.interrupted }
+      try pump.check()
+      reporter.warning("the list of filesystems is incomplete: \(error.firstLine)")
+    }
+    try appliance.unmountAll()
+    let partitions = try appliance.listPartitions()
+    let devices =
+      try [disk] + partitions + appliance.listArrays() + appliance.listLogicalVolumes()
+    var result: [Guestfs.Filesystem] = []
+    for device in devices {
+      guard let type = try? appliance.filesystemType(of: device), !type.isEmpty else { continue }
+      result.append(Guestfs.Filesystem(mountable: device, type: type))
+      guard type == Array("btrfs".utf8) else { continue }
+      for path in (try? subvolumes(of: device)) ?? [] {
+        result.append(
+          Guestfs.Filesystem(mountable: Array("btrfsvol:".utf8) + device + [0x2f] + path, type: type))
+      }
+    }
+    return result
+  }
+
+  private func subvolumes(of device: [UInt8]) throws -> [[UInt8]] {
+    try appliance.mountReadOnly(device)
+    defer { try? appliance.unmountAll() }
+    return try appliance.subvolumesOfRoot()
   }
 
   private mutating func add(_ kind: ObjectKind, _ device: [UInt8], _ places: [DeviceTable.Place]) {

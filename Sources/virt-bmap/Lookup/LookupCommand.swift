@@ -93,13 +93,17 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
     }
   }
 
-  /// A line of standard input without its end; nil after the last.
+  /// Longer than any name in a map; what is longer is no question.
+  private static let maximumLine = 1 << 20
+
+  /// A line of standard input without its end, cut if it is too long; nil after the last.
   private func readBytes() -> [UInt8]? {
     var line: [UInt8] = []
     while true {
       let byte = getchar()
       guard byte != EOF else { return line.isEmpty ? nil : line }
       guard byte != 0x0a else { return line }
+      guard line.count < Self.maximumLine else { return line }
       line.append(UInt8(truncatingIfNeeded: byte))
     }
   }

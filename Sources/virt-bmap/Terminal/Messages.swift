@@ -9,12 +9,16 @@ enum Messages {
   static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
 
   /// The same for names, which need not be text.
-  static func write(_ bytes: [UInt8], to descriptor: Int32) {
+  ///
+  /// False with errno set: not all could be written.
+  @discardableResult
+  static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     var start = 0
     while start < bytes.count {
       let count = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      guard count > 0 || errno == EINTR else { return }
+      guard count > 0 || errno == EINTR else { return false }
       start += max(0, count)
     }
+    return true
   }
 }
