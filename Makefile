@@ -44,8 +44,7 @@ check: build
 
 benchmark: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
-	$(BMAP_BUILD)/virt-bmap -v -o .build/benchmark/20k.bmap .build/benchmark/20k.raw 2>&1 | \
-	    sed -n '/^virt-bmap:/p; /^  *[0-9]/p'
+	$(BMAP_BUILD)/bench-walk $(BMAP_BUILD)/virt-bmap .build/benchmark/20k.raw
 
 # Needs what "make build" made, and nothing else: run it as root after that.
 install:

@@ -72,6 +72,13 @@ let package = Package(
       name: "bench-map",
       dependencies: ["BlockMap", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/Benchmarks/bench-map"),
+    .executableTarget(
+      name: "bench-walk",
+      dependencies: [
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Tests/Benchmarks/bench-walk"),
     .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", .product(name: "SystemPackage", package: "swift-system")]),
