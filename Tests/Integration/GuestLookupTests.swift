@@ -35,7 +35,8 @@ import Testing
       // their blocks.
       guard !segments.isEmpty, !name.path.starts(with: "/links/".utf8), !name.path.starts(with: "/nested/b/three".utf8)
       else { continue }
-      for extent in file.extents where extent.flags.isDisjoint(with: ["unwritten", "shared"]) && extent.offset < file.size {
+      for extent in file.extents
+      where extent.flags.isDisjoint(with: ["unwritten", "shared"]) && extent.offset < file.size {
         guard
           let segment = segments.first(where: {
             extent.physical >= $0.offset && extent.physical < $0.offset + $0.length

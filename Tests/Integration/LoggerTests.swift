@@ -84,7 +84,9 @@ import Testing
         "bmap=\(mapped.file)", "logfile=\(scratch("log"))", "partition=1", "cow-block-size=4096", "--run", script,
       ])
     #expect(!outcome.output.text.contains("failed"), "\(outcome.output.text)")
-    let read = try LogText(contentsOf: scratch("log")).parts.map(\.joined).filter { $0.objects.first?.name == line.name }
+    let read = try LogText(contentsOf: scratch("log")).parts.map(\.joined).filter {
+      $0.objects.first?.name == line.name
+    }
     let second = line.range.lowerBound + 8192
     #expect(read.flatMap(\.ranges).contains { $0.lowerBound <= second && $0.upperBound >= second + 4096 })
     #expect(try await tool("sha256sum", [mapped.disk]).output == before, "the disk was written to")

@@ -117,7 +117,8 @@ import Testing
         .sorted { $0.range.lowerBound < $1.range.lowerBound }
       for (line, next) in zip(files, files.dropFirst()) where next.range.lowerBound < line.range.upperBound {
         let both = [line, next]
-        let isSameFile = line.range == next.range && line.offset == next.offset && line.device == next.device
+        let isSameFile =
+          line.range == next.range && line.offset == next.offset && line.device == next.device
           && (both.allSatisfy { linked.contains($0.name) } || both.contains { shared.contains($0.name) })
         // Several of Btrfs's directories may be in one node of its tree.
         let isNode = both.allSatisfy { $0.kind == "d" && $0.device.text.contains("/dev/sda3") }
