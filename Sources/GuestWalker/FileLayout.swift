@@ -120,7 +120,7 @@ struct FileLayout {
     var pieces: [Piece] = []
     while pieces.count < Self.pageSize, position < size {
       let found = clinux_fibmap(descriptor, position / blockSize)
-      guard found >= 0 else { return position == 0 ? nil : pieces }
+      guard found >= 0 else { return pieces.isEmpty ? nil : pieces }
       let physical = UInt64(found) * blockSize
       let length = min(blockSize, size - position)
       if found > 0 {

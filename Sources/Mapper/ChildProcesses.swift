@@ -7,8 +7,15 @@ public enum ChildProcesses {
   ///
   /// Not those with which libguestfs puts its temporary files away: `rm`, and what is about to become it.
   public static func kill() {
-    let own = status(of: getpid())?.command
-    for child in all() where child.command != "rm" && child.command != own { end(child.process) }
+    let own = program(of: getpid())
+    for child in all() where child.command != "rm" && program(of: child.process) != own { end(child.process) }
+  }
+
+  /// The file that a process runs; a process that was forked and is yet to become another program runs this one.
+  private static func program(of process: pid_t) -> [CChar]? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/\(process)/exe", &buffer, buffer.count)
+    return count > 0 ? Array(buffer[..<count]) : nil
   }
 
   /// Ends those whose names begin so.
