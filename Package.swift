@@ -27,10 +27,13 @@ let package = Package(
     .systemLibrary(
       name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
     .systemLibrary(name: "CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
+    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .target(name: "CLinux"),
 
     .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
-    .target(name: "DiskImage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+    .target(name: "Inflate", dependencies: ["CDeflate"]),
+    .target(
+      name: "DiskImage", dependencies: ["Inflate", .product(name: "SystemPackage", package: "swift-system")]),
     .target(
       name: "NBDKit", dependencies: ["CNBDKit", .product(name: "SystemPackage", package: "swift-system")],
       exclude: ["exports.map"]),

@@ -39,7 +39,7 @@ final class HostFile: Sendable {
   /// Opens what the user named: a regular file or a block device.
   static func open(_ path: FilePath) throws(DiskError) -> HostFile {
     // Opening a FIFO waits for a writer, unless it is not to block. The flag has no effect on what is accepted then.
-    let descriptor = path.withPlatformString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+    let descriptor = openFile(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { throw DiskError(path, systemError: errno, "cannot open") }
     return try HostFile(adopting: descriptor, path: path, allowDevices: true)
   }
@@ -47,6 +47,20 @@ final class HostFile: Sendable {
   /// Where the file really lies: its absolute path after resolving every symbolic link.
   func resolvedPath() throws(DiskError) -> FilePath {
     try resolvedPathOfDescriptor(descriptor.load(ordering: .relaxed), path: path)
+  }
+
+  /// What tells a file from all others, whatever its names.
+  struct Identity: Equatable {
+    let device: dev_t
+    let inode: ino_t
+  }
+
+  func identity() throws(DiskError) -> Identity {
+    var status = stat()
+    guard fstat(descriptor.load(ordering: .relaxed), &status) == 0 else {
+      throw DiskError(path, systemError: errno, "cannot examine")
+    }
+    return Identity(device: status.st_dev, inode: status.st_ino)
   }
 
   /// Fills the buffer from the bytes at `offset`.
@@ -71,25 +85,42 @@ final class HostFile: Sendable {
     }
   }
 
+  /// The little-endian number of 4 or 8 bytes at `offset` (in bytes).
+  func number(at offset: UInt64, width: Int) throws(DiskError) -> UInt64 {
+    var number: UInt64 = 0
+    try withNumbers(at: offset, count: 1, width: width) { _, value in number = value }
+    return number
+  }
+
+  /// Calls `body` with each of the `count` little-endian numbers of 4 or 8 bytes at `offset` (in bytes), and its index.
+  /// The caller bounds `count`.
+  func withNumbers(
+    at offset: UInt64, count: Int, width: Int, _ body: (Int, UInt64) -> Void
+  ) throws(DiskError) {
+    var failure: DiskError?
+    withUnsafeTemporaryAllocation(byteCount: count * width, alignment: 8) { bytes in
+      do throws(DiskError) {
+        try read(into: bytes, at: offset)
+        if width == 8 {
+          for index in 0..<count {
+            body(index, UInt64(littleEndian: bytes.load(fromByteOffset: index * 8, as: UInt64.self)))
+          }
+        } else {
+          for index in 0..<count {
+            body(index, UInt64(UInt32(littleEndian: bytes.load(fromByteOffset: index * 4, as: UInt32.self))))
+          }
+        }
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
   /// The `count` bytes at `offset`. The caller bounds `count`.
   func bytes(at offset: UInt64, count: Int) throws(DiskError) -> [UInt8] {
-    try array(at: offset, count: count, zero: 0)
-  }
-
-  /// The `count` little-endian numbers at `offset` (in bytes). The caller bounds `count`.
-  func littleEndianWords(at offset: UInt64, count: Int) throws(DiskError) -> [UInt32] {
-    var words = try array(at: offset, count: count, zero: UInt32(0))
-    if UInt32(littleEndian: 1) != 1 {
-      for index in words.indices { words[index] = UInt32(littleEndian: words[index]) }
-    }
-    return words
-  }
-
-  private func array<Element: FixedWidthInteger>(
-    at offset: UInt64, count: Int, zero: Element
-  ) throws(DiskError) -> [Element] {
     var failure: DiskError?
-    var elements = [Element](repeating: zero, count: count)
+    var elements = [UInt8](repeating: 0, count: count)
     elements.withUnsafeMutableBytes { buffer in
       do throws(DiskError) { try read(into: buffer, at: offset) } catch { failure = error }
     }
@@ -160,7 +191,8 @@ func checkFileKind(_ descriptor: CInt, path: FilePath, allowDevices: Bool) throw
   case S_IFSOCK: kind = "a socket"
   default: kind = "not a regular file"
   }
-  let wanted = allowDevices ? "a regular file or a block device" : "a regular file"
+  let wanted =
+    allowDevices ? "a regular file or a block device" : "a regular file (allow-external allows a block device)"
   throw DiskError(path, "is \(kind), where a disk has to be \(wanted)", errno: EINVAL)
 }
 

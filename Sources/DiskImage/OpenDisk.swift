@@ -9,24 +9,29 @@ public struct OpenedDisk: Sendable {
   public let files: [FilePath]
   /// What is odd but does not prevent reading, one line each, in the form `PATH: message`.
   public let warnings: [String]
+  /// A VMDK's images, the one that was named first, its parent next; empty for a raw disk.
+  public let chain: [DiskLink]
 }
 
 /// Opens a disk for reading.
 ///
-/// Raw disks may be regular files or block devices. A VMDK's other files must be regular files in the same directory as
-/// the one that is named, after resolving symbolic links.
+/// Raw disks may be regular files or block devices. A VMDK's other files and its parents must be regular files in the same
+/// directory as the one that is named, after resolving symbolic links, unless `options` allow more.
 /// - Parameters:
 ///   - path: the disk's file or, for a VMDK of several files, its descriptor.
 ///   - format: the format to read it as; nil to tell it from the name, see `DiskFormat.guess(fromName:)`.
+///   - options: what to open it in spite of.
 /// - Throws: `DiskError`; no file stays open.
-public func openDisk(at path: FilePath, format: DiskFormat? = nil) throws(DiskError) -> OpenedDisk {
+public func openDisk(at path: FilePath, format: DiskFormat? = nil, options: OpenOptions = OpenOptions())
+  throws(DiskError)
+  -> OpenedDisk
+{
   let format = format ?? DiskFormat.guess(fromName: path)
   let file = try HostFile.open(path)
   switch format {
   case .raw:
-    return OpenedDisk(
-      disk: FlatDisk(file: file, start: 0, size: file.length), format: .raw, files: [path], warnings: [])
+    return OpenedDisk(disk: FlatDisk(file: file), format: .raw, files: [path], warnings: [], chain: [])
   case .vmdk:
-    return try openVMDK(file)
+    return try openVMDK(file, options: options)
   }
 }

@@ -2,26 +2,28 @@ import Glibc
 import SystemPackage
 
 /// A line of a descriptor's extent section: `ACCESS SECTORS TYPE ["FILE" [OFFSET]]`.
-struct DescriptorExtent: Equatable {
-  enum Access: String {
+struct DescriptorExtent: Equatable, Sendable {
+  enum Access: String, Sendable {
     case readWrite = "RW"
     case readOnly = "RDONLY"
     case none = "NOACCESS"
   }
 
   /// What holds the extent's bytes.
-  enum Storage: Equatable {
+  enum Storage: Equatable, Sendable {
     /// Nothing: they are zeros.
     case zero
     /// The bytes of `file` from `offset` (in bytes) on.
     case flat(file: [UInt8], offset: UInt64)
-    /// A hosted sparse file.
+    /// A file with a header, tables and grains. Which kind it is, the header says.
     case sparse(file: [UInt8])
   }
 
   let access: Access
   /// In bytes, a multiple of the sector, not 0, not above `VMDKLimits.diskBytes`.
   let size: UInt64
+  /// As written: `VMFSSPARSE`.
+  let type: String
   let storage: Storage
   /// The line of the descriptor, from 1, for messages.
   let line: Int
@@ -35,7 +37,7 @@ struct DescriptorExtent: Equatable {
   ///   - line: one for which `looksLikeExtent` is true, without white space around it.
   ///   - number: the line's, from 1.
   ///   - path: the descriptor's file, for messages.
-  /// - Throws: `DiskError` with the line's number: `EINVAL`, or `ENOTSUP` for a type that cannot be read yet.
+  /// - Throws: `DiskError` with `EINVAL` and the line's number.
   init(parsing line: ArraySlice<UInt8>, number: Int, path: FilePath) throws(DiskError) {
     func wrong(_ what: String) -> DiskError {
       DiskError(path, "line \(number): \(what): \"\(printable(line.prefix(80)))\"", errno: EINVAL)
@@ -52,23 +54,23 @@ struct DescriptorExtent: Equatable {
     guard let size = DescriptorExtent.bytes(sectors: sectors) else { throw wrong("the extent is too large") }
     self.size = size
 
-    let type = String(decoding: DescriptorExtent.word(&rest), as: UTF8.self)
+    type = String(decoding: DescriptorExtent.word(&rest), as: UTF8.self)
     switch type {
     case "ZERO":
       guard rest.isEmpty else { throw wrong("a ZERO extent has no file") }
       storage = .zero
-    case "FLAT":
+    case "FLAT", "VMFS", "VMFSRDM", "VMFSRAW":
       guard let file = DescriptorExtent.fileName(&rest) else { throw wrong("the extent's file name is missing") }
-      guard let offset = decimal(rest.isEmpty ? [UInt8(ascii: "0")] : rest),
+      let offset = rest.isEmpty ? ArraySlice([UInt8(ascii: "0")]) : DescriptorExtent.word(&rest)
+      // An extent on a device may name the partition and the device once more, for hosts on which names change.
+      guard rest.isEmpty || rest.starts(with: "partitionUUID".utf8), let offset = decimal(offset),
         let offset = DescriptorExtent.bytes(sectors: offset), size <= VMDKLimits.diskBytes - offset
-      else { throw wrong("a FLAT extent's file name is followed by its offset in sectors and nothing else") }
+      else { throw wrong("a \(type) extent's file name is followed by its offset in sectors and nothing else") }
       storage = .flat(file: file, offset: offset)
-    case "SPARSE":
+    case "SPARSE", "VMFSSPARSE", "SESPARSE":
       guard let file = DescriptorExtent.fileName(&rest) else { throw wrong("the extent's file name is missing") }
-      guard rest.isEmpty || decimal(rest) == 0 else { throw wrong("a SPARSE extent begins at its file's start") }
+      guard rest.isEmpty || decimal(rest) == 0 else { throw wrong("a \(type) extent begins at its file's start") }
       storage = .sparse(file: file)
-    case "VMFS", "VMFSSPARSE", "VMFSRDM", "VMFSRAW", "SESPARSE":
-      throw DiskError(path, "line \(number): extent type \(type) is not supported yet", errno: ENOTSUP)
     default:
       throw wrong("unknown extent type")
     }

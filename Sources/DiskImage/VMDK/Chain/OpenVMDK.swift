@@ -1,0 +1,166 @@
+import Glibc
+import SystemPackage
+
+/// Opens a VMDK by the file that was named: a descriptor, or an extent that has one inside or has none.
+/// - Throws: `DiskError` as `openDisk` does.
+func openVMDK(_ file: HostFile, options: OpenOptions) throws(DiskError) -> OpenedDisk {
+  var opener = ChainOpener(options: options)
+  return try opener.open(file)
+}
+
+/// Opens an image and its parents, one after another, within one budget.
+private struct ChainOpener {
+  private let options: OpenOptions
+  private var extents: ExtentOpener
+  /// The images so far, each one's file being what was named or a parent.
+  private var links: [DiskLink] = []
+  private var layers: [Layer] = []
+  private var seen: [HostFile.Identity] = []
+  private var files: [FilePath] = []
+  private var warnings: [String] = []
+
+  init(options: OpenOptions) {
+    self.options = options
+    extents = ExtentOpener(options: options)
+  }
+
+  mutating func open(_ named: HostFile) throws(DiskError) -> OpenedDisk {
+    var next: HostFile? = named
+    // Where the next one's content ID is expected, and who says so.
+    var expected: (cid: UInt32, by: FilePath)?
+    while let file = next {
+      let (image, isDescriptor) = try read(file)
+      try checkCID(of: image.descriptor, path: file.path, expected)
+      let layer = try open(image, isDescriptor: isDescriptor)
+      layers.append(layer)
+      next = nil
+      if let descriptor = image.descriptor, descriptor.parentCID != Descriptor.noParent {
+        next = try parent(of: descriptor, file: file)
+        expected = (descriptor.parentCID, file.path)
+      }
+      // The descriptor has been read, nothing will be read from it any more.
+      if isDescriptor { file.close() }
+    }
+    return OpenedDisk(
+      disk: VMDKDisk(layers, path: named.path), format: .vmdk, files: files, warnings: warnings, chain: links)
+  }
+
+  /// What one file says of its image.
+  private struct Image {
+    let file: HostFile
+    /// nil for an extent that has none.
+    let descriptor: Descriptor?
+    /// Of an extent; nil where the file is a descriptor.
+    let header: ExtentHeader?
+  }
+
+  private mutating func read(_ file: HostFile) throws(DiskError) -> (Image, isDescriptor: Bool) {
+    guard links.count < VMDKLimits.links else {
+      throw DiskError(file.path, "the chain of snapshots has more than \(VMDKLimits.links) disks", errno: ELOOP)
+    }
+    let identity = try file.identity()
+    guard !seen.contains(identity) else {
+      throw DiskError(file.path, "is its own parent: the chain of snapshots loops", errno: ELOOP)
+    }
+    seen.append(identity)
+    if try ExtentHeader.isAtStart(of: file) {
+      let header = try ExtentHeader.read(from: file, options: options)
+      guard let place = header.descriptor else {
+        return (Image(file: file, descriptor: nil, header: header), isDescriptor: false)
+      }
+      let descriptor = try Descriptor(parsing: file.bytes(at: place.lowerBound, count: place.count), path: file.path)
+      try CreateType.check(descriptor, path: file.path)
+      return (Image(file: file, descriptor: descriptor, header: header), isDescriptor: false)
+    }
+    guard file.length <= VMDKLimits.descriptorBytes else {
+      throw DiskError(
+        file.path,
+        "is not a VMDK: it has no VMDK header, and a descriptor has no more than \(VMDKLimits.descriptorBytes) bytes "
+          + "(a flat extent by itself is format raw)", errno: EINVAL)
+    }
+    let descriptor = try Descriptor(parsing: file.bytes(at: 0, count: Int(file.length)), path: file.path)
+    try CreateType.check(descriptor, path: file.path)
+    return (Image(file: file, descriptor: descriptor, header: nil), isDescriptor: true)
+  }
+
+  private mutating func open(_ image: Image, isDescriptor: Bool) throws(DiskError) -> Layer {
+    let path = image.file.path
+    add(path)
+    var opened: [Extent] = []
+    var known: [DiskLink.Extent] = []
+    if let header = image.header {
+      let line = try image.descriptor.map { (descriptor) throws(DiskError) in
+        try onlyExtent(of: descriptor, header, path: path)
+      }
+      if image.descriptor == nil {
+        warnings.append("\(printable(path)): has no descriptor: it is read as a disk, but may be a part of one")
+      }
+      let extent = try extents.open(header, of: image.file, size: line?.size ?? header.layout.capacity)
+      opened.append(extent)
+      known.append(DiskLink.Extent(extent, header, access: line?.access.rawValue, type: line?.type, file: path))
+    } else if let descriptor = image.descriptor {
+      let directory = try ImageDirectory(of: image.file, options: options)
+      for line in descriptor.extents {
+        let (extent, header) = try extents.open(line, in: directory, descriptor: path)
+        opened.append(extent)
+        known.append(
+          DiskLink.Extent(extent, header, access: line.access.rawValue, type: line.type, file: extent.file?.path))
+        if let file = extent.file?.path { add(file) }
+      }
+    }
+    warnings += extents.takeWarnings()
+    let layer = try Layer(opened, path: path)
+    links.append(DiskLink(path: path, size: layer.size, descriptor: image.descriptor, extents: known))
+    return layer
+  }
+
+  /// The line of a descriptor inside an extent. The extent is the file itself, whatever name it had when the descriptor
+  /// was written. Other files are not looked at.
+  private func onlyExtent(
+    of descriptor: Descriptor, _ header: ExtentHeader, path: FilePath
+  ) throws(DiskError) -> DescriptorExtent {
+    guard descriptor.extents.count == 1, let extent = descriptor.extents.first, case .sparse = extent.storage,
+      extent.access != .none
+    else {
+      throw DiskError(
+        path, "the descriptor inside the extent has to name one SPARSE extent, which is the file itself", errno: EINVAL)
+    }
+    try header.checkCapacity(covers: extent, path: path)
+    return extent
+  }
+
+  private mutating func add(_ file: FilePath) {
+    if files.last != file, !files.contains(file) { files.append(file) }
+  }
+
+  private func parent(of descriptor: Descriptor, file: HostFile) throws(DiskError) -> HostFile {
+    guard let hint = descriptor.parentFileNameHint, !hint.isEmpty else {
+      throw DiskError(
+        file.path,
+        "is a snapshot over another disk (parentCID \(hexadecimal(descriptor.parentCID))), but has no "
+          + "parentFileNameHint that says which", errno: EINVAL)
+    }
+    return try ImageDirectory(of: file, options: options).open(hint, role: "the parent")
+  }
+
+  private mutating func checkCID(
+    of descriptor: Descriptor?, path: FilePath, _ expected: (cid: UInt32, by: FilePath)?
+  ) throws(DiskError) {
+    guard let expected, descriptor?.cid != expected.cid else { return }
+    let found = descriptor?.cid.map { "has CID \(hexadecimal($0))" } ?? "has no CID"
+    let error = DiskError(
+      path,
+      "\(found), but its snapshot \(printable(expected.by)) expects parentCID \(hexadecimal(expected.cid)): the parent "
+        + "was changed after the snapshot was taken", errno: EINVAL)
+    guard options.ignoresCID else {
+      throw DiskError(path, "\(error.message) (ignore-cid reads it anyway)", errno: EINVAL)
+    }
+    warnings.append(error.description)
+  }
+}
+
+/// As a descriptor writes a content ID.
+func hexadecimal(_ cid: UInt32) -> String {
+  let digits = String(cid, radix: 16)
+  return String(repeating: "0", count: 8 - digits.utf8.count) + digits
+}

@@ -1,0 +1,31 @@
+/// Parts of a file that hold no grains: headers, descriptors, directories and tables.
+struct FileRegions: Sendable {
+  /// In bytes, in order, not overlapping nor touching.
+  private(set) var all: [Range<UInt64>] = []
+
+  init() {}
+
+  /// - Parameter ranges: in any order, overlapping or not.
+  init(_ ranges: [Range<UInt64>]) {
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
+      if let last = all.last, range.lowerBound <= last.upperBound {
+        all[all.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        all.append(range)
+      }
+    }
+  }
+
+  /// Whether a byte of `range` lies in one of them.
+  func overlap(_ range: Range<UInt64>) -> Bool {
+    // Most files have them all in front of the first grain.
+    guard let last = all.last, range.lowerBound < last.upperBound else { return false }
+    var low = 0
+    var high = all.count
+    while low < high {
+      let middle = (low + high) / 2
+      if all[middle].upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    return low < all.count && all[low].lowerBound < range.upperBound
+  }
+}

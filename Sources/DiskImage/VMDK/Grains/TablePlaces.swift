@@ -1,0 +1,66 @@
+import Glibc
+import SystemPackage
+
+/// Where an extent's grain tables are, as far as its directories can be held in memory: no two of them may overlap, and
+/// no grain may lie where a table is.
+extension GrainLayout {
+  /// Adds the tables to `metadata`, and drops a directory whose tables overlap where the other is better.
+  /// - Parameter ranges: how many places of tables may be remembered; less it what was. What is over that is not
+  ///   checked.
+  /// - Returns: warnings.
+  /// - Throws: `DiskError` with `EIO` where tables overlap.
+  mutating func listTables(of file: HostFile, ranges: inout Int) throws(DiskError) -> [String] {
+    var good: [UInt64] = []
+    var found: [Range<UInt64>] = []
+    var failure: DiskError?
+    for directory in directories {
+      do throws(DiskError) {
+        guard let places = try tablePlaces(directory, of: file, atMost: ranges) else { return [] }
+        found += places
+        good.append(directory)
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    guard !good.isEmpty || failure == nil else { throw failure ?? DiskError(file.path, "is damaged", errno: EIO) }
+    if case .sectors = entries { metadata = FileRegions(found + metadata.all) }
+    ranges -= min(ranges, metadata.all.count)
+    guard let failure else { return [] }
+    directories = good
+    return ["\(failure); the redundant grain directory is used instead"]
+  }
+
+  /// The places of the tables of one directory, neighbours joined.
+  /// - Returns: nil where there are more than `limit`.
+  /// - Throws: `DiskError` where two overlap, or the directory cannot be read.
+  private func tablePlaces(
+    _ directory: UInt64, of file: HostFile, atMost limit: Int
+  ) throws(DiskError) -> [Range<UInt64>]? {
+    let width = UInt64(entries.width)
+    var places: [Range<UInt64>] = []
+    var table: UInt64 = 0
+    while table < tables {
+      let count = min(tables - table, 4096)
+      try file.withNumbers(at: directory &+ table &* width, count: Int(count), width: Int(width)) { offset, entry in
+        let used = entries(inTable: table &+ UInt64(offset))
+        guard case .at(let place) = self.table(entry, count: used, in: file), places.count <= limit else { return }
+        let range = place..<(place &+ used &* width)
+        if let last = places.last, last.upperBound == range.lowerBound {
+          places[places.count - 1] = last.lowerBound..<range.upperBound
+        } else {
+          places.append(range)
+        }
+      }
+      guard places.count <= limit else { return nil }
+      table += count
+    }
+    places.sort { $0.lowerBound < $1.lowerBound }
+    for (place, next) in zip(places, places.dropFirst()) where next.lowerBound < place.upperBound {
+      throw DiskError(
+        file.path,
+        "two entries of the grain directory at offset \(directory) point to grain tables that overlap, at byte "
+          + "\(next.lowerBound): the file is damaged", errno: EIO)
+    }
+    return places
+  }
+}

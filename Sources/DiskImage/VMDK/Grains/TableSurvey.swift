@@ -1,0 +1,82 @@
+import Glibc
+import SystemPackage
+
+/// What a look through an extent's tables found.
+struct TableSurvey: Sendable {
+  /// In bytes of the extent: those of grains that are stored.
+  var stored: UInt64 = 0
+  /// In bytes of the extent: those of grains that the tables say are zeros.
+  var zero: UInt64 = 0
+  /// In bytes of the extent: those that cannot be read, because the tables cannot be right.
+  var damaged: UInt64 = 0
+  /// The first grain that cannot be read.
+  var firstDamaged: UInt64?
+  /// How many pieces of tables the redundant directory was needed for.
+  var copies = 0
+
+  /// What is to be said of it, one line each.
+  func warnings(of extent: GrainExtent) -> [String] {
+    let path = printable(extent.file.path)
+    var lines: [String] = []
+    if copies > 0 { lines.append("\(path): a part of the grain directory or its tables is damaged; the copy is used") }
+    if let firstDamaged {
+      lines.append(
+        "\(extent.damage(ofGrain: firstDamaged)); \(damaged) bytes of the disk cannot be read for such reasons")
+    }
+    return lines
+  }
+}
+
+extension GrainExtent {
+  /// Looks through the tables, in order.
+  /// - Parameter budget: of bytes of directories and tables that may be read; less it what was.
+  func survey(budget: inout UInt64) -> TableSurvey {
+    var survey = TableSurvey()
+    let width = UInt64(layout.entries.width)
+    let tables = (grains - 1) / layout.entriesPerTable + 1
+    var table: UInt64 = 0
+    while table < tables, budget > 0 {
+      let absent = absentTables(from: table, count: min(tables - table, 4096))
+      budget -= min(budget, (absent + 1) * width)
+      table += absent
+      if absent == 4096 || table == tables { continue }
+      add(table, to: &survey)
+      budget -= min(budget, layout.entries(inTable: table) * width)
+      table += 1
+    }
+    return survey
+  }
+
+  private func add(_ table: UInt64, to survey: inout TableSurvey) {
+    var index = table &* layout.entriesPerTable
+    let end = min(index &+ layout.entriesPerTable, grains)
+    while index < end {
+      var next = index
+      _ = loadPiece(of: index) { piece in
+        if piece.usesCopy { survey.copies += 1 }
+        for (offset, state) in piece.states.enumerated() {
+          let grain = piece.first &+ UInt64(offset)
+          let range = range(ofGrain: grain)
+          let bytes = range.upperBound &- range.lowerBound
+          switch state.kind {
+          case .unallocated: break
+          case .zero: survey.zero &+= bytes
+          case .stored: survey.stored &+= bytes
+          case .damaged:
+            survey.damaged &+= bytes
+            survey.firstDamaged = survey.firstDamaged ?? grain
+          }
+        }
+        next = piece.first &+ UInt64(piece.states.count)
+        return .unallocated
+      }
+      if next == index {
+        // The system gave an error, and counted the piece as damaged.
+        next = min(end, index &+ GrainExtent.pieceEntries)
+        survey.firstDamaged = survey.firstDamaged ?? index
+        survey.damaged &+= range(ofGrain: next &- 1).upperBound &- range(ofGrain: index).lowerBound
+      }
+      index = next
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import Glibc
+import SystemPackage
+
+/// A VMDK: an image and, where it is a snapshot, its parents. What an image does not have, the next one is asked for.
+struct VMDKDisk: VirtualDisk {
+  let size: UInt64
+  /// The file that was named, for messages.
+  private let path: FilePath
+  /// The image that was named first, its parent next. Not empty.
+  private let layers: [Layer]
+  private let inflater: GrainInflater
+
+  init(_ layers: [Layer], path: FilePath) {
+    self.layers = layers
+    self.path = path
+    size = layers.first?.size ?? 0
+    inflater = GrainInflater()
+  }
+
+  /// Calls `body` with each run of a range, in order, until it returns false.
+  /// - Parameter layer: where to begin: what is in those before it is not asked.
+  /// - Returns: false where `body` did.
+  private func forEachRun(
+    in range: Range<UInt64>, layer: Int = 0,
+    _ body: (Range<UInt64>, ExtentRun.Content) throws(DiskError) -> Bool
+  ) throws(DiskError) -> Bool {
+    var position = range.lowerBound
+    let end = min(range.upperBound, layers[layer].size)
+    while position < end {
+      let run = layers[layer].run(at: position, upTo: end)
+      let part = position..<run.end
+      // The chain's length is bounded, and so is the depth of these calls.
+      if case .unallocated = run.content, layer + 1 < layers.count {
+        guard try forEachRun(in: part, layer: layer + 1, body) else { return false }
+      } else {
+        guard try body(part, run.content) else { return false }
+      }
+      position = run.end
+    }
+    // A parent may be smaller than the snapshot over it.
+    if position < range.upperBound { return try body(position..<range.upperBound, .unallocated) }
+    return true
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
+    let range = try checkedRange(at: offset, count: buffer.count, path: path)
+    _ = try forEachRun(in: range) { (part, content) throws(DiskError) -> Bool in
+      let inBuffer = Int(part.lowerBound &- offset)..<Int(part.upperBound &- offset)
+      let target = UnsafeMutableRawBufferPointer(rebasing: buffer[inBuffer])
+      switch content {
+      case .unallocated, .zero: fillWithZeros(target)
+      case .flat(let file, let place), .stored(let file, let place): try file.read(into: target, at: place)
+      case .compressed(let extent, let grain, let skipping):
+        try inflater.read(grain, of: extent, skipping: skipping, into: target)
+      case .damaged(let extent, let grain): throw extent.damage(ofGrain: grain)
+      case .inaccessible(let error): throw error
+      }
+      return true
+    }
+  }
+
+  func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
+    try check(range, path: path)
+    var joiner = ExtentJoiner()
+    let wantsMore = try forEachRun(in: range) { (part, content) throws(DiskError) -> Bool in
+      switch content {
+      case .unallocated: return try joiner.add(part, .hole, to: body)
+      case .zero: return try joiner.add(part, .zero, to: body)
+      // What is damaged must not be taken for zeros, nor what is not to be known. Reading it says what is wrong.
+      case .stored, .compressed, .damaged, .inaccessible: return try joiner.add(part, .data, to: body)
+      case .flat(let file, let place):
+        var wantsMore = true
+        try file.extents(in: place..<(place &+ (part.upperBound &- part.lowerBound))) {
+          (extent) throws(DiskError) -> Bool in
+          let start = part.lowerBound &+ (extent.range.lowerBound &- place)
+          let end = part.lowerBound &+ (extent.range.upperBound &- place)
+          wantsMore = try joiner.add(start..<end, extent.state, to: body)
+          return wantsMore
+        }
+        return wantsMore
+      }
+    }
+    if wantsMore { try joiner.finish(body) }
+  }
+
+  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+    try check(range, path: path)
+    var joiner = PlaceJoiner()
+    let wantsMore = try forEachRun(in: range) { (part, content) throws(DiskError) -> Bool in
+      let storage: DiskPlace.Storage
+      switch content {
+      case .unallocated: storage = .hole
+      case .zero: storage = .zero
+      case .flat(let file, let place), .stored(let file, let place): storage = .file(file.path, offset: place)
+      case .compressed(let extent, let grain, let skipping):
+        do throws(DiskError) {
+          let bytes = try inflater.place(ofGrain: grain, of: extent)
+          storage = .compressed(extent.file.path, at: bytes, skipping: skipping)
+        } catch {
+          storage = .unreadable
+        }
+      case .damaged, .inaccessible: storage = .unreadable
+      }
+      return try joiner.add(DiskPlace(range: part, storage: storage), to: body)
+    }
+    if wantsMore { try joiner.finish(body) }
+  }
+
+  func close() { for layer in layers { layer.close() } }
+}
+
+func fillWithZeros(_ buffer: UnsafeMutableRawBufferPointer) {
+  if let start = buffer.baseAddress { memset(start, 0, buffer.count) }
+}
