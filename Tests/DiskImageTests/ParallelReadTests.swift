@@ -8,12 +8,13 @@ struct ParallelReadTests {
     let workspace = try Workspace()
     // Grains of 4 KiB: 2^20 of them, twice what is cached. Each stored one is filled with its table's number.
     let tables = 2048
-    var writer = SparseWriter(capacity: UInt64(tables) * 512 * 8, length: 20_000)
+    var writer = SparseWriter(capacity: UInt64(tables) * 512 * 8, length: 40_000)
     writer.grainSectors = 8
-    writer.put((0..<UInt32(tables)).map { 20 + $0 % 64 * 4 }, atSector: 1)
-    for table in 0..<UInt32(64) {
-      writer.put((0..<512).map { $0 % 3 == 0 ? 0 : 1000 + table * 8 }, atSector: UInt64(20 + table * 4))
-      writer.putGrain(UInt8(table + 1), atSector: UInt64(1000 + table * 8))
+    writer.put((0..<UInt32(tables)).map { 20 + $0 * 4 }, atSector: 1)
+    for table in 0..<UInt32(tables) {
+      let grain = 20_000 + table % 64 * 8
+      writer.put((0..<512).map { $0 % 3 == 0 ? 0 : grain }, atSector: UInt64(20 + table * 4))
+      writer.putGrain(UInt8(table % 64 + 1), atSector: UInt64(grain))
     }
     let disk = try openDisk(at: writer.write(workspace, "disk.vmdk")).disk
     try await withThrowingTaskGroup(of: Int.self) { group in

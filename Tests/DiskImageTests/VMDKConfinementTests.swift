@@ -23,8 +23,8 @@ struct VMDKConfinementTests {
     let error = try failure { _ = try open(workspace, extent: name, sparse: sparse) }
     #expect(error.errno == EACCES)
     #expect(
-      error.description == "\(workspace("disk.vmdk")): line 8: the extent \"\(name)\" is refused: "
-        + "it is not in the descriptor's own directory")
+      error.description == "\(workspace("disk.vmdk")): the extent of line 8, \"\(name)\", is refused: "
+        + "it is not in the descriptor's own directory (allow-external allows it)")
   }
 
   @Test func linksThatLeadOutAreRefused() throws {

@@ -41,11 +41,26 @@ struct VMDKDamageTests {
     return unreadable
   }
 
+  /// Which grains are not in a file's first `length` bytes as a whole.
+  private func lostGrains(of disk: any VirtualDisk, length: UInt64) throws -> [UInt64] {
+    var lost: Set<UInt64> = []
+    try disk.places(in: 0..<disk.size) { place in
+      guard case .file(_, let offset) = place.storage else { return true }
+      for grain in place.range.lowerBound / Self.grain...(place.range.upperBound - 1) / Self.grain {
+        let end = min((grain + 1) * Self.grain, place.range.upperBound)
+        if offset + (end - place.range.lowerBound) > length { lost.insert(grain) }
+      }
+      return true
+    }
+    return lost.sorted()
+  }
+
   @Test func aSparseFileCutAtAnyLength() async throws {
     let path = workspace("disk.vmdk")
     try await QemuImg.convert(raw, to: "monolithicSparse", at: path)
     let whole = try workspace.contents(of: path)
-    #expect(try unreadableGrains(openDisk(at: path).disk) == [])
+    let intact = try openDisk(at: path).disk
+    #expect(try unreadableGrains(intact) == [])
     var random = Seeded(11)
     let lengths =
       [1, 3, 4, 78, 79, 511, 512, 513, 1024, whole.count - 1, whole.count - 512, whole.count - 65536]
@@ -55,10 +70,15 @@ struct VMDKDamageTests {
     for length in lengths {
       try workspace.write(whole[..<length], to: "cut.vmdk")
       do {
-        let disk = try openDisk(at: workspace("cut.vmdk")).disk
+        let cut = try openDisk(at: workspace("cut.vmdk"))
         opened += 1
         // qemu writes whole grains, so the end of the last one, which is beyond the disk's, may be gone.
-        #expect(try unreadableGrains(disk) == [])
+        let lost = try lostGrains(of: intact, length: UInt64(length))
+        let unreadable = try unreadableGrains(cut.disk)
+        // Without the only table that may be left, nobody knows what was a hole.
+        let hasTables = length >= 12 * 1024
+        #expect(unreadable == lost || !hasTables && unreadable == Array(0...20), "cut at \(length): \(cut.warnings)")
+        #expect(cut.warnings.isEmpty == lost.isEmpty)
       } catch {
         let error = try #require(error as? DiskError)
         #expect(error.description.hasPrefix("\(workspace("cut.vmdk")): "))
@@ -66,7 +86,7 @@ struct VMDKDamageTests {
         #expect(says.contains { error.message.contains($0) }, "\(length): \(error)")
       }
     }
-    #expect(opened < lengths.count / 4)
+    #expect(opened > 20 && opened < lengths.count)
   }
 
   @Test(arguments: [Kind.monolithicFlat, .twoGbMaxExtentFlat, .twoGbMaxExtentSparse])
@@ -75,7 +95,8 @@ struct VMDKDamageTests {
     try await QemuImg.convert(raw, to: kind.rawValue, at: path)
     let extent = try #require(openDisk(at: path).files.last)
     let length = try workspace.contents(of: extent).count
-    for cut in [length - (kind.isSparse ? 65536 : 1), length / 2, 512, 1] {
+    // A sparse extent's grains may be gone: these are cut in their tables.
+    for cut in kind.isSparse ? [4096, 512, 1] : [length - 1, length / 2, 512, 1] {
       try workspace.truncate(extent, to: UInt64(cut))
       let error = try refusal(path)
       #expect(error.description.hasPrefix("\(extent): "))
@@ -107,17 +128,19 @@ struct VMDKDamageTests {
     #expect(try failure { _ = try disk.bytes(at: 7 * Self.grain - 1, count: 2) }.description.contains("\(path): "))
   }
 
-  /// More tables than are checked when the disk is opened: 12,000 entries of its directory name one good table, and the
-  /// last two a bad one and one that is not there.
+  /// More tables than are checked when the disk is opened, of which the last two are bad.
   @Test func damageBeyondWhatIsCheckedAtOpen() throws {
     let tables: UInt64 = 12_000
     let perTable: UInt64 = 512 * 65536
-    var writer = SparseWriter(capacity: tables * perTable / 512, length: 512)
-    writer.put([UInt32](repeating: 200, count: Int(tables) - 1) + [204], atSector: 1)
-    writer.put([UInt32](repeating: 256, count: 512), atSector: 200)
-    writer.put([256, 0, 100_000, .max, 256, 1], atSector: 204)
-    writer.putGrain(0x5a, atSector: 256)
-    let disk = try openDisk(at: writer.write(workspace, "big.vmdk")).disk
+    let data: UInt32 = 60_000
+    var writer = SparseWriter(capacity: tables * perTable / 512, length: UInt64(data) + 256)
+    writer.put((0..<UInt32(tables)).map { 200 + $0 * 4 }, atSector: 1)
+    for table in 0..<tables - 1 { writer.put([UInt32](repeating: data, count: 512), atSector: 200 + table * 4) }
+    writer.put([data, 0, 100_000, .max, data, 1], atSector: 200 + (tables - 1) * 4)
+    writer.putGrain(0x5a, atSector: UInt64(data))
+    let opened = try openDisk(at: writer.write(workspace, "big.vmdk"))
+    #expect(opened.warnings.count == 1 && opened.warnings[0].contains("has no descriptor"))
+    let disk = opened.disk
     #expect(disk.size == tables * perTable)
     #expect(try disk.bytes(at: perTable * 5000 - 100, count: 200).allSatisfy { $0 == 0x5a })
 
@@ -128,7 +151,7 @@ struct VMDKDamageTests {
     for bad in [2, 3, 5] {
       let error = try failure { _ = try disk.bytes(at: grains[bad] + 17, count: 1) }
       #expect(error.errno == EIO)
-      #expect(error.message.contains("from \(grains[bad]) on"))
+      #expect(error.message.contains("bytes \(grains[bad])-\(grains[bad] + 65535)"))
     }
     #expect(try failure { _ = try disk.bytes(at: grains[2] - 1, count: 2) }.errno == EIO)
     #expect(try disk.bytes(at: grains[4], count: 65536).allSatisfy { $0 == 0x5a })
