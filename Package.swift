@@ -75,9 +75,22 @@ let package = Package(
       name: "bench-map",
       dependencies: ["BlockMap", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/Benchmarks/bench-map"),
+    .target(
+      name: "Benchmarking",
+      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      path: "Tests/Benchmarks/Benchmarking"),
+    .executableTarget(
+      name: "bench-vmdk",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Tests/Benchmarks/bench-vmdk"),
     .executableTarget(
       name: "bench-walk",
       dependencies: [
+        "Benchmarking",
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],

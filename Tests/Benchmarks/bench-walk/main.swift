@@ -4,36 +4,10 @@
 //     bench-walk VIRT-BMAP DISK [RUNS]
 //
 // Of five runs (or RUNS) the medians.
+import Benchmarking
 import Glibc
 import Subprocess
 import SystemPackage
-
-struct BenchmarkFailure: Error, CustomStringConvertible {
-  let description: String
-}
-
-/// Runs a program to its end and gives what it printed, on both streams, and the seconds it took.
-func timed(_ program: Executable, _ arguments: [String]) async throws -> (output: String, seconds: Double) {
-  let start = ContinuousClock.now
-  let result = try await run(
-    program, arguments: Arguments(arguments), output: .string(limit: 64 << 20), error: .combinedWithOutput)
-  let seconds = (ContinuousClock.now - start) / .seconds(1)
-  guard result.terminationStatus.isSuccess else {
-    throw BenchmarkFailure(description: "\(program) \(arguments): \(result.standardOutput.suffix(500))")
-  }
-  return (result.standardOutput, seconds)
-}
-
-func median(_ values: [Double]) -> Double {
-  let sorted = values.sorted()
-  let middle = sorted.count / 2
-  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
-
-func shown(_ value: Double, _ digits: Int = 2) -> String {
-  let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
-  return String((value * scale).rounded() / scale)
-}
 
 /// A line such as `walk: 71.2 s (70.1 ... 75.3)`.
 func report(_ what: String, _ values: [Double]) {
@@ -50,7 +24,7 @@ func benchmark(mapper: String, disk: String, runs: Int) async throws {
     guard let times = output.firstMatch(of: /appliance launched in ([0-9.]+) s, walked in ([0-9.]+) s/),
       let launch = Double(times.1), let walk = Double(times.2),
       let count = output.firstMatch(of: /directories, ([0-9]+) files/).flatMap({ Int($0.1) })
-    else { throw BenchmarkFailure(description: "\(mapper) does not say what took how long") }
+    else { throw BenchmarkFailure("\(mapper) does not say what took how long") }
     launches.append(launch)
     walks.append(walk)
     totals.append(seconds)

@@ -1,0 +1,80 @@
+import Benchmarking
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// What serves an image over NBD.
+enum Program: String {
+  case ours = "bmaplogger"
+  case qemu = "qemu-nbd"
+  case nbdkitFile = "nbdkit file"
+}
+
+/// A program that serves an image on a socket.
+struct Server: Sendable {
+  let program: Program
+  let image: Image
+  let socket: FilePath
+  private let executable: String
+  private let arguments: [String]
+
+  init(_ program: Program, _ image: Image, images: FilePath, sockets: FilePath, plugin: FilePath) {
+    self.program = program
+    self.image = image
+    socket = sockets.appending("\(program)-\(image)")
+    let path = image.path(in: images).string
+    switch program {
+    case .qemu:
+      executable = "qemu-nbd"
+      arguments = ["-r", "-t", "-e", "16", "-k", socket.string, "-f", image.format, path]
+    case .ours:
+      executable = "nbdkit"
+      arguments = [
+        "-f", "-r", "-U", socket.string, plugin.string, "file=\(path)", "format=\(image.format)", "bmap=none",
+        "logfile=/dev/null",
+      ]
+    case .nbdkitFile:
+      // A flat VMDK's bytes are in a file of their own.
+      let file = image == .raw ? path : images.appending("\(image)-flat.vmdk").string
+      executable = "nbdkit"
+      arguments = ["-f", "-r", "-U", socket.string, "file", "file=\(file)"]
+    }
+  }
+
+  var uri: String { "nbd+unix:///?socket=\(socket)" }
+
+  /// Every server that is measured.
+  static func all(images: FilePath, sockets: FilePath, plugin: FilePath) -> [Server] {
+    Image.allCases.flatMap { image in
+      let programs: [Program] =
+        switch image {
+        case .raw, .monolithicFlat: [.ours, .qemu, .nbdkitFile]
+        case .monolithicSparse, .streamOptimized: [.ours, .qemu]
+        }
+      return programs.map { Server($0, image, images: images, sockets: sockets, plugin: plugin) }
+    }
+  }
+
+  /// Runs a server while `body` runs.
+  private func serving(_ body: () async throws -> Void) async throws {
+    _ = try await run(
+      .name(executable), arguments: Arguments(arguments), input: .none, output: .discarded, error: .currentStandardError
+    ) { execution in
+      defer { try? execution.send(signal: .terminate) }
+      let deadline = ContinuousClock.now + .seconds(10)
+      while access(socket.string, F_OK) != 0 {
+        guard ContinuousClock.now < deadline else {
+          throw BenchmarkFailure("\(executable) \(arguments) does not serve \(image)")
+        }
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      try await body()
+    }
+  }
+
+  /// Runs all servers while `body` runs.
+  static func serving(_ servers: ArraySlice<Server>, _ body: () async throws -> Void) async throws {
+    guard let first = servers.first else { return try await body() }
+    try await first.serving { try await serving(servers.dropFirst(), body) }
+  }
+}
