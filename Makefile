@@ -2,6 +2,7 @@
 # make check     formatting, a build without warnings, the tests
 # make install   PREFIX=/usr/local DESTDIR=
 # make benchmark time the mapper on 20,000 files, and reading a disk in several formats (make benchmark-walk, -vmdk)
+# make fuzz      RUNS=2000000: open and read hostile VMDKs, see Tests/Fuzz/run
 # make clean
 # demo and check install the Debian packages they need first (scripts/setup).
 
@@ -22,7 +23,7 @@ else
 plugindir = $(PREFIX)/lib/nbdkit/plugins
 endif
 
-.PHONY: build setup demo check benchmark benchmark-walk benchmark-vmdk install clean
+.PHONY: build setup demo check benchmark benchmark-walk benchmark-vmdk fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -52,6 +53,11 @@ benchmark-walk: build
 benchmark-vmdk: build
 	$(BMAP_BUILD)/bench-vmdk $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
 
+# A few minutes of a core's time. What it finds is kept, and the next time goes on from there.
+RUNS ?= 2000000
+fuzz: setup
+	Tests/Fuzz/run -runs=$(RUNS)
+
 # Needs what "make build" made, and nothing else: run it as root after that.
 install:
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/virt-bmap" "$(DESTDIR)$(plugindir)" \
@@ -65,4 +71,4 @@ install:
 	install -m 644 man/virt-bmap.1 man/nbdkit-bmaplogger-plugin.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-fuzz

@@ -95,13 +95,17 @@ let package = Package(
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       path: "Tests/Benchmarks/bench-walk"),
+    .target(
+      name: "DiskFuzzing",
+      dependencies: ["DiskImage", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/Fuzz/DiskFuzzing"),
     .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
       name: "DiskImageTests",
       dependencies: [
-        "DiskImage",
+        "DiskImage", "DiskFuzzing",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
@@ -124,3 +128,16 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Tests/Fuzz/run alone builds the fuzzer, and gives libFuzzer's library here: what is fuzzed is compiled in another way.
+if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
+  for target in package.targets where ["Inflate", "DiskImage"].contains(target.name) {
+    target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer"])]
+  }
+  package.targets += [
+    .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+    .executableTarget(
+      name: "fuzz-vmdk", dependencies: ["DiskFuzzing", "CLibFuzzer"], path: "Tests/Fuzz/fuzz-vmdk",
+      linkerSettings: [.unsafeFlags([libFuzzer])]),
+  ]
+}

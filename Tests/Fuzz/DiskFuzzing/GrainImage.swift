@@ -1,0 +1,38 @@
+/// A streamOptimized image of two grains that has nothing wrong but the compressed bytes of the first.
+enum GrainImage {
+  /// - Parameter payload: a byte for the grain's size, one for whether it has a marker, two that are added to the size
+  ///   that the marker gives; then the compressed bytes.
+  static func bytes(around payload: Slice<UnsafeRawBufferPointer>) -> [UInt8] {
+    let settings = Array(payload.prefix(4)) + [UInt8](repeating: 0, count: 4)
+    let compressed = Array(payload.dropFirst(4))
+    let grain = UInt64(8) << UInt64(settings[0] % 6)
+    let hasMarkers = settings[1] & 1 == 0
+
+    var file = [UInt8](repeating: 0, count: 4 * 512)
+    file.set(0x564d_444b, at: 0, width: 4)
+    file.set(3, at: 4, width: 4)
+    file.set(hasMarkers ? 0x3_0001 : 0x1_0001, at: 8, width: 4)
+    file.set(grain * 2, at: 12, width: 8)
+    file.set(grain, at: 20, width: 8)
+    file.set(2, at: 44, width: 4)
+    file.set(1, at: 56, width: 8)
+    file.replaceSubrange(73..<77, with: [0x0a, 0x20, 0x0d, 0x0a])
+    file.set(1, at: 77, width: 2)
+    // The directory, and the only table.
+    file.set(2, at: 512, width: 4)
+    file.set(4, at: 1024, width: 4)
+    file.set(3, at: 1028, width: 4)
+    // The second grain's bytes are a stored block without an end.
+    if hasMarkers {
+      file.set(grain, at: 1536, width: 8)
+      file.set(100, at: 1544, width: 4)
+    }
+    if hasMarkers {
+      var marker = [UInt8](repeating: 0, count: 12)
+      let change = settings[2...3].contains { $0 != 0 } ? Array(settings[2...3]).number(at: 0, width: 2) : 0
+      marker.set(UInt64(compressed.count) &+ change, at: 8, width: 4)
+      file += marker
+    }
+    return file + compressed
+  }
+}
