@@ -137,7 +137,9 @@ if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   package.targets += [
     .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
     .executableTarget(
-      name: "fuzz-vmdk", dependencies: ["DiskFuzzing", "CLibFuzzer"], path: "Tests/Fuzz/fuzz-vmdk",
+      name: "fuzz-vmdk",
+      dependencies: ["DiskFuzzing", "CLibFuzzer", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/Fuzz/fuzz-vmdk",
       linkerSettings: [.unsafeFlags([libFuzzer])]),
   ]
 }

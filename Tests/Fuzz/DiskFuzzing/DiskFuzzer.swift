@@ -1,12 +1,14 @@
 import DiskImage
+public import SystemPackage
 
 /// Makes disks of a fuzzer's bytes, opens them and reads them. Their files are removed with it.
 public final class DiskFuzzer {
   private let files: HostileFiles
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Examination.most, alignment: 16)
 
-  /// - Throws: where /dev/shm cannot be written to.
-  public init() throws { files = try HostileFiles() }
+  /// - Parameter directory: where the files are; best in memory.
+  /// - Throws: where it cannot be written to.
+  public init(in directory: FilePath = "/dev/shm") throws { files = try HostileFiles(in: directory) }
 
   deinit { buffer.deallocate() }
 

@@ -9,8 +9,9 @@ final class HostileFiles {
   private let descriptors: [CInt]
   private var lengths: [Int]
 
-  init() throws {
-    var template = Array("/dev/shm/fuzz-vmdk-XXXXXX".utf8CString)
+  /// - Parameter parent: where the directory is made.
+  init(in parent: FilePath) throws {
+    var template = Array(parent.appending("fuzz-vmdk-XXXXXX").string.utf8CString)
     guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
     let directory = FilePath(platformString: template)
     self.directory = directory

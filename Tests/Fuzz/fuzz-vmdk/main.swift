@@ -3,6 +3,7 @@
 import CLibFuzzer
 import DiskFuzzing
 import Glibc
+import SystemPackage
 
 /// How much memory one disk may take, beside the fuzzer's own: every allocation beyond it fails, which ends the process.
 let memoryBound: rlim_t = 64 << 20
@@ -30,7 +31,8 @@ func processorTime() -> UInt64 {
 
 // A large allocation is pages that are zeros until they are used, not memory that has to be cleared in each run.
 mallopt(M_MMAP_THRESHOLD, 1 << 20)
-nonisolated(unsafe) var fuzzer: DiskFuzzer? = try DiskFuzzer()
+nonisolated(unsafe) var fuzzer: DiskFuzzer? = try DiskFuzzer(
+  in: getenv("TMPDIR").map { FilePath(platformString: $0) } ?? "/dev/shm")
 nonisolated(unsafe) var runs = 0
 // Nothing is destroyed when a process exits.
 atexit { fuzzer = nil }
