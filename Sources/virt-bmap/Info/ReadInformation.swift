@@ -15,9 +15,8 @@ extension DiskInformation {
     for link in opened.chain {
       chain.append(
         try Link(link) { (extent, start) in
-          progress(Double(done) / Double(extents))
+          let usage = try extent.usage { progress((Double(done) + $0) / Double(extents)) }
           done += 1
-          let usage = try extent.usage()
           damage += usage.damage
           return Extent(extent, usage: usage, start: start)
         })
