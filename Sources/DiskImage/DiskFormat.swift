@@ -1,3 +1,4 @@
+import Glibc
 public import SystemPackage
 
 /// How a file holds a disk.
@@ -7,22 +8,26 @@ public enum DiskFormat: String, CaseIterable, Sendable {
   /// A VMware virtual disk: a sparse file, or a descriptor that names other files.
   case vmdk
 
-  /// The format of a file by its name alone: VMDK where it ends in `.vmdk`, in upper or lower case, otherwise raw.
+  /// The format of a file by its name alone, in upper or lower case: VMDK where it ends in `.vmdk`, otherwise raw. The
+  /// flat extents of a VMDK are raw disks in spite of that: `-flat.vmdk`, `-f001.vmdk`, `-rdm.vmdk` and `-rdmp.vmdk` are
+  /// how VMware ends their names.
   ///
   /// What is in the file is not asked. A raw disk's first sector is its guest's to write, and a guest must not be able
   /// to turn its disk into a descriptor that names files of the host.
   public static func guess(fromName path: FilePath) -> DiskFormat {
-    let suffix = [UInt8](".vmdk".utf8)
-    return path.withPlatformString { name in
-      var end: [UInt8] = []
-      var next = name
-      while next.pointee != 0 {
-        if end.count == suffix.count { end.removeFirst() }
-        let byte = UInt8(bitPattern: next.pointee)
-        end.append(byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte)
-        next += 1
-      }
-      return end == suffix ? .vmdk : .raw
-    }
+    let name = lowercased(
+      path.withPlatformString { UnsafeBufferPointer(start: $0, count: strlen($0)).map(UInt8.init(bitPattern:)) })
+    guard name.hasSuffix(".vmdk") else { return .raw }
+    let stem = name.dropLast(".vmdk".utf8.count)
+    if ["-flat", "-rdm", "-rdmp"].contains(where: stem.hasSuffix) { return .raw }
+    return stem.dropLast(3).hasSuffix("-f") && stem.suffix(3).allSatisfy(isDigit) ? .raw : .vmdk
+  }
+}
+
+private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+
+extension BidirectionalCollection<UInt8> {
+  fileprivate func hasSuffix(_ text: StaticString) -> Bool {
+    text.withUTF8Buffer { suffix(text.utf8CodeUnitCount).elementsEqual($0) }
   }
 }

@@ -7,6 +7,9 @@ struct DiskFormatTests {
     ("guest.vmdk", DiskFormat.vmdk), ("guest.VMDK", .vmdk), ("/a/b/guest.VmDk", .vmdk), (".vmdk", .vmdk),
     ("guest.raw", .raw), ("guest", .raw), ("vmdk", .raw), ("guest.vmdk.bak", .raw), ("guest.vmdk1", .raw),
     ("a.vmdk/disk", .raw), ("guestvmdk", .raw), ("", .raw),
+    ("guest-flat.vmdk", .raw), ("guest-f001.vmdk", .raw), ("guest-F012.VMDK", .raw), ("lun-rdm.vmdk", .raw),
+    ("lun-rdmp.vmdk", .raw), ("guest-s001.vmdk", .vmdk), ("guest-delta.vmdk", .vmdk), ("flat.vmdk", .vmdk),
+    ("guest-f01.vmdk", .vmdk), ("f001.vmdk", .vmdk),
   ])
   func theNameAloneTellsTheFormat(_ name: String, _ format: DiskFormat) {
     #expect(DiskFormat.guess(fromName: FilePath(name)) == format)
