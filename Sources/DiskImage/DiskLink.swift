@@ -69,7 +69,8 @@ public struct DiskLink: Sendable {
     }
 
     /// How the extent's bytes are kept, after a look through all its tables.
-    public func usage() throws(DiskError) -> Usage {
+    /// - Parameter progress: called now and then with how much is done, from 0 to 1.
+    public func usage(progress: (Double) -> Void = { _ in }) throws(DiskError) -> Usage {
       switch extent.storage {
       case .zero: return Usage(zero: size)
       case .inaccessible: return Usage(unreadable: size)
@@ -82,7 +83,7 @@ public struct DiskLink: Sendable {
         return usage
       case .grains(let grains):
         var budget = UInt64.max
-        let survey = grains.survey(budget: &budget)
+        let survey = grains.survey(budget: &budget, progress: progress)
         return Usage(
           stored: survey.stored, zero: survey.zero, unreadable: survey.damaged, damage: survey.warnings(of: grains))
       }

@@ -5,8 +5,8 @@ import Glibc
 import NBDKit
 import SystemPackage
 
-/// `nbdkit bmaplogger [file=]DISK [bmap=MAP] [format=raw|vmdk] [logfile=FILE]`: serves a disk read-only and
-/// writes down which objects of it are read.
+/// `nbdkit bmaplogger [file=]DISK [bmap=MAP] [format=raw|vmdk] [logfile=FILE] [allow-external=BOOL] …`: serves a disk
+/// read-only and writes down which objects of it are read.
 struct LoggerPlugin: Plugin {
   static let information = PluginInformation(
     name: "bmaplogger",
@@ -14,18 +14,31 @@ struct LoggerPlugin: Plugin {
     version: "0.1.0",
     description: "Serve a disk read-only and log which files, directories and partitions are read.",
     configHelp: """
-      [file=]DISK     (required) The disk to serve.
-      bmap=MAP        The block map of the disk, from virt-bmap. Default: the file
-                      "bmap" in the current directory. bmap=none logs ranges alone.
-      format=FORMAT   raw or vmdk. Default: vmdk if the name ends in .vmdk, else raw.
-      logfile=FILE    Where the log goes, which is overwritten. Default: standard
-                      output.
+      [file=]DISK          (required) The disk to serve.
+      bmap=MAP             The block map of the disk, from virt-bmap. Default: the
+                           file "bmap" in the current directory. bmap=none logs
+                           ranges alone.
+      format=FORMAT        raw or vmdk. Default: vmdk if the name ends in .vmdk, else
+                           raw. Every kind of VMDK is read, snapshots too.
+      logfile=FILE         Where the log goes, which is overwritten. Default: standard
+                           output.
+      allow-external=BOOL  Let a VMDK name files outside its own directory, and
+                           devices. Default: false.
+      ignore-cid=BOOL      Read a snapshot although its parent was changed after it
+                           was taken. Default: false.
+      ignore-journal=BOOL  Read an seSparse disk although its journal was not
+                           replayed. Default: false.
       """,
     magicConfigKey: "file",
     threadModel: .parallel)
 
   static let dumpFields = [
     (key: "bmaplogger_formats", value: DiskFormat.allCases.map(\.rawValue).joined(separator: " ")),
+    (
+      key: "bmaplogger_vmdk_types",
+      value: "monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat streamOptimized vmfs vmfsThin "
+        + "vmfsSparse seSparse vmfsRaw vmfsRDM vmfsRDMP fullDevice partitionedDevice custom"
+    ),
     (key: "bmaplogger_operations", value: "read"),
   ]
 
@@ -51,7 +64,7 @@ struct LoggerPlugin: Plugin {
 
   mutating func getReady() throws {
     guard let file = parameters.file else { return }
-    let opened = try openDisk(at: file, format: parameters.format)
+    let opened = try openDisk(at: file, format: parameters.format, options: parameters.options)
     for warning in opened.warnings { Log.error(warning) }
     disk = opened.disk
     var inputs = opened.files

@@ -14,6 +14,8 @@ struct Parameters: Sendable {
   private(set) var file: FilePath?
   private(set) var map = Map.unspecified
   private(set) var format: DiskFormat?
+  /// What the disk may be opened in spite of.
+  private(set) var options = OpenOptions()
   private(set) var logFile: FilePath?
   private var seen: Set<String> = []
 
@@ -28,8 +30,14 @@ struct Parameters: Sendable {
         throw PluginError(errno: .invalid, "format=\(value.text): give \(formats)")
       }
       self.format = format
+    case "allow-external": options.allowsExternal = try value.boolean(of: key)
+    case "ignore-cid": options.ignoresCID = try value.boolean(of: key)
+    case "ignore-journal": options.ignoresJournal = try value.boolean(of: key)
     default:
-      throw PluginError(errno: .invalid, "unknown parameter \(key): there are file, bmap, format and logfile")
+      throw PluginError(
+        errno: .invalid,
+        "unknown parameter \(key): there are file, bmap, format, logfile, allow-external, ignore-cid and ignore-journal"
+      )
     }
     guard seen.insert(key).inserted else { throw PluginError(errno: .invalid, "\(key)= is given twice") }
   }

@@ -6,6 +6,8 @@ public struct MapRequest: Sendable {
   public var disk: FilePath
   /// Nil: by the name; see `DiskFormat.guess`.
   public var format: DiskFormat?
+  /// What the disk may be opened in spite of.
+  public var options = OpenOptions()
   /// Where the map goes.
   public var output: FilePath
   /// `-v`: libguestfs says what it does.

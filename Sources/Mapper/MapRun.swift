@@ -14,7 +14,7 @@ public func mapDisk(
 ) async throws -> Findings {
   do {
     let installation = try Installation()
-    let opened = try openDisk(at: request.disk, format: request.format)
+    let opened = try openDisk(at: request.disk, format: request.format, options: request.options)
     for warning in opened.warnings { reporter.warning(warning) }
     let description = DiskDescription(
       size: opened.disk.size, format: Array(opened.format.rawValue.utf8), file: request.disk.bytes)
@@ -28,7 +28,8 @@ public func mapDisk(
       if isCancelled() { UnfinishedAppliance.remove(from: Appliance.cacheDirectory(directory.parent)) }
     }
     return try await RecorderServer.run(
-      installation: installation, in: directory, disk: request.disk, format: format, reporter: reporter
+      installation: installation, in: directory, disk: request.disk, format: format, options: request.options,
+      reporter: reporter
     ) { server in
       try await onOwnThread {
         let start = ContinuousClock.now
@@ -46,7 +47,7 @@ public func mapDisk(
         try pump.check()
         try? appliance.shutdown()
         // A disk that was cut short looks to the appliance like one with nothing there.
-        if let now = try? openDisk(at: request.disk, format: format).disk {
+        if let now = try? openDisk(at: request.disk, format: format, options: request.options).disk {
           defer { now.close() }
           guard now.size == description.size else { throw MapperError.changed(request.disk) }
         }

@@ -3,7 +3,7 @@ import NBDKit
 import SystemPackage
 import WalkRecord
 
-/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk]`: the export `disk1` is the disk, as a raw one, and never written;
+/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [allow-external=BOOL] …`: the export `disk1` is the disk, as a raw one, and never written;
 /// the export `channel` takes the walker's records. What is read of the disk and what is written to the channel goes to
 /// standard output as one ordered stream of `RecorderEvent`s.
 ///
@@ -18,12 +18,15 @@ struct RecorderPlugin: Plugin {
       [file=]<DISK>     (required) The disk image to serve.
       format=raw|vmdk   The disk's format; without it, a name that ends in .vmdk
                         means vmdk, any other raw.
+      allow-external=BOOL, ignore-cid=BOOL, ignore-journal=BOOL
+                        As virt-bmap's options.
       """,
     magicConfigKey: "file",
     threadModel: .parallel)
 
   private var file: FilePath?
   private var format: DiskFormat?
+  private var options = OpenOptions()
   private var disk: (size: UInt64, overlay: WriteOverlay)?
   private var stream: EventStream?
 
@@ -35,6 +38,9 @@ struct RecorderPlugin: Plugin {
         throw PluginError(errno: .invalid, "format=\(value.text): give raw or vmdk")
       }
       self.format = format
+    case "allow-external": options.allowsExternal = try value.boolean(of: key)
+    case "ignore-cid": options.ignoresCID = try value.boolean(of: key)
+    case "ignore-journal": options.ignoresJournal = try value.boolean(of: key)
     default: throw PluginError(errno: .invalid, "unknown parameter \(key)")
     }
   }
@@ -48,7 +54,7 @@ struct RecorderPlugin: Plugin {
 
   mutating func getReady() throws {
     guard let file else { return }
-    let opened = try openDisk(at: file, format: format).disk
+    let opened = try openDisk(at: file, format: format, options: options).disk
     disk = (opened.size, WriteOverlay(over: opened))
     // A copy, since nbdkit points standard output at /dev/null before it serves.
     stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())

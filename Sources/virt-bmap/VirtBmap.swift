@@ -4,11 +4,13 @@ import Glibc
 /// The program's version, as `-V` and the man page give it.
 let version = "0.1.0"
 
-/// `virt-bmap DISK` maps a disk; `virt-bmap COMMAND …` does something with a map.
+/// `virt-bmap DISK` maps a disk; `virt-bmap COMMAND …` does something with a map, or something else with a disk.
 @main
 enum VirtBmap {
   /// By the first argument. A disk with one of these names is `./NAME`.
-  private static let commands: [String: any ParsableCommand.Type] = ["lookup": LookupCommand.self]
+  private static let commands: [String: any ParsableCommand.Type] = [
+    "lookup": LookupCommand.self, "info": InfoCommand.self,
+  ]
 
   static func main() async {
     StandardDescriptors.fill()

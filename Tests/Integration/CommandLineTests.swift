@@ -23,7 +23,10 @@ import Testing
   func help(option: String) async throws {
     let outcome = try await mapper([option])
     #expect(outcome.end == .exited(0))
-    for word in ["virt-bmap", "--output", "--format", "-q", "-v", "-x", "--machine-readable", "-V"] {
+    for word in [
+      "virt-bmap", "--output", "--format", "--allow-external", "--ignore-cid", "--ignore-journal", "-q", "-v", "-x",
+      "--machine-readable", "-V", "virt-bmap info",
+    ] {
       #expect(outcome.output.text.contains(word), "\(word)")
     }
     #expect(outcome.errors.text == "")
@@ -32,7 +35,7 @@ import Testing
   @Test func capabilities() async throws {
     let outcome = try await mapper(["--machine-readable"])
     #expect(outcome.end == .exited(0))
-    for line in ["virt-bmap", "map-format=2", "input-format=raw", "input-format=vmdk"] {
+    for line in ["virt-bmap", "map-format=2", "input-format=raw", "input-format=vmdk", "lookup", "info"] {
       #expect(outcome.outputLines.contains(line), "\(line)")
     }
     #expect(outcome.errors.text == "")

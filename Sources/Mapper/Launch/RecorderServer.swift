@@ -13,7 +13,7 @@ struct RecorderServer: Sendable {
   /// Starts the recorder for one disk, runs `body` and stops it again.
   static func run<T: Sendable>(
     installation: Installation, in directory: TemporaryDirectory, disk: FilePath, format: DiskFormat,
-    reporter: any Reporter,
+    options: OpenOptions, reporter: any Reporter,
     body: @Sendable (RecorderServer) async throws -> T
   ) async throws -> T {
     let socket = directory.path.appending("nbd")
@@ -21,6 +21,8 @@ struct RecorderServer: Sendable {
     let arguments: [[UInt8]] = [
       Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),
       installation.recorder.bytes, Array("file=".utf8) + disk.bytes, Array("format=\(format.rawValue)".utf8),
+      Array("allow-external=\(options.allowsExternal)".utf8), Array("ignore-cid=\(options.ignoresCID)".utf8),
+      Array("ignore-journal=\(options.ignoresJournal)".utf8),
     ]
     let said = directory.path.appending("nbdkit.log")
     do {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import BlockMap
-import DiskImage
 import Glibc
 import Mapper
 import SystemPackage
@@ -13,10 +12,12 @@ struct MapCommand: AsyncParsableCommand {
     usage: """
       virt-bmap [-o MAP] [-f raw|vmdk] [-q] [-v] [-x] DISK
       virt-bmap lookup MAP ...
+      virt-bmap info DISK ...
       """,
     discussion: """
       The map is a text file, a line a range: disk, start, end, kind, device and path. \
-      To ask a map what is where, see virt-bmap lookup --help.
+      To ask a map what is where, see virt-bmap lookup --help; to see \
+      what kind of image a disk is, virt-bmap info --help.
 
       Exit status: 0 if the map was written, 1 if not.
       """)
@@ -27,10 +28,7 @@ struct MapCommand: AsyncParsableCommand {
   @Option(name: .shortAndLong, help: "Where the map is written.", completion: .file())
   var output = "bmap"
 
-  @Option(
-    name: .shortAndLong,
-    help: "The disk's format, raw or vmdk. By default vmdk if its name ends in .vmdk, raw otherwise.")
-  var format: DiskFormat?
+  @OptionGroup var diskOptions: DiskOptions
 
   @Flag(name: .shortAndLong, help: "Print warnings and errors only.")
   var quiet = false
@@ -61,7 +59,8 @@ struct MapCommand: AsyncParsableCommand {
     let reporter = TerminalReporter(
       showsMessages: !quiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
       showsProgress: !quiet && isTerminal && !machineReadable && !verbose && !x)
-    var request = MapRequest(disk: filePath(disk), format: format, output: filePath(output))
+    var request = MapRequest(disk: filePath(disk), format: diskOptions.format, output: filePath(output))
+    request.options = diskOptions.openOptions
     request.isVerbose = verbose
     request.isTraced = x
     let findings = try await mapDisk(request, reporter: reporter) { Interruption.hasHappened }
@@ -101,9 +100,8 @@ struct MapCommand: AsyncParsableCommand {
       input-format=raw
       input-format=vmdk
       lookup
+      info
 
       """, to: 1)
   }
 }
-
-extension DiskFormat: ExpressibleByArgument {}

@@ -29,13 +29,16 @@ struct TableSurvey: Sendable {
 
 extension GrainExtent {
   /// Looks through the tables, in order.
-  /// - Parameter budget: of bytes of directories and tables that may be read; less it what was.
-  func survey(budget: inout UInt64) -> TableSurvey {
+  /// - Parameters:
+  ///   - budget: of bytes of directories and tables that may be read; less it what was.
+  ///   - progress: called with how much is done, from 0 to 1.
+  func survey(budget: inout UInt64, progress: (Double) -> Void = { _ in }) -> TableSurvey {
     var survey = TableSurvey()
     let width = UInt64(layout.entries.width)
     let tables = (grains - 1) / layout.entriesPerTable + 1
     var table: UInt64 = 0
     while table < tables, budget > 0 {
+      progress(Double(table) / Double(tables))
       let absent = absentTables(from: table, count: min(tables - table, 4096))
       budget -= min(budget, (absent + 1) * width)
       table += absent

@@ -1,0 +1,31 @@
+import ArgumentParser
+import DiskImage
+
+/// How a disk is to be opened, the same for every command that opens one.
+struct DiskOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: "The disk's format, raw or vmdk. By default vmdk if its name ends in .vmdk, raw otherwise.")
+  var format: DiskFormat?
+
+  @Flag(help: "Let a VMDK name files outside its own directory, and devices.")
+  var allowExternal = false
+
+  @Flag(
+    name: .customLong("ignore-cid"),
+    help: "Read a snapshot although its parent was changed after it was taken.")
+  var ignoreCID = false
+
+  @Flag(help: "Read an seSparse disk although its journal was not replayed.")
+  var ignoreJournal = false
+
+  var openOptions: OpenOptions {
+    var options = OpenOptions()
+    options.allowsExternal = allowExternal
+    options.ignoresCID = ignoreCID
+    options.ignoresJournal = ignoreJournal
+    return options
+  }
+}
+
+extension DiskFormat: ExpressibleByArgument {}

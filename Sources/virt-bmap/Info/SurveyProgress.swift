@@ -1,0 +1,13 @@
+import Glibc
+
+/// How much of a disk's tables has been looked through, on standard error if that is a terminal: standard output is for
+/// the answer.
+final class SurveyProgress {
+  private var bar: ProgressBar?
+
+  init() { bar = isatty(STDERR_FILENO) == 1 ? ProgressBar(descriptor: STDERR_FILENO) : nil }
+
+  func show(_ fraction: Double) { bar?.update(fraction) }
+
+  func finish() { bar?.finish() }
+}

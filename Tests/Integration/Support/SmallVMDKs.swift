@@ -1,0 +1,95 @@
+import FoundationEssentials
+import Glibc
+import SystemPackage
+
+/// Small VMDKs, from qemu-img and by hand.
+struct SmallVMDKs {
+  let scratch: Scratch
+
+  /// Megabytes 1 and 5 of 8, filled.
+  func raw() throws -> FilePath {
+    let path = try scratch.makeHole("disk.raw", size: 8 << 20)
+    try overwrite(path, at: 1 << 20, with: [UInt8](repeating: 1, count: 1 << 20))
+    try overwrite(path, at: 5 << 20, with: [UInt8](repeating: 2, count: 1 << 20))
+    return path
+  }
+
+  /// The raw disk as a VMDK of this kind.
+  func converted(_ kind: String) async throws -> FilePath {
+    let (source, target) = (try raw(), scratch("disk.vmdk"))
+    try await tool("qemu-img", ["convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=\(kind)", source, target])
+    return target
+  }
+
+  /// A base with megabyte 1 of 8, a snapshot over it with 128 KiB, and an empty one over that, each in its directory;
+  /// each parent is named relative to its snapshot.
+  func chain(in directories: [String] = ["", "", ""]) async throws -> [FilePath] {
+    for directory in Set(directories) where !directory.isEmpty { try scratch.makeDirectory(directory) }
+    let places = zip(directories, ["base.vmdk", "middle.vmdk", "top.vmdk"]).map { FilePath($0).appending($1) }
+    let up = { (place: FilePath) in place.components.count > 1 ? "../" : "" }
+    let create = ["create", "-q", "-f", "vmdk"]
+    try await tool("qemu-img", create + [places[0].string, "8M"], in: scratch.path)
+    try await write("write -P 1 1M 1M", to: places[0])
+    try await tool(
+      "qemu-img", create + ["-F", "vmdk", "-b", up(places[1]) + places[0].string, places[1].string], in: scratch.path)
+    try await write("write -P 2 1M 128k", to: places[1])
+    try await tool(
+      "qemu-img", create + ["-F", "vmdk", "-b", up(places[2]) + places[1].string, places[2].string], in: scratch.path)
+    return places.map { scratch.path.appending($0.components) }
+  }
+
+  /// Runs a command of qemu-io.
+  func write(_ command: String, to disk: FilePath) async throws {
+    try await tool("qemu-io", ["-f", "vmdk", "-c", command, disk], in: scratch.path)
+  }
+
+  /// Changes the content ID in an embedded descriptor, as writing to the disk does.
+  func changeCID(of disk: FilePath) throws {
+    let bytes = try [UInt8](contentsOf: disk)
+    guard let place = Data(bytes).range(of: Data("\nCID=".utf8)) else { throw TestFailure("\(disk): no CID") }
+    let last = bytes[place.upperBound...].prefix { $0 != 0x0a }.endIndex - 1
+    try overwrite(disk, at: UInt64(last), with: [bytes[last] == 0x31 ? 0x32 : 0x31])
+  }
+
+  /// An seSparse disk of 16 MiB: a grain that is stored, one of zeros, one that was unmapped.
+  func seSparse(replaysJournal: Bool) throws -> FilePath {
+    var file = [UInt8](repeating: 0, count: 81 * 512)
+    func put(_ numbers: [UInt64], at offset: Int) {
+      for (index, number) in numbers.enumerated() {
+        withUnsafeBytes(of: number.littleEndian) { bytes in
+          file.replaceSubrange(offset + index * 8..<offset + index * 8 + 8, with: bytes)
+        }
+      }
+    }
+    put([0xcafe_babe, 0x0000_0002_0000_0001, 32768, 8, 64, 0], at: 0)
+    // The volatile header, the journal's header, the journal, directory, tables, bitmap, backmap and grains.
+    put([1, 1, 2, 2, 4, 2, 6, 1, 7, 64, 71, 1, 72, 1, 73, 8], at: 80)
+    put([0xcafe_cafe, 0, 0, replaysJournal ? 1 : 0], at: 512)
+    put([1 << 60], at: 6 * 512)
+    put([3 << 60, 2 << 60, 1 << 60], at: 7 * 512)
+    file.replaceSubrange(73 * 512..<81 * 512, with: [UInt8](repeating: 9, count: 4096))
+    try scratch.write(file, to: "disk-sesparse.vmdk")
+    return try scratch.write(
+      """
+      # Disk DescriptorFile
+      version=1
+      CID=0000000a
+      parentCID=ffffffff
+      createType="seSparse"
+      RW 32768 SESPARSE "disk-sesparse.vmdk"
+
+      """, to: "disk.vmdk")
+  }
+
+  func overwrite(_ file: FilePath, at offset: UInt64, with bytes: [UInt8]) throws {
+    let descriptor = try FileDescriptor.open(file, .writeOnly)
+    try descriptor.closeAfter { _ = try descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
+  }
+
+  /// The little-endian number of 8 bytes at `offset`, or of 4.
+  func number(in file: FilePath, at offset: UInt64, width: Int) throws -> UInt64 {
+    let descriptor = try FileDescriptor.open(file, .readOnly)
+    let bytes = try descriptor.closeAfter { try descriptor.bytes(at: offset, count: width) }
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
