@@ -41,6 +41,7 @@ demo: build
 # The tests build apart: the static standard library has no Testing module.
 check: build
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
+	Tests/Oracles/setup
 	$(SWIFT) test $(SWIFT_FLAGS)
 
 benchmark: benchmark-walk benchmark-vmdk

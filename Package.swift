@@ -27,6 +27,7 @@ let package = Package(
     .systemLibrary(
       name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
     .systemLibrary(name: "CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Tests/CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .target(name: "CLinux"),
 
@@ -105,7 +106,7 @@ let package = Package(
     .testTarget(
       name: "DiskImageTests",
       dependencies: [
-        "DiskImage", "DiskFuzzing",
+        "DiskImage", "DiskFuzzing", "CZlib",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

@@ -1,0 +1,35 @@
+import SystemPackage
+
+/// A file with the bytes of an image's ranges, one after another, for the other readers and for us.
+struct ExpectedBytes {
+  let path: FilePath
+
+  init(_ image: CorpusImage, _ workspace: Workspace, number: Int) throws {
+    let file = try ImageFile(workspace, "expected-\(number)")
+    path = file.path
+    var position: UInt64 = 0
+    for range in image.ranges {
+      try file.put(image.content.bytes(in: range), at: position)
+      position += UInt64(range.count)
+    }
+    try file.finish(sectors: position / 512)
+  }
+
+  /// Calls `body` with each range and its bytes.
+  func forEach(_ ranges: [Range<UInt64>], _ body: (Range<UInt64>, [UInt8]) throws -> Void) throws {
+    let file = try FileDescriptor.open(path, .readOnly)
+    try file.closeAfter {
+      for range in ranges { try body(range, file.bytes(count: range.count)) }
+    }
+  }
+}
+
+extension FileDescriptor {
+  /// The next bytes of the file, or from an offset on; fewer at its end.
+  func bytes(at offset: UInt64? = nil, count: Int) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+      let target = UnsafeMutableRawBufferPointer(buffer)
+      used = try offset.map { try read(fromAbsoluteOffset: Int64($0), into: target) } ?? read(into: target)
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import SystemPackage
+
+/// Writes flat extents: the bytes as they are, with holes in the file where nothing is stored.
+enum FlatWriter {
+  /// - Parameter start: where in the file the disk's bytes begin.
+  static func write(_ plan: GrainPlan, _ workspace: Workspace, _ name: String, start: UInt64 = 0) throws {
+    let file = try ImageFile(workspace, name)
+    for index in plan.stored {
+      let bytes = plan.bytes(index)
+      try file.put(
+        Array(bytes.prefix(Int(min(plan.grain, plan.size - index * plan.grain)))), at: start + index * plan.grain)
+    }
+    try file.finish(sectors: start / 512 + plan.sectors)
+  }
+}

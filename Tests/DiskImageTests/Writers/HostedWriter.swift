@@ -1,0 +1,97 @@
+import SystemPackage
+
+/// Writes hosted sparse extents (`KDMV`) with their data behind two grain directories and their tables, as VMware's
+/// technical note lays them out.
+struct HostedWriter {
+  var version: UInt32 = 1
+  var entriesPerTable: UInt64 = 512
+  /// Whether there is a second directory with tables of its own.
+  var redundant = true
+  /// Nil for an extent that has its descriptor in another file.
+  var descriptor: String?
+  /// Whether directories name only tables with something in them.
+  var omitsEmptyTables = false
+  /// The sector from which on grains are stored, if not right behind the tables.
+  var firstGrain: UInt64 = 0
+  /// Whether the disk was left open.
+  var unclean = false
+  static let descriptorSectors: UInt64 = 20
+
+  /// Where things are in the file that was written, in sectors.
+  struct Layout {
+    var directory: UInt64 = 0
+    var redundantDirectory: UInt64?
+    /// The table's place in the first directory's set, by its index.
+    var tables: [UInt64: UInt64] = [:]
+    var redundantTables: [UInt64: UInt64] = [:]
+    /// The stored grains.
+    var grains: [UInt64: UInt64] = [:]
+    var length: UInt64 = 0
+  }
+
+  @discardableResult
+  func write(_ plan: GrainPlan, _ workspace: Workspace, _ name: String) throws -> Layout {
+    let file = try ImageFile(workspace, name)
+    var layout = Layout()
+    let tableCount = (plan.count + entriesPerTable - 1) / entriesPerTable
+    let tableSectors = roundUp(entriesPerTable * 4, to: 512) / 512
+    let used = Set(plan.indexes.map { $0 / entriesPerTable })
+
+    var next: UInt64 = 1
+    if let descriptor {
+      try file.put(Array(descriptor.utf8), atSector: 1)
+      next += Self.descriptorSectors
+    }
+    func putDirectory() throws -> (UInt64, [UInt64: UInt64]) {
+      let place = next
+      next += roundUp(tableCount * 4, to: 512) / 512
+      var tables: [UInt64: UInt64] = [:]
+      var directory = [UInt32](repeating: 0, count: Int(tableCount))
+      for table in 0..<tableCount where !omitsEmptyTables || used.contains(table) {
+        directory[Int(table)] = UInt32(next)
+        tables[table] = next
+        next += tableSectors
+      }
+      try file.put(littleEndian(directory), atSector: place)
+      return (place, tables)
+    }
+    if redundant { (layout.redundantDirectory, layout.redundantTables) = try putDirectory() }
+    (layout.directory, layout.tables) = try putDirectory()
+
+    let grainSectors = plan.grain / 512
+    next = max(firstGrain, roundUp(next, to: grainSectors))
+    let overhead = next
+    // Not in the order of the disk, so that a reader that takes neighbours for neighbours in the file is found out.
+    for index in plan.stored.reversed() {
+      layout.grains[index] = next
+      try file.put(plan.bytes(index), atSector: next)
+      next += grainSectors
+    }
+    layout.length = next
+    for table in used.sorted() {
+      let first = table * entriesPerTable
+      let entries = (first..<(first + entriesPerTable)).map { index -> UInt32 in
+        plan.states[index] == .zero ? 1 : UInt32(layout.grains[index] ?? 0)
+      }
+      for place in [layout.tables[table], layout.redundantTables[table]] {
+        if let place { try file.put(littleEndian(entries), atSector: place) }
+      }
+    }
+
+    let hasZeros = plan.states.values.contains(.zero)
+    var header = SparseWriter(capacity: plan.sectors)
+    header.version = version
+    header.flags = 1 | (redundant ? 2 : 0) | (hasZeros ? 4 : 0)
+    header.grainSectors = grainSectors
+    header.descriptorSector = descriptor == nil ? 0 : 1
+    header.descriptorSectors = descriptor == nil ? 0 : Self.descriptorSectors
+    header.entriesPerTable = UInt32(entriesPerTable)
+    header.redundantDirectory = layout.redundantDirectory ?? 0
+    header.directory = layout.directory
+    header.overhead = overhead
+    header.unclean = unclean ? 1 : 0
+    try file.put(header.header, at: 0)
+    try file.finish(sectors: next)
+    return layout
+  }
+}
