@@ -22,17 +22,12 @@ enum GrainImage {
     file.set(2, at: 512, width: 4)
     file.set(4, at: 1024, width: 4)
     file.set(3, at: 1028, width: 4)
-    // The second grain's bytes are a stored block without an end.
-    if hasMarkers {
-      file.set(grain, at: 1536, width: 8)
-      file.set(100, at: 1544, width: 4)
-    }
-    if hasMarkers {
-      var marker = [UInt8](repeating: 0, count: 12)
-      let change = settings[2...3].contains { $0 != 0 } ? Array(settings[2...3]).number(at: 0, width: 2) : 0
-      marker.set(UInt64(compressed.count) &+ change, at: 8, width: 4)
-      file += marker
-    }
-    return file + compressed
+    guard hasMarkers else { return file + compressed }
+    // The second grain's bytes are zeros, which are no end of anything.
+    file.set(grain, at: 1536, width: 8)
+    file.set(100, at: 1544, width: 4)
+    var marker = [UInt8](repeating: 0, count: 12)
+    marker.set(UInt64(compressed.count) &+ settings.number(at: 2, width: 2), at: 8, width: 4)
+    return file + marker + compressed
   }
 }
