@@ -37,6 +37,9 @@ enum VMDKLimits {
   /// stored 64 KiB grains. Beyond that damage is found when it is read.
   static let checkedBytes: UInt64 = 16 << 20
 
+  /// How many bytes of grain directories are read when a disk is opened, to list its tables: all of the largest one's.
+  static let listedBytes = directoryBytes
+
   /// How many places of grain tables a disk remembers, 16 bytes each, so that a grain is not taken from among them.
   static let tableRanges = 1 << 18
 
@@ -56,5 +59,6 @@ struct VMDKOpenBudget {
   var extents = VMDKLimits.extents
   var grains = VMDKLimits.grains
   var checkedBytes = VMDKLimits.checkedBytes
+  var listedBytes = VMDKLimits.listedBytes
   var tableRanges = VMDKLimits.tableRanges
 }

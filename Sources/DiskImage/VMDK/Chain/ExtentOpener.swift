@@ -70,7 +70,7 @@ struct ExtentOpener {
     }
     budget.grains -= layout.grains
     warnings += header.warnings
-    warnings += try layout.listTables(of: file, ranges: &budget.tableRanges)
+    warnings += try layout.listTables(of: file, budget: &budget)
     let extent = GrainExtent(file: file, layout: layout, size: size, cache: cache, firstGrain: grains)
     grains += layout.grains
     warnings += extent.survey(budget: &budget.checkedBytes).warnings(of: extent)

@@ -12,15 +12,18 @@ final class GrainEntryCache: Sendable {
   private nonisolated(unsafe) let slots: UnsafeMutablePointer<Atomic<UInt64>>?
 
   private static let mask = UInt64(VMDKLimits.cachedEntries - 1)
+  private static let bytes = VMDKLimits.cachedEntries * MemoryLayout<Atomic<UInt64>>.stride
   private static let shift = UInt64(VMDKLimits.cachedEntries.trailingZeroBitCount)
 
   init() {
     // Memory that is zeros until it is used, and takes none until then: most disks are small.
-    slots = calloc(VMDKLimits.cachedEntries, MemoryLayout<Atomic<UInt64>>.stride)?
-      .bindMemory(to: Atomic<UInt64>.self, capacity: VMDKLimits.cachedEntries)
+    let memory = mmap(nil, GrainEntryCache.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    slots = memory == MAP_FAILED ? nil : memory?.bindMemory(to: Atomic<UInt64>.self, capacity: VMDKLimits.cachedEntries)
   }
 
-  deinit { free(slots) }
+  deinit {
+    if let slots { munmap(slots, GrainEntryCache.bytes) }
+  }
 
   /// What tells a grain from the others of its place, in the upper 24 bits of a word: never 0, which is what an unused
   /// place holds. It fits, because there are no more than `VMDKLimits.grains`.

@@ -5,17 +5,20 @@ import SystemPackage
 /// no grain may lie where a table is.
 extension GrainLayout {
   /// Adds the tables to `metadata`, and drops a directory whose tables overlap where the other is better.
-  /// - Parameter ranges: how many places of tables may be remembered; less it what was. What is over that is not
-  ///   checked.
+  /// - Parameter budget: how much of directories may be read, and how many places of tables remembered; less it what
+  ///   was. What is over that is not checked.
   /// - Returns: warnings.
   /// - Throws: `DiskError` with `EIO` where tables overlap.
-  mutating func listTables(of file: HostFile, ranges: inout Int) throws(DiskError) -> [String] {
+  mutating func listTables(of file: HostFile, budget: inout VMDKOpenBudget) throws(DiskError) -> [String] {
+    let bytes = tables &* UInt64(entries.width) &* UInt64(directories.count)
+    guard bytes <= budget.listedBytes else { return [] }
+    budget.listedBytes -= bytes
     var good: [UInt64] = []
     var found: [Range<UInt64>] = []
     var failure: DiskError?
     for directory in directories {
       do throws(DiskError) {
-        guard let places = try tablePlaces(directory, of: file, atMost: ranges) else { return [] }
+        guard let places = try tablePlaces(directory, of: file, atMost: budget.tableRanges) else { return [] }
         found += places
         good.append(directory)
       } catch {
@@ -24,7 +27,7 @@ extension GrainLayout {
     }
     guard !good.isEmpty || failure == nil else { throw failure ?? DiskError(file.path, "is damaged", errno: EIO) }
     if case .sectors = entries { metadata = FileRegions(found + metadata.all) }
-    ranges -= min(ranges, metadata.all.count)
+    budget.tableRanges -= min(budget.tableRanges, metadata.all.count)
     guard let failure else { return [] }
     directories = good
     return ["\(failure); the redundant grain directory is used instead"]
