@@ -14,14 +14,15 @@ public struct ParameterValue: Sendable {
   /// For messages and for values that are words.
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// The value as one of the words that nbdkit takes for yes and no, such as `true`, `on` and `0`.
-  /// - Parameter key: the parameter's, for the message: nbdkit's own, which comes before it, does not name it.
+  /// The value as one of the words that nbdkit takes for yes and no, see "Parsing booleans" in nbdkit-plugin(3). Its own
+  /// function for it prints a line that does not name the parameter.
+  /// - Parameter key: the parameter's, for the message.
   public func boolean(of key: String) throws -> Bool {
-    let value = (bytes + [0]).withUnsafeBufferPointer { word in
-      word.withMemoryRebound(to: CChar.self) { nbdkit_parse_bool($0.baseAddress) }
+    switch text.lowercased() {
+    case "1", "true", "t", "yes", "y", "on": return true
+    case "0", "false", "f", "no", "n", "off": return false
+    default: throw PluginError(errno: .invalid, "\(key)=\(text): give true or false")
     }
-    guard value >= 0 else { throw PluginError(errno: .invalid, "\(key)=\(text): give true or false") }
-    return value == 1
   }
 
   /// The value as a file name that stays right when nbdkit changes its working directory.

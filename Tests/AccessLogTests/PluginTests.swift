@@ -136,7 +136,11 @@ struct PluginTests {
       "DIR/other: the map is of a disk of 134217728 bytes, but DIR/disk.img has 67108864 bytes"
     ),
     ("disk.img bmap=map format=qcow2", "format=qcow2: give raw or vmdk"),
-    ("disk.img bmap=map size=5", "unknown parameter size: there are file, bmap, format and logfile"),
+    (
+      "disk.img bmap=map size=5",
+      "unknown parameter size: there are file, bmap, format, logfile, allow-external, ignore-cid and ignore-journal"
+    ),
+    ("disk.img bmap=map ignore-cid=maybe", "ignore-cid=maybe: give true or false"),
     ("disk.img bmap=map file=disk.img", "file= is given twice"),
     ("disk.img bmap=map logfile=no/log", "DIR/no/log: cannot write the log: No such file or directory"),
     ("disk.img bmap=map logfile=disk.img", "DIR/disk.img: the log would overwrite DIR/disk.img"),
