@@ -34,7 +34,7 @@ struct FileLayout {
   /// An hour's work under emulation: 4 TiB of holes.
   private static let maximumBlindPieces: UInt64 = 1 << 20
 
-  let descriptor: Int32
+  private(set) var descriptor: Int32
   let size: UInt64
   /// Bytes the filesystem has allocated for the file.
   let allocated: UInt64
@@ -45,6 +45,9 @@ struct FileLayout {
   private var hasFiemap = true
   private var hasFibmap = true
   private(set) var isComplete = false
+  /// Pieces are not read: they may have any size, and end where a read would, with a block.
+  private var isWhole = false
+  private let sizeInBlocks: UInt64
 
   init(descriptor: Int32, size: UInt64, allocated: UInt64, filesystem: Filesystem) {
     self.descriptor = descriptor
@@ -52,7 +55,21 @@ struct FileLayout {
     self.allocated = allocated
     kind = filesystem.kind
     isPlainDevice = filesystem.isPlainDevice
+    sizeInBlocks = (size &+ filesystem.blockSize &- 1) / filesystem.blockSize &* filesystem.blockSize
     isComplete = size == 0
+  }
+
+  /// The same layout, for another descriptor of the file.
+  func reading(_ descriptor: Int32) -> FileLayout {
+    var copy = self
+    copy.descriptor = descriptor
+    return copy
+  }
+
+  /// The next extents as the filesystem tells them; nil where it does not.
+  mutating func nextTold() -> [Piece]? {
+    isWhole = true
+    return isComplete ? [] : fiemapPage()
   }
 
   /// The next pieces; reads nothing but the filesystem's own blocks.
@@ -99,10 +116,10 @@ struct FileLayout {
       let encoded = extent.fe_flags & UInt32(FIEMAP_EXTENT_ENCODED) != 0
       add(
         Piece(
-          offset: extent.fe_logical, length: min(end, size) - extent.fe_logical,
+          offset: extent.fe_logical, length: min(end, isWhole ? sizeInBlocks : size) - extent.fe_logical,
           layout: encoded ? .encoded : isPlainDevice ? .exact : .unproven,
           physical: encoded ? nil : extent.fe_physical),
-        to: &pieces, limit: encoded || isPlainDevice ? Self.maximumPiece : Self.unprovenPiece)
+        to: &pieces, limit: isWhole ? .max : encoded || isPlainDevice ? Self.maximumPiece : Self.unprovenPiece)
     }
     if position >= size { isComplete = true }
     return pieces

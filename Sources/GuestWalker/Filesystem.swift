@@ -47,6 +47,15 @@ struct Filesystem {
     if kind == .fat || kind == .exfat { Self.readAllocationTables(buffered, kind) }
   }
 
+  /// FIEMAP's addresses are the filesystem's own, and worth asking for: FAT and ntfs-3g have only FIBMAP, which takes as
+  /// long for a block as reading it does.
+  var tellsExtents: Bool {
+    switch kind {
+    case .ext, .btrfs, .other: true
+    case .fat, .exfat, .fuse, .squashfs: false
+    }
+  }
+
   /// Forgets what was read of the device through its page cache.
   func dropDeviceCache() { _ = clinux_flush_buffers(direct) }
 

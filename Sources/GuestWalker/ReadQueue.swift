@@ -17,6 +17,18 @@ struct ReadQueue {
     var isDirect: Bool
     /// A directory of ext2/3/4: its blocks are read from the device, where direct reads are possible.
     var throughDevice: Bool
+    var purpose = Purpose.map
+    /// Bytes that are read at most.
+    var limit = UInt64.max
+  }
+
+  /// Why an item is read.
+  enum Purpose {
+    case map
+    /// Its other pieces have been told: only those that are encoded are left.
+    case encodedOnly
+    /// It has been told: what is read only proves it.
+    case proof
   }
 
   /// A piece that was read and may turn out to be ambiguous.
@@ -80,8 +92,11 @@ struct ReadQueue {
   }
 
   private mutating func readItem(_ index: Int) throws(WalkError) {
+    var done: UInt64 = 0
     while true {
       for piece in pages[index] {
+        guard done < items[index].limit else { return }
+        done &+= piece.length
         guard try readRecorded(piece, item: index, replaces: 0) else { return }
         if outstanding.count >= Self.maximumOutstanding { try settle() }
       }
@@ -98,6 +113,7 @@ struct ReadQueue {
     let item = items[index]
     // Where the filesystem does not say where a directory's blocks are, there is nothing to read.
     if item.throughDevice, piece.physical == nil { return true }
+    if item.purpose != .map, (piece.layout == .encoded) == (item.purpose == .proof) { return true }
     if filesystem.kind == .btrfs, item.layout.size > Self.smallFile {
       // The first read of a piece brings in its checksums, which are not the file's.
       try channel.say(.idle)
@@ -117,12 +133,12 @@ struct ReadQueue {
       .chunk(
         Chunk(
           number: number, replaces: replaces, object: item.object, offset: piece.offset, length: piece.length,
-          layout: piece.layout)))
+          layout: item.purpose == .proof ? .proof : piece.layout, physical: piece.physical ?? 0)))
     guard read(piece, of: item) || (stopReadingDirectly(index) && read(piece, of: items[index])) else {
       try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
       return false
     }
-    if piece.layout.isExact { outstanding[number] = Outstanding(item: index, piece: piece) }
+    if piece.layout.isExact, item.purpose != .proof { outstanding[number] = Outstanding(item: index, piece: piece) }
     return true
   }
 

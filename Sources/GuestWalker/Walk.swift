@@ -19,6 +19,8 @@ struct Walk {
 
   /// A directory that is not finished.
   private struct Frame {
+    /// Empty for the root.
+    var name: [UInt8]
     var inode: Inode
     var object: Record.ObjectID
     var subdirectories: [[UInt8]]
@@ -27,8 +29,13 @@ struct Walk {
   /// Deeper than any real tree; every level makes each path below it longer.
   private static let maximumDepth = 8192
 
+  /// Of a large file so much is proof enough.
+  private static let sampledBytes: UInt64 = 8 << 20
+
   private let filesystem: Filesystem
   private let channel: Channel
+  private let method: Method
+  private var sample: Sample
   private var queue: ReadQueue
   private var nextObject: Record.ObjectID = 1
   private var links: [Inode: Record.ObjectID] = [:]
@@ -37,9 +44,11 @@ struct Walk {
   private var current: Int32 = -1
   private let buffer = AlignedBuffer(size: 256 << 10)
 
-  init(filesystem: Filesystem, channel: Channel) {
+  init(filesystem: Filesystem, channel: Channel, method: Method) {
     self.filesystem = filesystem
     self.channel = channel
+    self.method = filesystem.tellsExtents ? method : .read
+    if case .extents(let proof) = self.method { sample = Sample(count: proof ?? 0) } else { sample = Sample(count: 0) }
     queue = ReadQueue(filesystem: filesystem, channel: channel)
   }
 
@@ -55,6 +64,7 @@ struct Walk {
       }
     }
     try queue.drain()
+    try readSample()
     try channel.say(.end)
   }
 
@@ -87,7 +97,7 @@ struct Walk {
     let isRoot = parent == 0
     if !isRoot { close(current) }
     current = opened.descriptor
-    stack.append(Frame(inode: opened.inode, object: opened.object, subdirectories: []))
+    stack.append(Frame(name: isRoot ? [] : name, inode: opened.inode, object: opened.object, subdirectories: []))
     for entry in opened.entries {
       switch try kind(of: entry, in: opened) {
       case .directory: stack[stack.count - 1].subdirectories.append(entry.name)
@@ -176,15 +186,85 @@ struct Walk {
   private mutating func addDirectoryBlocks(
     _ descriptor: Int32, status: stat, object: Record.ObjectID, parent: Record.ObjectID, name: [UInt8]
   ) throws(WalkError) {
+    let layout = FileLayout(
+      descriptor: descriptor, size: UInt64(max(0, status.st_size)), allocated: UInt64(max(0, status.st_blocks)) &* 512,
+      filesystem: filesystem)
+    if method != .read, try tell(layout, object: object) != nil { return }
     let copy = dup(descriptor)
     guard copy >= 0 else { throw .system("a directory") }
     try addToQueue(
       ReadQueue.Item(
-        object: object, parent: parent, name: name,
-        layout: FileLayout(
-          descriptor: copy, size: UInt64(max(0, status.st_size)), allocated: UInt64(max(0, status.st_blocks)) &* 512,
-          filesystem: filesystem),
-        isDirect: true, throughDevice: true))
+        object: object, parent: parent, name: name, layout: layout.reading(copy), isDirect: true, throughDevice: true))
+  }
+
+  /// What the filesystem told of a file.
+  private struct Told {
+    var pieces: UInt64 = 0
+    var bytes: UInt64 = 0
+    /// Some extents are encoded, and have to be read.
+    var hasEncoded = false
+  }
+
+  /// Says where the filesystem has a file's or a directory's bytes; nil where it does not tell.
+  private mutating func tell(_ layout: FileLayout, object: Record.ObjectID) throws(WalkError) -> Told? {
+    var layout = layout
+    var told = Told()
+    while !layout.isComplete {
+      guard let page = layout.nextTold() else { return nil }
+      for piece in page {
+        guard let physical = piece.physical else {
+          told.hasEncoded = true
+          continue
+        }
+        told.pieces += 1
+        told.bytes += piece.length
+        try channel.note(
+          .chunk(
+            Chunk(
+              number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length,
+              layout: .told,
+              physical: physical)))
+      }
+    }
+    return told
+  }
+
+  /// Reads some of the files that were told, for virt-bmap to see whether they are where they are said to be.
+  private mutating func readSample() throws(WalkError) {
+    for file in sample.files {
+      let path = Array(filesystem.directory.utf8) + file.path
+      let descriptor = withName(path) { clinux_openat(AT_FDCWD, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 1) } ?? -1
+      var status = stat()
+      guard descriptor >= 0, fstat(descriptor, &status) == 0 else { continue }
+      var item = item(descriptor, status, file.object, file.parent, file.name, isDirect: true, .proof)
+      item.limit = Self.sampledBytes
+      try addToQueue(item)
+    }
+    try queue.drain()
+  }
+
+  private func item(
+    _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, _ parent: Record.ObjectID, _ name: [UInt8],
+    isDirect: Bool, _ purpose: ReadQueue.Purpose
+  ) -> ReadQueue.Item {
+    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+    let layout = FileLayout(
+      descriptor: descriptor, size: UInt64(max(0, status.st_size)),
+      allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)
+    return ReadQueue.Item(
+      object: object, parent: parent, name: name, layout: layout, isDirect: isDirect, throughDevice: false,
+      purpose: purpose)
+  }
+
+  /// From the root of the filesystem, to a name in the current directory; nil for one that no system call takes.
+  private func path(to name: [UInt8]) -> [UInt8]? {
+    var path: [UInt8] = []
+    for part in stack.dropFirst().map(\.name) + [name] {
+      path.append(0x2f)
+      path.append(contentsOf: part)
+    }
+    return path.count + filesystem.directory.utf8.count < Int(PATH_MAX) ? path : nil
   }
 
   private mutating func addToQueue(_ item: ReadQueue.Item) throws(WalkError) {
@@ -232,20 +312,27 @@ struct Walk {
       }
       links[inode] = nextObject
     }
-    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
-    let layout = FileLayout(
-      descriptor: descriptor, size: UInt64(max(0, status.st_size)),
-      allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)
-    guard !layout.isBeyondReach else {
+    var item = item(descriptor, status, object, directory.object, name, isDirect: isDirect, .map)
+    if case .extents(let proof) = method, isDirect, let told = try tell(item.layout, object: object) {
+      if let path = path(to: name), told.pieces > 0 {
+        sample.add(
+          Sample.Candidate(
+            object: object, parent: directory.object, name: name, path: path, size: item.layout.size,
+            pieces: told.pieces,
+            hasHoles: told.bytes < item.layout.size))
+      }
+      item.purpose = told.hasEncoded ? .encodedOnly : .proof
+      guard told.hasEncoded || proof == nil else {
+        close(descriptor)
+        return
+      }
+    }
+    guard !item.layout.isBeyondReach else {
       close(descriptor)
       return try channel.note(.failure(parent: directory.object, errno: EFBIG, name: name))
     }
-    try addToQueue(
-      ReadQueue.Item(
-        object: object, parent: directory.object, name: name, layout: layout, isDirect: isDirect,
-        throughDevice: false))
+    try addToQueue(item)
   }
 }

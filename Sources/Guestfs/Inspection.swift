@@ -55,28 +55,21 @@ extension Guestfs {
   /// The LVM logical volumes, as `/dev/GROUP/VOLUME`.
   public func listLogicalVolumes() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_lvs)) }
 
-  /// Everything that may hold a filesystem.
-  public func listFilesystems() throws(GuestfsError) -> [Filesystem] {
-    let pairs = try strings(call(guestfs_list_filesystems))
-    return stride(from: 0, to: pairs.count - pairs.count % 2, by: 2).map {
-      Filesystem(mountable: pairs[$0], type: pairs[$0 + 1])
-    }
-  }
-
   /// The md arrays that are running.
   public func listArrays() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_md_devices)) }
 
-  /// What is on a device, as blkid(8) calls it; empty if that is not known.
-  public func filesystemType(of device: [UInt8]) throws(GuestfsError) -> [UInt8] {
-    try string(with(device, guestfs_vfs_type))
-  }
+  /// Devices that the device mapper makes and that are neither logical volumes nor encrypted ones.
+  public func listMapperDevices() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_dm_devices)) }
 
-  /// The paths of the subvolumes of the Btrfs filesystem mounted by `mountReadOnly`, from its top.
+  /// The paths of the subvolumes of the Btrfs filesystem mounted by `mountReadOnly`, from its top, but for the one that is
+  /// mounted where none is named.
   public func subvolumesOfRoot() throws(GuestfsError) -> [[UInt8]] {
-    guard let list = call({ guestfs_btrfs_subvolume_list($0, "/") }) else { throw lastError }
+    let mounted = call { guestfs_btrfs_subvolume_get_default($0, "/") }
+    guard mounted >= 0, let list = call({ guestfs_btrfs_subvolume_list($0, "/") }) else { throw lastError }
     defer { guestfs_free_btrfssubvolume_list(list) }
     return (0..<Int(list.pointee.len)).compactMap { index in
-      list.pointee.val[index].btrfssubvolume_path.map {
+      guard Int64(bitPattern: list.pointee.val[index].btrfssubvolume_id) != mounted else { return nil }
+      return list.pointee.val[index].btrfssubvolume_path.map {
         Array(UnsafeRawBufferPointer(start: $0, count: strlen($0)))
       }
     }

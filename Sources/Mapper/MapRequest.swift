@@ -6,6 +6,8 @@ public struct MapRequest: Sendable {
   public var disk: FilePath
   /// Nil: by the name; see `DiskFormat.guess`.
   public var format: DiskFormat?
+  /// How files are found.
+  public var method = MapMethod.auto(proof: MapMethod.usualProof)
   /// What the disk may be opened in spite of.
   public var options = OpenOptions()
   /// Where the map goes.
@@ -19,5 +21,27 @@ public struct MapRequest: Sendable {
     self.disk = disk
     self.format = format
     self.output = output
+  }
+}
+
+/// How virt-bmap finds out where a file is.
+public enum MapMethod: Equatable, Sendable {
+  /// By reading it.
+  case read
+  /// By asking the filesystem and following the answer through the volumes below it, where both are possible.
+  case extents
+  /// As `extents`, and then reading so many files of each filesystem, or all (nil), to see whether they are there; where
+  /// one is not, the filesystem is read.
+  case auto(proof: Int?)
+
+  public static let usualProof = 64
+
+  /// What the walker is told.
+  var walkerArgument: String {
+    switch self {
+    case .read: "read"
+    case .extents: "0"
+    case .auto(let proof): proof.map(String.init) ?? "all"
+    }
   }
 }

@@ -41,7 +41,8 @@ public func mapDisk(
             isTraced: request.isTraced),
           reporter: reporter, isCancelled: isCancelled)
         var examiner = Examiner(
-          appliance: appliance, pump: pump, reporter: reporter, disk: description, isCancelled: isCancelled)
+          appliance: appliance, pump: pump, reporter: reporter, disk: description, method: request.method,
+          isCancelled: isCancelled)
         examiner.setLaunchTime((ContinuousClock.now - start) / .seconds(1))
         try examiner.run(walker: installation.walker.string)
         try pump.check()

@@ -53,7 +53,8 @@ final class EventStream: Sendable {
         switch record {
         case .chunk(let chunk):
           state.finishChunk()
-          state.current = ChunkReads(chunk)
+          // What is only told is not read: reads that follow belong to nobody.
+          state.current = chunk.layout == .told ? nil : ChunkReads(chunk)
         case .idle, .begin, .settled, .end: state.finishChunk()
         case .object, .inode, .link, .failure: break
         }

@@ -71,6 +71,14 @@ public struct ChunkReads: Sendable {
     return places.indices.sorted { first[$0] < first[$1] }.map { places[$0] }
   }
 
+  /// Whether every byte of a range is in one of `others`, which may overlap.
+  public static func isCovered(_ range: DiskRange, by others: [DiskRange]) -> Bool {
+    var position = range.range.lowerBound
+    for other in others.filter({ $0.disk == range.disk }).sorted(by: { $0.range.lowerBound < $1.range.lowerBound })
+    where other.range.lowerBound <= position { position = max(position, other.range.upperBound) }
+    return position >= range.range.upperBound
+  }
+
   /// Whether it cannot be said which of the chunk's bytes each range holds.
   public var isAmbiguous: Bool {
     guard chunk.layout.isExact, !ranges.isEmpty else { return false }

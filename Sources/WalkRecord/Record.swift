@@ -48,6 +48,10 @@ public struct Chunk: Equatable, Sendable {
     case unproven = 3
     /// As many bytes as the chunk has, if there are no holes in it, read in their order.
     case ordered = 4
+    /// Not read: the filesystem says that the chunk's bytes lie in one piece at `physical`.
+    case told = 5
+    /// Read only to see whether it lies where the filesystem says, at `physical`.
+    case proof = 6
 
     /// Whether the chunk is to be read in smaller pieces until it is known which bytes each range holds.
     public var isExact: Bool { self == .exact || self == .unproven || self == .ordered }
@@ -63,9 +67,13 @@ public struct Chunk: Equatable, Sendable {
   /// Bytes.
   public var length: UInt64
   public var layout: Layout
+  /// Where the filesystem says that the bytes are, in bytes of its own addresses, where it is asked: of its device or,
+  /// for Btrfs, of the addresses that its chunks make up.
+  public var physical: UInt64
 
   public init(
-    number: UInt32, replaces: UInt32 = 0, object: Record.ObjectID, offset: UInt64, length: UInt64, layout: Layout
+    number: UInt32, replaces: UInt32 = 0, object: Record.ObjectID, offset: UInt64, length: UInt64, layout: Layout,
+    physical: UInt64 = 0
   ) {
     self.number = number
     self.replaces = replaces
@@ -73,5 +81,6 @@ public struct Chunk: Equatable, Sendable {
     self.offset = offset
     self.length = length
     self.layout = layout
+    self.physical = physical
   }
 }

@@ -42,7 +42,8 @@ public struct RecordBuffer: Sendable {
     case .chunk(let chunk):
       let numbers = UInt64(chunk.number) | UInt64(chunk.replaces) << 32
       try append(
-        type: 4, flags: chunk.layout.rawValue, [numbers, chunk.object, chunk.offset, chunk.length], name: [])
+        type: 4, flags: chunk.layout.rawValue, [numbers, chunk.object, chunk.offset, chunk.length, chunk.physical],
+        name: [])
     case .idle: try append(type: 5, [], name: [])
     case .settled: try append(type: 6, [], name: [])
     case .failure(let parent, let errno, let name):
@@ -108,12 +109,12 @@ extension Record {
       self = .link(id: id, parent: parent, name: rest())
     case 4:
       guard let numbers = field(), let object = field(), let offset = field(), let length = field(),
-        let layout = Chunk.Layout(rawValue: flags)
+        let layout = Chunk.Layout(rawValue: flags), let physical = field()
       else { return nil }
       self = .chunk(
         Chunk(
           number: UInt32(truncatingIfNeeded: numbers), replaces: UInt32(truncatingIfNeeded: numbers >> 32),
-          object: object, offset: offset, length: length, layout: layout))
+          object: object, offset: offset, length: length, layout: layout, physical: physical))
     case 5: self = .idle
     case 6: self = .settled
     case 7:

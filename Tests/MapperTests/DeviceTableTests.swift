@@ -5,19 +5,21 @@ import Testing
 @Suite struct DeviceTableTests {
   private typealias Place = DeviceTable.Place
 
+  private func place(_ range: Range<UInt64>, _ offset: UInt64) -> Place { Place(disk: 1, range: range, offset: offset) }
+
   /// A disk 8:0 of 100 MiB with two partitions.
   private let disk = """
     device 8:0 - - 204800
     device 8:1 8:0 2048 20480
     device 8:2 8:0 22528 182272
-    disk 8:0
+    disk 8:0 1
 
     """
 
   @Test func partition() {
     let table = DeviceTable(parsing: disk)
-    #expect(table.places(of: "8:1") == [Place(range: 1 << 20..<11 << 20, offset: 0)])
-    #expect(table.places(of: "8:2") == [Place(range: 11 << 20..<100 << 20, offset: 0)])
+    #expect(table.places(of: "8:1") == [place(1 << 20..<11 << 20, 0)])
+    #expect(table.places(of: "8:2") == [place(11 << 20..<100 << 20, 0)])
   }
 
   @Test func volumeOfSeveralSegments() {
@@ -30,8 +32,8 @@ import Testing
         """)
     #expect(
       table.places(of: "254:0") == [
-        Place(range: 12 << 20..<16 << 20, offset: 0), Place(range: 1 << 20..<5 << 20, offset: 4 << 20),
-        Place(range: 61 << 20..<65 << 20, offset: 8 << 20),
+        place(12 << 20..<16 << 20, 0), place(1 << 20..<5 << 20, 4 << 20),
+        place(61 << 20..<65 << 20, 8 << 20),
       ])
   }
 
@@ -47,7 +49,7 @@ import Testing
         """)
     #expect(
       table.places(of: "254:1") == [
-        Place(range: 15 << 20..<16 << 20, offset: 0), Place(range: 1 << 20..<2 << 20, offset: 1 << 20),
+        place(15 << 20..<16 << 20, 0), place(1 << 20..<2 << 20, 1 << 20),
       ])
   }
 
@@ -57,22 +59,22 @@ import Testing
         table 254:0 0 8192 linear 8:2 2048
         table 254:0 8192 8192 linear 8:1 0
         """)
-    #expect(table.places(of: 0..<512, on: "8:1") == [Place(range: 1 << 20..<1 << 20 + 512, offset: 0)])
+    #expect(table.places(of: 0..<512, on: "8:1") == [place(1 << 20..<1 << 20 + 512, 0)])
     let border: UInt64 = 4 << 20
     #expect(
       table.places(of: border - 512..<border + 512, on: "254:0") == [
-        Place(range: 16 << 20 - 512..<16 << 20, offset: 0), Place(range: 1 << 20..<1 << 20 + 512, offset: 512),
+        place(16 << 20 - 512..<16 << 20, 0), place(1 << 20..<1 << 20 + 512, 512),
       ])
   }
 
   @Test(arguments: [
-    "table 254:0 0 8192 striped 2 128 8:1 0 8:2 0", "table 254:0 0 8192 crypt aes-xts-plain64 0 0 8:1 4096",
+    "table 254:0 0 8192 thin 254:7 1", "table 254:0 0 8192 striped 2 0 8:1 0 8:2 0",
     "table 254:0 0 8192 linear 8:1 0\ntable 254:0 8192 8192 error 0 0 0",
     "table 254:0 0 8192 linear 9:9 0", "table 254:0 0 x linear 8:1 0", "table 254:0 0 0 linear 8:1 0",
     "table 254:0 0 18446744073709551615 linear 8:1 0", "table 254:0 9223372036854775807 2 linear 8:1 0",
     "table 254:0 0 8192 linear 8:1 18446744073709551615",
   ])
-  func whatIsNotLinearHasNoPlace(table: String) {
+  func whatIsNotFollowedHasNoPlace(table: String) {
     #expect(DeviceTable(parsing: disk + table).places(of: "254:0") == nil)
   }
 

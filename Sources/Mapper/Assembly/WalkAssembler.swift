@@ -8,10 +8,22 @@ struct WalkAssembler {
     var object: Record.ObjectID
     var place: ChunkReads.DiskRange
     var offset: UInt64
+    /// The bytes are encoded: `offset` is that of them all.
+    var isEncoded = false
+  }
+
+  /// Where the filesystem says that an object's bytes from `offset` on are, by its own addresses.
+  private struct Told {
+    var object: Record.ObjectID
+    var physical: Range<UInt64>
+    var offset: UInt64
   }
 
   private(set) var tree = ObjectTree()
   private var found: [Found] = []
+  private var told: [Told] = []
+  /// What was read to see whether it lies where the filesystem says.
+  private var proofs: [ChunkReads] = []
   private var current: ChunkReads?
   /// Ambiguous chunks that the walker may still read again in pieces.
   private var pending: [UInt32: ChunkReads] = [:]
@@ -52,7 +64,7 @@ struct WalkAssembler {
       finishChunk()
       guard tree.contains(chunk.object) else { throw .unknownObject(chunk.object) }
       if chunk.replaces != 0 { pending[chunk.replaces] = nil }
-      current = ChunkReads(chunk)
+      if chunk.layout == .told { tell(chunk) } else { current = ChunkReads(chunk) }
     case .idle: finishChunk()
     case .settled: settle()
     case .failure(let parent, let errno, let name):
@@ -95,11 +107,22 @@ struct WalkAssembler {
       }
     case .encoded: add(chunk.merged, of: chunk.chunk)
     case .stream: addStream(chunk)
+    case .told: break
+    case .proof: proofs.append(chunk)
     }
   }
 
+  private mutating func tell(_ chunk: Chunk) {
+    let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
+    guard !overflow, chunk.length > 0 else { return }
+    told.append(Told(object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset))
+  }
+
   private mutating func add(_ places: [ChunkReads.DiskRange], of chunk: Chunk) {
-    for place in places { found.append(Found(object: chunk.object, place: place, offset: chunk.offset)) }
+    for place in places {
+      found.append(
+        Found(object: chunk.object, place: place, offset: chunk.offset, isEncoded: chunk.layout == .encoded))
+    }
   }
 
   private mutating func addStream(_ reads: ChunkReads) {
@@ -121,12 +144,76 @@ struct WalkAssembler {
     }
   }
 
-  /// Takes `places` for where the directories are, in place of what was read when they were listed.
-  mutating func setDirectories(_ places: [Record.ObjectID: [Range<UInt64>]]) {
+  /// Takes `blocks` for where the directories are, in bytes of the filesystem's addresses, in place of what was read when
+  /// they were listed.
+  mutating func setDirectories(_ blocks: [Record.ObjectID: [Range<UInt64>]]) {
     found.removeAll { tree.kind(of: $0.object) == .directory }
-    for (object, ranges) in places where tree.contains(object) {
-      for range in ranges {
-        found.append(Found(object: object, place: ChunkReads.DiskRange(disk: 1, range: range), offset: 0))
+    for (object, ranges) in blocks where tree.contains(object) {
+      for range in ranges { told.append(Told(object: object, physical: range, offset: 0)) }
+    }
+  }
+
+  /// Finds every copy of what was told and of what was read.
+  /// - Parameter device: the filesystem's addresses as the table knows them.
+  /// - Returns: an object that is not where the filesystem says, as reading shows or because the table does not know it;
+  ///   nil where everything is.
+  mutating func resolve(_ table: DeviceTable, device: Substring) -> Record.ObjectID? {
+    for reads in proofs where !isProved(reads, table, device) { return reads.chunk.object }
+    proofs = []
+    if table.hasCopies { for index in found.indices { addCopies(of: found[index], table, device) } }
+    for told in told {
+      guard let places = table.places(of: told.physical, on: device) else { return told.object }
+      for place in places {
+        guard let disk = UInt8(exactly: place.disk) else { continue }
+        found.append(
+          Found(
+            object: told.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
+            offset: told.offset &+ place.offset))
+      }
+    }
+    told = []
+    return nil
+  }
+
+  /// What was read of a piece has to be one of its copies, as far as its devices are there.
+  private func isProved(_ reads: ChunkReads, _ table: DeviceTable, _ device: Substring) -> Bool {
+    let chunk = reads.chunk
+    let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
+    guard !overflow, let places = table.places(of: chunk.physical..<end, on: device) else { return false }
+    // A read is rounded up to a block. One byte of a piece may be read of one copy, the next of another.
+    let block: UInt64 = 4096
+    let allowed = places.map { place in
+      ChunkReads.DiskRange(
+        disk: UInt8(truncatingIfNeeded: place.disk),
+        range: place.range.lowerBound..<(min(place.range.upperBound, UInt64.max - block) + block - 1) / block * block)
+    }
+    let stored = places.map { place in
+      ChunkReads.DiskRange(
+        disk: 0, range: place.offset..<place.offset + (place.range.upperBound - place.range.lowerBound))
+    }
+    // What is on a device that is lost is put together from others.
+    guard ChunkReads.isCovered(ChunkReads.DiskRange(disk: 0, range: 0..<chunk.length), by: stored) else { return true }
+    guard !reads.merged.isEmpty else { return false }
+    let read = reads.merged.reduce(0) { $0 &+ ($1.range.upperBound - $1.range.lowerBound) }
+    return read >= chunk.length
+      && reads.merged.allSatisfy { read in
+        ChunkReads.isCovered(read, by: allowed)
+      }
+  }
+
+  /// Adds the places that hold the same bytes as a place that was read.
+  private mutating func addCopies(of original: Found, _ table: DeviceTable, _ device: Substring) {
+    let place = original.place
+    for part in table.parts(of: device, heldBy: place.range, ofDisk: Int(place.disk)) {
+      for copy in table.places(of: part.range, on: device) ?? [] {
+        let start = part.onDisk &+ copy.offset
+        guard let disk = UInt8(exactly: copy.disk), disk != place.disk || copy.range.lowerBound != start else {
+          continue
+        }
+        var other = original
+        other.place = ChunkReads.DiskRange(disk: disk, range: copy.range)
+        if !original.isEncoded { other.offset = original.offset &+ (start &- place.range.lowerBound) }
+        found.append(other)
       }
     }
   }

@@ -27,12 +27,14 @@ struct Examiner {
   let pump: EventPump
   let reporter: any Reporter
   let diskSize: UInt64
+  let method: MapMethod
   let isCancelled: @Sendable () -> Bool
   private(set) var map = BlockMapBuilder()
   private(set) var findings = Findings()
+  private(set) var devices = DeviceTable(parsing: "")
 
   init(
-    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disk: DiskDescription,
+    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disk: DiskDescription, method: MapMethod,
     isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.appliance = appliance
@@ -40,6 +42,7 @@ struct Examiner {
     self.reporter = reporter
     self.isCancelled = isCancelled
     diskSize = disk.size
+    self.method = method
     map.addDisk(disk)
   }
 
@@ -47,57 +50,27 @@ struct Examiner {
     guard let disk = try appliance.listDevices().first else {
       throw MapperError.appliance("it sees no disk")
     }
-    add(.disk, disk, [DeviceTable.Place(range: 0..<diskSize, offset: 0)])
+    add(.disk, disk, [DeviceTable.Place(disk: 1, range: 0..<diskSize, offset: 0)])
     try settle()
     try examinePartitions(of: disk)
+    devices = DeviceTable(
+      parsing: String(decoding: try appliance.longShell(DeviceTable.script(disks: 1)), as: UTF8.self))
     try examineLogicalVolumes()
+    try examineParity()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
     // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
     _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
-    let kernelDisk = try appliance.shell("printf %s $(readlink -f /dev/disk/guestfs/\(Appliance.diskLabel))")
-    for var filesystem in try listFilesystems(of: disk) where try isWanted(filesystem) {
+    for filesystem in try listFilesystems(of: disk) {
       guard !isCancelled() else { throw MapperError.interrupted }
-      filesystem.mountable = renamed(filesystem.mountable, from: kernelDisk, to: disk)
       try examine(filesystem)
     }
   }
 
-  /// One subvolume of Btrfs with a name that libguestfs cannot read makes its list of all filesystems fail; then they
-  /// are looked for one by one.
-  private mutating func listFilesystems(of disk: [UInt8]) throws -> [Guestfs.Filesystem] {
-    do {
-      return try appliance.listFilesystems()
-    } catch {
-      guard !isCancelled() else { throw MapperError.interrupted }
-      try pump.check()
-      reporter.warning("the list of filesystems is incomplete: \(error.firstLine)")
-    }
-    try appliance.unmountAll()
-    let partitions = try appliance.listPartitions()
-    let devices =
-      try [disk] + partitions + appliance.listArrays() + appliance.listLogicalVolumes()
-    var result: [Guestfs.Filesystem] = []
-    for device in devices {
-      guard let type = try? appliance.filesystemType(of: device), !type.isEmpty else { continue }
-      result.append(Guestfs.Filesystem(mountable: device, type: type))
-      guard type == Array("btrfs".utf8) else { continue }
-      for path in (try? subvolumes(of: device)) ?? [] {
-        result.append(
-          Guestfs.Filesystem(mountable: Array("btrfsvol:".utf8) + device + [0x2f] + path, type: type))
-      }
-    }
-    return result
-  }
-
-  private func subvolumes(of device: [UInt8]) throws -> [[UInt8]] {
-    try appliance.mountReadOnly(device)
-    defer { try? appliance.unmountAll() }
-    return try appliance.subvolumesOfRoot()
-  }
-
   private mutating func add(_ kind: ObjectKind, _ device: [UInt8], _ places: [DeviceTable.Place]) {
     guard let object = map.addObject(kind: kind, device: device) else { return }
-    for place in places { map.addRange(of: object, disk: 1, range: place.range, objectOffset: place.offset) }
+    for place in places {
+      map.addRange(of: object, disk: place.disk, range: place.range, objectOffset: place.offset)
+    }
   }
 
   private mutating func examinePartitions(of disk: [UInt8]) throws {
@@ -109,34 +82,47 @@ struct Examiner {
       let number = try appliance.number(of: partition)
       guard let entry = table.first(where: { $0.number == number }) else { continue }
       findings.partitions += 1
-      add(.partition, partition, [DeviceTable.Place(range: entry.range, offset: 0)])
+      add(.partition, partition, [DeviceTable.Place(disk: 1, range: entry.range, offset: 0)])
     }
   }
 
   private mutating func examineLogicalVolumes() throws {
     let volumes = try appliance.listLogicalVolumes()
     guard !volumes.isEmpty else { return }
-    let table = try deviceTable()
     for volume in volumes {
       reporter.message("examining \(shown(volume)) ...")
       findings.logicalVolumes += 1
       let number = try deviceNumber(of: volume)
-      guard let places = number.flatMap({ table.places(of: $0[...]) }), !places.isEmpty else {
-        reporter.warning("\(shown(volume)): not a linear volume; what is in it is mapped, the volume itself is not")
+      guard let places = number.flatMap({ devices.places(of: $0[...]) }), !places.isEmpty else {
+        reporter.warning(
+          "\(shown(volume)): this kind of volume is not followed; what is in it is mapped, itself it is not")
         continue
       }
       add(.logicalVolume, volume, places)
     }
   }
 
-  private func deviceTable() throws -> DeviceTable {
-    DeviceTable(parsing: String(decoding: try appliance.longShell(DeviceTable.script), as: UTF8.self))
+  /// What an array keeps beside its data, to bring back what a lost device had.
+  private mutating func examineParity() throws {
+    let arrays = try appliance.listArrays() + appliance.listLogicalVolumes()
+    guard !arrays.isEmpty else { return }
+    let parity = Dictionary(devices.parity().map { ($0.device, $0.places) }) { first, _ in first }
+    guard !parity.isEmpty else { return }
+    for array in arrays {
+      guard let number = try deviceNumber(of: array), let places = parity[number[...]] else { continue }
+      add(.raid, array, places)
+    }
   }
 
   private func deviceNumber(of volume: [UInt8]) throws -> String? {
     // LVM allows letters, digits and +_.- in names; anything else does not get near a shell.
     let name = String(decoding: volume, as: UTF8.self)
     guard name.utf8.allSatisfy({ isNameByte($0) }) else { return nil }
+    return try deviceNumber(named: name)
+  }
+
+  /// - Parameter name: for the shell to expand.
+  private func deviceNumber(named name: String) throws -> String? {
     let output = String(decoding: try appliance.shell("stat -L -c '%t %T' \(name)"), as: UTF8.self)
     let fields = output.split(whereSeparator: \.isWhitespace)
     guard fields.count == 2, let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16) else {
@@ -145,26 +131,11 @@ struct Examiner {
     return "\(major):\(minor)"
   }
 
-  private func isNameByte(_ byte: UInt8) -> Bool {
+  func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
     default: "+_.-/".utf8.contains(byte)
     }
-  }
-
-  /// libguestfs gives disks their names in the order in which they were added, whatever the appliance's kernel calls
-  /// them; in the mountables of Btrfs subvolumes 1.48 leaves the kernel's name.
-  private func renamed(_ mountable: [UInt8], from kernelDisk: [UInt8], to disk: [UInt8]) -> [UInt8] {
-    let prefix = Array("btrfsvol:".utf8)
-    guard !kernelDisk.isEmpty, mountable.starts(with: prefix + kernelDisk) else { return mountable }
-    return prefix + disk + mountable.dropFirst(prefix.count + kernelDisk.count)
-  }
-
-  /// Not swap, nothing without a filesystem, and not the channel, which is a disk of the appliance's as well.
-  private func isWanted(_ filesystem: Guestfs.Filesystem) throws -> Bool {
-    let type = String(decoding: filesystem.type, as: UTF8.self)
-    guard !["swap", "unknown", ""].contains(type) else { return false }
-    return try appliance.listDevices().dropFirst().allSatisfy { $0 != filesystem.mountable }
   }
 
   private mutating func examine(_ filesystem: Guestfs.Filesystem) throws {
@@ -180,9 +151,50 @@ struct Examiner {
       return
     }
     let start = ContinuousClock.now
+    guard let walk = try walked(filesystem, name: name, type: type) else { return }
+    findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
+    report(walk, on: name)
+    let left = walk.add(to: &map, device: filesystem.mountable)
+    if left > 0 { reporter.warning("filesystem on \(name): \(left) paths are too long for a map") }
+    findings.filesystems += 1
+    findings.directories += walk.tree.directories
+    findings.files += walk.tree.files
+  }
+
+  /// Walks the filesystem that is mounted, by `method` where that is possible, and unmounts it.
+  /// - Returns: nil where it cannot be walked, which has been said.
+  private mutating func walked(
+    _ filesystem: Guestfs.Filesystem, name: String, type: String
+  ) throws -> WalkAssembler? {
+    var method = method
+    let space = try addressSpace(type: type, on: name)
+    while true {
+      if method != .read, !space.isFollowed {
+        reporter.detail("\(name): the volumes below are not followed; everything is read")
+        method = .read
+      }
+      guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
+      setBtrfsDirectories(of: &walk, space)
+      try appliance.unmountAll()
+      guard let wrong = walk.resolve(space.table, device: space.device) else { return walk }
+      guard method != .read else { return walk }
+      reporter.warning(
+        "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
+          + "everything is read")
+      method = .read
+      try mount(filesystem.mountable)
+    }
+  }
+
+  /// Runs the walker on the filesystem that is mounted.
+  /// - Returns: nil where it cannot be walked, which has been said; the filesystem is unmounted then.
+  private mutating func walk(
+    _ filesystem: Guestfs.Filesystem, name: String, type: String, method: MapMethod
+  ) throws -> WalkAssembler? {
     pump.begin()
     do {
-      _ = try appliance.shell("\(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot")
+      _ = try appliance.shell(
+        "\(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot \(method.walkerArgument)")
     } catch {
       reporter.progress(nil)
       // If the appliance is still there, the other filesystems may be in order.
@@ -190,19 +202,52 @@ struct Examiner {
       try appliance.unmountAll()
       findings.notMounted += 1
       reporter.warning("filesystem on \(name) (\(type)) cannot be walked: \(error.firstLine)")
-      return
+      return nil
     }
-    var walk = try pump.finish()
-    reporter.progress(nil)
-    if type == "btrfs" { try examineBtrfsDirectories(of: &walk, on: name) }
-    findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
-    try appliance.unmountAll()
-    report(walk, on: name)
-    let left = walk.add(to: &map, device: filesystem.mountable)
-    if left > 0 { reporter.warning("filesystem on \(name): \(left) paths are too long for a map") }
-    findings.filesystems += 1
-    findings.directories += walk.tree.directories
-    findings.files += walk.tree.files
+    defer { reporter.progress(nil) }
+    return try pump.finish()
+  }
+
+  /// The addresses by which a filesystem says where its files are.
+  private struct AddressSpace {
+    var table: DeviceTable
+    var device: Substring
+    var tree: BtrfsTree?
+
+    var isFollowed: Bool { table.isFollowed(device) }
+  }
+
+  /// The addresses of the filesystem that is mounted.
+  private func addressSpace(type: String, on name: String) throws -> AddressSpace {
+    var table = devices
+    if type == "btrfs" {
+      let text: [UInt8]?
+      do {
+        text = try appliance.longShell(BtrfsTree.script)
+      } catch {
+        try checkHelpers()
+        text = nil
+      }
+      guard let text, let tree = BtrfsTree(parsing: String(decoding: text, as: UTF8.self)) else {
+        reporter.detail("\(name): the tree cannot be read; directories are where they were first read")
+        return AddressSpace(table: table, device: BtrfsTree.device)
+      }
+      if let segments = tree.segments { table.add(BtrfsTree.device, madeOf: segments) }
+      return AddressSpace(table: table, device: BtrfsTree.device, tree: tree)
+    }
+    let mounted = "$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)"
+    return AddressSpace(table: table, device: try deviceNumber(named: mounted).map { $0[...] } ?? "-")
+  }
+
+  /// Directories on Btrfs are in blocks they share with everything near them; the tree says which.
+  private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: AddressSpace) {
+    guard let tree = space.tree, space.isFollowed else { return }
+    var directories: [Record.ObjectID: [Range<UInt64>]] = [:]
+    for (inode, blocks) in tree.directories {
+      guard let object = walk.inodes[inode] else { continue }
+      directories[object, default: []] += blocks
+    }
+    walk.setDirectories(directories)
   }
 
   /// Mounts on /sysroot, with readahead off: ntfs-3g opens its device when it is mounted.
@@ -224,36 +269,13 @@ struct Examiner {
   }
 
   /// Waits until udev in the appliance has nothing left to do.
-  private func settle() throws(GuestfsError) { _ = try appliance.shell("udevadm settle") }
+  func settle() throws(GuestfsError) { _ = try appliance.shell("udevadm settle") }
 
   /// What fails because the user has stopped the run or a helper is gone is not the guest's fault.
-  private func checkHelpers() throws {
+  func checkHelpers() throws {
     guard !isCancelled() else { throw MapperError.interrupted }
     try pump.check()
     guard appliance.isReady else { throw MapperError.appliance("it ended early") }
-  }
-
-  /// Directories on Btrfs are in blocks they share with everything near them; the tree says which.
-  private func examineBtrfsDirectories(of walk: inout WalkAssembler, on name: String) throws {
-    let text: [UInt8]
-    do {
-      text = try appliance.longShell(BtrfsTree.script)
-    } catch {
-      try checkHelpers()
-      return reporter.detail("\(name): the tree cannot be read; directories are where they were first read")
-    }
-    guard let tree = BtrfsTree(parsing: String(decoding: text, as: UTF8.self)) else {
-      return reporter.detail("\(name): the tree is not on one device; directories are where they were first read")
-    }
-    let table = try deviceTable()
-    var directories: [Record.ObjectID: [Range<UInt64>]] = [:]
-    for (inode, blocks) in tree.directories {
-      guard let object = walk.inodes[inode] else { continue }
-      for block in blocks {
-        directories[object, default: []] += table.places(of: block, on: tree.device[...])?.map(\.range) ?? []
-      }
-    }
-    walk.setDirectories(directories)
   }
 
   private mutating func report(_ walk: WalkAssembler, on name: String) {
@@ -268,4 +290,4 @@ struct Examiner {
 }
 
 /// A name for a message, which must not play tricks on a terminal.
-private func shown(_ name: [UInt8]) -> String { Escaping.text(name, as: .path) }
+func shown(_ name: [UInt8]) -> String { Escaping.text(name, as: .path) }

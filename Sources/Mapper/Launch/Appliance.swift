@@ -14,9 +14,17 @@ struct ApplianceOptions: Sendable {
 
 /// Starts libguestfs's appliance with the recorder's exports as its disks.
 enum Appliance {
-  /// The labels by which the appliance finds its disks, whatever order its kernel saw them in.
-  static let diskLabel = "bmapdisk"
+  /// The labels by which the appliance finds its disks, whatever order its kernel saw them in. libguestfs allows letters
+  /// only.
   static let channelLabel = "bmapchannel"
+
+  static func label(ofDisk number: Int) -> String {
+    let letters = String(number).utf8.map { String(UnicodeScalar($0 - UInt8(ascii: "0") + UInt8(ascii: "a"))) }
+    return "bmapdisk" + letters.joined()
+  }
+
+  /// Where the appliance finds a disk.
+  static func path(ofDisk number: Int) -> String { "/dev/disk/guestfs/\(label(ofDisk: number))" }
 
   /// With hardware virtualization an appliance is up in seconds. One that is not by then never will be: there are
   /// machines where the guest hangs.
@@ -74,7 +82,7 @@ enum Appliance {
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
       // the appliance writes away from the disk itself.
       try appliance.addNBDDrive(
-        socket: options.socket.string, export: RecorderExport.disk(1), label: diskLabel, readOnly: false)
+        socket: options.socket.string, export: RecorderExport.disk(1), label: label(ofDisk: 1), readOnly: false)
       try appliance.addNBDDrive(
         socket: options.socket.string, export: RecorderExport.channel, label: channelLabel, readOnly: false)
       return appliance

@@ -10,7 +10,7 @@ struct MapCommand: AsyncParsableCommand {
     commandName: "virt-bmap",
     abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
     usage: """
-      virt-bmap [-o MAP] [-f raw|vmdk] [-q] [-v] [-x] DISK
+      virt-bmap [-o MAP] [-f raw|vmdk] [--method auto|extents|read] [--proof N|all|none] [-q] [-v] [-x] DISK
       virt-bmap lookup MAP ...
       virt-bmap info DISK ...
       """,
@@ -29,6 +29,8 @@ struct MapCommand: AsyncParsableCommand {
   var output = "bmap"
 
   @OptionGroup var diskOptions: DiskOptions
+
+  @OptionGroup var methodOptions: MethodOptions
 
   @Flag(name: .shortAndLong, help: "Print warnings and errors only.")
   var quiet = false
@@ -61,6 +63,7 @@ struct MapCommand: AsyncParsableCommand {
       showsProgress: !quiet && isTerminal && !machineReadable && !verbose && !x)
     var request = MapRequest(disk: filePath(disk), format: diskOptions.format, output: filePath(output))
     request.options = diskOptions.openOptions
+    request.method = methodOptions.mapMethod
     request.isVerbose = verbose
     request.isTraced = x
     let findings = try await mapDisk(request, reporter: reporter) { Interruption.hasHappened }

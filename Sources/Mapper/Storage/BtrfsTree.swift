@@ -1,0 +1,103 @@
+/// How a Btrfs filesystem's addresses lie on its devices, and which blocks of a subvolume hold directories, as
+/// btrfs-inspect-internal(8) in the appliance tells it.
+struct BtrfsTree {
+  /// The name under which `DeviceTable` knows the filesystem's addresses.
+  static let device: Substring = "btrfs"
+
+  /// For each directory's inode the blocks with its entries, in bytes of the filesystem's addresses.
+  private(set) var directories: [UInt64: [Range<UInt64>]] = [:]
+  /// What the filesystem's addresses are made of; nil where a chunk is arranged in a way that is not followed.
+  private(set) var segments: [DeviceTable.Segment]?
+
+  /// Prints what `init(parsing:)` reads, of the subvolume on /sysroot. Names are hidden, since one could hold a line
+  /// that looks like the tool's own.
+  static let script = """
+    d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
+    btrfs filesystem show --raw /sysroot | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p' | while read i p; do
+      echo "devid $i $(cat /sys/class/block/$(basename $(readlink -f $p))/dev)"
+    done
+    btrfs inspect-internal dump-super $d | sed -nE 's/^(nodesize|num_devices)[[:space:]]+([0-9]+).*/\\1 \\2/p'
+    btrfs inspect-internal dump-tree --hide-names -t chunk $d | sed -nE \
+      's/.* key \\(FIRST_CHUNK_TREE CHUNK_ITEM ([0-9]+)\\).*/chunk \\1/p; \
+       s/^[[:space:]]+length ([0-9]+) .* stripe_len ([0-9]+) type (.*)/length \\1 \\2 \\3/p; \
+       s/^[[:space:]]+(stripe [0-9]+ devid [0-9]+ offset [0-9]+)/\\1/p'
+    btrfs inspect-internal dump-tree --hide-names -t $(btrfs inspect-internal rootid /sysroot) $d | sed -nE \
+      's/^(leaf|node) ([0-9]+) .*/\\1 \\2/p; s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) DIR_(ITEM|INDEX) .*/entry \\1/p' | uniq
+    """
+
+  private struct Chunk {
+    var start: UInt64
+    var length: UInt64 = 0
+    var stripe: UInt64 = 0
+    /// `DATA|RAID1`
+    var type: Substring = ""
+    var legs: [Target.Leg?] = []
+
+    private var hasStripes: Bool { (1...Target.mostChunk).contains(stripe) }
+
+    /// nil where it is arranged in a way that is not followed.
+    var segment: DeviceTable.Segment? {
+      let (end, overflow) = start.addingReportingOverflow(length)
+      guard !overflow, length > 0, let leg = legs.first else { return nil }
+      let profile = type.split(separator: "|").dropFirst().first { $0.hasPrefix("RAID") || $0 == "DUP" }
+      let target: Target
+      switch profile {
+      case nil where legs.count == 1:
+        guard let leg else { return nil }
+        target = .linear(leg)
+      case "DUP", "RAID1", "RAID1C3", "RAID1C4": target = .mirrored(legs)
+      case "RAID0" where hasStripes: target = .striped(chunk: stripe, legs)
+      case "RAID10" where hasStripes && legs.count.isMultiple(of: 2):
+        target = .near(chunk: stripe, copies: 2, legs)
+      default: return nil
+      }
+      return DeviceTable.Segment(range: start..<end, target: target)
+    }
+  }
+
+  /// Nil if the tool printed something else.
+  init?(parsing text: String) {
+    var devices: [Substring: Substring] = [:]
+    var nodeSize: UInt64?
+    var chunks: [Chunk] = []
+    var leaf: UInt64?
+    var leaves: [UInt64: Set<UInt64>] = [:]
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      let number = fields.count > 1 ? UInt64(fields[1]) : nil
+      switch fields.first {
+      case "devid" where fields.count == 3: devices[fields[1]] = fields[2]
+      case "nodesize": nodeSize = number
+      case "chunk":
+        guard let number else { return nil }
+        chunks.append(Chunk(start: number))
+      case "length":
+        guard let number, let last = chunks.indices.last, fields.count == 4, let stripe = UInt64(fields[2]) else {
+          return nil
+        }
+        chunks[last].length = number
+        chunks[last].stripe = stripe
+        chunks[last].type = fields[3]
+      case "stripe":
+        guard let last = chunks.indices.last, fields.count == 6, let offset = UInt64(fields[5]) else { return nil }
+        // A device that is missing has no number.
+        chunks[last].legs.append(devices[fields[3]].map { Target.Leg(device: $0, offset: offset) })
+      case "leaf": leaf = number
+      case "node": leaf = nil
+      case "entry":
+        guard let number, let leaf else { return nil }
+        leaves[number, default: []].insert(leaf)
+      default: continue
+      }
+    }
+    guard let nodeSize, nodeSize > 0, !chunks.isEmpty else { return nil }
+    let known = chunks.compactMap(\.segment)
+    segments = known.count == chunks.count ? known : nil
+    for (inode, blocks) in leaves {
+      directories[inode] = blocks.sorted().compactMap { block in
+        let (end, overflow) = block.addingReportingOverflow(nodeSize)
+        return overflow ? nil : block..<end
+      }
+    }
+  }
+}

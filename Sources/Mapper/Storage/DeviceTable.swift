@@ -1,0 +1,216 @@
+/// The block devices as the appliance's kernel sees them: what they are made of, down to the guest's disks.
+struct DeviceTable {
+  /// A part of a device that is arranged in one way.
+  struct Segment: Equatable {
+    /// Bytes of the device.
+    var range: Range<UInt64>
+    var target: Target
+  }
+
+  /// A range of a disk that holds a device's bytes from `offset` on.
+  struct Place: Equatable {
+    /// The disk's number, from 1.
+    var disk: Int
+    var range: Range<UInt64>
+    var offset: UInt64
+  }
+
+  private enum Device {
+    case disk(Int)
+    case made(of: [Segment])
+    /// Arranged in a way that is not followed: thin, cached, a snapshot.
+    case other
+  }
+
+  private var devices: [Substring: Device] = [:]
+  private var partitions: Set<Substring> = []
+  /// What is made of each device.
+  private var users: [Substring: [Substring]] = [:]
+  /// Deeper than any stack of volumes; a table that refers to itself ends here.
+  private static let maximumDepth = 16
+
+  init(parsing text: String) {
+    var parser = DeviceTableParser()
+    for line in text.split(separator: "\n") { parser.take(line.split(separator: " ")) }
+    for (device, segments) in parser.finish() { devices[device] = segments.map { .made(of: $0) } ?? .other }
+    for (device, number) in parser.disks { devices[device] = .disk(number) }
+    partitions = parser.partitionNumbers
+    for (device, arrangement) in devices {
+      if case .made(let segments) = arrangement { add(device, madeOf: segments) }
+    }
+  }
+
+  /// A map has no room for more places of one volume: a stripe is often no larger than 64 KiB.
+  static let mostPlaces: UInt64 = 1 << 20
+
+  /// Where the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order; nil where
+  /// that is not known, or it is in more than `mostPlaces` pieces.
+  func places(of number: Substring) -> [Place]? {
+    guard case .made(let segments) = devices[number], let end = segments.map(\.range.upperBound).max() else {
+      return nil
+    }
+    guard pieces(of: number, depth: 0) <= Self.mostPlaces else { return nil }
+    return places(of: 0..<end, on: number)
+  }
+
+  /// About how many places a device has.
+  private func pieces(of number: Substring, depth: Int) -> UInt64 {
+    guard depth < Self.maximumDepth, case .made(let segments) = devices[number] else { return 1 }
+    return segments.reduce(0) { sum, segment in
+      let below = segment.target.devicesBelow.map { pieces(of: $0, depth: depth + 1) }.max() ?? 1
+      let size = segment.range.upperBound - segment.range.lowerBound
+      return sum &+ max(below, segment.target.pieces(size: size))
+    }
+  }
+
+  /// Whether it is known where the device's bytes are, down to the disks.
+  func isFollowed(_ number: Substring, depth: Int = 0) -> Bool {
+    guard depth < Self.maximumDepth else { return false }
+    switch devices[number] {
+    case .disk: return true
+    case .made(let segments):
+      return segments.allSatisfy { segment in
+        segment.target.devicesBelow.allSatisfy { isFollowed($0, depth: depth + 1) }
+      }
+    case .other, nil: return false
+    }
+  }
+
+  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known.
+  func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
+    var places: [Place] = []
+    let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places)
+    return isKnown ? places : nil
+  }
+
+  /// Which parts of the device `number` a range of a disk holds; `offset` is the place on the disk that counts as 0.
+  ///
+  /// The reverse of `places`: with several copies, each of them gives the same part.
+  func parts(of number: Substring, heldBy range: Range<UInt64>, ofDisk disk: Int) -> [Part] {
+    guard let device = devices.first(where: { if case .disk(disk) = $0.value { true } else { false } })?.key else {
+      return []
+    }
+    if device == number { return [Part(range: range, onDisk: range.lowerBound)] }
+    var parts: [Part] = []
+    climb(from: device, range, onDisk: range.lowerBound, to: number, depth: 0, into: &parts)
+    return parts
+  }
+
+  /// A part of a device, and where the disk holds it.
+  struct Part: Equatable {
+    /// Bytes of the device.
+    var range: Range<UInt64>
+    /// In bytes of the disk.
+    var onDisk: UInt64
+  }
+
+  private func climb(
+    from device: Substring, _ range: Range<UInt64>, onDisk: UInt64, to wanted: Substring, depth: Int,
+    into parts: inout [Part]
+  ) {
+    guard depth < Self.maximumDepth else { return }
+    for upper in users[device, default: []] {
+      guard case .made(let segments) = devices[upper] else { continue }
+      for segment in segments {
+        segment.target.forEachPart(on: device, range) { part, place in
+          // Of what the leg holds, only so much is the segment's.
+          let size = segment.range.upperBound - segment.range.lowerBound
+          let common = part.clamped(to: 0..<size)
+          guard !common.isEmpty else { return }
+          let start = segment.range.lowerBound
+          let disk = onDisk &+ (place - range.lowerBound) &+ (common.lowerBound - part.lowerBound)
+          let found = start + common.lowerBound..<start + common.upperBound
+          if upper == wanted {
+            parts.append(Part(range: found, onDisk: disk))
+          } else {
+            climb(from: upper, found, onDisk: disk, to: wanted, depth: depth + 1, into: &parts)
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether an array or a volume is made of the device: what is on it, is the array's.
+  func isInVolume(_ number: Substring) -> Bool {
+    users[number, default: []].contains { !partitions.contains($0) }
+  }
+
+  /// Whether anything is stored more than once.
+  var hasCopies: Bool {
+    devices.values.contains { device in
+      guard case .made(let segments) = device else { return false }
+      return segments.contains {
+        switch $0.target {
+        case .mirrored, .near: true
+        case .linear, .striped, .parity: false
+        }
+      }
+    }
+  }
+
+  /// Takes a filesystem's own addresses for those of a device, `name`, that is made of `segments`.
+  mutating func add(_ name: Substring, madeOf segments: [Segment]) {
+    devices[name] = .made(of: segments)
+    for below in Set(segments.flatMap(\.target.devicesBelow)) { users[below, default: []].append(name) }
+  }
+
+  /// The parity of every array that has some, by the array's number.
+  func parity() -> [(device: Substring, places: [Place])] {
+    var result: [(device: Substring, places: [Place])] = []
+    for (number, device) in devices {
+      guard case .made(let segments) = device, pieces(of: number, depth: 0) <= Self.mostPlaces else { continue }
+      var places: [Place] = []
+      for segment in segments {
+        segment.target.forEachParity(size: segment.range.upperBound - segment.range.lowerBound) { piece in
+          _ = add(
+            piece.leg.offset..<piece.leg.offset + piece.length, on: piece.leg.device, depth: 1,
+            offset: segment.range.lowerBound + piece.offset, to: &places)
+        }
+      }
+      if !places.isEmpty { result.append((number, places)) }
+    }
+    return result
+  }
+
+  /// Adds every copy of a part of a device.
+  /// - Parameter offset: what the first byte counts as in the places.
+  /// - Returns: false where a device below is not known.
+  private func add(
+    _ wanted: Range<UInt64>, on device: Substring, depth: Int, offset: UInt64, to places: inout [Place]
+  ) -> Bool {
+    guard depth < Self.maximumDepth else { return false }
+    switch devices[device] {
+    case .disk(let number):
+      append(Place(disk: number, range: wanted, offset: offset), to: &places)
+      return true
+    case .made(let segments):
+      var isKnown = true
+      for segment in segments where segment.range.overlaps(wanted) {
+        let common = segment.range.clamped(to: wanted)
+        let start = segment.range.lowerBound
+        segment.target.forEachPiece(of: common.lowerBound - start..<common.upperBound - start) { piece in
+          let (end, overflow) = piece.leg.offset.addingReportingOverflow(piece.length)
+          guard !overflow, isKnown else {
+            isKnown = false
+            return
+          }
+          isKnown = add(
+            piece.leg.offset..<end, on: piece.leg.device, depth: depth + 1,
+            offset: offset &+ (start &+ piece.offset &- wanted.lowerBound), to: &places)
+        }
+      }
+      return isKnown
+    case .other, nil: return false
+    }
+  }
+
+  private func append(_ place: Place, to places: inout [Place]) {
+    if let last = places.last, last.disk == place.disk, last.range.upperBound == place.range.lowerBound,
+      last.offset &+ (last.range.upperBound - last.range.lowerBound) == place.offset
+    {
+      places[places.count - 1].range = last.range.lowerBound..<place.range.upperBound
+    } else {
+      places.append(place)
+    }
+  }
+}

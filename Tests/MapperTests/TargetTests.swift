@@ -1,0 +1,156 @@
+import Testing
+
+@testable import Mapper
+
+/// Volumes and arrays of every kind over four partitions of two disks.
+@Suite struct TargetTests {
+  private static let disks = """
+    device 8:0 - - 2097152
+    device 8:1 8:0 2048 1000000
+    device 8:2 8:0 1002048 1000000
+    device 8:16 - - 2097152
+    device 8:17 8:16 2048 1000000
+    device 8:18 8:16 1002048 1000000
+    disk 8:0 1
+    disk 8:16 2
+
+    """
+
+  private static func array(_ level: String, layout: Int, chunk: Int = 65536, members: [String]) -> String {
+    "device 9:0 - - 400000\narray 9:0 \(level) \(layout) \(chunk) \(members.count) none\n"
+      + members.enumerated().map { "member 9:0 \($1) \($0) 2048 499000 in_sync" }.joined(separator: "\n")
+  }
+
+  private static let four = ["8:1", "8:17", "8:2", "8:18"]
+
+  /// What the upper device, of 400,000 sectors, is made of, and how many copies there are of each byte.
+  static let arrangements: [(text: String, device: String, copies: Int)] = [
+    ("table 254:0 0 400000 linear 8:17 2048", "254:0", 1),
+    ("table 254:0 0 400000 crypt aes-xts-plain64 :64:logon:x 0 8:2 32768 1 allow_discards", "254:0", 1),
+    ("table 254:0 0 400000 striped 3 128 8:1 0 8:17 64 8:2 0", "254:0", 1),
+    ("table 254:0 0 400000 mirror core 2 1024 nosync 2 8:1 0 8:17 8 1 handle_errors", "254:0", 2),
+    (
+      "table 254:0 0 400000 raid raid1 3 0 region_size 4096 2 253:1 254:1 253:2 254:2\n"
+        + "table 254:1 0 500000 linear 8:1 100\ntable 254:2 0 500000 linear 8:17 2148", "254:0", 2
+    ),
+    ("table 254:0 0 400000 raid raid5_ls 3 128 region_size 4096 3 - 8:1 - 8:2 - 8:17", "254:0", 1),
+    (
+      "table 254:0 0 400000 raid raid10 5 128 raid10_copies 2 raid10_format near 4 - 8:1 - 8:17 - 8:2 - 8:18", "254:0",
+      2
+    ),
+    (array("raid1", layout: 0, members: ["8:1", "8:17", "8:18"]), "9:0", 3),
+    (array("raid0", layout: 0, members: four), "9:0", 1), (array("raid10", layout: 0x102, members: four), "9:0", 2),
+    (array("raid10", layout: 0x103, members: four), "9:0", 3), (array("raid4", layout: 0, members: four), "9:0", 1),
+    (array("raid5", layout: 0, members: four), "9:0", 1), (array("raid5", layout: 1, members: four), "9:0", 1),
+    (array("raid5", layout: 2, members: four), "9:0", 1), (array("raid5", layout: 3, members: four), "9:0", 1),
+    (array("raid5", layout: 4, members: four), "9:0", 1), (array("raid5", layout: 5, members: four), "9:0", 1),
+    (array("raid6", layout: 2, members: four), "9:0", 1), (array("raid6", layout: 0, members: four), "9:0", 1),
+    (array("raid1", layout: 0, members: ["8:1", "8:17"]) + "\ntable 254:0 0 400000 linear 9:0 0", "254:0", 2),
+  ]
+
+  @Test(arguments: arrangements)
+  func everyByteHasItsCopies(_ arrangement: (text: String, device: String, copies: Int)) throws {
+    let table = DeviceTable(parsing: Self.disks + arrangement.text)
+    let device = arrangement.device[...]
+    #expect(table.isFollowed(device))
+    var random = Seeded(9)
+    let size: UInt64 = 400_000 * 512
+    for _ in 0..<200 {
+      let start = UInt64.random(in: 0..<size, using: &random)
+      let range = start..<min(size, start + UInt64.random(in: 1...300_000, using: &random))
+      let places = try #require(table.places(of: range, on: device))
+      #expect(places.reduce(0) { $0 + $1.range.count } == range.count * arrangement.copies)
+      for place in places {
+        // The way back gives the same part of the device.
+        for part in table.parts(of: device, heldBy: place.range, ofDisk: place.disk) {
+          let from = start + place.offset + (part.onDisk - place.range.lowerBound)
+          #expect(part.range.lowerBound == from && part.range.upperBound <= range.upperBound)
+        }
+        let held = table.parts(of: device, heldBy: place.range, ofDisk: place.disk).reduce(0) { $0 + $1.range.count }
+        #expect(held == place.range.count)
+      }
+    }
+  }
+
+  /// No byte of a disk is two bytes of the array, nor data and parity.
+  @Test(arguments: arrangements)
+  func noByteIsTwo(_ arrangement: (text: String, device: String, copies: Int)) throws {
+    let table = DeviceTable(parsing: Self.disks + arrangement.text)
+    let all = try #require(table.places(of: arrangement.device[...])) + table.parity().flatMap(\.places)
+    let sorted = all.sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
+    for (place, next) in zip(sorted, sorted.dropFirst()) {
+      #expect(place.disk != next.disk || place.range.upperBound <= next.range.lowerBound)
+    }
+  }
+
+  @Test func parityIsAThirdOfAnArrayOfThree() {
+    let table = DeviceTable(parsing: Self.disks + Self.array("raid5", layout: 2, members: Array(Self.four.prefix(3))))
+    let parity = table.parity()
+    #expect(parity.count == 1 && parity[0].device == "9:0")
+    // The first stripe's is on the last device, the second's on the one before.
+    #expect(
+      parity[0].places.prefix(2) == [
+        DeviceTable.Place(disk: 1, range: (1_002_048 + 2048) * 512..<(1_002_048 + 2048) * 512 + 65536, offset: 0),
+        DeviceTable.Place(
+          disk: 2, range: (2048 + 2048) * 512 + 65536..<(2048 + 2048) * 512 + 131072, offset: 131072),
+      ])
+  }
+
+  /// What a lost device had is nowhere; what the others have is still there.
+  @Test func aDegradedArray() throws {
+    let whole = Self.array("raid5", layout: 2, members: ["8:1", "8:17", "8:2"])
+    let text = whole.split(separator: "\n").filter { !$0.hasPrefix("member 9:0 8:17") }.joined(separator: "\n")
+    let table = DeviceTable(parsing: Self.disks + text)
+    #expect(table.isFollowed("9:0"))
+    #expect(table.places(of: 0..<65536, on: "9:0")?.map(\.disk) == [1])
+    #expect(table.places(of: 65536..<131072, on: "9:0") == [])
+    let mirror = Self.array("raid1", layout: 0, members: ["8:1", "8:17"])
+      .replacing("8:17 1 2048 499000 in_sync", with: "8:17 1 2048 499000 spare")
+    #expect(DeviceTable(parsing: Self.disks + mirror).places(of: 0..<512, on: "9:0")?.map(\.disk) == [1])
+  }
+
+  @Test(arguments: [
+    "array 9:0 raid10 131585 65536 4 none", "array 9:0 raid5 9 65536 4 none", "array 9:0 raid5 2 0 4 none",
+    "array 9:0 raid5 2 65536 4 1024", "array 9:0 multipath 0 0 4 none", "array 9:0 raid6 2 65536 2 none",
+    "array 9:0 raid10 256 65536 4 none", "array 9:0 raid10 261 65536 4 none",
+  ])
+  func otherArraysAreNotFollowed(_ line: String) {
+    let members = Self.four.prefix(line.contains(" 2 none") ? 2 : 4).enumerated()
+      .map { "member 9:0 \($1) \($0) 2048 499000 in_sync" }
+    let text = Self.disks + (["device 9:0 - - 400000", line] + members).joined(separator: "\n")
+    #expect(!DeviceTable(parsing: text).isFollowed("9:0"))
+  }
+
+  @Test func btrfs() throws {
+    let text = """
+      devid 1 8:1
+      devid 2 8:17
+      nodesize 16384
+      chunk 1048576
+      length 8388608 65536 SYSTEM|DUP
+      stripe 0 devid 1 offset 1048576
+      stripe 1 devid 1 offset 9437184
+      chunk 20971520
+      length 8388608 65536 METADATA|RAID1
+      stripe 0 devid 1 offset 33554432
+      stripe 1 devid 2 offset 1048576
+      chunk 104857600
+      length 8388608 65536 DATA
+      stripe 0 devid 2 offset 67108864
+      leaf 20987904
+      entry 256
+      """
+    let tree = try #require(BtrfsTree(parsing: text))
+    let block: Range<UInt64> = 20_987_904..<21_004_288
+    #expect(tree.directories.count == 1 && tree.directories[256] == [block])
+    var table = DeviceTable(parsing: Self.disks)
+    table.add(BtrfsTree.device, madeOf: try #require(tree.segments))
+    let places = try #require(table.places(of: 20_987_904..<21_004_288, on: BtrfsTree.device))
+    #expect(places.map(\.disk) == [1, 2])
+    #expect(places[1].range.lowerBound == 2048 * 512 + 1_048_576 + 16384)
+    #expect(table.places(of: 1_048_576..<1_052_672, on: BtrfsTree.device)?.count == 2)
+    #expect(table.places(of: 104_857_600..<104_861_696, on: BtrfsTree.device)?.map(\.disk) == [2])
+    #expect(BtrfsTree(parsing: text.replacing("DATA\n", with: "DATA|RAID5\n"))?.segments == nil)
+    #expect(BtrfsTree(parsing: "nonsense") == nil)
+  }
+}
