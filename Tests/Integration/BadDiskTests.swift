@@ -5,8 +5,7 @@ import Testing
 /// Disks that cannot be opened: one line, status 1, and all is as it was before.
 @Suite struct BadDiskTests {
   private enum Bad: String, CaseIterable, CustomTestStringConvertible {
-    case missing, empty, directory, fifo, socketlessLink, emptyVMDK, noVMDK, truncatedHeader, truncatedTables,
-      truncatedGrains
+    case missing, empty, directory, fifo, socketlessLink, emptyVMDK, noVMDK, truncatedHeader, truncatedTables
     case extentMissing, extentTooShort
 
     var testDescription: String { rawValue }
@@ -47,11 +46,12 @@ import Testing
     case .noVMDK:
       try scratch.makeHole("disk.vmdk", size: 1 << 20)
       return ("disk.vmdk", "disk.vmdk: ")
-    case .truncatedHeader, .truncatedTables, .truncatedGrains:
+    case .truncatedHeader, .truncatedTables:
       try await convert("monolithicSparse", in: scratch)
-      let size = try fileSize(scratch("disk.vmdk"))
-      let left: UInt64 = bad == .truncatedHeader ? 300 : bad == .truncatedTables ? 20_000 : size - 70_000
-      guard truncate(scratch("disk.vmdk").string, off_t(left)) == 0 else { throw Errno(rawValue: errno) }
+      // Behind the descriptor come the grain directories and their tables.
+      guard truncate(scratch("disk.vmdk").string, bad == .truncatedHeader ? 300 : 10_752) == 0 else {
+        throw Errno(rawValue: errno)
+      }
       return ("disk.vmdk", "disk.vmdk: ")
     case .extentMissing:
       try await convert("twoGbMaxExtentFlat", in: scratch)
@@ -73,6 +73,20 @@ import Testing
     try await tool(
       "qemu-img", ["convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=\(kind)", "raw", "disk.vmdk"],
       in: scratch.path)
+  }
+
+  /// What is left of a disk that was cut off is mapped, and it is said what is not.
+  @Test func aTruncatedDisk() async throws {
+    let run = try MapperRun()
+    try await convert("monolithicSparse", in: run.scratch)
+    let left = try fileSize(run.scratch("disk.vmdk")) - 70_000
+    guard truncate(run.scratch("disk.vmdk").string, off_t(left)) == 0 else { throw Errno(rawValue: errno) }
+    let outcome = try await run(["disk.vmdk"], limit: .seconds(100))
+    #expect(outcome.end == .exited(0))
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors.text)")
+    #expect(outcome.errors.text.contains("disk.vmdk: the grain table entry at offset "), "\(outcome.errors.text)")
+    #expect(try MapText(contentsOf: run.scratch("bmap")).lines("v", "/dev/sda").count == 1)
+    try await run.expectNothingLeft()
   }
 
   @Test func unreadable() async throws {

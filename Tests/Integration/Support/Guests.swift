@@ -6,6 +6,8 @@ import SystemPackage
 enum Guests {
   /// Every layer and filesystem.
   static let layers = Shared { try await build("layers", script: "Tests/Integration/Guests/make-layers-guest") }
+  /// Arrays and volumes of several legs.
+  static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
   /// The guest that boots.
   static let demo = Shared { try await build("demo", script: "examples/make-guest") }
 

@@ -17,6 +17,21 @@ enum Maps {
     return try await make("layers", guest.appending("layers.raw"), ["--machine-readable"])
   }
 
+  static let layersRead = Shared {
+    let guest = try await Guests.layers.value
+    return try await make("layers-read", guest.appending("layers.raw"), ["--method", "read"])
+  }
+
+  static let raid = Shared {
+    let guest = try await Guests.raid.value
+    return try await make("raid", guest.appending("raid.raw"), [])
+  }
+
+  static let raidRead = Shared {
+    let guest = try await Guests.raid.value
+    return try await make("raid-read", guest.appending("raid.raw"), ["--method", "read"])
+  }
+
   static let demo = Shared {
     let guest = try await Guests.demo.value
     return try await make("guest", guest.appending("guest.raw"), ["-q"])
