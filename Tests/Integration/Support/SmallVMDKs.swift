@@ -55,11 +55,7 @@ struct SmallVMDKs {
   func seSparse(replaysJournal: Bool) throws -> FilePath {
     var file = [UInt8](repeating: 0, count: 81 * 512)
     func put(_ numbers: [UInt64], at offset: Int) {
-      for (index, number) in numbers.enumerated() {
-        withUnsafeBytes(of: number.littleEndian) { bytes in
-          file.replaceSubrange(offset + index * 8..<offset + index * 8 + 8, with: bytes)
-        }
-      }
+      file.replaceSubrange(offset..<offset + numbers.count * 8, with: littleEndian(numbers))
     }
     put([0xcafe_babe, 0x0000_0002_0000_0001, 32768, 8, 64, 0], at: 0)
     // The volatile header, the journal's header, the journal, directory, tables, bitmap, backmap and grains.
@@ -69,16 +65,41 @@ struct SmallVMDKs {
     put([3 << 60, 2 << 60, 1 << 60], at: 7 * 512)
     file.replaceSubrange(73 * 512..<81 * 512, with: [UInt8](repeating: 9, count: 4096))
     try scratch.write(file, to: "disk-sesparse.vmdk")
-    return try scratch.write(
+    return try writeDescriptor("disk", sectors: 32768)
+  }
+
+  private func writeDescriptor(_ name: String, sectors: UInt64) throws -> FilePath {
+    try scratch.write(
       """
       # Disk DescriptorFile
       version=1
       CID=0000000a
       parentCID=ffffffff
       createType="seSparse"
-      RW 32768 SESPARSE "disk-sesparse.vmdk"
+      RW \(sectors) SESPARSE "\(name)-sesparse.vmdk"
 
-      """, to: "disk.vmdk")
+      """, to: "\(name).vmdk")
+  }
+
+  private func littleEndian(_ numbers: [UInt64]) -> [UInt8] {
+    numbers.flatMap { number in withUnsafeBytes(of: number.littleEndian) { Array($0) } }
+  }
+
+  /// An seSparse disk with tables that hold nothing, for its first `tables` times 16 MiB; the file is nearly all hole.
+  func largeSESparse(size: UInt64, tables: UInt64) throws -> FilePath {
+    let all = size >> 24
+    let (directory, first) = (UInt64(16), 16 + (all + 63) / 64)
+    let last = first + all * 64
+    let file = try scratch.makeHole("large-sesparse.vmdk", size: Int((last + 24) * 512))
+    try overwrite(
+      file, at: 0,
+      with: littleEndian([
+        0xcafe_babe, 0x0000_0002_0000_0001, size / 512, 8, 64, 0, 0, 0, 0, 0, 1, 1, 2, 2, 4, 8, directory,
+        first - directory, first, all * 64, last, 8, last + 8, 8, last + 16, size / 512,
+      ]))
+    try overwrite(file, at: 512, with: littleEndian([0xcafe_cafe, 0, 0, 0]))
+    try overwrite(file, at: directory * 512, with: littleEndian((0..<tables).map { 1 << 60 | $0 }))
+    return try writeDescriptor("large", sectors: size / 512)
   }
 
   func overwrite(_ file: FilePath, at offset: UInt64, with bytes: [UInt8]) throws {
