@@ -10,13 +10,13 @@ extension Examiner {
       try [disk] + appliance.listPartitions().filter { try appliance.disk(of: $0) == disk }
       + appliance.listMapperDevices() + appliance.listArrays() + appliance.listLogicalVolumes()
     let known = names.filter { $0.allSatisfy { isNameByte($0) } }
-    let list = known.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
-    let lines = try described(list, count: known.count)
+    let list = known.map { inAppliance($0, disk: disk) }.joined(separator: " ")
+    let descriptions = try descriptions(of: list, count: known.count)
     var result: [Guestfs.Filesystem] = []
     var seen: Set<Substring> = []
-    for (name, line) in zip(known, lines) {
-      let fields = line.split(separator: " ", omittingEmptySubsequences: false)
-      guard fields.count >= 4, let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16),
+    for name in known {
+      guard let fields = descriptions[inAppliance(name, disk: disk)[...]],
+        let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16),
         holdsFilesystem(fields[2]), !devices.isInVolume("\(major):\(minor)")
       else { continue }
       let type = Array(fields[2].utf8)
@@ -34,26 +34,38 @@ extension Examiner {
     return result
   }
 
-  /// For each device a line: its number in two parts, what is on it, and its UUID.
+  /// A device's name in the appliance: its kernel may have given the disks other names than libguestfs did.
+  private func inAppliance(_ name: [UInt8], disk: [UInt8]) -> String {
+    guard name.starts(with: disk) else { return String(decoding: name, as: UTF8.self) }
+    return Appliance.path(ofDisk: 1) + String(decoding: name.dropFirst(disk.count), as: UTF8.self)
+  }
+
+  /// For each device its number in two parts, what is on it, and its UUID.
   ///
   /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions.
-  private func described(_ list: String, count: Int) throws -> [Substring] {
+  /// for a moment there are no partitions: then all are asked again.
+  private func descriptions(of list: String, count: Int) throws -> [Substring: [Substring]] {
+    var result: [Substring: [Substring]] = [:]
     for _ in 0..<5 {
       try settle()
       let text = try appliance.longShell(
         """
         for d in \(list); do
-          stat -L -c '%t %T' $d > /dev/null || exit 0
-          echo "$(stat -L -c '%t %T' $d) $(blkid -p -o value -s TYPE $d) $(blkid -p -o value -s UUID $d)"
+          echo "is $d $(stat -L -c '%t %T' $d) $(blkid -p -o value -s TYPE $d) $(blkid -p -o value -s UUID $d)"
         done
-        for d in \(list); do stat -L -c %t $d > /dev/null || exit 0; done
-        echo complete
+        for d in \(list); do stat -L -c "still $d" $d; done
+        true
         """)
-      let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
-      if lines.count == count + 1, lines.last == "complete" { return lines.dropLast() }
+      var isStill = 0
+      for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
+        let fields = line.split(separator: " ", omittingEmptySubsequences: false)
+        if fields.first == "still" { isStill += 1 }
+        if fields.first == "is", fields.count == 6 { result[fields[1]] = Array(fields[2...]) }
+      }
+      if result.count == count, isStill == count { break }
+      reporter.detail("not all of the appliance's devices are there: \(String(decoding: text, as: UTF8.self))")
     }
-    throw MapperError.appliance("its devices come and go")
+    return result
   }
 
   /// By blkid(8)'s name for what is on a device.
