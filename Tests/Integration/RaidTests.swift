@@ -17,8 +17,9 @@ import Testing
   private func lines(of guest: MappedGuest) throws -> Set<String> {
     var text = try [UInt8](contentsOf: guest.file).text
     for (mark, _) in Self.filesystems where mark != "is-btrfs" {
-      if let device = try? device(of: mark, in: guest.map) { text.replace(" \(device) ", with: " \(mark) ") }
-      if let device = try? device(of: mark, in: guest.map) { text.replace(" \(device)\n", with: " \(mark)\n") }
+      guard let line = guest.map.lines.first(where: { $0.path == Array("/\(mark)".utf8) }) else { continue }
+      text.replace(" \(line.device.text) ", with: " \(mark) ")
+      text.replace(" \(line.device.text)\n", with: " \(mark)\n")
     }
     return Set(text.split(separator: "\n").map(String.init))
   }
