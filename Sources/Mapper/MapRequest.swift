@@ -3,12 +3,13 @@ import SystemPackage
 
 /// What is to be mapped, and how.
 public struct MapRequest: Sendable {
-  public var disk: FilePath
-  /// Nil: by the name; see `DiskFormat.guess`.
+  /// The guest's disks in their order, one at least.
+  public var disks: [FilePath]
+  /// Of all disks. Nil: by each one's name; see `DiskFormat.guess`.
   public var format: DiskFormat?
   /// How files are found.
   public var method = MapMethod.auto(proof: MapMethod.usualProof)
-  /// What the disk may be opened in spite of.
+  /// What the disks may be opened in spite of.
   public var options = OpenOptions()
   /// Where the map goes.
   public var output: FilePath
@@ -17,8 +18,11 @@ public struct MapRequest: Sendable {
   /// `-x`: calls of libguestfs are shown.
   public var isTraced = false
 
-  public init(disk: FilePath, format: DiskFormat?, output: FilePath) {
-    self.disk = disk
+  /// More would not fit into the appliance beside what it needs itself.
+  public static let mostDisks = 200
+
+  public init(disks: [FilePath], format: DiskFormat?, output: FilePath) {
+    self.disks = disks
     self.format = format
     self.output = output
   }

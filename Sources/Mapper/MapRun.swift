@@ -4,7 +4,7 @@ import Glibc
 import Guestfs
 import SystemPackage
 
-/// Maps a disk and writes the map.
+/// Maps a guest's disks and writes the map.
 ///
 /// `isCancelled` is asked now and then; whoever makes it true also ends the child processes (`ChildProcesses.kill`),
 /// since most of the time is spent waiting for them. Throws `DiskError`, `MapError` or `MapperError`; the output file is
@@ -14,13 +14,11 @@ public func mapDisk(
 ) async throws -> Findings {
   do {
     let installation = try Installation()
-    let opened = try openDisk(at: request.disk, format: request.format, options: request.options)
-    for warning in opened.warnings { reporter.warning(warning) }
-    let description = DiskDescription(
-      size: opened.disk.size, format: Array(opened.format.rawValue.utf8), file: request.disk.bytes)
-    let format = opened.format
-    opened.disk.close()
-    try check(request.output, isNoneOf: opened.files)
+    try GuestDisk.checkDistinct(request.disks)
+    let disks = try request.disks.map { path in
+      try GuestDisk(at: path, format: request.format, options: request.options, reporter: reporter)
+    }
+    try check(request.output, isNoneOf: disks.flatMap(\.files))
     try AtomicFile.checkWritable(request.output)
     let directory = try TemporaryDirectory()
     defer {
@@ -28,30 +26,25 @@ public func mapDisk(
       if isCancelled() { UnfinishedAppliance.remove(from: Appliance.cacheDirectory(directory.parent)) }
     }
     return try await RecorderServer.run(
-      installation: installation, in: directory, disk: request.disk, format: format, options: request.options,
-      reporter: reporter
+      installation: installation, in: directory, disks: disks, options: request.options, reporter: reporter
     ) { server in
       try await onOwnThread {
         let start = ContinuousClock.now
         let pump = EventPump(reading: server.events, reporter: reporter)
         let appliance = try Appliance.launch(
           ApplianceOptions(
-            socket: server.socket, cacheDirectory: Appliance.cacheDirectory(directory.parent),
-            isVerbose: request.isVerbose,
+            socket: server.socket, disks: disks.count,
+            cacheDirectory: Appliance.cacheDirectory(directory.parent), isVerbose: request.isVerbose,
             isTraced: request.isTraced),
           reporter: reporter, isCancelled: isCancelled)
         var examiner = Examiner(
-          appliance: appliance, pump: pump, reporter: reporter, disk: description, method: request.method,
+          appliance: appliance, pump: pump, reporter: reporter, disks: disks, method: request.method,
           isCancelled: isCancelled)
         examiner.setLaunchTime((ContinuousClock.now - start) / .seconds(1))
         try examiner.run(walker: installation.walker.string)
         try pump.check()
         try? appliance.shutdown()
-        // A disk that was cut short looks to the appliance like one with nothing there.
-        if let now = try? openDisk(at: request.disk, format: format, options: request.options).disk {
-          defer { now.close() }
-          guard now.size == description.size else { throw MapperError.changed(request.disk) }
-        }
+        for disk in disks { try disk.checkSize(request.options) }
         var map = examiner.map
         try map.write(to: request.output, isCancelled: isCancelled)
         return examiner.findings
@@ -68,18 +61,7 @@ public func mapDisk(
 
 /// A map written over the disk it is of, by a slip in the options, must not cost the disk.
 private func check(_ output: FilePath, isNoneOf inputs: [FilePath]) throws(MapError) {
-  guard let target = status(of: output) else { return }
-  for input in inputs {
-    guard let status = status(of: input) else { continue }
-    let isSameFile = status.st_dev == target.st_dev && status.st_ino == target.st_ino
-    let areDevices = status.st_mode & S_IFMT == S_IFBLK && target.st_mode & S_IFMT == S_IFBLK
-    let isSameDevice = areDevices && status.st_rdev == target.st_rdev
-    if isSameFile || isSameDevice { throw .file(output, "the map would overwrite the disk") }
+  guard !inputs.contains(where: { isSameFile($0, output) }) else {
+    throw .file(output, "the map would overwrite the disk")
   }
-}
-
-/// Nil if there is no such file.
-private func status(of path: FilePath) -> stat? {
-  var status = stat()
-  return path.withPlatformString({ stat($0, &status) }) == 0 ? status : nil
 }

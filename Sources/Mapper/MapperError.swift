@@ -9,6 +9,8 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
   case recorder(String)
   /// libguestfs could not start the appliance or lost it.
   case appliance(String)
+  /// Two of the disks are one.
+  case givenTwice(FilePath)
   /// The disk's size is not what it was when it was opened.
   case changed(FilePath)
   /// The user asked to stop.
@@ -19,6 +21,7 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
     case .missing(let what): what
     case .recorder(let reason): "the recorder failed: \(reason)"
     case .appliance(let reason): "the libguestfs appliance failed: \(reason)"
+    case .givenTwice(let disk): "\(Escaping.text(disk.bytes, as: .path)): this disk is given twice"
     case .changed(let disk): "\(Escaping.text(disk.bytes, as: .path)): the disk's size changed while it was mapped"
     case .interrupted: "interrupted"
     }

@@ -3,8 +3,8 @@ import NBDKit
 import SystemPackage
 import WalkRecord
 
-/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [allow-external=BOOL] …`: the export `disk1` is the disk, as a raw one, and never written;
-/// the export `channel` takes the walker's records. What is read of the disk and what is written to the channel goes to
+/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [file=DISK …] [allow-external=BOOL] …`: the exports `disk1`, `disk2` …
+/// are the disks, as raw ones, and never written; the export `channel` takes the walker's records. What is read of the disks and what is written to the channel goes to
 /// standard output as one ordered stream of `RecorderEvent`s.
 ///
 /// For virt-bmap's own use.
@@ -15,8 +15,8 @@ struct RecorderPlugin: Plugin {
     version: "0.1.0",
     description: "records what virt-bmap reads of a disk",
     configHelp: """
-      [file=]<DISK>     (required) The disk image to serve.
-      format=raw|vmdk   The disk's format; without it, a name that ends in .vmdk
+      [file=]<DISK>     (required) A disk image to serve; once for each.
+      format=raw|vmdk   The format of the disk before it; without it, a name that ends in .vmdk
                         means vmdk, any other raw.
       allow-external=BOOL, ignore-cid=BOOL, ignore-journal=BOOL
                         As virt-bmap's options.
@@ -24,20 +24,38 @@ struct RecorderPlugin: Plugin {
     magicConfigKey: "file",
     threadModel: .parallel)
 
-  private var file: FilePath?
-  private var format: DiskFormat?
+  private struct Source {
+    var file: FilePath
+    /// Nil: by the name.
+    var format: DiskFormat?
+  }
+
+  private struct Disk {
+    var size: UInt64
+    var overlay: WriteOverlay
+  }
+
+  /// In the recorded events a disk's number has one byte.
+  private static let mostDisks = 255
+
+  private var sources: [Source] = []
   private var options = OpenOptions()
-  private var disk: (size: UInt64, overlay: WriteOverlay)?
+  private var disks: [Disk] = []
   private var stream: EventStream?
 
   mutating func configure(key: String, value: ParameterValue) throws {
     switch key {
-    case "file": file = try value.absolutePath()
+    case "file":
+      guard sources.count < Self.mostDisks else {
+        throw PluginError(errno: .invalid, "more than \(Self.mostDisks) disks")
+      }
+      sources.append(Source(file: try value.absolutePath()))
     case "format":
+      guard let last = sources.indices.last else { throw PluginError(errno: .invalid, "format= before file=") }
       guard let format = DiskFormat(rawValue: value.text) else {
         throw PluginError(errno: .invalid, "format=\(value.text): give raw or vmdk")
       }
-      self.format = format
+      sources[last].format = format
     case "allow-external": options.allowsExternal = try value.boolean(of: key)
     case "ignore-cid": options.ignoresCID = try value.boolean(of: key)
     case "ignore-journal": options.ignoresJournal = try value.boolean(of: key)
@@ -46,16 +64,17 @@ struct RecorderPlugin: Plugin {
   }
 
   mutating func configurationComplete() throws {
-    guard file != nil else { throw PluginError(errno: .invalid, "give the disk to record: file=DISK") }
+    guard !sources.isEmpty else { throw PluginError(errno: .invalid, "give the disk to record: file=DISK") }
     guard Host.standardStreamsAreFree else {
       throw PluginError(errno: .invalid, "standard output is not free for the recorded events")
     }
   }
 
   mutating func getReady() throws {
-    guard let file else { return }
-    let opened = try openDisk(at: file, format: format, options: options).disk
-    disk = (opened.size, WriteOverlay(over: opened))
+    for source in sources {
+      let opened = try openDisk(at: source.file, format: source.format, options: options).disk
+      disks.append(Disk(size: opened.size, overlay: WriteOverlay(over: opened)))
+    }
     // A copy, since nbdkit points standard output at /dev/null before it serves.
     stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())
   }
@@ -65,18 +84,19 @@ struct RecorderPlugin: Plugin {
   }
 
   func listExports(readOnly: Bool, isTLS: Bool) throws -> [Export] {
-    [RecorderExport.disk(1), RecorderExport.channel].map { Export(name: Array($0.utf8), description: "") }
+    (disks.indices.map { RecorderExport.disk($0 + 1) } + [RecorderExport.channel]).map {
+      Export(name: Array($0.utf8), description: "")
+    }
   }
 
   func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
     guard let stream else { throw PluginError(errno: .inputOutput, "there is no event stream") }
-    switch String(decoding: exportName, as: UTF8.self) {
-    case RecorderExport.channel: return ChannelConnection(stream: stream)
-    case RecorderExport.disk(1):
-      guard let disk else { throw PluginError(errno: .inputOutput, "the disk is not open") }
-      return DiskConnection(size: disk.size, overlay: disk.overlay, number: 1, stream: stream)
-    default: throw PluginError(errno: .invalid, "no such export")
-    }
+    let name = String(decoding: exportName, as: UTF8.self)
+    if name == RecorderExport.channel { return ChannelConnection(stream: stream) }
+    guard let index = disks.indices.first(where: { RecorderExport.disk($0 + 1) == name }),
+      let number = UInt8(exactly: index + 1)
+    else { throw PluginError(errno: .invalid, "no such export") }
+    return DiskConnection(size: disks[index].size, overlay: disks[index].overlay, number: number, stream: stream)
   }
 }
 

@@ -4,5 +4,5 @@ public enum RecorderExport {
   public static let channel = "channel"
 
   /// The disk with this number, 1 for the first.
-  public static func disk(_ number: UInt8) -> String { "disk\(number)" }
+  public static func disk(_ number: Int) -> String { "disk\(number)" }
 }

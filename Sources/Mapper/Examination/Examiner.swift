@@ -12,6 +12,8 @@ public struct Findings: Sendable {
   public internal(set) var files = 0
   /// Files and directories that could not be read.
   public internal(set) var unreadable = 0
+  /// Volumes that could not be looked into.
+  public internal(set) var incomplete = 0
   /// Filesystems that could not be mounted.
   public internal(set) var notMounted = 0
   /// Seconds the appliance took to start, and the walks together.
@@ -19,14 +21,14 @@ public struct Findings: Sendable {
   public internal(set) var walkSeconds = 0.0
 }
 
-/// Looks at everything on a launched appliance's disk and puts it into a map.
+/// Looks at everything on a launched appliance's disks and puts it into a map.
 struct Examiner {
   private static let walkerName = "/tmp/virt-bmap-walker"
 
   let appliance: Guestfs
   let pump: EventPump
   let reporter: any Reporter
-  let diskSize: UInt64
+  let guestDisks: [GuestDisk]
   let method: MapMethod
   let isCancelled: @Sendable () -> Bool
   private(set) var map = BlockMapBuilder()
@@ -34,33 +36,36 @@ struct Examiner {
   private(set) var devices = DeviceTable(parsing: "")
 
   init(
-    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disk: DiskDescription, method: MapMethod,
+    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disks: [GuestDisk], method: MapMethod,
     isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.appliance = appliance
     self.pump = pump
     self.reporter = reporter
     self.isCancelled = isCancelled
-    diskSize = disk.size
+    guestDisks = disks
     self.method = method
-    map.addDisk(disk)
+    for disk in disks { map.addDisk(disk.description) }
   }
 
   mutating func run(walker: String) throws {
-    guard let disk = try appliance.listDevices().first else {
-      throw MapperError.appliance("it sees no disk")
-    }
-    add(.disk, disk, [DeviceTable.Place(disk: 1, range: 0..<diskSize, offset: 0)])
+    // Behind them is the channel.
+    let disks = Array(try appliance.listDevices().prefix(guestDisks.count))
+    guard disks.count == guestDisks.count else { throw MapperError.appliance("it does not see all disks") }
     try settle()
-    try examinePartitions(of: disk)
-    devices = DeviceTable(
-      parsing: String(decoding: try appliance.longShell(DeviceTable.script(disks: 1)), as: UTF8.self))
+    for (index, disk) in disks.enumerated() {
+      let number = index + 1
+      add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[index].size, offset: 0)])
+      try examinePartitions(of: disk, number: number)
+    }
+    let script = DeviceTable.script(disks: disks.count)
+    devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
     try examineLogicalVolumes()
     try examineParity()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
     // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
     _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
-    for filesystem in try listFilesystems(of: disk) {
+    for filesystem in try listFilesystems(on: disks) {
       guard !isCancelled() else { throw MapperError.interrupted }
       try examine(filesystem)
     }
@@ -73,7 +78,7 @@ struct Examiner {
     }
   }
 
-  private mutating func examinePartitions(of disk: [UInt8]) throws {
+  private mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) throws {
     // A disk without a partition table has no list of partitions, which is not an error.
     guard let table = try? appliance.partitions(of: disk) else { return }
     try settle()
@@ -82,7 +87,7 @@ struct Examiner {
       let number = try appliance.number(of: partition)
       guard let entry = table.first(where: { $0.number == number }) else { continue }
       findings.partitions += 1
-      add(.partition, partition, [DeviceTable.Place(disk: 1, range: entry.range, offset: 0)])
+      add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: entry.range, offset: 0)])
     }
   }
 
@@ -92,8 +97,12 @@ struct Examiner {
     for volume in volumes {
       reporter.message("examining \(shown(volume)) ...")
       findings.logicalVolumes += 1
-      let number = try deviceNumber(of: volume)
-      guard let places = number.flatMap({ devices.places(of: $0[...]) }), !places.isEmpty else {
+      guard let number = try deviceNumber(of: volume) else {
+        findings.incomplete += 1
+        reporter.warning("\(shown(volume)): this volume cannot be activated; a disk of its group may be missing")
+        continue
+      }
+      guard let places = devices.places(of: number[...]), !places.isEmpty else {
         reporter.warning(
           "\(shown(volume)): this kind of volume is not followed; what is in it is mapped, itself it is not")
         continue
@@ -122,8 +131,9 @@ struct Examiner {
   }
 
   /// - Parameter name: for the shell to expand.
+  /// - Returns: nil if there is no such device.
   private func deviceNumber(named name: String) throws -> String? {
-    let output = String(decoding: try appliance.shell("stat -L -c '%t %T' \(name)"), as: UTF8.self)
+    let output = String(decoding: try appliance.shell("stat -L -c '%t %T' \(name) || true"), as: UTF8.self)
     let fields = output.split(whereSeparator: \.isWhitespace)
     guard fields.count == 2, let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16) else {
       return nil

@@ -3,19 +3,32 @@ import Guestfs
 /// What may hold a filesystem. libguestfs's own list asks several programs about each device, one call after the other,
 /// which takes minutes where there are many and the appliance is emulated.
 extension Examiner {
-  /// The filesystems on one disk's partitions and on everything that is made of them, Btrfs's subvolumes each by itself.
-  func listFilesystems(of disk: [UInt8]) throws -> [Guestfs.Filesystem] {
+  /// The filesystems on the disks, their partitions and everything that is made of them, Btrfs's subvolumes each by
+  /// itself.
+  func listFilesystems(on disks: [[UInt8]]) throws -> [Guestfs.Filesystem] {
     try settle()
-    let names =
-      try [disk] + appliance.listPartitions().filter { try appliance.disk(of: $0) == disk }
-      + appliance.listMapperDevices() + appliance.listArrays() + appliance.listLogicalVolumes()
+    var inAppliance: [[UInt8]: String] = [:]
+    var names: [[UInt8]] = []
+    let partitions = try appliance.listPartitions()
+    for (index, disk) in disks.enumerated() {
+      for name in try [disk] + partitions.filter({ try appliance.disk(of: $0) == disk }) {
+        // Its kernel may have given the disks other names than libguestfs did.
+        inAppliance[name] =
+          Appliance.path(ofDisk: index + 1) + String(decoding: name.dropFirst(disk.count), as: UTF8.self)
+        names.append(name)
+      }
+    }
+    for name in try appliance.listMapperDevices() + appliance.listArrays() + appliance.listLogicalVolumes() {
+      inAppliance[name] = String(decoding: name, as: UTF8.self)
+      names.append(name)
+    }
     let known = names.filter { $0.allSatisfy { isNameByte($0) } }
-    let list = known.map { inAppliance($0, disk: disk) }.joined(separator: " ")
+    let list = known.compactMap { inAppliance[$0] }.joined(separator: " ")
     let descriptions = try descriptions(of: list, count: known.count)
     var result: [Guestfs.Filesystem] = []
     var seen: Set<Substring> = []
     for name in known {
-      guard let fields = descriptions[inAppliance(name, disk: disk)[...]],
+      guard let fields = inAppliance[name].flatMap({ descriptions[$0[...]] }),
         let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16),
         holdsFilesystem(fields[2]), !devices.isInVolume("\(major):\(minor)")
       else { continue }
@@ -32,12 +45,6 @@ extension Examiner {
       }
     }
     return result
-  }
-
-  /// A device's name in the appliance: its kernel may have given the disks other names than libguestfs did.
-  private func inAppliance(_ name: [UInt8], disk: [UInt8]) -> String {
-    guard name.starts(with: disk) else { return String(decoding: name, as: UTF8.self) }
-    return Appliance.path(ofDisk: 1) + String(decoding: name.dropFirst(disk.count), as: UTF8.self)
   }
 
   /// For each device its number in two parts, what is on it, and its UUID.

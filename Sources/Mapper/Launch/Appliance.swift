@@ -6,6 +6,8 @@ import WalkRecord
 /// How the appliance is to be started.
 struct ApplianceOptions: Sendable {
   var socket: FilePath
+  /// How many disks the guest has.
+  var disks: Int
   /// Where libguestfs keeps its appliance from run to run.
   var cacheDirectory: String
   var isVerbose: Bool
@@ -81,8 +83,11 @@ enum Appliance {
       if getenv("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
       // the appliance writes away from the disk itself.
-      try appliance.addNBDDrive(
-        socket: options.socket.string, export: RecorderExport.disk(1), label: label(ofDisk: 1), readOnly: false)
+      for number in 1...max(1, options.disks) {
+        try appliance.addNBDDrive(
+          socket: options.socket.string, export: RecorderExport.disk(number), label: label(ofDisk: number),
+          readOnly: false)
+      }
       try appliance.addNBDDrive(
         socket: options.socket.string, export: RecorderExport.channel, label: channelLabel, readOnly: false)
       return appliance

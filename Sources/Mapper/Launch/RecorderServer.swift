@@ -10,20 +10,22 @@ struct RecorderServer: Sendable {
   /// The stream of `RecorderEvent`s.
   let events: FileDescriptor
 
-  /// Starts the recorder for one disk, runs `body` and stops it again.
+  /// Starts the recorder for the disks, runs `body` and stops it again.
   static func run<T: Sendable>(
-    installation: Installation, in directory: TemporaryDirectory, disk: FilePath, format: DiskFormat,
+    installation: Installation, in directory: TemporaryDirectory, disks: [GuestDisk],
     options: OpenOptions, reporter: any Reporter,
     body: @Sendable (RecorderServer) async throws -> T
   ) async throws -> T {
     let socket = directory.path.appending("nbd")
     let (events, output) = try pipe()
-    let arguments: [[UInt8]] = [
-      Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),
-      installation.recorder.bytes, Array("file=".utf8) + disk.bytes, Array("format=\(format.rawValue)".utf8),
-      Array("allow-external=\(options.allowsExternal)".utf8), Array("ignore-cid=\(options.ignoresCID)".utf8),
-      Array("ignore-journal=\(options.ignoresJournal)".utf8),
-    ]
+    let files = disks.flatMap { [Array("file=".utf8) + $0.path.bytes, Array("format=\($0.format.rawValue)".utf8)] }
+    let arguments: [[UInt8]] =
+      [
+        Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),
+        installation.recorder.bytes, Array("allow-external=\(options.allowsExternal)".utf8),
+        Array("ignore-cid=\(options.ignoresCID)".utf8),
+        Array("ignore-journal=\(options.ignoresJournal)".utf8),
+      ] + files
     let said = directory.path.appending("nbdkit.log")
     do {
       let errors = try FileDescriptor.open(

@@ -4,26 +4,27 @@ import Glibc
 import Mapper
 import SystemPackage
 
-/// `virt-bmap DISK`: maps a disk.
+/// `virt-bmap DISK …`: maps a guest's disks.
 struct MapCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap",
     abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
     usage: """
-      virt-bmap [-o MAP] [-f raw|vmdk] [--method auto|extents|read] [--proof N|all|none] [-q] [-v] [-x] DISK
+      virt-bmap [-o MAP] [-f raw|vmdk] [--method auto|extents|read] [--proof N|all|none] [-q] [-v] [-x] DISK ...
       virt-bmap lookup MAP ...
       virt-bmap info DISK ...
       """,
     discussion: """
-      The map is a text file, a line a range: disk, start, end, kind, device and path. \
+      The map is a text file, a line a range: disk, start, end, kind, device and path. Where a guest has several \
+      disks, name all of them, in the guest's order. \
       To ask a map what is where, see virt-bmap lookup --help; to see \
       what kind of image a disk is, virt-bmap info --help.
 
       Exit status: 0 if the map was written, 1 if not.
       """)
 
-  @Argument(help: "The disk image, raw or VMDK.", completion: .file())
-  var disk: String?
+  @Argument(help: "The disk images, raw or VMDK.", completion: .file())
+  var disk: [String] = []
 
   @Option(name: .shortAndLong, help: "Where the map is written.", completion: .file())
   var output = "bmap"
@@ -53,15 +54,18 @@ struct MapCommand: AsyncParsableCommand {
 
   func run() async throws {
     if showVersion { return Messages.write("virt-bmap \(version)\n", to: 1) }
-    guard let disk else {
+    guard !disk.isEmpty else {
       guard machineReadable else { throw ValidationError("no disk is given") }
       return printCapabilities()
+    }
+    guard disk.count <= MapRequest.mostDisks else {
+      throw ValidationError("more than \(MapRequest.mostDisks) disks")
     }
     let isTerminal = isatty(1) == 1
     let reporter = TerminalReporter(
       showsMessages: !quiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
       showsProgress: !quiet && isTerminal && !machineReadable && !verbose && !x)
-    var request = MapRequest(disk: filePath(disk), format: diskOptions.format, output: filePath(output))
+    var request = MapRequest(disks: disk.map { filePath($0) }, format: diskOptions.format, output: filePath(output))
     request.options = diskOptions.openOptions
     request.method = methodOptions.mapMethod
     request.isVerbose = verbose
