@@ -58,7 +58,7 @@ extension Guestfs {
   /// The md arrays that are running.
   public func listArrays() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_md_devices)) }
 
-  /// Devices that the device mapper makes and that are neither logical volumes nor encrypted ones.
+  /// Devices that the device mapper makes and that are no logical volumes.
   public func listMapperDevices() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_dm_devices)) }
 
   /// The paths of the subvolumes of the Btrfs filesystem mounted by `mountReadOnly`, from its top, but for the one that is

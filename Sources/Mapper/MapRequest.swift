@@ -9,6 +9,8 @@ public struct MapRequest: Sendable {
   public var format: DiskFormat?
   /// How files are found.
   public var method = MapMethod.auto(proof: MapMethod.usualProof)
+  /// What opens encrypted devices.
+  public var keys: [DeviceKey] = []
   /// What the disks may be opened in spite of.
   public var options = OpenOptions()
   /// Where the map goes.

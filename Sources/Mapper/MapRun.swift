@@ -39,7 +39,7 @@ public func mapDisk(
           reporter: reporter, isCancelled: isCancelled)
         var examiner = Examiner(
           appliance: appliance, pump: pump, reporter: reporter, disks: disks, method: request.method,
-          isCancelled: isCancelled)
+          keys: request.keys, isCancelled: isCancelled)
         examiner.setLaunchTime((ContinuousClock.now - start) / .seconds(1))
         try examiner.run(walker: installation.walker.string)
         try pump.check()

@@ -12,13 +12,16 @@ public struct Findings: Sendable {
   public internal(set) var files = 0
   /// Files and directories that could not be read.
   public internal(set) var unreadable = 0
-  /// Volumes that could not be looked into.
+  /// Volumes that could not be looked into, and paths that the map cannot hold.
   public internal(set) var incomplete = 0
   /// Filesystems that could not be mounted.
   public internal(set) var notMounted = 0
   /// Seconds the appliance took to start, and the walks together.
   public internal(set) var launchSeconds = 0.0
   public internal(set) var walkSeconds = 0.0
+
+  /// Whether there is more in the guest than the map says.
+  public var isPartial: Bool { unreadable > 0 || notMounted > 0 || incomplete > 0 }
 }
 
 /// Looks at everything on a launched appliance's disks and puts it into a map.
@@ -30,14 +33,17 @@ struct Examiner {
   let reporter: any Reporter
   let guestDisks: [GuestDisk]
   let method: MapMethod
+  let keys: [DeviceKey]
   let isCancelled: @Sendable () -> Bool
   private(set) var map = BlockMapBuilder()
-  private(set) var findings = Findings()
+  var findings = Findings()
+  /// The encrypted devices that are open.
+  var openedDevices: [OpenedDevice] = []
   private(set) var devices = DeviceTable(parsing: "")
 
   init(
     appliance: Guestfs, pump: EventPump, reporter: any Reporter, disks: [GuestDisk], method: MapMethod,
-    isCancelled: @escaping @Sendable () -> Bool
+    keys: [DeviceKey], isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.appliance = appliance
     self.pump = pump
@@ -45,6 +51,7 @@ struct Examiner {
     self.isCancelled = isCancelled
     guestDisks = disks
     self.method = method
+    self.keys = keys
     for disk in disks { map.addDisk(disk.description) }
   }
 
@@ -58,9 +65,11 @@ struct Examiner {
       add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[index].size, offset: 0)])
       try examinePartitions(of: disk, number: number)
     }
+    try openEncryptedDevices(on: disks)
     let script = DeviceTable.script(disks: disks.count)
     devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
     try examineLogicalVolumes()
+    try examineOpenedDevices()
     try examineParity()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
     // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
@@ -71,7 +80,7 @@ struct Examiner {
     }
   }
 
-  private mutating func add(_ kind: ObjectKind, _ device: [UInt8], _ places: [DeviceTable.Place]) {
+  mutating func add(_ kind: ObjectKind, _ device: [UInt8], _ places: [DeviceTable.Place]) {
     guard let object = map.addObject(kind: kind, device: device) else { return }
     for place in places {
       map.addRange(of: object, disk: place.disk, range: place.range, objectOffset: place.offset)
@@ -123,7 +132,8 @@ struct Examiner {
     }
   }
 
-  private func deviceNumber(of volume: [UInt8]) throws -> String? {
+  /// `MAJOR:MINOR`; nil if there is no such device.
+  func deviceNumber(of volume: [UInt8]) throws -> String? {
     // LVM allows letters, digits and +_.- in names; anything else does not get near a shell.
     let name = String(decoding: volume, as: UTF8.self)
     guard name.utf8.allSatisfy({ isNameByte($0) }) else { return nil }
@@ -165,7 +175,10 @@ struct Examiner {
     findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
     report(walk, on: name)
     let left = walk.add(to: &map, device: filesystem.mountable)
-    if left > 0 { reporter.warning("filesystem on \(name): \(left) paths are too long for a map") }
+    if left > 0 {
+      findings.incomplete += 1
+      reporter.warning("filesystem on \(name): \(left) paths are too long for a map")
+    }
     findings.filesystems += 1
     findings.directories += walk.tree.directories
     findings.files += walk.tree.files

@@ -1,14 +1,54 @@
 import Guestfs
 
+/// A device that something may be on.
+struct ProbedDevice {
+  /// As libguestfs names it.
+  var name: [UInt8]
+  /// `MAJOR:MINOR`.
+  var number: String
+  /// blkid(8)'s name for what is on it, empty if it knows nothing.
+  var type: Substring
+  var uuid: Substring
+
+  var isEncrypted: Bool { type == "crypto_LUKS" }
+
+  var holdsFilesystem: Bool {
+    switch type {
+    case "", "swap", "swsuspend", "crypto_LUKS", "BitLocker": false
+    default: !type.hasSuffix("_member")
+    }
+  }
+}
+
 /// What may hold a filesystem. libguestfs's own list asks several programs about each device, one call after the other,
 /// which takes minutes where there are many and the appliance is emulated.
 extension Examiner {
   /// The filesystems on the disks, their partitions and everything that is made of them, Btrfs's subvolumes each by
   /// itself.
   func listFilesystems(on disks: [[UInt8]]) throws -> [Guestfs.Filesystem] {
+    var result: [Guestfs.Filesystem] = []
+    var seen: Set<Substring> = []
+    for device in try probe(disks) where device.holdsFilesystem && !devices.isInVolume(device.number[...]) {
+      let type = Array(device.type.utf8)
+      guard device.type == "btrfs" else {
+        result.append(Guestfs.Filesystem(mountable: device.name, type: type))
+        continue
+      }
+      // One that is on several devices is found on each.
+      guard seen.insert(device.uuid).inserted else { continue }
+      result.append(Guestfs.Filesystem(mountable: device.name, type: type))
+      result += try subvolumes(of: device.name).map {
+        Guestfs.Filesystem(mountable: Array("btrfsvol:".utf8) + device.name + [0x2f] + $0, type: type)
+      }
+    }
+    return result
+  }
+
+  /// The disks, their partitions and everything that is made of them, and what is on each.
+  func probe(_ disks: [[UInt8]]) throws -> [ProbedDevice] {
     try settle()
-    var inAppliance: [[UInt8]: String] = [:]
     var names: [[UInt8]] = []
+    var inAppliance: [[UInt8]: String] = [:]
     let partitions = try appliance.listPartitions()
     for (index, disk) in disks.enumerated() {
       for name in try [disk] + partitions.filter({ try appliance.disk(of: $0) == disk }) {
@@ -18,41 +58,30 @@ extension Examiner {
         names.append(name)
       }
     }
-    for name in try appliance.listMapperDevices() + appliance.listArrays() + appliance.listLogicalVolumes() {
+    for name in try appliance.listMapperDevices() + openedDevices.map(\.name) + appliance.listArrays()
+      + appliance.listLogicalVolumes() where inAppliance[name] == nil
+    {
       inAppliance[name] = String(decoding: name, as: UTF8.self)
       names.append(name)
     }
     let known = names.filter { $0.allSatisfy { isNameByte($0) } }
-    let list = known.compactMap { inAppliance[$0] }.joined(separator: " ")
-    let descriptions = try descriptions(of: list, count: known.count)
-    var result: [Guestfs.Filesystem] = []
-    var seen: Set<Substring> = []
-    for name in known {
+    let descriptions = try descriptions(of: known.compactMap { inAppliance[$0] })
+    return known.compactMap { name in
       guard let fields = inAppliance[name].flatMap({ descriptions[$0[...]] }),
-        let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16),
-        holdsFilesystem(fields[2]), !devices.isInVolume("\(major):\(minor)")
-      else { continue }
-      let type = Array(fields[2].utf8)
-      guard fields[2] == "btrfs" else {
-        result.append(Guestfs.Filesystem(mountable: name, type: type))
-        continue
-      }
-      // One that is on several devices is found on each.
-      guard seen.insert(fields[3]).inserted else { continue }
-      result.append(Guestfs.Filesystem(mountable: name, type: type))
-      result += try subvolumes(of: name).map {
-        Guestfs.Filesystem(mountable: Array("btrfsvol:".utf8) + name + [0x2f] + $0, type: type)
-      }
+        let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16)
+      else { return nil }
+      return ProbedDevice(name: name, number: "\(major):\(minor)", type: fields[2], uuid: fields[3])
     }
-    return result
   }
 
   /// For each device its number in two parts, what is on it, and its UUID.
   ///
   /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions: then all are asked again.
-  private func descriptions(of list: String, count: Int) throws -> [Substring: [Substring]] {
+  /// for a moment there are no partitions: then all are asked again. A volume of a group that misses a disk never comes.
+  private func descriptions(of names: [String]) throws -> [Substring: [Substring]] {
     var result: [Substring: [Substring]] = [:]
+    let list = names.joined(separator: " ")
+    let needed = names.filter { $0.hasPrefix(Appliance.directory) }
     for _ in 0..<5 {
       try settle()
       let text = try appliance.longShell(
@@ -63,24 +92,16 @@ extension Examiner {
         for d in \(list); do stat -L -c "still $d" $d; done
         true
         """)
-      var isStill = 0
+      var still: Set<Substring> = []
       for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
         let fields = line.split(separator: " ", omittingEmptySubsequences: false)
-        if fields.first == "still" { isStill += 1 }
+        if fields.first == "still", fields.count == 2 { still.insert(fields[1]) }
         if fields.first == "is", fields.count == 6 { result[fields[1]] = Array(fields[2...]) }
       }
-      if result.count == count, isStill == count { break }
+      if needed.allSatisfy({ result[$0[...]] != nil && still.contains($0[...]) }) { break }
       reporter.detail("not all of the appliance's devices are there: \(String(decoding: text, as: UTF8.self))")
     }
     return result
-  }
-
-  /// By blkid(8)'s name for what is on a device.
-  private func holdsFilesystem(_ type: Substring) -> Bool {
-    switch type {
-    case "", "swap", "swsuspend", "crypto_LUKS", "BitLocker": false
-    default: !type.hasSuffix("_member")
-    }
   }
 
   private func subvolumes(of device: [UInt8]) throws -> [[UInt8]] {

@@ -26,7 +26,10 @@ enum Appliance {
   }
 
   /// Where the appliance finds a disk.
-  static func path(ofDisk number: Int) -> String { "/dev/disk/guestfs/\(label(ofDisk: number))" }
+  static func path(ofDisk number: Int) -> String { directory + label(ofDisk: number) }
+
+  /// Where labels are names.
+  static let directory = "/dev/disk/guestfs/"
 
   /// With hardware virtualization an appliance is up in seconds. One that is not by then never will be: there are
   /// machines where the guest hangs.

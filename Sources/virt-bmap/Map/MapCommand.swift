@@ -10,7 +10,8 @@ struct MapCommand: AsyncParsableCommand {
     commandName: "virt-bmap",
     abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
     usage: """
-      virt-bmap [-o MAP] [-f raw|vmdk] [--method auto|extents|read] [--proof N|all|none] [-q] [-v] [-x] DISK ...
+      virt-bmap [-o MAP] [-f raw|vmdk] [--method auto|extents|read] [--proof N|all|none] [--key DEVICE:key:KEY|DEVICE:file:FILE] \
+      [-q] [-v] [-x] DISK ...
       virt-bmap lookup MAP ...
       virt-bmap info DISK ...
       """,
@@ -20,7 +21,7 @@ struct MapCommand: AsyncParsableCommand {
       To ask a map what is where, see virt-bmap lookup --help; to see \
       what kind of image a disk is, virt-bmap info --help.
 
-      Exit status: 0 if the map was written, 1 if not.
+      Exit status: 0 if the map was written, 3 if it was and not everything could be looked at, 1 if not.
       """)
 
   @Argument(help: "The disk images, raw or VMDK.", completion: .file())
@@ -32,6 +33,12 @@ struct MapCommand: AsyncParsableCommand {
   @OptionGroup var diskOptions: DiskOptions
 
   @OptionGroup var methodOptions: MethodOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "The key of an encrypted device, which is named as libguestfs does or by its UUID, or all. Can be repeated.",
+      valueName: "DEVICE:key:KEY|DEVICE:file:FILE"))
+  var key: [String] = []
 
   @Flag(name: .shortAndLong, help: "Print warnings and errors only.")
   var quiet = false
@@ -68,11 +75,16 @@ struct MapCommand: AsyncParsableCommand {
     var request = MapRequest(disks: disk.map { filePath($0) }, format: diskOptions.format, output: filePath(output))
     request.options = diskOptions.openOptions
     request.method = methodOptions.mapMethod
+    request.keys = try key.map { try KeyOption(argument: $0).deviceKey() }
     request.isVerbose = verbose
     request.isTraced = x
     let findings = try await mapDisk(request, reporter: reporter) { Interruption.hasHappened }
     report(findings, to: reporter)
+    if findings.isPartial { throw ExitCode(Self.partial) }
   }
+
+  /// The exit status where the map was written and not everything could be looked at.
+  private static let partial: Int32 = 3
 
   private func report(_ findings: Findings, to reporter: TerminalReporter) {
     if findings.unreadable > 0 {
@@ -106,6 +118,8 @@ struct MapCommand: AsyncParsableCommand {
       map-format=2
       input-format=raw
       input-format=vmdk
+      several-disks
+      key
       lookup
       info
 

@@ -8,6 +8,8 @@ enum Guests {
   static let layers = Shared { try await build("layers", script: "Tests/Integration/Guests/make-layers-guest") }
   /// Arrays and volumes of several legs.
   static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
+  /// Two disks, and encrypted volumes.
+  static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
   /// The guest that boots.
   static let demo = Shared { try await build("demo", script: "examples/make-guest") }
 
@@ -29,7 +31,7 @@ enum Guests {
       _ = try await tool(
         program.string, [unfinished],
         environment: ["LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp"],
-        limit: .seconds(300))
+        limit: .seconds(600))
     }
     guard rename(unfinished.string, directory.string) == 0 else { throw Errno(rawValue: errno) }
     return directory

@@ -45,7 +45,7 @@ struct Running: Sendable {
   func sendToGroup(_ signal: Int32) { kill(-id, signal) }
 
   /// Waits until its output has this text.
-  func waitForOutput(_ text: String, within limit: Duration = .seconds(150)) async throws {
+  func waitForOutput(_ text: String, within limit: Duration = .seconds(400)) async throws {
     try await wait(for: "\"\(text)\" in the output of process \(id)", within: limit) {
       (try? [UInt8](contentsOf: output).text.contains(text)) ?? false
     }

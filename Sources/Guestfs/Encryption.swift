@@ -1,0 +1,22 @@
+import CGuestfs
+import Glibc
+
+/// Encrypted devices, and the volumes in them.
+extension Guestfs {
+  /// Opens a LUKS device as `/dev/mapper/NAME`. A key with a NUL in it opens nothing.
+  public func openEncrypted(_ device: [UInt8], key: [UInt8], as name: String) throws(GuestfsError) {
+    guard !key.contains(0) else { throw GuestfsError("the key has a NUL in it") }
+    let result = with(device) { handle, device in
+      with(key) { _, key in
+        with(Array(name.utf8)) { _, name in
+          var options = guestfs_cryptsetup_open_argv()
+          return guestfs_cryptsetup_open_argv(handle, device, key, name, &options)
+        }
+      }
+    }
+    try check(result)
+  }
+
+  /// Finds volume groups on devices that are there now, and activates their volumes.
+  public func activateVolumes() throws(GuestfsError) { try check(call { guestfs_lvm_scan($0, 1) }) }
+}

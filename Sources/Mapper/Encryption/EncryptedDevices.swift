@@ -1,0 +1,64 @@
+import Glibc
+import Guestfs
+
+/// Encrypted devices: what is in them is seen once they are open.
+extension Examiner {
+  /// A device that was opened by its key.
+  struct OpenedDevice {
+    /// As libguestfs's tools name it: `/dev/mapper/luks-UUID`.
+    var name: [UInt8]
+  }
+
+  /// More layers than anybody has.
+  private static let maximumDepth = 8
+
+  /// Opens every encrypted device that a key is given for, those inside of others too.
+  mutating func openEncryptedDevices(on disks: [[UInt8]]) throws {
+    var tried: Set<[UInt8]> = []
+    for _ in 0..<Self.maximumDepth {
+      let found = try probe(disks).filter { $0.isEncrypted && tried.insert($0.name).inserted }
+      var isOneOpen = false
+      for device in found where try open(device) { isOneOpen = true }
+      guard isOneOpen else { return }
+      // What was opened may be part of a volume group.
+      try appliance.activateVolumes()
+      try settle()
+    }
+  }
+
+  /// False, and it is said why, if the device stays closed.
+  private mutating func open(_ device: ProbedDevice) throws -> Bool {
+    let uuid = Array(device.uuid.utf8)
+    let keys = keys.filter { $0.opens(device: device.name, uuid: uuid) }
+    guard !keys.isEmpty else {
+      reporter.message("\(shown(device.name)) is encrypted; to see what is in it, give its key (--key)")
+      return false
+    }
+    let name = "luks-" + (device.uuid.isEmpty ? device.number.replacing(":", with: "-") : String(device.uuid))
+    reporter.message("opening \(shown(device.name)) ...")
+    var reason = ""
+    for key in keys {
+      do {
+        try appliance.openEncrypted(device.name, key: key.passphrase, as: name)
+        openedDevices.append(OpenedDevice(name: Array("/dev/mapper/\(name)".utf8)))
+        return true
+      } catch {
+        try checkHelpers()
+        reason = error.firstLine
+      }
+    }
+    findings.incomplete += 1
+    reporter.warning("\(shown(device.name)): none of the keys opens this encrypted device: \(reason)")
+    return false
+  }
+
+  /// Puts what was opened into the map.
+  mutating func examineOpenedDevices() throws {
+    for device in openedDevices {
+      guard let number = try deviceNumber(of: device.name), let places = devices.places(of: number[...]) else {
+        continue
+      }
+      add(.logicalVolume, device.name, places)
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Glibc
+import Mapper
+import SystemPackage
+
+/// `SELECTOR:key:KEY` or `SELECTOR:file:FILE`, as libguestfs's tools take it.
+struct KeyOption {
+  private let selector: DeviceKey.Selector
+  private let source: Source
+
+  private enum Source {
+    case key([UInt8])
+    case file(FilePath)
+  }
+
+  /// The message of what this throws does not show the argument, since a key may be in it.
+  init(argument: String) throws {
+    let fields = ArgumentBytes.decode(argument).split(
+      separator: 0x3a, maxSplits: 2, omittingEmptySubsequences: false)
+    let wrong = ValidationError("--key: give DEVICE:key:KEY or DEVICE:file:FILE")
+    guard fields.count == 3, !fields[0].isEmpty, !fields[2].isEmpty else { throw wrong }
+    selector = fields[0].elementsEqual("all".utf8) ? .all : .device(Array(fields[0]))
+    switch String(decoding: fields[1], as: UTF8.self) {
+    case "key": source = .key(Array(fields[2]))
+    case "file": source = .file(FilePath(bytes: Array(fields[2])))
+    default: throw wrong
+    }
+  }
+
+  /// Longer than any passphrase that cryptsetup takes.
+  private static let mostBytes = 8 << 20
+
+  /// Reads the key's file, if it is in one. A newline at its end is not part of the key.
+  func deviceKey() throws -> DeviceKey {
+    switch source {
+    case .key(let key): return DeviceKey(selector: selector, passphrase: key)
+    case .file(let path):
+      var key = try read(path)
+      if key.last == 0x0a { key.removeLast() }
+      return DeviceKey(selector: selector, passphrase: key)
+    }
+  }
+
+  private func read(_ path: FilePath) throws(KeyFileError) -> [UInt8] {
+    do {
+      let file = try FileDescriptor.open(path, .readOnly)
+      defer { try? file.close() }
+      var bytes: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      while bytes.count <= Self.mostBytes {
+        let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0) }
+        guard count > 0 else { return bytes }
+        bytes += buffer[..<count]
+      }
+      throw Errno.fileTooLarge
+    } catch {
+      throw KeyFileError(path: path, reason: (error as? Errno)?.description ?? String(describing: error))
+    }
+  }
+}
+
+/// A key's file that cannot be read.
+struct KeyFileError: Error, CustomStringConvertible {
+  var path: FilePath
+  var reason: String
+
+  var description: String { "\(path): the key cannot be read: \(reason)" }
+}
