@@ -60,15 +60,24 @@ import Testing
     #expect(guest.map.lines("l", "/dev/vg/span").map { [$0.disk, $0.offset] } == [[1, 0], [2, 20 << 20]])
   }
 
-  /// By device: how often each byte is kept, and on which disks.
+  /// A filesystem: how often each of its bytes is kept, and on which disks.
+  private struct Spread: Sendable, CustomTestStringConvertible {
+    var device: String
+    var copies: Int
+    var disks: Set<UInt64>
+
+    var testDescription: String { device }
+  }
+
   @Test(arguments: [
-    ("/dev/sda1", 1, Set<UInt64>([1])), ("/dev/vg/span", 1, [1, 2]), ("/dev/sda3", 2, [1, 2]),
+    Spread(device: "/dev/sda1", copies: 1, disks: [1]), Spread(device: "/dev/vg/span", copies: 1, disks: [1, 2]),
+    Spread(device: "/dev/sda3", copies: 2, disks: [1, 2]),
   ])
-  func everyFileIsRebuilt(device: String, copies: Int, on disks: Set<UInt64>) async throws {
+  private func everyFileIsRebuilt(_ spread: Spread) async throws {
     let guest = try await Self.mapped.value
     let sources = try guest.disks.map { try FileDescriptor.open($0, .readOnly) }
     defer { for source in sources { try? source.close() } }
-    let files = guest.map.objects("f").filter { $0.key.device == device }
+    let files = guest.map.objects("f").filter { $0.key.device == spread.device }
     #expect(files.count >= 50)
     for (name, lines) in files {
       let content = try content(of: name.path, in: guest)
@@ -82,9 +91,9 @@ import Testing
         #expect(bytes.elementsEqual(content[part]), "\(name): disk \(line.disk), \(line.range)")
         for index in part { seen[index] += 1 }
       }
-      #expect(seen.allSatisfy { $0 == copies }, "\(name): \(lines)")
+      #expect(seen.allSatisfy { $0 == spread.copies }, "\(name): \(lines)")
     }
-    #expect(Set(files.values.joined().map(\.disk)) == disks)
+    #expect(Set(files.values.joined().map(\.disk)) == spread.disks)
   }
 
   /// qemu-img reads LUKS 1 without the kernel.

@@ -10,6 +10,8 @@ enum Guests {
   static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
   /// Two disks, and encrypted volumes.
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
+  /// A guest that lost its power.
+  static let dirty = Shared { try await build("dirty", script: "Tests/Integration/Guests/make-dirty-guest") }
   /// The guest that boots.
   static let demo = Shared { try await build("demo", script: "examples/make-guest") }
 
