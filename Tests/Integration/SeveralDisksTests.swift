@@ -78,7 +78,8 @@ import Testing
     let sources = try guest.disks.map { try FileDescriptor.open($0, .readOnly) }
     defer { for source in sources { try? source.close() } }
     let files = guest.map.objects("f").filter { $0.key.device == spread.device }
-    #expect(files.count >= 50)
+    // Btrfs has the small ones in its tree.
+    #expect(files.count >= 45)
     for (name, lines) in files {
       let content = try content(of: name.path, in: guest)
       var seen = [Int](repeating: 0, count: content.count)

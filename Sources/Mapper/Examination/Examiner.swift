@@ -56,6 +56,7 @@ struct Examiner {
   }
 
   mutating func run(walker: String) throws {
+    try keepPartitions()
     // Behind them is the channel.
     let disks = Array(try appliance.listDevices().prefix(guestDisks.count))
     guard disks.count == guestDisks.count else { throw MapperError.appliance("it does not see all disks") }
@@ -289,6 +290,17 @@ struct Examiner {
         guard attempts > 0, error.description.contains(String(cString: strerror(ENOENT))) else { throw error }
       }
     }
+  }
+
+  /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
+  /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none.
+  private func keepPartitions() throws(GuestfsError) {
+    _ = try appliance.shell(
+      """
+      mkdir -p /run/udev/rules.d
+      echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
+      udevadm control --reload && udevadm trigger --subsystem-match=block && udevadm settle
+      """)
   }
 
   /// Waits until udev in the appliance has nothing left to do.
