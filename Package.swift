@@ -29,6 +29,9 @@ let package = Package(
     .systemLibrary(name: "CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
     .systemLibrary(name: "CZlib", path: "Tests/CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CLibnbd", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
+    .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
+    .systemLibrary(name: "CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .target(name: "CLinux"),
 
     .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
@@ -38,6 +41,12 @@ let package = Package(
     .target(
       name: "NBDKit", dependencies: ["CNBDKit", .product(name: "SystemPackage", package: "swift-system")],
       exclude: ["exports.map"]),
+    .target(
+      name: "NBDSource",
+      dependencies: ["DiskImage", "CLibnbd", .product(name: "SystemPackage", package: "swift-system")]),
+    .target(
+      name: "LibvirtDomain",
+      dependencies: ["CLibvirt", "CLibXML", .product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "WalkRecord"),
     .executableTarget(
       name: "GuestWalker", dependencies: ["WalkRecord", "CLinux"],
@@ -46,7 +55,7 @@ let package = Package(
     .target(
       name: "RecorderPlugin",
       dependencies: [
-        "NBDKit", "DiskImage", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
+        "NBDKit", "DiskImage", "NBDSource", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
       ],
       linkerSettings: nbdkitModule),
     .target(
@@ -60,14 +69,14 @@ let package = Package(
     .target(
       name: "Mapper",
       dependencies: [
-        "BlockMap", "WalkRecord", "Guestfs", "DiskImage",
+        "BlockMap", "WalkRecord", "Guestfs", "DiskImage", "NBDSource",
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Mapper", "BlockMap", "DiskImage",
+        "Mapper", "BlockMap", "DiskImage", "NBDSource", "LibvirtDomain",
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -113,6 +122,16 @@ let package = Package(
     .testTarget(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
+    .testTarget(
+      name: "NBDSourceTests",
+      dependencies: [
+        "NBDSource", "DiskImage",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(
+      name: "LibvirtDomainTests",
+      dependencies: ["LibvirtDomain", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(
       name: "MapperTests",

@@ -7,6 +7,8 @@ public struct DiskError: Error, CustomStringConvertible, Equatable, Sendable {
   public let path: FilePath
   /// What is wrong, in one line, without the path.
   public let message: String
+  /// What stands for the path in `description`.
+  private let name: String
   /// A positive errno value. Damage is `EIO`, a file that is not a usable disk `EINVAL`, a kind of image that
   /// cannot be read yet `ENOTSUP`.
   public let errno: Int32
@@ -16,6 +18,16 @@ public struct DiskError: Error, CustomStringConvertible, Equatable, Sendable {
     self.path = path
     self.message = message
     self.errno = errno
+    name = printable(path)
+  }
+
+  /// The error of a disk that is no file: a path would lose what looks like a superfluous slash in a URI.
+  /// - Parameter name: the disk's, any bytes but NUL.
+  package init(named name: [UInt8], _ message: String, errno: Int32) {
+    path = FilePath(String(decoding: name, as: UTF8.self))
+    self.message = message
+    self.errno = errno
+    self.name = printable(name)
   }
 
   /// The error that a system call left in `errno`, after what was tried: `cannot open: No such file or directory`.
@@ -24,5 +36,5 @@ public struct DiskError: Error, CustomStringConvertible, Equatable, Sendable {
   }
 
   /// `PATH: message`, in one line.
-  public var description: String { "\(printable(path)): \(message)" }
+  public var description: String { "\(name): \(message)" }
 }

@@ -21,12 +21,14 @@ public struct DiskExtent: Equatable, Sendable {
 }
 
 /// Joins neighbouring extents of one state, so that `VirtualDisk.extents` reports each only once.
-struct ExtentJoiner {
+package struct ExtentJoiner {
   private var pending: DiskExtent?
+
+  package init() {}
 
   /// Adds the range that follows the last one.
   /// - Returns: false when `body` wants no more.
-  mutating func add(
+  package mutating func add(
     _ range: Range<UInt64>, _ state: DiskExtent.State, to body: (DiskExtent) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
     guard !range.isEmpty else { return true }
@@ -43,7 +45,7 @@ struct ExtentJoiner {
   }
 
   /// Hands out the last extent. Not to be called after `body` returned false.
-  mutating func finish(_ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
+  package mutating func finish(_ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
     if let last = pending {
       pending = nil
       _ = try body(last)

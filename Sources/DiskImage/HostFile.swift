@@ -38,10 +38,7 @@ final class HostFile: Sendable {
 
   /// Opens what the user named: a regular file or a block device.
   static func open(_ path: FilePath) throws(DiskError) -> HostFile {
-    // Opening a FIFO waits for a writer, unless it is not to block. The flag has no effect on what is accepted then.
-    let descriptor = openFile(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-    guard descriptor >= 0 else { throw DiskError(path, systemError: errno, "cannot open") }
-    return try HostFile(adopting: descriptor, path: path, allowDevices: true)
+    try HostFile(adopting: try openImage(path), path: path, allowDevices: true)
   }
 
   /// Where the file really lies: its absolute path after resolving every symbolic link.
@@ -173,6 +170,20 @@ final class HostFile: Sendable {
     let open = descriptor.exchange(-1, ordering: .relaxed)
     if open >= 0 { Glibc.close(open) }
   }
+}
+
+/// Opens what the user named, a regular file or a block device, to read it.
+package func openImage(_ path: FilePath) throws(DiskError) -> CInt {
+  // Opening a FIFO waits for a writer, unless it is not to block. The flag has no effect on what is accepted then.
+  let descriptor = openFile(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+  guard descriptor >= 0 else { throw DiskError(path, systemError: errno, "cannot open") }
+  do throws(DiskError) {
+    try checkFileKind(descriptor, path: path, allowDevices: true)
+  } catch {
+    Glibc.close(descriptor)
+    throw error
+  }
+  return descriptor
 }
 
 /// - Throws: `DiskError` where the descriptor is not a regular file nor, if these are allowed, a block device.

@@ -14,7 +14,7 @@ func printable(_ path: FilePath) -> String {
   }
 }
 
-func printable(_ bytes: some Collection<UInt8>) -> String {
+package func printable(_ bytes: some Collection<UInt8>) -> String {
   if let text = String(validating: bytes, as: UTF8.self) {
     return text.unicodeScalars.reduce(into: "") { result, scalar in
       switch scalar.properties.generalCategory {

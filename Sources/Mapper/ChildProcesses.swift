@@ -18,27 +18,35 @@ public enum ChildProcesses {
     return count > 0 ? Array(buffer[..<count]) : nil
   }
 
-  /// Ends those whose names begin so.
-  static func kill(named name: String) {
-    for child in all() where child.command.hasPrefix(name) { end(child.process) }
+  /// Ends the appliances.
+  static func killAppliances() {
+    for child in all() where child.isAppliance { end(child.process) }
   }
 
   private static func end(_ process: pid_t) { _ = Glibc.kill(process, SIGKILL) }
 
-  /// Whether there is one whose name begins so.
-  static func exist(named name: String) -> Bool { all().contains { $0.command.hasPrefix(name) } }
+  /// Whether there is an appliance.
+  static var haveAppliance: Bool { all().contains { $0.isAppliance } }
 
-  private static func all() -> [(process: pid_t, command: String)] {
+  private struct Child {
+    var process: pid_t
+    var command: String
+
+    /// libguestfs's: qemu under one of its names, but not what serves an image.
+    var isAppliance: Bool { command.hasPrefix("qemu") && command != "qemu-nbd" }
+  }
+
+  private static func all() -> [Child] {
     guard let directory = opendir("/proc") else { return [] }
     defer { closedir(directory) }
     let own = getpid()
-    var result: [(pid_t, String)] = []
+    var result: [Child] = []
     while let entry = readdir(directory) {
       let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
         String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
       guard let process = pid_t(name), let (parent, command) = status(of: process), parent == own else { continue }
-      result.append((process, command))
+      result.append(Child(process: process, command: command))
     }
     return result
   }

@@ -4,9 +4,7 @@ import SystemPackage
 /// What is to be mapped, and how.
 public struct MapRequest: Sendable {
   /// The guest's disks in their order, one at least.
-  public var disks: [FilePath]
-  /// Of all disks. Nil: by each one's name; see `DiskFormat.guess`.
-  public var format: DiskFormat?
+  public var disks: [DiskSource]
   /// How files are found.
   public var method = MapMethod.auto(proof: MapMethod.usualProof)
   /// What opens encrypted devices.
@@ -23,9 +21,8 @@ public struct MapRequest: Sendable {
   /// More would not fit into the appliance beside what it needs itself.
   public static let mostDisks = 200
 
-  public init(disks: [FilePath], format: DiskFormat?, output: FilePath) {
+  public init(disks: [DiskSource], output: FilePath) {
     self.disks = disks
-    self.format = format
     self.output = output
   }
 }

@@ -1,5 +1,4 @@
 import BlockMap
-import SystemPackage
 
 /// Why a disk could not be mapped; its description is one line for the user.
 public enum MapperError: Error, CustomStringConvertible, Sendable {
@@ -9,10 +8,12 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
   case recorder(String)
   /// libguestfs could not start the appliance or lost it.
   case appliance(String)
-  /// Two of the disks are one.
-  case givenTwice(FilePath)
-  /// The disk's size is not what it was when it was opened.
-  case changed(FilePath)
+  /// A disk, by its name, cannot be read, for this reason.
+  case source([UInt8], String)
+  /// Two of the disks are one, of this name.
+  case givenTwice([UInt8])
+  /// The size of the disk of this name is not what it was when it was opened.
+  case changed([UInt8])
   /// The user asked to stop.
   case interrupted
 
@@ -21,8 +22,9 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
     case .missing(let what): what
     case .recorder(let reason): "the recorder failed: \(reason)"
     case .appliance(let reason): "the libguestfs appliance failed: \(reason)"
-    case .givenTwice(let disk): "\(Escaping.text(disk.bytes, as: .path)): this disk is given twice"
-    case .changed(let disk): "\(Escaping.text(disk.bytes, as: .path)): the disk's size changed while it was mapped"
+    case .source(let disk, let reason): "\(Escaping.text(disk, as: .path)): \(reason)"
+    case .givenTwice(let disk): "\(Escaping.text(disk, as: .path)): this disk is given twice"
+    case .changed(let disk): "\(Escaping.text(disk, as: .path)): the disk's size changed while it was mapped"
     case .interrupted: "interrupted"
     }
   }

@@ -36,6 +36,12 @@ final class EventStream: Sendable {
       }, argument)
   }
 
+  /// Whether virt-bmap is gone, so that nothing needs to be waited for any longer.
+  var hasNoReader: Bool {
+    var state = pollfd(fd: descriptor.rawValue, events: 0, revents: 0)
+    return poll(&state, 1, 0) > 0
+  }
+
   func read(disk: UInt8, offset: UInt64, length: UInt32) throws {
     guard length > 0 else { return }
     try state.withLock { state in

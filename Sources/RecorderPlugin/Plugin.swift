@@ -1,11 +1,12 @@
 import DiskImage
 import NBDKit
+import NBDSource
 import SystemPackage
 import WalkRecord
 
-/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [file=DISK …] [allow-external=BOOL] …`: the exports `disk1`, `disk2` …
-/// are the disks, as raw ones, and never written; the export `channel` takes the walker's records. What is read of the disks and what is written to the channel goes to
-/// standard output as one ordered stream of `RecorderEvent`s.
+/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [nbd=URI] [file=DISK …] [allow-external=BOOL] …`: the exports `disk1`,
+/// `disk2` … are the disks, as raw ones, and never written; the export `channel` takes the walker's records. What is read
+/// of the disks and what is written to the channel goes to standard output as one ordered stream of `RecorderEvent`s.
 ///
 /// For virt-bmap's own use.
 struct RecorderPlugin: Plugin {
@@ -15,7 +16,9 @@ struct RecorderPlugin: Plugin {
     version: "0.1.0",
     description: "records what virt-bmap reads of a disk",
     configHelp: """
-      [file=]<DISK>     (required) A disk image to serve; once for each.
+      [file=]<DISK>     A disk image to serve; once for each.
+      nbd=<URI>         An NBD server's export to serve; once for each. One of these
+                        two is required.
       format=raw|vmdk   The format of the disk before it; without it, a name that ends in .vmdk
                         means vmdk, any other raw.
       allow-external=BOOL, ignore-cid=BOOL, ignore-journal=BOOL
@@ -24,10 +27,10 @@ struct RecorderPlugin: Plugin {
     magicConfigKey: "file",
     threadModel: .parallel)
 
-  private struct Source {
-    var file: FilePath
-    /// Nil: by the name.
-    var format: DiskFormat?
+  private enum Source {
+    /// Without a format: by the name.
+    case file(FilePath, DiskFormat?)
+    case server(NBDAddress)
   }
 
   private struct Disk {
@@ -45,17 +48,18 @@ struct RecorderPlugin: Plugin {
 
   mutating func configure(key: String, value: ParameterValue) throws {
     switch key {
-    case "file":
-      guard sources.count < Self.mostDisks else {
-        throw PluginError(errno: .invalid, "more than \(Self.mostDisks) disks")
+    case "file": try add(.file(try value.absolutePath(), nil))
+    case "nbd":
+      guard let address = NBDAddress(value.bytes) else {
+        throw PluginError(errno: .invalid, "nbd=\(value.text): not an NBD URI")
       }
-      sources.append(Source(file: try value.absolutePath()))
+      try add(.server(address))
     case "format":
-      guard let last = sources.indices.last else { throw PluginError(errno: .invalid, "format= before file=") }
+      guard case .file(let file, _) = sources.last else { throw PluginError(errno: .invalid, "format= without file=") }
       guard let format = DiskFormat(rawValue: value.text) else {
         throw PluginError(errno: .invalid, "format=\(value.text): give raw or vmdk")
       }
-      sources[last].format = format
+      sources[sources.count - 1] = .file(file, format)
     case "allow-external": options.allowsExternal = try value.boolean(of: key)
     case "ignore-cid": options.ignoresCID = try value.boolean(of: key)
     case "ignore-journal": options.ignoresJournal = try value.boolean(of: key)
@@ -63,20 +67,42 @@ struct RecorderPlugin: Plugin {
     }
   }
 
+  private mutating func add(_ source: Source) throws {
+    guard sources.count < Self.mostDisks else {
+      throw PluginError(errno: .invalid, "more than \(Self.mostDisks) disks")
+    }
+    sources.append(source)
+  }
+
   mutating func configurationComplete() throws {
-    guard !sources.isEmpty else { throw PluginError(errno: .invalid, "give the disk to record: file=DISK") }
+    guard !sources.isEmpty else { throw PluginError(errno: .invalid, "give the disk to record: file=DISK or nbd=URI") }
     guard Host.standardStreamsAreFree else {
       throw PluginError(errno: .invalid, "standard output is not free for the recorded events")
     }
   }
 
   mutating func getReady() throws {
-    for source in sources {
-      let opened = try openDisk(at: source.file, format: source.format, options: options).disk
-      disks.append(Disk(size: opened.size, overlay: WriteOverlay(over: opened)))
-    }
     // A copy, since nbdkit points standard output at /dev/null before it serves.
-    stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())
+    let stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())
+    for source in sources {
+      let disk = try open(source, stream)
+      disks.append(Disk(size: disk.size, overlay: WriteOverlay(over: disk)))
+    }
+    self.stream = stream
+  }
+
+  private func open(_ source: Source, _ stream: EventStream) throws -> any VirtualDisk {
+    switch source {
+    case .file(let file, let format): try openDisk(at: file, format: format, options: options).disk
+    case .server(let address):
+      try NBDDisk(
+        at: address, isCancelled: { stream.hasNoReader },
+        onLoss: { error in
+          // Without the server every file would be unreadable, and the map as good as empty.
+          Log.error("\(error)")
+          Host.shutDown()
+        })
+    }
   }
 
   mutating func afterFork() throws {

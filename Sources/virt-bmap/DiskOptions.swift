@@ -3,11 +3,6 @@ import DiskImage
 
 /// How a disk is to be opened, the same for every command that opens one.
 struct DiskOptions: ParsableArguments {
-  @Option(
-    name: .shortAndLong,
-    help: "The disk's format, raw or vmdk. By default vmdk if its name ends in .vmdk, raw otherwise.")
-  var format: DiskFormat?
-
   @Flag(help: "Let a VMDK name files outside its own directory, and devices.")
   var allowExternal = false
 
@@ -27,5 +22,3 @@ struct DiskOptions: ParsableArguments {
     return options
   }
 }
-
-extension DiskFormat: ExpressibleByArgument {}

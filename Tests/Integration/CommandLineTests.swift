@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test(arguments: [
-    [], ["--no-such-option"], ["-f", "qcow2", "disk"], ["-o"], ["one", "two"], ["-o", "", "/dev/null"], [""],
+    [], ["--no-such-option"], ["-f", "qcow3", "disk"], ["-o"], ["one", "two"], ["-o", "", "/dev/null"], [""],
   ])
   func misuseIsOneLine(arguments: [String]) async throws {
     expectOneLine(try await mapper(arguments))

@@ -22,10 +22,9 @@ final class LaunchWatchdog: Sendable {
     // With the lock held, so that no appliance is ended after it was found to be up.
     isOver.withLock { isOver in
       guard !isOver else { return false }
-      let name = "qemu"
-      if start == nil, ChildProcesses.exist(named: name) { start = .now }
+      if start == nil, ChildProcesses.haveAppliance { start = .now }
       guard let start, ContinuousClock.now - start > patience else { return true }
-      ChildProcesses.kill(named: name)
+      ChildProcesses.killAppliances()
       return false
     }
   }

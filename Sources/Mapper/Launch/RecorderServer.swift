@@ -17,15 +17,21 @@ struct RecorderServer: Sendable {
     body: @Sendable (RecorderServer) async throws -> T
   ) async throws -> T {
     let socket = directory.path.appending("nbd")
-    let (events, output) = try pipe()
-    let files = disks.flatMap { [Array("file=".utf8) + $0.path.bytes, Array("format=\($0.format.rawValue)".utf8)] }
+    let (events, output) = try privatePipe()
+    let sources = disks.flatMap { disk -> [[UInt8]] in
+      switch disk.reading {
+      case .file(let path, let format):
+        [Array("file=".utf8) + path.bytes, Array("format=\(format.rawValue)".utf8)]
+      case .server(let address): [Array("nbd=".utf8) + address.bytes]
+      }
+    }
     let arguments: [[UInt8]] =
       [
         Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),
         installation.recorder.bytes, Array("allow-external=\(options.allowsExternal)".utf8),
         Array("ignore-cid=\(options.ignoresCID)".utf8),
         Array("ignore-journal=\(options.ignoresJournal)".utf8),
-      ] + files
+      ] + sources
     let said = directory.path.appending("nbdkit.log")
     do {
       let errors = try FileDescriptor.open(
@@ -52,35 +58,20 @@ struct RecorderServer: Sendable {
       return try outcome.closureResult.get { error in
         // Why nbdkit did not start is better than that it did not.
         guard case MapperError.recorder = error, let reason = lines.last else { return error }
-        return MapperError.recorder(reason)
+        return MapperError.recorder(withoutNBDKit(reason))
       }
     } catch let error as SubprocessError where error.code == .executableNotFound {
       throw MapperError.missing("nbdkit: this program is not installed")
     }
   }
 
-  /// What nbdkit said, as far as anybody will read it: a disk full of errors makes it say the same for hours.
-  private static func firstLines(of file: FilePath) -> [String] {
-    guard let descriptor = try? FileDescriptor.open(file, .readOnly) else { return [] }
-    defer { try? descriptor.close() }
-    var text = [UInt8](repeating: 0, count: 1 << 16)
-    let count = text.withUnsafeMutableBytes { (try? descriptor.read(into: $0)) ?? 0 }
-    return String(decoding: text[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
-  }
-
-  /// A pipe of which no other program inherits an end: the recorder's is the only one to write to.
-  private static func pipe() throws(MapperError) -> (reading: FileDescriptor, writing: FileDescriptor) {
-    do {
-      let (reading, writing) = try FileDescriptor.pipe()
-      for end in [reading, writing] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
-      return (reading, writing)
-    } catch {
-      throw .recorder("no pipe: \(error)")
-    }
+  /// `nbdkit: bmaprecorder.1: error: ` says nothing to anybody who does not know that there is an nbdkit.
+  private static func withoutNBDKit(_ line: String) -> String {
+    line.split(separator: "error: ", maxSplits: 1).last.map(String.init) ?? line
   }
 
   private func waitUntilItListens() async throws {
-    for _ in 0..<1000 {
+    for _ in 0..<6000 {
       if socket.withPlatformString({ access($0, F_OK) }) == 0 { return }
       var state = pollfd(fd: events.rawValue, events: 0, revents: 0)
       if poll(&state, 1, 0) > 0 { break }

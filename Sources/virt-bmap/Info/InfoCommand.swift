@@ -1,5 +1,7 @@
 import ArgumentParser
+import BlockMap
 import DiskImage
+import NBDSource
 import SystemPackage
 
 /// `virt-bmap info DISK`: says what kind of image a disk is, and in which state.
@@ -17,13 +19,22 @@ struct InfoCommand: ParsableCommand {
   @Argument(help: "The disk image, raw or VMDK.", completion: .file())
   var disk: String
 
+  @Option(
+    name: .shortAndLong,
+    help: "The disk's format, raw or vmdk. By default vmdk if its name ends in .vmdk, raw otherwise.")
+  var format: DiskFormat?
+
   @OptionGroup var diskOptions: DiskOptions
 
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func run() throws {
-    let opened = try openDisk(at: filePath(disk), format: diskOptions.format, options: diskOptions.openOptions)
+    let name = ArgumentBytes.decode(disk)
+    guard NBDAddress(name) == nil else {
+      throw InfoError("\(Escaping.text(name, as: .path)): info is about files of disk images, not about servers")
+    }
+    let opened = try openDisk(at: filePath(disk), format: format, options: diskOptions.openOptions)
     defer { opened.disk.close() }
     let bar = SurveyProgress()
     let information = try DiskInformation(of: opened, progress: bar.show)
@@ -35,6 +46,8 @@ struct InfoCommand: ParsableCommand {
     }
   }
 }
+
+extension DiskFormat: ExpressibleByArgument {}
 
 /// Why nothing can be said of a disk that could be opened.
 struct InfoError: Error, CustomStringConvertible {

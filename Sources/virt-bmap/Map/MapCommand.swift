@@ -10,8 +10,10 @@ struct MapCommand: AsyncParsableCommand {
     commandName: "virt-bmap",
     abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
     usage: """
-      virt-bmap [-o MAP] [-f raw|vmdk] [--method auto|extents|read] [--proof N|all|none] [--key DEVICE:key:KEY|DEVICE:file:FILE] \
-      [-q] [-v] [-x] DISK ...
+      virt-bmap [-o MAP] [-f FORMAT] [--method auto|extents|read] [--proof N|all|none] \
+      [--key DEVICE:key:KEY|DEVICE:file:FILE] [-q] [-v] [-x] DISK ...
+      virt-bmap [-o MAP] [--method auto|extents|read] [--proof N|all|none] \
+      [--key DEVICE:key:KEY|DEVICE:file:FILE] [-q] [-v] [-x] [-c URI] -d DOMAIN
       virt-bmap lookup MAP ...
       virt-bmap info DISK ...
       """,
@@ -24,11 +26,13 @@ struct MapCommand: AsyncParsableCommand {
       Exit status: 0 if the map was written, 3 if it was and not everything could be looked at, 1 if not.
       """)
 
-  @Argument(help: "The disk images, raw or VMDK.", completion: .file())
+  @Argument(help: "The disks: images, devices and NBD URIs (nbd://..., nbd+unix://...).", completion: .file())
   var disk: [String] = []
 
   @Option(name: .shortAndLong, help: "Where the map is written.", completion: .file())
   var output = "bmap"
+
+  @OptionGroup var sourceOptions: SourceOptions
 
   @OptionGroup var diskOptions: DiskOptions
 
@@ -61,18 +65,19 @@ struct MapCommand: AsyncParsableCommand {
 
   func run() async throws {
     if showVersion { return Messages.write("virt-bmap \(version)\n", to: 1) }
-    guard !disk.isEmpty else {
-      guard machineReadable else { throw ValidationError("no disk is given") }
-      return printCapabilities()
-    }
-    guard disk.count <= MapRequest.mostDisks else {
-      throw ValidationError("more than \(MapRequest.mostDisks) disks")
-    }
     let isTerminal = isatty(1) == 1
     let reporter = TerminalReporter(
       showsMessages: !quiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
       showsProgress: !quiet && isTerminal && !machineReadable && !verbose && !x)
-    var request = MapRequest(disks: disk.map { filePath($0) }, format: diskOptions.format, output: filePath(output))
+    let sources = try sourceOptions.sources(disk, reporter: reporter)
+    guard !sources.isEmpty else {
+      guard machineReadable else { throw ValidationError("no disk is given") }
+      return printCapabilities()
+    }
+    guard sources.count <= MapRequest.mostDisks else {
+      throw ValidationError("more than \(MapRequest.mostDisks) disks")
+    }
+    var request = MapRequest(disks: sources, output: filePath(output))
     request.options = diskOptions.openOptions
     request.method = methodOptions.mapMethod
     request.keys = try key.map { try KeyOption(argument: $0).deviceKey() }
@@ -112,17 +117,9 @@ struct MapCommand: AsyncParsableCommand {
   }
 
   private func printCapabilities() {
-    Messages.write(
-      """
-      virt-bmap
-      map-format=2
-      input-format=raw
-      input-format=vmdk
-      several-disks
-      key
-      lookup
-      info
-
-      """, to: 1)
+    let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
+    let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
+    let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "info"]
+    Messages.write(features.map { $0 + "\n" }.joined(), to: 1)
   }
 }

@@ -1,0 +1,128 @@
+import DiskImage
+import Glibc
+import NBDSource
+import Subprocess
+import SystemPackage
+
+/// A qemu-nbd that serves an image of a format that is not read here, as a raw disk.
+///
+/// It ends with its last client. One is this process, as long as it runs, the others are the recorder's; so it ends too
+/// when this process is killed.
+enum CaptiveServer {
+  /// Starts what the disks need, in order, runs `body` with all of them and ends it again.
+  /// - Parameter directory: for sockets.
+  static func run<T: Sendable>(
+    for disks: [ExaminedDisk], in directory: TemporaryDirectory, reporter: any Reporter,
+    isCancelled: @escaping @Sendable () -> Bool, body: @escaping @Sendable ([GuestDisk]) async throws -> T
+  ) async throws -> T {
+    try await serve(disks[...], []) { image, number, body in
+      try await run(
+        image, at: directory.path.appending("image\(number)"), reporter: reporter, isCancelled: isCancelled, body: body)
+    } body: { disks in
+      try await body(disks)
+    }
+  }
+
+  private static func serve<T: Sendable>(
+    _ rest: ArraySlice<ExaminedDisk>, _ done: [GuestDisk],
+    start: @escaping @Sendable (ForeignImage, Int, @escaping @Sendable (GuestDisk) async throws -> T) async throws -> T,
+    body: @escaping @Sendable ([GuestDisk]) async throws -> T
+  ) async throws -> T {
+    switch rest.first {
+    case nil: try await body(done)
+    case .ready(let disk, _): try await serve(rest.dropFirst(), done + [disk], start: start, body: body)
+    case .foreign(let image):
+      try await start(image, done.count + 1) { disk in
+        try await serve(rest.dropFirst(), done + [disk], start: start, body: body)
+      }
+    }
+  }
+
+  private static func run<T: Sendable>(
+    _ image: ForeignImage, at socket: FilePath, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
+    body: @Sendable (GuestDisk) async throws -> T
+  ) async throws -> T {
+    guard let address = NBDAddress("nbd+unix:///?socket=\(socket.string)".utf8) else {
+      throw MapperError.source(image.source.name, "\(socket): not a place for a socket")
+    }
+    let said = FilePath(bytes: socket.bytes + Array(".log".utf8))
+    let options = ["--read-only", "--shared=0", "--socket=\(socket.string)"].map { Array($0.utf8) }
+    // Nothing is ever written to it; its other end tells when qemu-nbd ends.
+    let (life, output) = try privatePipe()
+    defer { try? life.close() }
+    do {
+      let errors = try FileDescriptor.open(
+        said, .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
+      let outcome = try await Subprocess.run(
+        .name("qemu-nbd"), arguments: Arguments((options + image.arguments).map { $0 + [0] }),
+        input: .fileDescriptor(image.file, closeAfterSpawningProcess: false),
+        output: .fileDescriptor(output, closeAfterSpawningProcess: true),
+        error: .fileDescriptor(errors, closeAfterSpawningProcess: true)
+      ) { execution -> Result<T, any Error> in
+        let result: Result<T, any Error>
+        do {
+          try await waitUntilItListens(at: socket, life: life)
+          let client = try await connect(to: address, life: life, isCancelled: isCancelled)
+          defer { client.close() }
+          let disk = GuestDisk(
+            image.source, readFrom: .server(address), format: image.format, size: client.size)
+          result = .success(try await body(disk))
+        } catch {
+          result = .failure(hasEnded(life) ? Ended(underlying: error) : error)
+        }
+        try? execution.send(signal: .terminate)
+        return result
+      }
+      let lines = firstLines(of: said)
+      for line in lines { reporter.detail(line) }
+      switch outcome.closureResult {
+      case .success(let value): return value
+      case .failure(is Ended): throw MapperError.source(image.source.name, reason(lines, image))
+      case .failure(let error): throw error
+      }
+    } catch let error as SubprocessError where error.code == .executableNotFound {
+      throw MapperError.missing("qemu-nbd: this program is not installed, and \(image.format.rawValue) needs it")
+    }
+  }
+
+  private static func connect(
+    to address: NBDAddress, life: FileDescriptor, isCancelled: @escaping @Sendable () -> Bool
+  ) async throws -> NBDDisk {
+    do {
+      return try await onOwnThread { try NBDDisk(at: address, isCancelled: isCancelled) }
+    } catch {
+      // It listens before it opens the image. Where it cannot, it is about to say why.
+      for _ in 0..<200 where !hasEnded(life) { try await Task.sleep(for: .milliseconds(10)) }
+      throw error
+    }
+  }
+
+  /// qemu-nbd was gone before it was told to go.
+  private struct Ended: Error {
+    let underlying: any Error
+  }
+
+  /// The last thing it said, without what it was told.
+  private static func reason(_ lines: [String], _ image: ForeignImage) -> String {
+    guard let last = lines.last else { return "qemu-nbd ended early" }
+    let told = String(decoding: image.arguments.last ?? [], as: UTF8.self)
+    for start in ["qemu-nbd: Failed to blk_new_open '\(told)': ", "qemu-nbd: "] where last.hasPrefix(start) {
+      return "qemu-nbd: \(last.dropFirst(start.count))"
+    }
+    return "qemu-nbd: \(last)"
+  }
+
+  private static func hasEnded(_ life: FileDescriptor) -> Bool {
+    var state = pollfd(fd: life.rawValue, events: 0, revents: 0)
+    return poll(&state, 1, 0) > 0
+  }
+
+  private static func waitUntilItListens(at socket: FilePath, life: FileDescriptor) async throws {
+    for _ in 0..<6000 {
+      if socket.withPlatformString({ access($0, F_OK) }) == 0 { return }
+      if hasEnded(life) { break }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    throw MapperError.missing("qemu-nbd did not start")
+  }
+}

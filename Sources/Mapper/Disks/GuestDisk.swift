@@ -1,0 +1,89 @@
+import BlockMap
+import DiskImage
+import Glibc
+import NBDSource
+import SystemPackage
+
+/// One of the guest's disks, as it was when the run began.
+struct GuestDisk: Sendable {
+  /// Where the recorder reads it.
+  enum Reading: Sendable {
+    case file(FilePath, DiskFormat)
+    case server(NBDAddress)
+  }
+
+  let reading: Reading
+  /// In bytes, as the guest sees it.
+  let size: UInt64
+  let description: DiskDescription
+
+  /// - Parameter format: as the map's header has it.
+  init(_ source: DiskSource, readFrom reading: Reading, format: ImageFormat, size: UInt64) {
+    self.reading = reading
+    self.size = size
+    description = DiskDescription(size: size, format: Array(format.rawValue.utf8), file: source.name)
+  }
+
+  /// Throws if the disk's size is another one now: a disk that was cut short looks to the appliance like one with nothing
+  /// there. What a server said of its size holds as long as the connection does.
+  func checkSize(_ options: OpenOptions) throws(MapperError) {
+    guard case .file(let path, let format) = reading,
+      let now = try? openDisk(at: path, format: format, options: options).disk
+    else { return }
+    defer { now.close() }
+    guard now.size == size else { throw .changed(path.bytes) }
+  }
+}
+
+/// A disk that was looked at, and for which nothing was started yet.
+enum ExaminedDisk: Sendable {
+  case ready(GuestDisk, files: [FilePath])
+  /// It needs a qemu-nbd.
+  case foreign(ForeignImage)
+
+  /// - Throws: `DiskError` or `MapperError`; nothing stays open but what is in the result.
+  init(
+    _ source: DiskSource, options: OpenOptions, reporter: any Reporter, isCancelled: () -> Bool
+  ) throws {
+    switch source.place {
+    case .server(let address):
+      guard source.format ?? .raw == .raw else {
+        throw MapperError.source(source.name, "what an NBD server serves is read as a raw disk only")
+      }
+      let size = try NBDExport.ask(at: address, isCancelled: isCancelled).size
+      self = .ready(GuestDisk(source, readFrom: .server(address), format: .raw, size: size), files: [])
+    case .file(let path):
+      let format = source.format ?? ImageFormat.guess(fromName: path)
+      guard let native = format.native else {
+        self = .foreign(try ForeignImage(source, at: path, format: format, allowsExternal: options.allowsExternal))
+        return
+      }
+      let opened = try openDisk(at: path, format: native, options: options)
+      defer { opened.disk.close() }
+      for warning in opened.warnings { reporter.warning(warning) }
+      let disk = GuestDisk(source, readFrom: .file(path, native), format: format, size: opened.disk.size)
+      self = .ready(disk, files: opened.files)
+    }
+  }
+
+  /// The files it is made of.
+  var files: [FilePath] {
+    switch self {
+    case .ready(_, let files): files
+    case .foreign(let image): [image.path]
+    }
+  }
+}
+
+/// Whether two names, of which either may be of nothing, are the same file's or the same device's.
+func isSameFile(_ one: FilePath, _ other: FilePath) -> Bool {
+  guard let one = status(of: one), let other = status(of: other) else { return false }
+  let areDevices = one.st_mode & S_IFMT == S_IFBLK && other.st_mode & S_IFMT == S_IFBLK
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino || areDevices && one.st_rdev == other.st_rdev
+}
+
+/// Nil if there is no such file.
+private func status(of path: FilePath) -> stat? {
+  var status = stat()
+  return path.withPlatformString({ stat($0, &status) }) == 0 ? status : nil
+}

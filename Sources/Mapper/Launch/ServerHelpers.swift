@@ -1,0 +1,23 @@
+import Glibc
+import SystemPackage
+
+/// What a server said, as far as anybody will read it: a disk full of errors makes it say the same for hours.
+func firstLines(of file: FilePath) -> [String] {
+  guard let descriptor = try? FileDescriptor.open(file, .readOnly) else { return [] }
+  defer { try? descriptor.close() }
+  var text = [UInt8](repeating: 0, count: 1 << 16)
+  let count = text.withUnsafeMutableBytes { (try? descriptor.read(into: $0)) ?? 0 }
+  return String(decoding: text[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
+}
+
+/// A pipe of which no other program inherits an end: the server that is given one is the only one to write to it, and its
+/// end is seen at the other.
+func privatePipe() throws(MapperError) -> (reading: FileDescriptor, writing: FileDescriptor) {
+  do {
+    let (reading, writing) = try FileDescriptor.pipe()
+    for end in [reading, writing] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
+    return (reading, writing)
+  } catch {
+    throw .recorder("no pipe: \(error)")
+  }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import BlockMap
+import LibvirtDomain
+import Mapper
+import NBDSource
+
+/// Which disks are mapped: those that are named, or a domain's.
+struct SourceOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      """
+      The disks' format: \(ImageFormat.allCases.map(\.rawValue).joined(separator: ", ")). By default what each name's \
+      end says, .vmdk or .qcow2 for example, otherwise raw.
+      """, valueName: "format"))
+  var format: ImageFormat?
+
+  @Option(name: .shortAndLong, help: "Map the disks of this domain of libvirt.")
+  var domain: String?
+
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Ask the libvirt at this URI for the domain.", valueName: "uri"))
+  var connect: String?
+
+  /// The disks that are to be mapped, none if the command line names none.
+  /// - Parameter disks: the arguments.
+  func sources(_ disks: [String], reporter: TerminalReporter) throws -> [DiskSource] {
+    guard let domain else {
+      guard connect == nil else { throw ValidationError("-c goes with -d") }
+      return disks.map { DiskSource(place($0), format: format) }
+    }
+    guard disks.isEmpty else { throw ValidationError("give disks or a domain (-d), not both") }
+    guard format == nil else { throw ValidationError("-f does not go with -d: the domain says what its disks are") }
+    let name = text(domain)
+    let found = try readDomain(named: name, at: connect.map(text))
+    if found.isRunning {
+      reporter.warning("domain \(printed(domain)) is running: what it writes meanwhile can make the map wrong")
+    }
+    return try found.disks.map { disk in
+      guard let format = ImageFormat(libvirtName: disk.format) else {
+        throw MapperError.source(
+          Array("domain \(name)".utf8), "a disk's format is \(disk.format), which is not supported")
+      }
+      switch disk.place {
+      case .file(let path): return DiskSource(.file(path), format: format)
+      case .nbd(let uri):
+        guard let address = NBDAddress(uri) else { throw MapperError.source(uri, "not an NBD URI") }
+        return DiskSource(.server(address), format: format)
+      }
+    }
+  }
+
+  private func place(_ argument: String) -> DiskSource.Place {
+    NBDAddress(ArgumentBytes.decode(argument)).map { .server($0) } ?? .file(filePath(argument))
+  }
+
+  private func text(_ argument: String) -> String { String(decoding: ArgumentBytes.decode(argument), as: UTF8.self) }
+
+  private func printed(_ argument: String) -> String { Escaping.text(ArgumentBytes.decode(argument), as: .path) }
+}
+
+extension ImageFormat: ExpressibleByArgument {
+  /// None: a list of so many would make an error several lines long.
+  public static var allValueStrings: [String] { [] }
+
+  /// See "driver" in https://libvirt.org/formatdomain.html; most names are the same.
+  init?(libvirtName name: String) {
+    switch name {
+    case "iso": self = .raw
+    case "ploop": self = .parallels
+    case "vhd": self = .vpc
+    default: self.init(rawValue: name)
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import Glibc
+import Subprocess
+import SystemPackage
+import Testing
+
+/// Disks that are not raw or VMDK files: the same map, wherever they come from.
+@Suite struct SourceTests {
+  /// The map of the demo guest, but for the header that says what the disk is.
+  private func expectDemoMap(_ path: FilePath, header: String) async throws {
+    let expected = try await Maps.demo.value
+    let lines = try [UInt8](contentsOf: path).split(separator: 0x0a)
+    let wanted = try [UInt8](contentsOf: expected.file).split(separator: 0x0a)
+    #expect(lines.count > 400 && lines.count == wanted.count)
+    for (line, other) in zip(lines, wanted) where line != other {
+      #expect(line.elementsEqual(header.utf8), "\(Array(line).text) is not \(Array(other).text)")
+    }
+    #expect(lines.contains { $0.elementsEqual(header.utf8) })
+  }
+
+  /// A domain's disk, in a format that needs qemu-nbd, as a snapshot over an image of another format.
+  @Test func aDomainsSnapshot() async throws {
+    let run = try MapperRun()
+    let scratch = run.scratch
+    let disk = try await Guests.demo.value.appending("guest.raw")
+    try await tool("qemu-img", ["convert", "-f", "raw", "-O", "vdi", disk, scratch("base.vdi")])
+    try await tool(
+      "qemu-img", ["create", "-q", "-f", "qcow2", "-F", "vdi", "-b", "base.vdi", "guest.img"], in: scratch.path)
+    let image = scratch("guest.img")
+    let domain = try Self.node(
+      "<disk type='file'><driver type='qcow2'/><source file='\(image)'/><target dev='vda' bus='virtio'/></disk>",
+      in: scratch)
+    let outcome = try await run(["-c", domain, "-d", "guest", "--allow-external", "-o", "map"], limit: .seconds(400))
+    #expect(outcome.end == .exited(0) && outcome.errors.text == "", "\(outcome.errors.text)")
+    try await expectDemoMap(scratch("map"), header: "# disk 1 size=1b000000 format=qcow2 file=\(image)")
+    try await run.expectNothingLeft()
+  }
+
+  /// A server that has room for one client, and ends with it.
+  @Test func anNBDServer() async throws {
+    let run = try MapperRun()
+    let disk = try await Guests.demo.value.appending("guest.raw")
+    let socket = run.scratch("s")
+    let uri = "nbd+unix:///?socket=s"
+    let server = Task {
+      try await Integration.run(
+        "qemu-nbd", ["--read-only", "--format=raw", "--socket=\(socket)", disk], limit: .seconds(500))
+    }
+    try await wait(for: "qemu-nbd to listen", within: .seconds(30)) { exists(socket) }
+    let outcome = try await run([uri, "-o", "map"], limit: .seconds(400))
+    #expect(outcome.end == .exited(0) && outcome.errors.text == "", "\(outcome.errors.text)")
+    try await expectDemoMap(run.scratch("map"), header: "# disk 1 size=1b000000 format=raw file=\(uri)")
+    #expect(try await server.value.end == .exited(0))
+    try await run.expectNothingLeft()
+  }
+
+  /// What is left when virt-bmap is killed, or the server below it: nothing, and no map.
+  @Test(arguments: ["virt-bmap", "qemu-nbd"])
+  func dyingHalfWay(name: String) async throws {
+    let run = try MapperRun()
+    let disk = try SmallDisks(scratch: run.scratch).blank()
+    try await tool("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", disk, run.scratch("disk.qcow2")])
+    let outcome = try await run(["disk.qcow2", "-o", "map"]) { running in
+      _ = try await run.processes.waitFor("qemu-system")
+      kill(name == "virt-bmap" ? running.id : try await run.processes.waitFor(name), SIGKILL)
+    }
+    if name == "virt-bmap" {
+      #expect(outcome.end == .signalled(SIGKILL))
+      try await wait(for: "the processes to end", within: .seconds(30)) { run.processes.alive().isEmpty }
+    } else {
+      expectOneLine(outcome, "disk.qcow2: ", "qemu-nbd")
+      try await run.expectNothingLeft()
+    }
+    #expect(!exists(run.scratch("map")))
+  }
+
+  /// A server of somebody else's goes away.
+  @Test func anNBDServerThatDies() async throws {
+    let run = try MapperRun()
+    let disk = try SmallDisks(scratch: run.scratch).blank()
+    let socket = run.scratch("s")
+    let pids = run.scratch("pid")
+    try await tool("nbdkit", ["--unix", socket, "--pidfile", pids, "file", disk])
+    guard let server = pid_t(try [UInt8](contentsOf: pids).text.prefix { $0 != "\n" }) else {
+      throw TestFailure("nbdkit has no number")
+    }
+    defer { kill(server, SIGKILL) }
+    let outcome = try await run(["nbd+unix:///?socket=s", "-o", "map"]) { _ in
+      _ = try await run.processes.waitFor("qemu-system")
+      kill(server, SIGKILL)
+    }
+    expectOneLine(outcome, "nbd+unix:///?socket=s: ")
+    #expect(!exists(run.scratch("map")))
+    try await run.expectNothingLeft()
+  }
+
+  /// A node of libvirt's test driver with the domain `guest`, which does not run.
+  static func node(_ disks: String, in scratch: Scratch) throws -> String {
+    let path = try scratch.write(
+      """
+      <node>
+        <domain type="test" xmlns:test="http://libvirt.org/schemas/domain/test/1.0">
+          <name>guest</name><memory>1024</memory><os><type>hvm</type></os><devices>\(disks)</devices>
+          <test:runstate>5</test:runstate>
+        </domain>
+      </node>
+      """, to: "node.xml")
+    return "test://\(path)"
+  }
+}

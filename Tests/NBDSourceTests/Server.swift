@@ -1,0 +1,108 @@
+import FoundationEssentials
+import Glibc
+import NBDSource
+import Subprocess
+import SystemPackage
+import Testing
+
+/// A directory of a test's own, removed with all that is in it when the test ends.
+final class Workspace: Sendable {
+  let path: FilePath
+
+  init() throws {
+    var template = Array("/var/tmp/nbd-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+    path = FilePath(platformString: template)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path.string) }
+
+  func callAsFunction(_ name: String) -> FilePath { path.appending(name) }
+
+  /// A file with this content in places and holes elsewhere.
+  func write(_ name: String, size: Int, _ parts: [(at: Int, bytes: [UInt8])]) throws {
+    let file = try FileDescriptor.open(
+      self(name), .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
+    try file.closeAfter {
+      for part in parts { _ = try file.writeAll(toAbsoluteOffset: Int64(part.at), part.bytes) }
+    }
+    guard truncate(self(name).string, off_t(size)) == 0 else { throw Errno(rawValue: errno) }
+  }
+}
+
+/// A server that runs for a test.
+struct Server: Sendable {
+  let id: pid_t
+  let socket: FilePath
+
+  /// - Parameters:
+  ///   - export: what comes between `nbd+unix:///` and the question mark.
+  ///   - scheme: with `+unix`.
+  func address(_ export: String = "", scheme: String = "nbd+unix", user: String = "", more: String = "") -> NBDAddress {
+    nbdAddress("\(scheme)://\(user)/\(export)?socket=\(socket)\(more)")
+  }
+
+  /// Whether it runs, and is no zombie.
+  var isAlive: Bool {
+    var information = siginfo_t()
+    return waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo == 0
+  }
+
+  func kill() { Glibc.kill(id, SIGKILL) }
+
+  /// Starts a server on the socket `s` of the workspace, waits until it listens, runs `body` and ends it.
+  static func run(
+    _ program: String, _ arguments: [String], in workspace: Workspace,
+    body: @escaping @Sendable (Server) async throws -> Void
+  ) async throws {
+    let socket = workspace("s")
+    let result = try await Subprocess.run(
+      .name(program), arguments: Arguments(arguments), workingDirectory: workspace.path, input: .none,
+      output: .discarded, error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
+    ) { execution -> Result<Void, any Error> in
+      let server = Server(id: execution.processIdentifier.value, socket: socket)
+      let outcome: Result<Void, any Error>
+      do {
+        try await waitUntil { access(socket.string, F_OK) == 0 }
+        outcome = .success(try await body(server))
+      } catch {
+        outcome = .failure(error)
+      }
+      server.kill()
+      return outcome
+    }
+    try result.closureResult.get()
+  }
+
+  /// nbdkit serves `disk`, or what the arguments say instead.
+  static func nbdkit(
+    _ arguments: [String], in workspace: Workspace, body: @escaping @Sendable (Server) async throws -> Void
+  ) async throws {
+    try await run("nbdkit", ["--foreground", "--unix", workspace("s").string] + arguments, in: workspace, body: body)
+  }
+
+  /// qemu-nbd serves the raw file `disk`.
+  static func qemu(
+    _ arguments: [String], in workspace: Workspace, body: @escaping @Sendable (Server) async throws -> Void
+  ) async throws {
+    try await run(
+      "qemu-nbd", ["--read-only", "--format=raw", "--socket=\(workspace("s"))"] + arguments + ["disk"], in: workspace,
+      body: body)
+  }
+}
+
+func nbdAddress(_ uri: String) -> NBDAddress {
+  guard let address = NBDAddress(uri.utf8) else { preconditionFailure("\(uri) is no NBD URI") }
+  return address
+}
+
+struct Timeout: Error {}
+
+/// Waits for something to become true, not for ever.
+func waitUntil(_ isTrue: () -> Bool) async throws {
+  let deadline = ContinuousClock.now + .seconds(30)
+  while !isTrue() {
+    guard ContinuousClock.now < deadline else { throw Timeout() }
+    try await Task.sleep(for: .milliseconds(10))
+  }
+}
