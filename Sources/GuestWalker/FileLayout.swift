@@ -125,6 +125,22 @@ struct FileLayout {
     return pieces
   }
 
+  /// Where ext4 has the first bytes of a file that is in its inode (`inline_data`): in place of the list of blocks, which
+  /// has room for 60 bytes. What is behind them is among the inode's extended attributes, and FIEMAP does not say where.
+  static func inlineData(of descriptor: Int32) -> Piece? {
+    let bytes = MemoryLayout<fiemap>.size + MemoryLayout<fiemap_extent>.stride
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 8)
+    defer { buffer.deallocate() }
+    buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return nil }
+    map.pointee.fm_length = UInt64.max
+    map.pointee.fm_extent_count = 1
+    guard clinux_fiemap(descriptor, map) == 0, map.pointee.fm_mapped_extents == 1 else { return nil }
+    let extent = buffer.loadUnaligned(fromByteOffset: MemoryLayout<fiemap>.size, as: fiemap_extent.self)
+    guard extent.fe_flags & UInt32(FIEMAP_EXTENT_DATA_INLINE) != 0, extent.fe_logical == 0 else { return nil }
+    return Piece(offset: 0, length: min(extent.fe_length, 60), layout: .told, physical: extent.fe_physical)
+  }
+
   /// Makes a filesystem without FIEMAP read the list of all of the file's blocks.
   func warmBlockMap() { _ = clinux_fibmap_last(descriptor, size) }
 

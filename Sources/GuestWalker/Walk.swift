@@ -32,10 +32,14 @@ struct Walk {
   /// Of a large file so much is proof enough.
   private static let sampledBytes: UInt64 = 8 << 20
 
+  /// No block is larger, and inline data is smaller than a block.
+  private static let mostInlineBytes = 64 << 10
+
   private let filesystem: Filesystem
   private let channel: Channel
   private let method: Method
   private var sample: Sample
+  private var resident = ResidentData()
   private var queue: ReadQueue
   private var nextObject: Record.ObjectID = 1
   private var links: [Inode: Record.ObjectID] = [:]
@@ -65,6 +69,7 @@ struct Walk {
     }
     try queue.drain()
     try readSample()
+    try tellResidentData()
     try channel.say(.end)
   }
 
@@ -257,6 +262,44 @@ struct Walk {
       purpose: purpose)
   }
 
+  private func tell(_ object: Record.ObjectID, at offset: UInt64, _ place: Range<UInt64>, number: UInt32)
+    throws(WalkError)
+  {
+    try channel.note(
+      .chunk(
+        Chunk(
+          number: number, object: object, offset: offset, length: place.upperBound - place.lowerBound, layout: .told,
+          physical: place.lowerBound)))
+  }
+
+  private mutating func tellResidentData() throws(WalkError) {
+    var queue = queue
+    defer { self.queue = queue }
+    try resident.forEach(on: filesystem.directory) { object, offset, place throws(WalkError) in
+      try tell(object, at: offset, place, number: queue.takeChunkNumber())
+    }
+  }
+
+  /// A small file's bytes may be where its inode is: ext4 says where, NTFS's table is looked at when all else is done, and
+  /// of Btrfs virt-bmap reads the tree.
+  private mutating func noteInlineData(
+    _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID
+  ) throws(WalkError) {
+    guard status.st_size > 0, status.st_size <= Self.mostInlineBytes else { return }
+    switch filesystem.kind {
+    case .btrfs: try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
+    case .ext where UInt64(max(0, status.st_blocks)) &* 512 < filesystem.blockSize:
+      // Such a file has no block, though ext4 counts its bytes as sectors.
+      guard let piece = FileLayout.inlineData(of: descriptor), let physical = piece.physical,
+        physical < UInt64.max - piece.length
+      else { return }
+      try tell(object, at: 0, physical..<physical + piece.length, number: queue.takeChunkNumber())
+    case .fuse where status.st_size <= ResidentData.mostBytes && status.st_blocks &* 512 < status.st_size + 512:
+      resident.add(object, record: UInt64(status.st_ino))
+    default: return
+    }
+  }
+
   /// From the root of the filesystem, to a name in the current directory; nil for one that no system call takes.
   private func path(to name: [UInt8]) -> [UInt8]? {
     var path: [UInt8] = []
@@ -314,6 +357,7 @@ struct Walk {
     }
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
+    try noteInlineData(descriptor, status, object)
     var item = item(descriptor, status, object, directory.object, name, isDirect: isDirect, .map)
     if case .extents(let proof) = method, isDirect, let told = try tell(item.layout, object: object) {
       if let path = path(to: name), told.pieces > 0 {

@@ -37,9 +37,9 @@ import Testing
     let boot = try await Self.boot.value
     let order = order(boot.parts)
     #expect(boot.parts.first?.ranges.first?.lowerBound == 0, "the MBR")
-    #expect(order.first == "v /dev/sda")
+    #expect(order.first == "b /dev/sda:MBR")
     let wanted =
-      ["v /dev/sda"]
+      ["b /dev/sda:MBR", "b /dev/sda1:boot block"]
       + [
         "/boot/extlinux/ldlinux.sys", "/boot/extlinux/ldlinux.c32", "/boot/extlinux/extlinux.conf", "/boot/vmlinuz",
         "/boot/initrd.img", "/sbin/init", "/etc/hostname", "/etc/read-from-root", "/usr/share/demo/03/file-111",

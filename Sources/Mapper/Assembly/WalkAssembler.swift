@@ -17,6 +17,8 @@ struct WalkAssembler {
     var object: Record.ObjectID
     var physical: Range<UInt64>
     var offset: UInt64
+    /// The bytes are encoded: `offset` is that of them all.
+    var isEncoded = false
   }
 
   private(set) var tree = ObjectTree()
@@ -153,6 +155,12 @@ struct WalkAssembler {
     }
   }
 
+  /// Adds data that the filesystem keeps in its tree: `range` in bytes of its addresses.
+  mutating func addInlineData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64, isEncoded: Bool) {
+    guard let object = inodes[inode], tree.kind(of: object) == .file else { return }
+    told.append(Told(object: object, physical: range, offset: offset, isEncoded: isEncoded))
+  }
+
   /// Finds every copy of what was told and of what was read.
   /// - Parameter device: the filesystem's addresses as the table knows them.
   /// - Returns: an object that is not where the filesystem says, as reading shows or because the table does not know it;
@@ -168,7 +176,7 @@ struct WalkAssembler {
         found.append(
           Found(
             object: told.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
-            offset: told.offset &+ place.offset))
+            offset: told.isEncoded ? told.offset : told.offset &+ place.offset, isEncoded: told.isEncoded))
       }
     }
     told = []

@@ -75,14 +75,19 @@ struct Examiner {
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
     // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
     _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
-    for filesystem in try listFilesystems(on: disks) {
+    let probed = try probe(disks)
+    try examineVolumeMetadata(of: probed, disks: disks)
+    for filesystem in try listFilesystems(probed) {
       guard !isCancelled() else { throw MapperError.interrupted }
       try examine(filesystem)
+      try examineMetadata(of: filesystem, probed)
     }
   }
 
-  mutating func add(_ kind: ObjectKind, _ device: [UInt8], _ places: [DeviceTable.Place]) {
-    guard let object = map.addObject(kind: kind, device: device) else { return }
+  mutating func add(
+    _ kind: ObjectKind, _ device: [UInt8], path: [UInt8]? = nil, _ places: [DeviceTable.Place]
+  ) {
+    guard let object = map.addObject(kind: kind, device: device, path: path) else { return }
     for place in places {
       map.addRange(of: object, disk: place.disk, range: place.range, objectOffset: place.offset)
     }
@@ -263,7 +268,8 @@ struct Examiner {
     return AddressSpace(table: table, device: try deviceNumber(named: mounted).map { $0[...] } ?? "-")
   }
 
-  /// Directories on Btrfs are in blocks they share with everything near them; the tree says which.
+  /// Directories on Btrfs are in blocks they share with everything near them, small files in such blocks; the tree says
+  /// which.
   private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: AddressSpace) {
     guard let tree = space.tree, space.isFollowed else { return }
     var directories: [Record.ObjectID: [Range<UInt64>]] = [:]
@@ -272,6 +278,9 @@ struct Examiner {
       directories[object, default: []] += blocks
     }
     walk.setDirectories(directories)
+    for data in tree.inlineData {
+      walk.addInlineData(of: data.inode, data.range, offset: data.offset, isEncoded: data.isCompressed)
+    }
   }
 
   /// Mounts on /sysroot, with readahead off: ntfs-3g opens its device when it is mounted.

@@ -23,12 +23,11 @@ struct ProbedDevice {
 /// What may hold a filesystem. libguestfs's own list asks several programs about each device, one call after the other,
 /// which takes minutes where there are many and the appliance is emulated.
 extension Examiner {
-  /// The filesystems on the disks, their partitions and everything that is made of them, Btrfs's subvolumes each by
-  /// itself.
-  func listFilesystems(on disks: [[UInt8]]) throws -> [Guestfs.Filesystem] {
+  /// The filesystems among what was found, Btrfs's subvolumes each by itself.
+  func listFilesystems(_ probed: [ProbedDevice]) throws -> [Guestfs.Filesystem] {
     var result: [Guestfs.Filesystem] = []
     var seen: Set<Substring> = []
-    for device in try probe(disks) where device.holdsFilesystem && !devices.isInVolume(device.number[...]) {
+    for device in probed where device.holdsFilesystem && !devices.isInVolume(device.number[...]) {
       let type = Array(device.type.utf8)
       guard device.type == "btrfs" else {
         result.append(Guestfs.Filesystem(mountable: device.name, type: type))

@@ -6,8 +6,47 @@ struct BtrfsTree {
 
   /// For each directory's inode the blocks with its entries, in bytes of the filesystem's addresses.
   private(set) var directories: [UInt64: [Range<UInt64>]] = [:]
+  /// The data that leaves of the tree hold, in the order of the tree.
+  private(set) var inlineData: [InlineData] = []
   /// What the filesystem's addresses are made of; nil where a chunk is arranged in a way that is not followed.
   private(set) var segments: [DeviceTable.Segment]?
+
+  /// A file's data that is in a leaf of the tree.
+  struct InlineData: Equatable {
+    var inode: UInt64
+    /// Where in the file it begins, in bytes.
+    var offset: UInt64
+    /// In bytes of the filesystem's addresses.
+    var range: Range<UInt64>
+    var isCompressed: Bool
+
+    /// From a leaf's address on, the leaf's header, then the items' data. An item of inline data begins with what
+    /// describes it (btrfs's "On-disk format": btrfs_header and btrfs_file_extent_item).
+    private static let headerBytes: UInt64 = 101
+    private static let descriptionBytes: UInt64 = 21
+
+    /// - Parameter fields: `inline INODE OFFSET PLACE SIZE COMPRESSION`; the item's place in the leaf's data.
+    init?(_ fields: [Substring], leaf: UInt64) {
+      let numbers = fields.dropFirst().compactMap { UInt64($0) }
+      guard numbers.count == 5,
+        let start = leaf.plus(Self.headerBytes + Self.descriptionBytes)?.plus(numbers[2]),
+        let end = start.plus(numbers[3])
+      else { return nil }
+      (inode, offset, range, isCompressed) = (numbers[0], numbers[1], start..<end, numbers[4] != 0)
+    }
+  }
+
+  /// All of its chunks, in bytes of the filesystem's addresses, and what they are for: `DATA|RAID1`.
+  private(set) var chunks: [(range: Range<UInt64>, type: Substring)] = []
+
+  /// The part of `script` that tells of the chunks, of the filesystem on the device `$d`.
+  static let chunkScript = """
+    btrfs inspect-internal dump-super $d | sed -nE 's/^(nodesize|num_devices)[[:space:]]+([0-9]+).*/\\1 \\2/p'
+    btrfs inspect-internal dump-tree --hide-names -t chunk $d | sed -nE \
+      's/.* key \\(FIRST_CHUNK_TREE CHUNK_ITEM ([0-9]+)\\).*/chunk \\1/p; \
+       s/^[[:space:]]+length ([0-9]+) .* stripe_len ([0-9]+) type (.*)/length \\1 \\2 \\3/p; \
+       s/^[[:space:]]+(stripe [0-9]+ devid [0-9]+ offset [0-9]+)/\\1/p'
+    """
 
   /// Prints what `init(parsing:)` reads, of the subvolume on /sysroot. Names are hidden, since one could hold a line
   /// that looks like the tool's own.
@@ -16,13 +55,13 @@ struct BtrfsTree {
     btrfs filesystem show --raw /sysroot | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p' | while read i p; do
       echo "devid $i $(cat /sys/class/block/$(basename $(readlink -f $p))/dev)"
     done
-    btrfs inspect-internal dump-super $d | sed -nE 's/^(nodesize|num_devices)[[:space:]]+([0-9]+).*/\\1 \\2/p'
-    btrfs inspect-internal dump-tree --hide-names -t chunk $d | sed -nE \
-      's/.* key \\(FIRST_CHUNK_TREE CHUNK_ITEM ([0-9]+)\\).*/chunk \\1/p; \
-       s/^[[:space:]]+length ([0-9]+) .* stripe_len ([0-9]+) type (.*)/length \\1 \\2 \\3/p; \
-       s/^[[:space:]]+(stripe [0-9]+ devid [0-9]+ offset [0-9]+)/\\1/p'
+    \(chunkScript)
     btrfs inspect-internal dump-tree --hide-names -t $(btrfs inspect-internal rootid /sysroot) $d | sed -nE \
-      's/^(leaf|node) ([0-9]+) .*/\\1 \\2/p; s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) DIR_(ITEM|INDEX) .*/entry \\1/p' | uniq
+      's/^(leaf|node) ([0-9]+) .*/\\1 \\2/p; s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) DIR_(ITEM|INDEX) .*/entry \\1/p
+      /^[[:space:]]+item [0-9]+ key \\([0-9]+ EXTENT_DATA /h
+      /^[[:space:]]+inline extent data size/ { G
+        s/^[[:space:]]+inline extent data size ([0-9]+) .* compression ([0-9]+) .*\\(([0-9]+) EXTENT_DATA ([0-9]+)\\) itemoff ([0-9]+) .*/inline \\3 \\4 \\5 \\1 \\2/p }' |
+      uniq
     """
 
   private struct Chunk {
@@ -87,10 +126,16 @@ struct BtrfsTree {
       case "entry":
         guard let number, let leaf else { return nil }
         leaves[number, default: []].insert(leaf)
+      case "inline":
+        if let leaf, let data = InlineData(fields, leaf: leaf) { inlineData.append(data) }
       default: continue
       }
     }
     guard let nodeSize, nodeSize > 0, !chunks.isEmpty else { return nil }
+    self.chunks = chunks.compactMap { chunk in
+      let (end, overflow) = chunk.start.addingReportingOverflow(chunk.length)
+      return overflow ? nil : (chunk.start..<end, chunk.type)
+    }
     let known = chunks.compactMap(\.segment)
     segments = known.count == chunks.count ? known : nil
     for (inode, blocks) in leaves {

@@ -71,7 +71,7 @@ struct LogText {
 extension MapText {
   /// What a log of one request after the other holds: for each piece of a request the most specific objects.
   func attribution(of requests: [Range<UInt64>]) -> [LogText.Part] {
-    let order: [Character] = ["f", "d", "l", "p", "v"]
+    let order: [Set<Character>] = [["f"], ["d"], ["b", "m", "r", "s"], ["l"], ["p"], ["v"]]
     var parts: [LogText.Part] = []
     for request in requests {
       let touched = lines.filter { $0.range.overlaps(request) }
@@ -79,9 +79,9 @@ extension MapText {
       let cuts = Set(borders + [request.lowerBound, request.upperBound]).sorted()
       for (start, end) in zip(cuts, cuts.dropFirst()) {
         let here = touched.filter { $0.range.lowerBound <= start && $0.range.upperBound >= end }
-        let kind = order.first { kind in here.contains { $0.kind == kind } }
+        let kinds = order.first { kinds in here.contains { kinds.contains($0.kind) } } ?? []
         let objects = Set(
-          here.filter { $0.kind == kind }.map { LogText.Part.Object(kind: $0.kind, name: $0.name) })
+          here.filter { kinds.contains($0.kind) }.map { LogText.Part.Object(kind: $0.kind, name: $0.name) })
         if parts.last?.objects == objects {
           parts[parts.count - 1].ranges.append(start..<end)
         } else {

@@ -49,6 +49,55 @@ struct SmallDisks {
     return disk
   }
 
+  /// Swap space, FAT32, LUKS 2, and on logical partitions LUKS 1, ext4 with the file `/small` in its inode, and ext4
+  /// without what it usually has: each group has a superblock, and its descriptors are where they describe.
+  func odd() async throws -> FilePath {
+    let disk = try scratch.makeHole("odd.raw", size: 160 << 20)
+    try await tool(
+      "sfdisk", ["-q", disk],
+      input: """
+        label: dos
+        start=2048, size=10M, type=82
+        size=72M, type=5
+        size=40M, type=c
+        size=20M, type=83
+        size=8M, type=83
+        size=20M, type=83
+        size=20M, type=83
+
+        """)
+    try scratch.write("in the inode\n", to: "small")
+    try scratch.write("a password", to: "key")
+    let commands: [(Int, Int, String, [any Word])] = [
+      (1, 10, "mkswap", ["-q"]), (3, 40, "mkfs.vfat", ["-F", "32"]),
+      (4, 20, "cryptsetup", ["-q", "luksFormat", "--type", "luks2", "--pbkdf", "pbkdf2"]),
+      (5, 8, "cryptsetup", ["-q", "luksFormat", "--type", "luks1"]),
+      (6, 20, "mke2fs", ["-q", "-t", "ext4", "-b", "1024", "-O", "inline_data"]),
+      (
+        7, 20, "mke2fs",
+        ["-q", "-t", "ext4", "-b", "1024", "-g", "1024", "-O", "^resize_inode,meta_bg,mmp,^flex_bg,^sparse_super"]
+      ),
+    ]
+    let parts = try await partitions(of: disk)
+    for (number, megabytes, program, options) in commands {
+      let part = try scratch.makeHole("odd-\(number)", size: megabytes << 20)
+      var arguments = options
+      if program == "cryptsetup" { arguments += ["--pbkdf-force-iterations", "1000", "--key-file", scratch("key")] }
+      arguments.append(part)
+      try await tool(program, arguments)
+      if number == 6 {
+        try await tool("debugfs", ["-w", "-R", "write \(scratch("small")) small", part])
+      }
+      try await tool(
+        "dd",
+        [
+          "if=\(part)", "of=\(disk)", "bs=1M", "oflag=seek_bytes", "seek=\(parts[number - 1].lowerBound)",
+          "conv=notrunc,sparse", "status=none",
+        ])
+    }
+    return disk
+  }
+
   private func makeExt4(_ disk: FilePath, offset: Int, megabytes: Int, journal: Bool = false) async throws {
     try scratch.write([UInt8](repeating: 0x61, count: 100_000), to: "file")
     // Without checksums, so that a damage is found when the kernel looks at what is damaged.

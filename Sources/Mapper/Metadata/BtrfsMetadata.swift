@@ -1,0 +1,49 @@
+/// Btrfs's superblocks, and the chunks of which its trees are made, as btrfs-inspect-internal(8) tells it.
+///
+/// A byte's offset in an object that is made of chunks is its address in the filesystem.
+enum BtrfsMetadata {
+  static let tools = ["btrfs"]
+
+  /// Prints what `areas(parsing:)` and `BtrfsTree` read, of the filesystem on the device `$d`.
+  static let script = """
+    timeout 600 btrfs filesystem show --raw $d | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p' | while read i p; do
+      n=$(cat /sys/class/block/$(basename $(readlink -f $p))/dev)
+      echo "devid $i $n"
+      timeout 600 btrfs inspect-internal dump-super -a $p | sed -nE "s/^superblock: bytenr=([0-9]+),.*/super $n \\\\1/p"
+    done
+    \(BtrfsTree.chunkScript)
+    """
+
+  private static let superblockBytes: UInt64 = 4096
+  /// Where the first superblock is; what is before it is left to boot loaders.
+  private static let firstSuperblock: UInt64 = 64 << 10
+
+  static func areas(parsing text: String) -> [DeviceArea] {
+    var areas: [DeviceArea] = []
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count == 3, fields[0] == "super", let place = UInt64(fields[2]) else { continue }
+      let isFirst = place == firstSuperblock
+      if isFirst { areas.append(DeviceArea(kind: .boot, name: "boot block", range: 0..<place, device: fields[1])) }
+      guard place.plus(superblockBytes) != nil else { continue }
+      areas.append(
+        DeviceArea(
+          name: isFirst ? "superblock" : "backup superblock", range: place..<place + superblockBytes, device: fields[1])
+      )
+    }
+    guard let tree = BtrfsTree(parsing: text) else { return areas }
+    for chunk in tree.chunks where !chunk.range.isEmpty {
+      let uses = chunk.type.split(separator: "|")
+      let name: String
+      switch (uses.contains("SYSTEM"), uses.contains("METADATA"), uses.contains("DATA")) {
+      case (true, _, _): name = "system chunks"
+      case (_, true, true): name = "data and metadata chunks"
+      case (_, true, _): name = "metadata chunks"
+      default: continue
+      }
+      areas.append(
+        DeviceArea(name: name, range: chunk.range, offset: chunk.range.lowerBound, device: BtrfsTree.device))
+    }
+    return areas
+  }
+}

@@ -1,0 +1,86 @@
+import BlockMap
+import Guestfs
+
+/// What filesystems keep beside files.
+extension Examiner {
+  /// Adds a filesystem's metadata to the map. It need not be one that can be mounted.
+  mutating func examineMetadata(of filesystem: Guestfs.Filesystem, _ contents: [ProbedDevice]) throws {
+    // A subvolume's metadata is its filesystem's.
+    guard let content = contents.first(where: { $0.name == filesystem.mountable }),
+      let source = MetadataSource(type: content.type)
+    else { return }
+    let name = shown(content.name)
+    guard devices.isFollowed(content.number[...]) else {
+      return reporter.detail("\(name): the volumes below are not followed; its metadata is left out")
+    }
+    guard let text = try metadata(source.tools, source.script, on: content, name) else { return }
+    let areas = source.areas(text)
+    if areas.isEmpty { reporter.detail("\(name): the tools do not say where its metadata is") }
+    var table = devices
+    if areas.contains(where: { $0.device == BtrfsTree.device }) {
+      guard let segments = BtrfsTree(parsing: text)?.segments else {
+        return reporter.detail("\(name): the chunks are not followed; its metadata is left out")
+      }
+      table.add(BtrfsTree.device, madeOf: segments)
+    }
+    add(areas, of: content, table)
+  }
+
+  /// Runs a script in the appliance, with `$d` for the device.
+  /// - Returns: nil where a tool is missing or the script failed, which has been said.
+  private func metadata(_ tools: [String], _ script: String, on content: ProbedDevice, _ name: String) throws -> String? {
+    do {
+      let text = try appliance.longShell(
+        """
+        for t in \(tools.joined(separator: " ")); do command -v $t >/dev/null || echo "missing $t"; done
+        export LC_ALL=C d=/dev/block/\(content.number)
+        { \(script)
+        } 2>/dev/null
+        true
+        """)
+      let output = String(decoding: text, as: UTF8.self)
+      guard let missing = output.split(separator: "\n").first, missing.hasPrefix("missing ") else { return output }
+      reporter.detail("\(name): the appliance has no \(missing.dropFirst(8)); its metadata is left out")
+    } catch {
+      try checkHelpers()
+      reporter.detail("\(name): its metadata is left out: \(error)")
+    }
+    return nil
+  }
+
+  /// Adds every copy of some areas to the map.
+  mutating func add(_ areas: [DeviceArea], of content: ProbedDevice, _ table: DeviceTable) {
+    var count: UInt64 = 0
+    for area in areas {
+      // What lies beyond its device's end is nowhere.
+      let places = table.places(of: area.range, on: area.device ?? content.number[...]) ?? []
+      count += UInt64(places.count)
+      guard count <= DeviceTable.mostPlaces else {
+        return reporter.detail("\(shown(content.name)): its metadata is in too many pieces and is not all in the map")
+      }
+      add(
+        area.kind, content.name, path: area.name.map { Array($0.utf8) },
+        places.map { DeviceTable.Place(disk: $0.disk, range: $0.range, offset: $0.offset &+ area.offset) })
+    }
+  }
+}
+
+/// How the metadata of one type of filesystem is found.
+private struct MetadataSource {
+  var tools: [String]
+  var script: String
+  var areas: (String) -> [DeviceArea]
+
+  /// By blkid(8)'s name; nil for a type of which nothing is known.
+  init?(type: Substring) {
+    switch type {
+    case "ext2", "ext3", "ext4":
+      (tools, script, areas) = (ExtMetadata.tools, ExtMetadata.script, ExtMetadata.areas)
+    case "xfs": (tools, script, areas) = (XFSMetadata.tools, XFSMetadata.script, XFSMetadata.areas)
+    case "vfat": (tools, script, areas) = (FATMetadata.tools, FATMetadata.script, FATMetadata.areas)
+    case "ntfs": (tools, script, areas) = (NTFSMetadata.tools, NTFSMetadata.script, NTFSMetadata.areas)
+    case "btrfs": (tools, script, areas) = (BtrfsMetadata.tools, BtrfsMetadata.script, BtrfsMetadata.areas)
+    default: return nil
+    }
+  }
+}

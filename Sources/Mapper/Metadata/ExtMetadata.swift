@@ -1,0 +1,140 @@
+/// What ext2, ext3 and ext4 keep beside files, as dumpe2fs(8) and debugfs(8) tell it.
+///
+/// What each block group has is one object for the whole filesystem, in the order of the groups: a byte's offset in the
+/// inode table, divided by the size of an inode, is the inode's number less 1.
+enum ExtMetadata {
+  static let tools = ["dumpe2fs", "debugfs"]
+
+  /// Prints what `areas(parsing:)` reads, of the device `$d`: some lines of `dumpe2fs -h`, the groups as
+  /// `dumpe2fs -g` has them, and debugfs's lists of the blocks of the inodes that have no name. debugfs does not read the
+  /// bitmaps (`-c`), of which there are thousands in a large filesystem.
+  static let script = """
+    h=$(timeout 600 dumpe2fs -h $d | sed -nE \
+      's/^((Block|Inode|Group descriptor) size|(Inodes|Blocks) per group|Reserved GDT blocks|MMP block number|\
+    (Journal|User quota|Group quota|Project quota|Orphan file) inode):[[:space:]]+([0-9]+)$/\\1: \\5/p; \
+    s/^Filesystem features:[[:space:]]+(.*)$/features \\1/p')
+    echo "$h"
+    timeout 600 dumpe2fs -g $d | grep -E '^[0-9]+:' | head -c 256M
+    for i in 1 $(echo "$h" | sed -nE 's/^(Journal|.* quota|Orphan file) inode: //p'); do
+      echo "inode $i"
+      timeout 600 debugfs -c -R "stat <$i>" $d | grep -E '^\\(' | head -c 64M
+      echo
+    done
+    echo "inode 7"
+    timeout 600 debugfs -c -R 'stat <7>' $d | grep -oE '^\\(DIND\\):[0-9]+'
+    """
+
+  /// Where the boot loader's first part is, and behind it the superblock.
+  private static let bootBlockBytes: UInt64 = 1024
+  private static let superblockBytes: UInt64 = 1024
+
+  static func areas(parsing text: String) -> [DeviceArea] {
+    let lines = text.split(separator: "\n")
+    let header = lines.prefix { !($0.first?.isNumber ?? false) }
+    let numbers = ToolNumbers(header)
+    guard let blockSize = numbers["Block size"], (1024...65536).contains(blockSize) else { return [] }
+    let features = header.first { $0.hasPrefix("features ") }?.split(separator: " ").dropFirst() ?? []
+    var areas: [DeviceArea] = []
+    areas.add("boot block", at: 0, count: bootBlockBytes, kind: .boot)
+    areas.add("superblock", at: bootBlockBytes, count: superblockBytes)
+    areas.add("multiple mount protection", at: numbers["MMP block number"]?.times(blockSize), count: blockSize)
+
+    let groups = GroupReader(numbers: numbers, blockSize: blockSize, hasMetaGroups: features.contains("meta_bg"))
+    var inode: InodeName?
+    for line in lines {
+      if line.hasPrefix("inode ") {
+        inode = UInt64(line.dropFirst(6)).flatMap { InodeName($0, numbers) }
+      } else if line.hasPrefix("(") {
+        if let inode { addBlocks(line, of: inode, blockSize, to: &areas) }
+      } else if line.first?.isNumber == true {
+        groups.add(line, to: &areas)
+      }
+    }
+    return areas
+  }
+
+  /// An inode that belongs to no file.
+  private struct InodeName {
+    var name: String
+
+    init?(_ number: UInt64, _ numbers: ToolNumbers) {
+      switch number {
+      case 1: name = "bad blocks"
+      case 7: name = "resize inode"
+      case numbers["Journal inode"]: name = "journal"
+      case numbers["User quota inode"]: name = "user quota"
+      case numbers["Group quota inode"]: name = "group quota"
+      case numbers["Project quota inode"]: name = "project quota"
+      case numbers["Orphan file inode"]: name = "orphan file"
+      default: return nil
+      }
+    }
+  }
+
+  /// One of debugfs's lists: `(0-11):505-516, (IND):517, (12-267[u]):518-773`. What is not a number in parentheses is a
+  /// block of the map that says where the others are.
+  private static func addBlocks(
+    _ list: Substring, of inode: InodeName, _ blockSize: UInt64, to areas: inout [DeviceArea]
+  ) {
+    for entry in list.split(separator: ",") {
+      let parts = entry.split(separator: ":")
+      guard parts.count == 2, let blocks = range(parts[1].trimmed) else { continue }
+      let place = parts[0].trimmed.dropFirst().prefix { $0 != ")" && $0 != "[" }
+      let first = range(place)?.lowerBound
+      guard let count = (blocks.upperBound - blocks.lowerBound).times(blockSize) else { continue }
+      areas.add(
+        first == nil && inode.name != "resize inode" ? "\(inode.name) map" : inode.name,
+        at: blocks.lowerBound.times(blockSize), count: count, offset: (first ?? 0).times(blockSize))
+    }
+  }
+
+  /// `5` or `5-8`.
+  fileprivate static func range(_ text: Substring) -> Range<UInt64>? {
+    let ends = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard (1...2).contains(ends.count), let first = UInt64(ends[0]), let last = UInt64(ends[ends.count - 1]),
+      first <= last, last < UInt64.max
+    else { return nil }
+    return first..<last + 1
+  }
+}
+
+/// Reads the lines of `dumpe2fs -g`: `GROUP:BLOCK:SUPERBLOCK:DESCRIPTORS:BLOCK-BITMAP:INODE-BITMAP:INODE-TABLE`, blocks
+/// of the device, of the inode table the first; -1 for what the group does not have.
+private struct GroupReader {
+  var numbers: ToolNumbers
+  var blockSize: UInt64
+  /// The descriptors are in the groups that they describe, a block for as many groups as fit.
+  var hasMetaGroups: Bool
+
+  func add(_ line: Substring, to areas: inout [DeviceArea]) {
+    let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+    guard fields.count == 7, let group = UInt64(fields[0]) else { return }
+    if group > 0 { areas.add("backup superblock", at: bytes(fields[2]), count: 1024) }
+    addDescriptors(fields[3], of: group, to: &areas)
+    areas.add("block bitmap", at: bytes(fields[4]), count: blockSize, offset: group.times(blockSize))
+    areas.add("inode bitmap", at: bytes(fields[5]), count: blockSize, offset: group.times(blockSize))
+    guard let inodes = numbers["Inodes per group"], let size = numbers["Inode size"]?.times(inodes) else { return }
+    areas.add("inode table", at: bytes(fields[6]), count: size, offset: group.times(size))
+  }
+
+  private func addDescriptors(_ field: Substring, of group: UInt64, to areas: inout [DeviceArea]) {
+    guard let blocks = ExtMetadata.range(field),
+      let count = (blocks.upperBound - blocks.lowerBound).times(blockSize)
+    else { return }
+    let start = blocks.lowerBound.times(blockSize)
+    let size = numbers["Group descriptor size"] ?? 32
+    if hasMetaGroups, size > 0, blockSize >= size {
+      let groupsInBlock = blockSize / size
+      areas.add(
+        group % groupsInBlock == 0 ? "group descriptors" : "backup group descriptors", at: start, count: count,
+        offset: (group / groupsInBlock).times(blockSize))
+      return
+    }
+    areas.add(group == 0 ? "group descriptors" : "backup group descriptors", at: start, count: count)
+    if let reserved = numbers["Reserved GDT blocks"]?.times(blockSize) {
+      areas.add("reserved group descriptors", at: start?.plus(count), count: reserved)
+    }
+  }
+
+  private func bytes(_ block: Substring) -> UInt64? { UInt64(block)?.times(blockSize) }
+}

@@ -1,0 +1,56 @@
+import BlockMap
+
+/// Where a disk's partition table is, as fdisk(8) tells it, and the gap behind it in which boot loaders live.
+enum PartitionTableAreas {
+  /// Prints what `areas(parsing:)` reads, of the disk `$d`: what fdisk's expert command D says of each part of the table,
+  /// and where the first partition begins, in sectors of 512 bytes.
+  ///
+  /// The device is made read-only for fdisk: after one that was open to write is closed, udev has the kernel forget all
+  /// partitions for a moment.
+  static let script = """
+    case $(blkid -p -o value -s PTTYPE $d) in
+    dos | gpt)
+      r=$(blockdev --getro $d)
+      blockdev --setro $d
+      printf 'x\\nD\\nq\\n' | timeout 600 fdisk $d | sed -nE \
+        's/.*Created a new.*/new/p; s/^([A-Za-z ]+): offset = ([0-9]+), size = ([0-9]+) bytes\\.$/table \\2 \\3 \\1/p'
+      [ "$r" = 1 ] || blockdev --setrw $d
+      echo "first $(cat /sys/class/block/$(basename $(readlink -f $d))/*/start | sort -n | head -n 1)"
+      ;;
+    esac
+    """
+
+  /// fdisk's names and the map's.
+  private static let names: [Substring: String] = [
+    "MBR": "MBR", "PMBR": "MBR", "GPT Header": "GPT header", "GPT Entries": "GPT table",
+    "GPT Backup Entries": "backup GPT table", "GPT Backup Header": "backup GPT header",
+  ]
+
+  static func areas(parsing lines: some Sequence<Substring>) -> [DeviceArea] {
+    var areas: [DeviceArea] = []
+    var first: UInt64?
+    // Logical partitions are numbered from 5.
+    var logical = 5
+    for line in lines {
+      let fields = line.split(separator: " ", maxSplits: 3)
+      switch fields.first {
+      case "new": return []
+      case "table":
+        guard fields.count == 4, let start = UInt64(fields[1]), let size = UInt64(fields[2]) else { continue }
+        if let name = names[fields[3]] {
+          areas.add(name, at: start, count: size, kind: .boot)
+        } else if fields[3] == "EBR" {
+          areas.add("EBR \(logical)", at: start, count: size, kind: .boot)
+          logical += 1
+        }
+      case "first": first = fields.last.flatMap { UInt64($0) }?.times(512)
+      default: continue
+      }
+    }
+    guard let first else { return areas }
+    // Behind what is at the beginning of the disk, without a hole of more than a sector's rest.
+    let end = areas.map(\.range).filter { $0.upperBound <= first }.map(\.upperBound).max() ?? first
+    if end < first { areas.add("boot gap", at: end, count: first - end, kind: .boot) }
+    return areas
+  }
+}

@@ -1,0 +1,117 @@
+import BlockMap
+import Guestfs
+
+/// What partition tables and volume managers keep on devices, and swap space.
+extension Examiner {
+  mutating func examineVolumeMetadata(of contents: [ProbedDevice], disks: [[UInt8]]) throws {
+    var script = "export LC_ALL=C\n"
+    for (index, content) in contents.enumerated() {
+      let table = disks.contains(content.name) ? PartitionTableAreas.script : nil
+      let part = VolumeHeader(type: content.type)?.script ?? table
+      guard let part else { continue }
+      script += "echo 'on \(index)'; d=/dev/block/\(content.number)\n{ \(part)\n} 2>/dev/null\n"
+    }
+    try settle()
+    let text: [UInt8]
+    do {
+      text = try appliance.longShell(script + "true")
+    } catch {
+      try checkHelpers()
+      return reporter.detail("what volumes keep for themselves is left out: \(error)")
+    }
+    for section in Self.sections(String(decoding: text, as: UTF8.self)) where contents.indices.contains(section.index) {
+      let content = contents[section.index]
+      let header = VolumeHeader(type: content.type)
+      let areas = header?.areas(parsing: section.lines) ?? PartitionTableAreas.areas(parsing: section.lines)
+      add(areas, of: content, devices)
+    }
+    for content in contents where isSwap(content.type) && !devices.isInVolume(content.number[...]) {
+      // What is beyond a disk's end is not in the map.
+      let whole = devices.places(of: content.number[...]) ?? devices.places(of: 0..<1 << 63, on: content.number[...])
+      add(.swap, content.name, whole ?? [])
+    }
+  }
+
+  private func isSwap(_ type: Substring) -> Bool { type == "swap" || type == "swsuspend" }
+
+  /// What the script printed of each device.
+  private static func sections(_ text: String) -> [(index: Int, lines: [Substring])] {
+    var result: [(index: Int, lines: [Substring])] = []
+    for line in text.split(separator: "\n") {
+      if line.hasPrefix("on "), let index = Int(line.dropFirst(3)) {
+        result.append((index, []))
+      } else if !result.isEmpty {
+        result[result.count - 1].lines.append(line)
+      }
+    }
+    return result
+  }
+}
+
+/// How a volume manager's own part of a device is found.
+enum VolumeHeader {
+  case lvm, array, luks
+
+  /// By blkid(8)'s name.
+  init?(type: Substring) {
+    switch type {
+    case "LVM2_member": self = .lvm
+    case "linux_raid_member": self = .array
+    case "crypto_LUKS": self = .luks
+    default: return nil
+    }
+  }
+
+  /// Prints what `areas(parsing:)` reads, of the device `$d`: lines of what pvck(8), mdadm(8) or cryptsetup(8) says.
+  var script: String {
+    switch self {
+    case .lvm:
+      """
+      timeout 600 lvm pvck --dump headers $d | sed -nE \
+        's/^ *(label_header) at ([0-9]+)$/\\1: \\2/p
+        s/^ *(mda_header_[0-9]+)\\.(start|size) ([0-9]+)$/\\1.\\2: \\3/p'
+      """
+    case .array:
+      """
+      echo "Device Size: $(blockdev --getsize64 $d)"
+      timeout 600 mdadm --examine $d | sed -nE \
+        's/^ *Version : ([0-9]+).*$/Version: \\1/p; s/^ *Super Offset : ([0-9]+) sectors$/Super Offset: \\1/p'
+      """
+    case .luks:
+      """
+      timeout 600 cryptsetup luksDump $d | sed -nE \
+        's/^Payload offset:[[:space:]]*([0-9]+)$/Payload offset: \\1/p
+        /^Data segments:/,/^Keyslots:/ s/^[[:space:]]+offset: ([0-9]+) \\[bytes\\]$/Segment: \\1/p'
+      """
+    }
+  }
+
+  private static let sector: UInt64 = 512
+
+  func areas(parsing lines: [Substring]) -> [DeviceArea] {
+    let numbers = ToolNumbers(lines)
+    var areas: [DeviceArea] = []
+    switch self {
+    case .lvm:
+      areas.add("LVM label", at: numbers["label_header"], count: Self.sector)
+      for number in 1...2 {
+        guard let size = numbers["mda_header_\(number).size"] else { continue }
+        areas.add(
+          number == 1 ? "LVM metadata" : "LVM metadata 2", at: numbers["mda_header_\(number).start"], count: size)
+      }
+    case .array:
+      // A superblock is of 4 KiB. That of version 0.90 begins at the last multiple of 64 KiB that leaves as much behind
+      // it (md(4)).
+      let block: UInt64 = 64 << 10
+      let old =
+        numbers["Version"] == 0
+        ? numbers["Device Size"].flatMap { $0 >= block ? $0 / block * block - block : nil } : nil
+      areas.add("md superblock", at: numbers["Super Offset"]?.times(Self.sector) ?? old, count: 4096)
+    case .luks:
+      if let end = numbers["Payload offset"]?.times(Self.sector) ?? numbers["Segment"] {
+        areas.add("LUKS header", at: 0, count: end)
+      }
+    }
+    return areas
+  }
+}

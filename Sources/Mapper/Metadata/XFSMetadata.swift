@@ -1,0 +1,35 @@
+/// What XFS keeps in fixed places, as xfs_db(8) tells it.
+enum XFSMetadata {
+  static let tools = ["xfs_db"]
+
+  /// Prints what `areas(parsing:)` reads, of the device `$d`.
+  static let script = """
+    s=$(timeout 600 xfs_db -r -c 'sb 0' -c 'p blocksize agblocks agcount sectsize logstart logblocks' $d)
+    echo "$s"
+    l=$(echo "$s" | sed -nE 's/^logstart = ([0-9]+)$/\\1/p')
+    if [ "$l" != 0 ]; then
+      timeout 600 xfs_db -r -c "convert fsblock ${l:-0} byte" $d | sed -nE 's/.*\\(([0-9]+)\\)$/log = \\1/p'
+    fi
+    """
+
+  /// More than the largest filesystem has: an allocation group may be of 1 TiB.
+  private static let mostGroups: UInt64 = 1 << 20
+
+  static func areas(parsing text: String) -> [DeviceArea] {
+    let numbers = ToolNumbers(text.split(separator: "\n"), separator: "=")
+    guard let blockSize = numbers["blocksize"], let sector = numbers["sectsize"],
+      let groupSize = numbers["agblocks"]?.times(blockSize), let groups = numbers["agcount"], groups <= mostGroups
+    else { return [] }
+    var areas: [DeviceArea] = []
+    // Each group begins with a sector each of these ("XFS Algorithms & Data Structures", Allocation Groups).
+    for group in 0..<groups {
+      guard let start = group.times(groupSize), let end = sector.times(4), start.plus(end) != nil else { break }
+      areas.add(group == 0 ? "superblock" : "backup superblock", at: start, count: sector)
+      areas.add("AGF \(group)", at: start + sector, count: sector)
+      areas.add("AGI \(group)", at: start + 2 * sector, count: sector)
+      areas.add("AGFL \(group)", at: start + 3 * sector, count: sector)
+    }
+    if let size = numbers["logblocks"]?.times(blockSize) { areas.add("log", at: numbers["log"], count: size) }
+    return areas
+  }
+}

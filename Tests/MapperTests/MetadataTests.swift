@@ -1,0 +1,329 @@
+import BlockMap
+import Testing
+
+@testable import Mapper
+
+/// What the tools in the appliance print, as the scripts leave it.
+@Suite struct MetadataTests {
+  /// A line an area: `KIND START END@OFFSET NAME`, in hex.
+  private func lines(_ areas: [DeviceArea]) -> [String] {
+    areas.map { area in
+      let kind = String(Unicode.Scalar(area.kind.rawValue))
+      let offset = area.offset == 0 ? "" : "@\(String(area.offset, radix: 16))"
+      let range = "\(String(area.range.lowerBound, radix: 16)) \(String(area.range.upperBound, radix: 16))"
+      return "\(kind) \(range)\(offset) \(area.name ?? "-")"
+    }
+  }
+
+  @Test func ext4() {
+    let text = """
+      features has_journal ext_attr resize_inode dir_index filetype extent 64bit flex_bg sparse_super large_file
+      Block size: 1024
+      Group descriptor size: 64
+      Reserved GDT blocks: 256
+      Blocks per group: 8192
+      Inodes per group: 2048
+      Inode size: 256
+      Journal inode: 8
+      0:1:1:2-2:259:271:283
+      1:8193:8193:8194-8194:260:272:795
+      2:16385:-1:-1:261:273:1307
+      inode 1
+
+      inode 8
+      (0-4095):32769-36864
+
+      inode 7
+      (DIND):6440
+      """
+    #expect(
+      lines(ExtMetadata.areas(parsing: text)) == [
+        "b 0 400 boot block", "m 400 800 superblock",
+        "m 800 c00 group descriptors", "m c00 40c00 reserved group descriptors",
+        "m 40c00 41000 block bitmap", "m 43c00 44000 inode bitmap", "m 46c00 c6c00 inode table",
+        "m 800400 800800 backup superblock", "m 800800 800c00 backup group descriptors",
+        "m 800c00 840c00 reserved group descriptors",
+        "m 41000 41400@400 block bitmap", "m 44000 44400@400 inode bitmap", "m c6c00 146c00@80000 inode table",
+        "m 41400 41800@800 block bitmap", "m 44400 44800@800 inode bitmap", "m 146c00 1c6c00@100000 inode table",
+        "m 2000400 2400400 journal", "m 64a000 64a400 resize inode",
+      ])
+  }
+
+  /// ext3 without extents, its descriptors in the groups that they describe.
+  @Test func ext3() {
+    let text = """
+      features has_journal ext_attr dir_index filetype meta_bg large_file
+      Block size: 1024
+      Inodes per group: 1704
+      Inode size: 256
+      Journal inode: 8
+      MMP block number: 341
+      0:1:1:2:3:4:5
+      1:8193:8193:8194:8195:8196:8197
+      2:16385:16385:-1:16386:16387:16388
+      inode 8
+      (0-11):444-455, (IND):456, (12-267):457-712, (DIND):713, (IND):714, (268-523[u]):715-970
+      inode 99
+      (0):5
+      """
+    let areas = ExtMetadata.areas(parsing: text)
+    #expect(
+      areas.filter { $0.name?.hasPrefix("inode") != true }.count == areas.count - 6,
+      "an inode bitmap and a table in each group")
+    #expect(
+      lines(areas.filter { $0.name?.hasPrefix("inode") != true }) == [
+        "b 0 400 boot block", "m 400 800 superblock", "m 55400 55800 multiple mount protection",
+        "m 800 c00 group descriptors", "m c00 1000 block bitmap", "m 800400 800800 backup superblock",
+        "m 800800 800c00 backup group descriptors", "m 800c00 801000@400 block bitmap",
+        "m 1000400 1000800 backup superblock", "m 1000800 1000c00@800 block bitmap",
+        "m 6f000 72000 journal", "m 72000 72400 journal map", "m 72400 b2400@3000 journal",
+        "m b2400 b2800 journal map", "m b2800 b2c00 journal map", "m b2c00 f2c00@43000 journal",
+      ])
+  }
+
+  @Test func xfs() {
+    let text = """
+      blocksize = 4096
+      agblocks = 20480
+      agcount = 2
+      sectsize = 512
+      logstart = 65542
+      logblocks = 16384
+      log = 167796736
+      """
+    #expect(
+      lines(XFSMetadata.areas(parsing: text)) == [
+        "m 0 200 superblock", "m 200 400 AGF 0", "m 400 600 AGI 0", "m 600 800 AGFL 0",
+        "m 5000000 5000200 backup superblock", "m 5000200 5000400 AGF 1", "m 5000400 5000600 AGI 1",
+        "m 5000600 5000800 AGFL 1", "m a006000 e006000 log",
+      ])
+    // A log of its own device has no place on this one.
+    let external = text.replacing("logstart = 65542", with: "logstart = 0").replacing("log = 167796736", with: "")
+    #expect(XFSMetadata.areas(parsing: external).count == 8)
+  }
+
+  @Test func fat() {
+    let fat16 = """
+      sector size: 512
+      cluster size: 4
+      reserved (boot) sectors: 4
+      fats: 2
+      max available root directory slots: 512
+      sectors per fat: 128
+      big size: 131040
+      """
+    #expect(
+      lines(FATMetadata.areas(parsing: fat16)) == [
+        "m 0 200 boot sector", "m 800 10800 FAT 1", "m 10800 20800 FAT 2",
+      ])
+    let fat32 = """
+      sector size: 512
+      reserved (boot) sectors: 32
+      fats: 2
+      sectors per fat: 0
+      Big fatlen: 600
+      rootCluster: 2
+      infoSector location: 1
+      backup boot sector: 6
+      """
+    #expect(
+      lines(FATMetadata.areas(parsing: fat32)) == [
+        "m 0 200 boot sector", "m 200 400 FSInfo", "m c00 e00 backup boot sector", "m e00 1000 backup FSInfo",
+        "m 4000 4f000 FAT 1", "m 4f000 9a000 FAT 2",
+      ])
+  }
+
+  @Test func ntfs() {
+    let text = """
+      Sector Size: 512
+      Cluster Size: 4096
+      inode 0
+      attribute $STANDARD_INFORMATION
+      attribute $FILE_NAME
+      parent 5
+      name '$MFT'
+      attribute $DATA
+      run 0 4 5f
+      run 5f 400 10
+      attribute $BITMAP
+      run 0 2 1
+      inode 9
+      attribute $FILE_NAME
+      parent 5
+      name '$Secure'
+      attribute $DATA
+      stream '$SDS'
+      run 0 508 41
+      attribute $INDEX_ROOT
+      stream '$SDH'
+      inode 11
+      attribute $FILE_NAME
+      parent 5
+      name '$Extend'
+      attribute $INDEX_ROOT
+      stream '$I30'
+      inode 24
+      attribute $FILE_NAME
+      parent 11
+      name '$UsnJrnl'
+      attribute $DATA
+      stream '$J'
+      run 10 700 2
+      inode 40
+      parent 40
+      name '$Loop'
+      attribute $DATA
+      run 0 5 1
+      inode 41
+      parent 5
+      name 'a/b'
+      attribute $DATA
+      run 0 5 1
+      backup: 81919
+      """
+    #expect(
+      lines(NTFSMetadata.areas(parsing: text)) == [
+        "m 4000 63000 $MFT", "m 400000 410000@5f000 $MFT", "m 2000 3000 $MFT::$BITMAP",
+        "m 508000 549000 $Secure:$SDS", "m 700000 702000@10000 $Extend/$UsnJrnl:$J",
+        "m 27ffe00 2800000 backup boot sector",
+      ])
+  }
+
+  /// What `btrfs inspect-internal` says of a filesystem on two devices, its metadata on both.
+  private static let btrfs = """
+    devid 1 8:12
+    super 8:12 65536
+    super 8:12 67108864
+    devid 2 8:13
+    super 8:13 65536
+    nodesize 16384
+    num_devices 2
+    chunk 22020096
+    length 8388608 65536 SYSTEM|RAID1
+    stripe 0 devid 2 offset 1048576
+    stripe 1 devid 1 offset 22020096
+    chunk 30408704
+    length 14352384 65536 METADATA|RAID1
+    stripe 0 devid 2 offset 9437184
+    stripe 1 devid 1 offset 30408704
+    chunk 44761088
+    length 10485760 65536 DATA|RAID1
+    stripe 0 devid 2 offset 23789568
+    stripe 1 devid 1 offset 44761088
+    """
+
+  @Test func btrfs() {
+    let areas = BtrfsMetadata.areas(parsing: Self.btrfs)
+    #expect(
+      lines(areas) == [
+        "b 0 10000 boot block", "m 10000 11000 superblock", "m 4000000 4001000 backup superblock",
+        "b 0 10000 boot block", "m 10000 11000 superblock",
+        "m 1500000 1d00000@1500000 system chunks", "m 1d00000 2ab0000@1d00000 metadata chunks",
+      ])
+    #expect(areas.map(\.device) == ["8:12", "8:12", "8:12", "8:13", "8:13", "btrfs", "btrfs"])
+  }
+
+  @Test func btrfsInlineData() throws {
+    let tree = try #require(
+      BtrfsTree(
+        parsing: Self.btrfs + """
+
+          leaf 30703616
+          entry 256
+          inline 257 0 13758 10 0
+          inline 258 0 100 2048 1
+          node 30720000
+          inline 259 0 1 1 0
+          """))
+    // A leaf's header is of 101 bytes, what describes an item's data of 21.
+    let start: UInt64 = 30_703_616 + 101 + 21
+    #expect(tree.inlineData.map(\.inode) == [257, 258])
+    #expect(tree.inlineData.map(\.range) == [start + 13758..<start + 13768, start + 100..<start + 2148])
+    #expect(tree.inlineData.map(\.isCompressed) == [false, true])
+  }
+
+  @Test func guidPartitionTable() {
+    let text = """
+      table 0 512 PMBR
+      table 512 512 GPT Header
+      table 1024 16384 GPT Entries
+      table 943701504 16384 GPT Backup Entries
+      table 943717888 512 GPT Backup Header
+      first 2048
+      """
+    #expect(
+      lines(PartitionTableAreas.areas(parsing: text.split(separator: "\n"))) == [
+        "b 0 200 MBR", "b 200 400 GPT header", "b 400 4400 GPT table", "b 383fbe00 383ffe00 backup GPT table",
+        "b 383ffe00 38400000 backup GPT header", "b 4400 100000 boot gap",
+      ])
+  }
+
+  @Test func partitionTableWithLogicalPartitions() {
+    let text = """
+      table 0 512 MBR
+      table 11534336 512 EBR
+      table 33554432 512 EBR
+      first 2048
+      """
+    #expect(
+      lines(PartitionTableAreas.areas(parsing: text.split(separator: "\n"))) == [
+        "b 0 200 MBR", "b b00000 b00200 EBR 5", "b 2000000 2000200 EBR 6", "b 200 100000 boot gap",
+      ])
+    // fdisk found no table that it knows, and would make one.
+    #expect(PartitionTableAreas.areas(parsing: ["new", "table 0 512 MBR", "first 2048"]).isEmpty)
+  }
+
+  @Test func volumeHeaders() {
+    #expect(
+      lines(
+        VolumeHeader.lvm.areas(
+          parsing: [
+            "label_header: 512", "mda_header_1.start: 4096", "mda_header_1.size: 1044480",
+            "mda_header_2.start: 523239424", "mda_header_2.size: 1048576",
+          ])) == ["m 200 400 LVM label", "m 1000 100000 LVM metadata", "m 1f300000 1f400000 LVM metadata 2"])
+    #expect(
+      lines(VolumeHeader.array.areas(parsing: ["Device Size: 67108864", "Version: 1", "Super Offset: 8"]))
+        == ["m 1000 2000 md superblock"])
+    // Of 64 MiB and 40 KiB: the block of 64 KiB that begins at least as much before the end.
+    #expect(
+      lines(VolumeHeader.array.areas(parsing: ["Device Size: 67149824", "Version: 0"]))
+        == ["m 3ff0000 3ff1000 md superblock"])
+    #expect(lines(VolumeHeader.luks.areas(parsing: ["Payload offset: 4096"])) == ["m 0 200000 LUKS header"])
+    #expect(lines(VolumeHeader.luks.areas(parsing: ["Segment: 16777216"])) == ["m 0 1000000 LUKS header"])
+  }
+
+  /// Numbers come from the guest: what does not fit is left out, and nothing traps.
+  @Test func numbersThatCannotBe() {
+    let most = String(UInt64.max)
+    let texts = [
+      "Block size: 1024\nInodes per group: \(most)\nInode size: \(most)\nReserved GDT blocks: \(most)\n"
+        + "MMP block number: \(most)\n\(most):\(most):\(most):0-\(most):\(most):\(most):\(most)\n"
+        + "inode 1\n(\(most)):\(most), (5-\(most)):7-3, (0):0-\(most), ():, (:):",
+      "Block size: 0\n0:0:0:0:0:0:0", "Block size: \(most)",
+      "blocksize = \(most)\nagblocks = \(most)\nagcount = 9\nsectsize = \(most)\nlogblocks = \(most)\nlog = \(most)",
+      "blocksize = 1\nagblocks = \(most)\nagcount = 9\nsectsize = \(most)",
+      "blocksize = 1\nagblocks = 1\nagcount = \(most)\nsectsize = 1",
+      "sector size: \(most)\nreserved (boot) sectors: \(most)\nfats: \(most)\nsectors per fat: \(most)",
+      "sector size: 512\nreserved (boot) sectors: 1\nfats: 255\nBig fatlen: \(most)\nbackup boot sector: \(most)",
+      "sector size: 512\nreserved (boot) sectors: 1\nfats: 255\nBig fatlen: 1\nbackup boot sector: \(most)\n"
+        + "infoSector location: \(most)",
+      "Sector Size: \(most)\nCluster Size: \(most)\nbackup: \(most)\ninode 0\nname '$MFT'\nattribute $DATA\n"
+        + "run ffffffffffffffff ffffffffffffffff ffffffffffffffff\nrun 0 0 2\nrun x",
+      "nodesize 1\nsuper 8:1 \(most)\nchunk \(most)\nlength \(most) 1 SYSTEM\nstripe 0 devid 1 offset \(most)\n"
+        + "leaf \(most)\ninline 1 \(most) \(most) \(most) 0",
+      "table \(most) \(most) MBR\nfirst \(most)", "label_header: \(most)\nSuper Offset: \(most)\nSegment: 0",
+    ]
+    for text in texts {
+      let lines = text.split(separator: "\n")
+      for areas in [
+        ExtMetadata.areas(parsing: text), XFSMetadata.areas(parsing: text), FATMetadata.areas(parsing: text),
+        NTFSMetadata.areas(parsing: text), BtrfsMetadata.areas(parsing: text),
+        PartitionTableAreas.areas(parsing: lines), VolumeHeader.lvm.areas(parsing: lines),
+        VolumeHeader.array.areas(parsing: lines), VolumeHeader.luks.areas(parsing: lines),
+      ] {
+        #expect(areas.allSatisfy { !$0.range.isEmpty }, "\(text)")
+        #expect(areas.count < 1000)
+      }
+    }
+  }
+}
