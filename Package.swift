@@ -29,6 +29,7 @@ let package = Package(
     .systemLibrary(name: "CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
     .systemLibrary(name: "CZlib", path: "Tests/CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibnbd", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(name: "CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
@@ -36,6 +37,7 @@ let package = Package(
 
     .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "Inflate", dependencies: ["CDeflate"]),
+    .target(name: "Digest", dependencies: ["CCrypto"]),
     .target(
       name: "DiskImage", dependencies: ["Inflate", .product(name: "SystemPackage", package: "swift-system")]),
     .target(
@@ -69,7 +71,7 @@ let package = Package(
     .target(
       name: "Mapper",
       dependencies: [
-        "BlockMap", "WalkRecord", "Guestfs", "DiskImage", "NBDSource",
+        "BlockMap", "WalkRecord", "Guestfs", "DiskImage", "NBDSource", "Digest",
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),

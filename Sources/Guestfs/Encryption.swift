@@ -20,3 +20,21 @@ extension Guestfs {
   /// Finds volume groups on devices that are there now, and activates their volumes.
   public func activateVolumes() throws(GuestfsError) { try check(call { guestfs_lvm_scan($0, 1) }) }
 }
+
+extension Guestfs {
+  /// Reads a part of a device.
+  /// - Parameters:
+  ///   - count: in bytes, below 4 MiB.
+  ///   - offset: in bytes.
+  /// - Returns: fewer bytes where the device ends before.
+  public func read(_ device: [UInt8], count: Int, at offset: UInt64) throws(GuestfsError) -> [UInt8] {
+    guard let count = Int32(exactly: count), let offset = Int64(exactly: offset) else {
+      throw GuestfsError("a read beyond the device's end")
+    }
+    var length = 0
+    let bytes = with(device) { guestfs_pread_device($0, $1, count, offset, &length) }
+    guard let bytes else { throw lastError }
+    defer { free(bytes) }
+    return Array(UnsafeRawBufferPointer(start: bytes, count: length))
+  }
+}

@@ -9,16 +9,16 @@ let version = "0.1.0"
 enum VirtBmap {
   /// By the first argument. A disk with one of these names is `./NAME`.
   private static let commands: [String: any ParsableCommand.Type] = [
-    "lookup": LookupCommand.self, "info": InfoCommand.self,
+    "lookup": LookupCommand.self, "info": InfoCommand.self, "verify": VerifyCommand.self,
   ]
 
   static func main() async {
     StandardDescriptors.fill()
     let arguments = ArgumentBytes.arguments()
     let named = arguments.first.flatMap { commands[$0] }
-    // Only a mapping leaves things to put away; the other commands end by the first signal, as any program does.
-    if named == nil { Interruption.install() }
     let type = named ?? MapCommand.self
+    // What starts an appliance leaves things to put away; other commands end by the first signal, as any program does.
+    if type is any UsesAppliance.Type { Interruption.install() }
     do {
       var command = try type.parseAsRoot(named == nil ? arguments : Array(arguments.dropFirst()))
       if var command = command as? any AsyncParsableCommand {
@@ -50,3 +50,6 @@ enum VirtBmap {
 protocol ErrorStatus {
   static var errorStatus: Int32 { get }
 }
+
+/// A command that starts an appliance, which has to be put away however the command ends.
+protocol UsesAppliance {}

@@ -24,6 +24,15 @@ struct GuestDisk: Sendable {
     description = DiskDescription(size: size, format: Array(format.rawValue.utf8), file: source.name)
   }
 
+  /// Opens the disk to read it here.
+  /// - Throws: `DiskError`.
+  func open(_ options: OpenOptions, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {
+    switch reading {
+    case .file(let path, let format): try openDisk(at: path, format: format, options: options).disk
+    case .server(let address): try NBDDisk(at: address, isCancelled: isCancelled)
+    }
+  }
+
   /// Throws if the disk's size is another one now: a disk that was cut short looks to the appliance like one with nothing
   /// there. What a server said of its size holds as long as the connection does.
   func checkSize(_ options: OpenOptions) throws(MapperError) {
@@ -63,6 +72,14 @@ enum ExaminedDisk: Sendable {
       for warning in opened.warnings { reporter.warning(warning) }
       let disk = GuestDisk(source, readFrom: .file(path, native), format: format, size: opened.disk.size)
       self = .ready(disk, files: opened.files)
+    }
+  }
+
+  /// In bytes, as the guest sees it, if that is known by now.
+  var size: UInt64? {
+    switch self {
+    case .ready(let disk, _): disk.size
+    case .foreign: nil
     }
   }
 

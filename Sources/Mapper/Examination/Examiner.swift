@@ -56,19 +56,14 @@ struct Examiner {
   }
 
   mutating func run(walker: String) throws {
-    try keepPartitions()
-    // Behind them is the channel.
-    let disks = Array(try appliance.listDevices().prefix(guestDisks.count))
-    guard disks.count == guestDisks.count else { throw MapperError.appliance("it does not see all disks") }
-    try settle()
+    let disks = try findDisks()
     for (index, disk) in disks.enumerated() {
       let number = index + 1
       add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[index].size, offset: 0)])
       try examinePartitions(of: disk, number: number)
     }
     try openEncryptedDevices(on: disks)
-    let script = DeviceTable.script(disks: disks.count)
-    devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
+    try readDevices()
     try examineLogicalVolumes()
     try examineOpenedDevices()
     try examineParity()
@@ -82,6 +77,22 @@ struct Examiner {
       try examine(filesystem)
       try examineMetadata(of: filesystem, probed)
     }
+  }
+
+  /// The disks, as libguestfs names them.
+  func findDisks() throws -> [[UInt8]] {
+    try keepPartitions()
+    // Behind them is the channel.
+    let disks = Array(try appliance.listDevices().prefix(guestDisks.count))
+    guard disks.count == guestDisks.count else { throw MapperError.appliance("it does not see all disks") }
+    try settle()
+    return disks
+  }
+
+  /// Finds out what the guest's volumes are made of.
+  mutating func readDevices() throws {
+    let script = DeviceTable.script(disks: guestDisks.count)
+    devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
   }
 
   mutating func add(
@@ -238,7 +249,7 @@ struct Examiner {
   }
 
   /// The addresses by which a filesystem says where its files are.
-  private struct AddressSpace {
+  struct AddressSpace {
     var table: DeviceTable
     var device: Substring
     var tree: BtrfsTree?
@@ -247,7 +258,7 @@ struct Examiner {
   }
 
   /// The addresses of the filesystem that is mounted.
-  private func addressSpace(type: String, on name: String) throws -> AddressSpace {
+  func addressSpace(type: String, on name: String) throws -> AddressSpace {
     var table = devices
     if type == "btrfs" {
       let text: [UInt8]?
@@ -283,16 +294,16 @@ struct Examiner {
     }
   }
 
-  /// Mounts on /sysroot, with readahead off: ntfs-3g opens its device when it is mounted.
+  /// Mounts on /sysroot, with readahead, in sectors, set before: ntfs-3g opens its device when it is mounted.
   ///
   /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
   /// for a moment there are no partitions.
-  private func mount(_ mountable: [UInt8]) throws(GuestfsError) {
+  func mount(_ mountable: [UInt8], readahead: Int32 = 0) throws(GuestfsError) {
     var attempts = 3
     while true {
       do {
         try settle()
-        try appliance.setReadahead(try appliance.device(of: mountable), sectors: 0)
+        try appliance.setReadahead(try appliance.device(of: mountable), sectors: readahead)
         return try appliance.mountReadOnly(mountable)
       } catch {
         attempts -= 1

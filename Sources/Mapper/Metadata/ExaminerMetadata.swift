@@ -28,7 +28,8 @@ extension Examiner {
 
   /// Runs a script in the appliance, with `$d` for the device.
   /// - Returns: nil where a tool is missing or the script failed, which has been said.
-  private func metadata(_ tools: [String], _ script: String, on content: ProbedDevice, _ name: String) throws -> String? {
+  private func metadata(_ tools: [String], _ script: String, on content: ProbedDevice, _ name: String) throws -> String?
+  {
     do {
       let text = try appliance.longShell(
         """

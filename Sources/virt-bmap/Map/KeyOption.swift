@@ -3,6 +3,17 @@ import Glibc
 import Mapper
 import SystemPackage
 
+/// The keys of encrypted devices.
+struct KeyOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The key of an encrypted device, which is named as libguestfs does or by its UUID, or all. Can be repeated.",
+      valueName: "DEVICE:key:KEY|DEVICE:file:FILE"))
+  var key: [String] = []
+
+  func keys() throws -> [DeviceKey] { try key.map { try KeyOption(argument: $0).deviceKey() } }
+}
+
 /// `SELECTOR:key:KEY` or `SELECTOR:file:FILE`, as libguestfs's tools take it.
 struct KeyOption {
   private let selector: DeviceKey.Selector

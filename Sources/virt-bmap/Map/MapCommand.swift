@@ -5,7 +5,7 @@ import Mapper
 import SystemPackage
 
 /// `virt-bmap DISK …`: maps a guest's disks.
-struct MapCommand: AsyncParsableCommand {
+struct MapCommand: AsyncParsableCommand, UsesAppliance {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap",
     abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
@@ -15,13 +15,14 @@ struct MapCommand: AsyncParsableCommand {
       virt-bmap [-o MAP] [--method auto|extents|read] [--proof N|all|none] \
       [--key DEVICE:key:KEY|DEVICE:file:FILE] [-q] [-v] [-x] [-c URI] -d DOMAIN
       virt-bmap lookup MAP ...
+      virt-bmap verify DISK MAP ...
       virt-bmap info DISK ...
       """,
     discussion: """
       The map is a text file, a line a range: disk, start, end, kind, device and path. Where a guest has several \
       disks, name all of them, in the guest's order. \
-      To ask a map what is where, see virt-bmap lookup --help; to see \
-      what kind of image a disk is, virt-bmap info --help.
+      To ask a map what is where, see virt-bmap lookup --help; to prove \
+      a map against its disk, virt-bmap verify --help; to see what kind of image a disk is, virt-bmap info --help.
 
       Exit status: 0 if the map was written, 3 if it was and not everything could be looked at, 1 if not.
       """)
@@ -38,11 +39,7 @@ struct MapCommand: AsyncParsableCommand {
 
   @OptionGroup var methodOptions: MethodOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "The key of an encrypted device, which is named as libguestfs does or by its UUID, or all. Can be repeated.",
-      valueName: "DEVICE:key:KEY|DEVICE:file:FILE"))
-  var key: [String] = []
+  @OptionGroup var keyOptions: KeyOptions
 
   @Flag(name: .shortAndLong, help: "Print warnings and errors only.")
   var quiet = false
@@ -80,7 +77,7 @@ struct MapCommand: AsyncParsableCommand {
     var request = MapRequest(disks: sources, output: filePath(output))
     request.options = diskOptions.openOptions
     request.method = methodOptions.mapMethod
-    request.keys = try key.map { try KeyOption(argument: $0).deviceKey() }
+    request.keys = try keyOptions.keys()
     request.isVerbose = verbose
     request.isTraced = x
     let findings = try await mapDisk(request, reporter: reporter) { Interruption.hasHappened }
@@ -119,7 +116,7 @@ struct MapCommand: AsyncParsableCommand {
   private func printCapabilities() {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
-    let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "info"]
+    let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "verify", "info"]
     Messages.write(features.map { $0 + "\n" }.joined(), to: 1)
   }
 }

@@ -35,8 +35,11 @@ final class TerminalReporter: Reporter {
     }
   }
 
+  /// Takes the bar off the screen, for a line that somebody else writes.
+  func clear() { bar?.withLock { $0.clear() } }
+
   private func print(_ text: String, to descriptor: Int32) {
-    bar?.withLock { $0.clear() }
+    clear()
     Messages.write("virt-bmap: \(text)\n", to: descriptor)
   }
 }

@@ -1,0 +1,37 @@
+import CCrypto
+
+/// The BLAKE2b-512 of some bytes (RFC 7693), as b2sum(1) prints it; OpenSSL computes it.
+public struct Blake2b: ~Copyable {
+  /// Of a digest, in bytes.
+  public static let size = 64
+
+  private let context: OpaquePointer
+
+  public init() throws(DigestError) {
+    guard let context = EVP_MD_CTX_new() else { throw DigestError() }
+    guard EVP_DigestInit_ex(context, EVP_blake2b512(), nil) == 1 else {
+      EVP_MD_CTX_free(context)
+      throw DigestError()
+    }
+    self.context = context
+  }
+
+  deinit { EVP_MD_CTX_free(context) }
+
+  /// Takes the bytes that follow.
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) throws(DigestError) {
+    guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else { throw DigestError() }
+  }
+
+  /// The digest of all that came; nothing may come after it.
+  public mutating func finish() throws(DigestError) -> [UInt8] {
+    var digest = [UInt8](repeating: 0, count: Self.size)
+    guard EVP_DigestFinal_ex(context, &digest, nil) == 1 else { throw DigestError() }
+    return digest
+  }
+}
+
+/// OpenSSL cannot compute the digest: it is out of memory, or was configured without BLAKE2b.
+public struct DigestError: Error, CustomStringConvertible {
+  public let description = "OpenSSL cannot compute BLAKE2b-512"
+}

@@ -1,0 +1,118 @@
+import BlockMap
+import Digest
+import DiskImage
+import Glibc
+
+/// Puts files together again from their ranges in a map and the disks, one after the other.
+struct FileRebuild: ~Copyable {
+  /// What a file's ranges make.
+  enum Outcome: Equatable {
+    /// The bytes of which this is the BLAKE2b-512, in every copy.
+    case digest([UInt8])
+    /// They cannot be right, whatever the file holds.
+    case impossible(String)
+  }
+
+  private static let bufferSize = 1 << 20
+  /// More than any array keeps of a byte.
+  private static let mostCopies = 64
+
+  private let disks: [any VirtualDisk]
+  private let isCancelled: @Sendable () -> Bool
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 4096)
+  private let other = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 4096)
+  private let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 4096)
+
+  init(disks: [any VirtualDisk], isCancelled: @escaping @Sendable () -> Bool) {
+    self.disks = disks
+    self.isCancelled = isCancelled
+    zeros.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
+  deinit {
+    buffer.deallocate()
+    other.deallocate()
+    zeros.deallocate()
+  }
+
+  /// The file of `size` bytes that `ranges`, in the order of their offsets, make; what is in none is zeros.
+  func file(size: UInt64, of ranges: [MappedRange]) throws -> Outcome {
+    var digest = try Blake2b()
+    var active: [MappedRange] = []
+    var next = 0
+    var position: UInt64 = 0
+    while position < size {
+      while next < ranges.count, ranges[next].objectOffset <= position {
+        active.append(ranges[next])
+        next += 1
+      }
+      active.removeAll { $0.objectEnd <= position }
+      guard active.count <= Self.mostCopies else {
+        return .impossible("more than \(Self.mostCopies) ranges hold its byte \(hex(position))")
+      }
+      var end = next < ranges.count ? min(size, ranges[next].objectOffset) : size
+      for range in active { end = min(end, range.objectEnd) }
+      if let problem = try add(position..<end, of: active, to: &digest) { return .impossible(problem) }
+      position = end
+    }
+    return .digest(try digest.finish())
+  }
+
+  /// Takes a part of the file, which each of `ranges` holds; none: zeros.
+  private func add(
+    _ part: Range<UInt64>, of ranges: [MappedRange], to digest: inout Blake2b
+  ) throws -> String? {
+    var position = part.lowerBound
+    while position < part.upperBound {
+      guard !isCancelled() else { throw MapperError.interrupted }
+      let count = Int(min(part.upperBound - position, UInt64(Self.bufferSize)))
+      guard let first = ranges.first else {
+        try digest.update(UnsafeRawBufferPointer(rebasing: zeros[..<count]))
+        position += UInt64(count)
+        continue
+      }
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+      if let problem = read(first, at: position, into: bytes) { return problem }
+      try digest.update(UnsafeRawBufferPointer(bytes))
+      for copy in ranges.dropFirst() {
+        let copied = UnsafeMutableRawBufferPointer(rebasing: other[..<count])
+        if let problem = read(copy, at: position, into: copied) { return problem }
+        guard let a = bytes.baseAddress, let b = copied.baseAddress, memcmp(a, b, count) != 0 else { continue }
+        let place = zip(bytes, copied).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0
+        let offset = position + UInt64(place)
+        return "its copies differ: \(shownPlace(first, at: offset)) and \(shownPlace(copy, at: offset))"
+      }
+      position += UInt64(count)
+    }
+    return nil
+  }
+
+  /// - Returns: why the bytes cannot be had.
+  private func read(
+    _ range: MappedRange, at offset: UInt64, into bytes: UnsafeMutableRawBufferPointer
+  ) -> String? {
+    let place = range.place(of: offset)
+    guard disks.indices.contains(Int(range.disk) - 1) else { return "there is no disk \(range.disk)" }
+    do {
+      try disks[Int(range.disk) - 1].read(into: bytes, at: place)
+      return nil
+    } catch {
+      return "\(shownPlace(range, at: offset)) cannot be read: \(error)"
+    }
+  }
+
+  private func shownPlace(_ range: MappedRange, at offset: UInt64) -> String {
+    "disk \(range.disk) at \(hex(range.place(of: offset)))"
+  }
+}
+
+extension MappedRange {
+  /// Where in the object the range ends; the map's reader has seen that it fits.
+  var objectEnd: UInt64 { objectOffset &+ (range.upperBound &- range.lowerBound) }
+
+  /// Where on its disk the object's byte `offset` is, which is in the range.
+  func place(of offset: UInt64) -> UInt64 { range.lowerBound &+ (offset &- objectOffset) }
+}
+
+/// A number as the map writes it.
+func hex(_ number: UInt64) -> String { String(number, radix: 16) }

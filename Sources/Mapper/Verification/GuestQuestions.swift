@@ -1,0 +1,143 @@
+import Glibc
+import Guestfs
+import SystemPackage
+
+/// Asks the tools in the appliance about single files of the filesystem on /sysroot.
+struct GuestQuestions {
+  /// What is asked about a file.
+  enum Question {
+    /// Its digest, as b2sum(1) computes it.
+    case digest
+    /// Its extents, as filefrag(8) shows them.
+    case extents
+    /// Its data attribute on NTFS, as ntfsinfo(8) shows it.
+    case attribute(inode: UInt64)
+  }
+
+  /// About how many files is asked in one go.
+  static let most = 500
+  private static let script = "/tmp/virt-bmap-questions"
+  /// The longest part of a path that goes to one system call.
+  private static let longestStep = 2048
+
+  let appliance: Guestfs
+
+  /// Prints, for each file, a line `= NUMBER` and then what the tool says, or `! REASON`.
+  ///
+  /// A file is opened before the tool starts, and is a number to it: its name is in nothing that is printed, and may be
+  /// longer than any system call takes.
+  private static let functions = #"""
+    export LC_ALL=C
+    device=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
+    digest() { echo "= $1"; if e=$( { b2sum <"$2"; } 2>&1 ); then echo "$e"; else echo "! ${e##*: }"; fi; }
+    attribute() {
+      echo "= $1"
+      ntfsinfo -f -i $2 "$device" 2>&1 | sed -n '/attribute \$DATA/,/Data size/{/Resident:/p; /Attribute flags:/p; /Data size/q}'
+    }
+    open=()
+    extents() {
+      if { exec {fd}<"$2"; } 2>/dev/null; then
+        open+=(/dev/fd/$fd); echo "fd $fd $1"
+        if [ ${#open[@]} -ge 100 ]; then ask; fi
+      fi
+    }
+    ask() {
+      if [ ${#open[@]} -gt 0 ]; then filefrag -v -b512 "${open[@]}" 2>/dev/null; fi
+      for f in "${open[@]}"; do fd=${f##*/}; exec {fd}<&-; done
+      open=()
+    }
+    cd /sysroot || exit 1
+
+    """#
+
+  /// - Parameter files: `most` at most.
+  /// - Returns: for each file the lines of the answer; none where the tool gave none.
+  func ask(_ files: [(question: Question, path: [UInt8])]) throws -> [[Substring]] {
+    var script = Self.functions
+    for (number, file) in files.enumerated() {
+      script += Self.line(file.question, number: number, path: file.path)
+    }
+    try upload(script + "ask\n")
+    let answer = String(decoding: try appliance.longShell("bash \(Self.script)"), as: UTF8.self)
+    var answers = [[Substring]](repeating: [], count: files.count)
+    Self.forEachAnswer(in: answer) { number, lines in
+      if answers.indices.contains(number) { answers[number] = lines }
+    }
+    return answers
+  }
+
+  private static func line(_ question: Question, number: Int, path: [UInt8]) -> String {
+    let (steps, name) = steps(of: path)
+    let command: String
+    switch question {
+    case .digest: command = "digest \(number) \(quoted(name))\n"
+    case .extents: command = "extents \(number) \(quoted(name))\n"
+    case .attribute(let inode): return "attribute \(number) \(inode)\n"
+    }
+    guard !steps.isEmpty else { return command }
+    return steps.map { "cd \(quoted($0)) && " }.joined() + command + "cd /sysroot\n"
+  }
+
+  /// A path from the root as directories to change to one after the other, and a name in the last one.
+  private static func steps(of path: [UInt8]) -> (directories: [[UInt8]], name: [UInt8]) {
+    var directories: [[UInt8]] = []
+    var step: [UInt8] = [0x2e]
+    for part in path.split(separator: 0x2f) {
+      if step.count + part.count > longestStep {
+        directories.append(step)
+        step = [0x2e]
+      }
+      step += [0x2f] + part
+    }
+    return (directories, step)
+  }
+
+  /// A word for bash, in ASCII whatever it holds.
+  private static func quoted(_ bytes: [UInt8]) -> String {
+    var word = "$'"
+    for byte in bytes {
+      switch byte {
+      case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2e, 0x2f, 0x2d, 0x5f: word.unicodeScalars.append(.init(byte))
+      default:
+        let digits = String(byte, radix: 8)
+        word += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+      }
+    }
+    return word + "'"
+  }
+
+  private func upload(_ script: String) throws {
+    // In the directory of this run.
+    let file = FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp").appending("questions")
+    let output = try FileDescriptor.open(
+      file, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
+    try output.closeAfter { _ = try output.writeAll(script.utf8) }
+    try appliance.uploadToAppliance(file.string, name: Self.script, mode: 0o644)
+  }
+
+  private static func forEachAnswer(in text: String, _ body: (Int, [Substring]) -> Void) {
+    var numbers: [Substring: Int] = [:]
+    var current: (number: Int, lines: [Substring])?
+    func finish() {
+      if let current { body(current.number, current.lines) }
+      current = nil
+    }
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      if fields.first == "fd", fields.count == 3 {
+        finish()
+        numbers[fields[1]] = Int(fields[2])
+      } else if fields.first == "=", fields.count == 2, let number = Int(fields[1]) {
+        finish()
+        current = (number, [])
+      } else if line.hasPrefix("File size of /dev/fd/") {
+        finish()
+        let descriptor = line.dropFirst("File size of /dev/fd/".count).prefix { $0.isNumber }
+        if let number = numbers[descriptor] { current = (number, []) }
+      } else {
+        current?.lines.append(line)
+      }
+    }
+    finish()
+  }
+}

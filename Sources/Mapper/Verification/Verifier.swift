@@ -1,0 +1,234 @@
+import BlockMap
+import Digest
+import DiskImage
+import Guestfs
+
+/// Compares one filesystem after the other with the map.
+struct Verifier {
+  /// Of a file with larger holes, reading has no end worth waiting for.
+  private static let mostHoles: UInt64 = 64 << 30
+  /// In sectors of 512 bytes: files are read from one end to the other.
+  private static let readahead: Int32 = 2048
+  /// A read of a file's end is rounded up to a page at least, and its range with it.
+  private static let leastBlock: UInt64 = 4096
+
+  private let examiner: Examiner
+  private let files: MapFiles
+  private let comparer: FileComparer
+  private let found: @Sendable (Verification.Finding) -> Void
+  private let arrays: ArrayNames
+  private(set) var result = Verification()
+  /// The map's objects that are in the guest.
+  private var seen: [Bool]
+  /// Devices of which not everything could be listed.
+  private var unlisted: Set<[UInt8]> = []
+
+  init(
+    examiner: Examiner, files: MapFiles, disks: [any VirtualDisk],
+    found: @escaping @Sendable (Verification.Finding) -> Void
+  ) throws {
+    self.examiner = examiner
+    self.files = files
+    self.found = found
+    comparer = FileComparer(files: files, disks: disks, isCancelled: examiner.isCancelled)
+    arrays = try ArrayNames(examiner, files)
+    seen = [Bool](repeating: false, count: files.map.objects.count)
+  }
+
+  mutating func verify(_ filesystem: Guestfs.Filesystem) throws {
+    guard !examiner.isCancelled() else { throw MapperError.interrupted }
+    let device = arrays.nameInMap(filesystem.mountable)
+    let type = String(decoding: filesystem.type, as: UTF8.self)
+    examiner.reporter.message("verifying filesystem on \(shown(device)) (\(type)) ...")
+    do {
+      try examiner.mount(filesystem.mountable, readahead: Self.readahead)
+    } catch {
+      try examiner.checkHelpers()
+      examiner.reporter.warning("filesystem on \(shown(device)) (\(type)) cannot be mounted: \(error.firstLine)")
+      unlisted.insert(device)
+      return
+    }
+    defer { examiner.reporter.progress(nil) }
+    do {
+      var work = FilesystemWork(
+        device: device, type: type, space: try examiner.addressSpace(type: type, on: shown(device)),
+        blockSize: max(Self.leastBlock, try blockSize()))
+      try list(&work)
+      try readFiles(&work)
+      try readOthers(&work)
+      try explain(&work)
+      result.filesystems.append(work.result)
+    } catch let error as GuestfsError {
+      try examiner.checkHelpers()
+      throw error
+    }
+    try examiner.appliance.unmountAll()
+  }
+
+  private func blockSize() throws -> UInt64 {
+    let text = String(decoding: try examiner.appliance.shell("stat -f -c %s /sysroot"), as: UTF8.self)
+    return UInt64(text.filter { !$0.isWhitespace }) ?? 0
+  }
+
+  private mutating func list(_ work: inout FilesystemWork) throws {
+    let failed = try GuestListing(appliance: examiner.appliance).list { entry in
+      if entry.path.count > FormatLimits.pathBytes {
+        if !entry.isDirectory { except(entry.path, .tooLong, in: &work) }
+        return
+      }
+      let kind: ObjectKind = entry.isDirectory ? .directory : .file
+      let object = files.find(kind, device: work.device, path: entry.path)
+      if let object { seen[Int(object.rawValue)] = true }
+      if !entry.isDirectory { work.add(entry, object: object) }
+    }
+    guard failed > 0 else { return }
+    examiner.reporter.warning("filesystem on \(shown(work.device)): \(failed) directories cannot be listed")
+    unlisted.insert(work.device)
+  }
+
+  /// What the guest reads in one go is compared while it reads on.
+  private mutating func readFiles(_ work: inout FilesystemWork) throws {
+    var next = 0
+    try GuestListing(appliance: examiner.appliance).readFiles { digests in
+      var jobs: [FileComparer.Job] = []
+      for (path, digest) in digests {
+        while next < work.files.count, !work.isPath(path, of: next, in: files.map) { next += 1 }
+        guard next < work.files.count else { break }
+        jobs.append(work.job(next, digest: digest))
+        next += 1
+      }
+      try compare(jobs, in: &work)
+    }
+  }
+
+  /// Files that were not read together with the others: empty ones, very large ones, those with paths longer than a
+  /// system call takes, and what cannot be read.
+  private mutating func readOthers(_ work: inout FilesystemWork) throws {
+    var others: [Int] = []
+    for index in work.files.indices where !work.files[index].isCompared {
+      let file = work.files[index]
+      if file.size == 0 {
+        try compare([work.job(index, digest: nil)], in: &work)
+      } else if file.size - min(file.size, file.allocated) > Self.mostHoles {
+        work.suspects.append(FilesystemWork.Suspect(file: index, reason: FileComparer.differs, otherwise: .tooLarge))
+      } else {
+        others.append(index)
+      }
+    }
+    for part in parts(of: others) {
+      for (index, lines) in zip(part, try ask(part, in: work) { _ in .digest }) {
+        guard let line = lines.first else { continue }
+        if let digest = GuestListing.bytes(hex: Array(line.utf8.prefix(2 * Blake2b.size))[...]) {
+          try compare([work.job(index, digest: digest)], in: &work)
+        } else {
+          except(work.path(of: index, in: files.map), .unreadable, because: String(line.dropFirst(2)), in: &work)
+        }
+      }
+    }
+  }
+
+  private mutating func compare(_ jobs: [FileComparer.Job], in work: inout FilesystemWork) throws {
+    let check = work.space.isFollowed ? CopyCheck(table: work.space.table, device: work.space.device) : nil
+    for (job, problem) in zip(jobs, try comparer.problems(of: jobs, check, blockSize: work.blockSize)) {
+      work.files[job.index].isCompared = true
+      if let problem {
+        work.suspects.append(FilesystemWork.Suspect(file: job.index, reason: problem, otherwise: nil))
+      } else {
+        work.result.proved += 1
+      }
+      work.bytesDone &+= job.size
+    }
+    examiner.reporter.progress(work.progress)
+  }
+
+  /// Asks the filesystem why files do not come out of the map.
+  private mutating func explain(_ work: inout FilesystemWork) throws {
+    for part in parts(of: work.suspects) {
+      for (suspect, explanation) in zip(part, try explanations(of: part, in: work)) {
+        let path = work.path(of: suspect.file, in: files.map)
+        switch explanation {
+        case .excepted(let exception): except(path, exception, in: &work)
+        case .none(let seen):
+          // Where the bytes alone are wrong, its extents may show what of it is missing.
+          let detail = suspect.reason == FileComparer.differs ? seen.map { ": \($0)" } ?? "" : ""
+          work.result.wrong += 1
+          found(
+            Verification.Finding(isWrong: true, device: work.device, path: path, reason: suspect.reason + detail))
+        }
+      }
+    }
+  }
+
+  private func explanations(
+    of suspects: [FilesystemWork.Suspect], in work: FilesystemWork
+  ) throws -> [Explanation] {
+    let indices = suspects.map(\.file)
+    let ranges = { (index: Int) in work.files[index].object.map { files.ranges(of: $0) } ?? [] }
+    switch work.type {
+    case "squashfs", "cramfs":
+      // What they store is compressed, and several files are in one block.
+      return suspects.map { _ in .excepted(.compressed) }
+    case "ntfs":
+      let answers = try ask(indices, in: work) { .attribute(inode: work.files[$0].inode) }
+      return zip(suspects, answers).map { suspect, lines in
+        suspect.otherwise.map { .excepted($0) } ?? Explanation(attribute: lines, ranges: ranges(suspect.file))
+      }
+    default:
+      let check = ExtentCheck(table: work.space.table, device: work.space.device)
+      return zip(suspects, try ask(indices, in: work) { _ in .extents }).map { suspect, lines in
+        check.explain(
+          lines.compactMap { GuestExtent(line: $0) }, size: work.files[suspect.file].size, ranges: ranges(suspect.file),
+          otherwise: suspect.otherwise)
+      }
+    }
+  }
+
+  /// As much as is asked of the appliance in one go.
+  private func parts<T>(of all: [T]) -> some Sequence<[T]> {
+    stride(from: 0, to: all.count, by: GuestQuestions.most).lazy.map { start in
+      Array(all[start..<min(all.count, start + GuestQuestions.most)])
+    }
+  }
+
+  private func ask(
+    _ indices: [Int], in work: FilesystemWork, _ question: (Int) -> GuestQuestions.Question
+  ) throws -> [[Substring]] {
+    guard !examiner.isCancelled() else { throw MapperError.interrupted }
+    return try GuestQuestions(appliance: examiner.appliance).ask(
+      indices.map { (question($0), work.path(of: $0, in: files.map)) })
+  }
+
+  private func except(
+    _ path: [UInt8], _ exception: Verification.Exception, because reason: String? = nil,
+    in work: inout FilesystemWork
+  ) {
+    work.result.excepted[exception, default: 0] += 1
+    let text = exception.rawValue + (reason.map { ": \($0)" } ?? "")
+    found(Verification.Finding(isWrong: false, device: work.device, path: path, reason: text))
+  }
+
+  /// Looks for what is in the map only.
+  mutating func finish() {
+    var places: [[UInt8]: Int] = [:]
+    for (place, filesystem) in result.filesystems.enumerated() { places[filesystem.device] = place }
+    for object in files.map.objects.ids where !seen[Int(object.rawValue)] {
+      let named = files.map.objects[object]
+      guard named.kind == .file || named.kind == .directory, let path = named.path else { continue }
+      let place =
+        places[named.device]
+        ?? {
+          result.filesystems.append(Verification.Filesystem(device: named.device, type: ""))
+          return result.filesystems.count - 1
+        }()
+      places[named.device] = place
+      if unlisted.contains(named.device) {
+        result.filesystems[place].unverified += 1
+        result.isIncomplete = true
+      } else {
+        result.filesystems[place].wrong += 1
+        found(
+          Verification.Finding(isWrong: true, device: named.device, path: path, reason: "it is not in the guest"))
+      }
+    }
+  }
+}
