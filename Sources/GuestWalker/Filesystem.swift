@@ -23,6 +23,9 @@ struct Filesystem {
   let isPlainDevice: Bool
   /// Bytes; a read of a file's end is rounded up to it.
   let blockSize: UInt64
+  /// Where FAT12 and FAT16 have their root directory, in bytes of the device: right behind the tables, so that what is
+  /// read of these may bring its beginning with it.
+  let rootDirectory: Range<UInt64>?
   let inodesInUse: UInt64
   let bytesInUse: UInt64
 
@@ -44,7 +47,7 @@ struct Filesystem {
     defer { close(buffered) }
     // Whatever looked for a filesystem here has left blocks in the cache, where a walk would not be seen to read them.
     guard clinux_flush_buffers(buffered) == 0 else { throw .system(device) }
-    if kind == .fat || kind == .exfat { Self.readAllocationTables(buffered, kind) }
+    rootDirectory = kind == .fat || kind == .exfat ? Self.readAllocationTables(buffered, kind) : nil
   }
 
   /// FIEMAP's addresses are the filesystem's own, and worth asking for: FAT and ntfs-3g have only FIBMAP, which takes as
@@ -62,14 +65,16 @@ struct Filesystem {
   /// FAT: the chains of clusters are read as files and directories are; with the tables in the cache, what is read for
   /// an object is the object's. Layout: "FAT: General Overview of On-Disk Format", BPB, and the "exFAT file system
   /// specification", 3.1.
-  private static func readAllocationTables(_ device: Int32, _ kind: Kind) {
+  /// - Returns: where the root directory is, if it is in a fixed place.
+  private static func readAllocationTables(_ device: Int32, _ kind: Kind) -> Range<UInt64>? {
     let buffer = AlignedBuffer(size: 1 << 20).bytes
     defer { buffer.deallocate() }
-    guard pread(device, buffer.baseAddress, 512, 0) == 512 else { return }
+    guard pread(device, buffer.baseAddress, 512, 0) == 512 else { return nil }
     func word(_ offset: Int) -> UInt64 { UInt64(buffer[offset]) | UInt64(buffer[offset + 1]) << 8 }
     func double(_ offset: Int) -> UInt64 { word(offset) | word(offset + 2) << 16 }
     var offset: UInt64 = 0
     let end: UInt64
+    var root: Range<UInt64>?
     if kind == .exfat {
       let shift = UInt64(min(buffer[108], 12))
       offset = double(80) << shift
@@ -77,12 +82,14 @@ struct Filesystem {
     } else {
       let short = word(22)
       end = (word(14) + UInt64(buffer[16]) * (short != 0 ? short : double(36))) * word(11)
+      if short != 0, word(17) > 0 { root = end..<end + word(17) * 32 }
     }
     while offset < end {
       let count = pread(device, buffer.baseAddress, Int(min(UInt64(buffer.count), end - offset)), off_t(offset))
-      guard count > 0 else { return }
+      guard count > 0 else { return root }
       offset += UInt64(count)
     }
+    return root
   }
 }
 

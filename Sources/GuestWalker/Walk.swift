@@ -138,7 +138,13 @@ struct Walk {
     case .fat, .exfat, .btrfs:
       // FAT: to look a directory up is to read all of it. Btrfs: to read its inode is to read its entries, or some.
       try declare(.directory, parent: parent, name: declaredName)
-      try channel.say(.chunk(stream))
+      if parent == 0, let place = filesystem.rootDirectory {
+        try tell(object, at: 0, place, number: queue.takeChunkNumber())
+        // What is read now is nothing else's.
+        try channel.say(.idle)
+      } else {
+        try channel.say(.chunk(stream))
+      }
       isAnnounced = true
     case .fuse, .squashfs, .other:
       // To look it up is to read its inode; to open it may be to read its first block.

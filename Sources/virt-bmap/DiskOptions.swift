@@ -3,7 +3,7 @@ import DiskImage
 
 /// How a disk is to be opened, the same for every command that opens one.
 struct DiskOptions: ParsableArguments {
-  @Flag(help: "Let a VMDK name files outside its own directory, and devices.")
+  @Flag(help: "Let an image name other files; a VMDK may name those in its own directory without this.")
   var allowExternal = false
 
   @Flag(

@@ -25,7 +25,7 @@ import Testing
     #expect(outcome.end == .exited(0))
     for word in [
       "virt-bmap", "--output", "--format", "--allow-external", "--ignore-cid", "--ignore-journal", "-q", "-v", "-x",
-      "--machine-readable", "-V", "virt-bmap info",
+      "--machine-readable", "-V", "virt-bmap info", "virt-bmap verify",
     ] {
       #expect(outcome.output.text.contains(word), "\(word)")
     }
@@ -35,7 +35,7 @@ import Testing
   @Test func capabilities() async throws {
     let outcome = try await mapper(["--machine-readable"])
     #expect(outcome.end == .exited(0))
-    for line in ["virt-bmap", "map-format=2", "input-format=raw", "input-format=vmdk", "lookup", "info"] {
+    for line in ["virt-bmap", "map-format=2", "input-format=raw", "input-format=vmdk", "lookup", "verify", "info"] {
       #expect(outcome.outputLines.contains(line), "\(line)")
     }
     #expect(outcome.errors.text == "")

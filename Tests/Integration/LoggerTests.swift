@@ -40,8 +40,8 @@ import Testing
       directory.lowerBound - 1024..<directory.upperBound + 4096,
       // Before the first partition, and its first sectors, which no file has; the end of a volume; a file of three names.
       0..<512, 1 << 20 - 512..<1 << 20 + 1024, volume.upperBound - 8192..<volume.upperBound + 512, linked,
-      // The end of the disk, and much at a time.
-      size - 512..<size, file..<file + 8 << 20, 0xa10_0000..<0xc10_0000,
+      // The end of the disk, what is behind the last partition, and much at a time.
+      size - 512..<size, size - 65536..<size - 65024, file..<file + 8 << 20, 0xa10_0000..<0xc10_0000,
     ]
     let log = try await log(mapped, reading: requests)
     let expected = map.attribution(of: requests)
@@ -50,7 +50,7 @@ import Testing
     for (part, other) in zip(log.parts.map(\.joined), expected) { #expect(part == other) }
     // What the requests were chosen for is in there.
     let kinds = Set(expected.flatMap { $0.objects.map(\.kind) })
-    #expect(kinds == ["f", "d", "l", "p", "v"])
+    #expect(kinds == ["f", "d", "b", "m", "l", "p", "v"])
     #expect(expected.contains { $0.objects.count == 3 })
   }
 

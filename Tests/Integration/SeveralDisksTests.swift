@@ -8,6 +8,7 @@ import Testing
     var disks: [FilePath]
     /// What every filesystem holds.
     var tree: FilePath
+    var file: FilePath
     var map: MapText
   }
 
@@ -29,7 +30,10 @@ import Testing
     #expect(try await sums(of: disks) == before, "a disk was written to")
     let map = try MapText(contentsOf: run.scratch("map"))
     try await run.expectNothingLeft()
-    return Guest(disks: disks, tree: directory.appending("tree"), map: map)
+    // Outlives the run.
+    let file = Products.package.appending(".build/integration/disks.bmap")
+    try [UInt8](contentsOf: run.scratch("map")).write(to: file)
+    return Guest(disks: disks, tree: directory.appending("tree"), file: file, map: map)
   }
 
   private static func sums(of disks: [FilePath]) async throws -> [String] {
@@ -142,6 +146,22 @@ import Testing
     for line in files.values.joined() {
       #expect(line.disk == 2 && opened.range.clamped(to: line.range) == line.range, "\(line.name)")
     }
+  }
+
+  /// The appliance decrypts what is at the map's ranges.
+  @Test func theMapIsProved() async throws {
+    let guest = try await Self.mapped.value
+    let run = try MapperRun()
+    try run.scratch.write("secret key\n", to: "key")
+    let arguments: [any Word] =
+      ["verify", "--key", "/dev/sda4:key:inner key", "--key", "/dev/vg/secret:file:key"] + guest.disks + [guest.file]
+    let outcome = try await run(arguments)
+    #expect(outcome.end == .exited(0))
+    #expect(outcome.errors.text == "")
+    #expect(outcome.outputLines.count == 6, "\(outcome.output.text)")
+    #expect(outcome.outputLines.allSatisfy { $0.hasSuffix(" proved, 0 excepted, 0 wrong") }, "\(outcome.output.text)")
+    #expect(outcome.outputLines.last?.hasPrefix("total: 265 proved, ") == true, "\(outcome.output.text)")
+    try await run.expectNothingLeft()
   }
 
   /// What one disk and a wrong key leave is mapped, and the rest is said.

@@ -34,7 +34,7 @@ import Testing
     let manifest = try Manifest(contentsOf: mapped.disk.removingLastComponent().appending("layers.manifest"))
     let before = try await tool("sha256sum", [mapped.disk])
     let run = try MapperRun()
-    let outcome = try await run(["verify", "--json", mapped.disk, mapped.file])
+    let outcome = try await run(["verify", "--json", mapped.disk, mapped.file], limit: .seconds(400))
     #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
     #expect(outcome.errors.text == "")
     try await run.expectNothingLeft()
@@ -64,9 +64,12 @@ import Testing
     let device = { (mark: String) in
       try #require(mapped.map.lines.first { $0.path == Array("/\(mark)".utf8) }, "\(mark)").device.text
     }
-    let (mirror, btrfs, fat) = (try device("is-mirror"), try device("is-btrfs"), try device("is-fat"))
-    let (ten, parity) = (try device("is-ten"), try device("is-parity"))
+    let (btrfs, fat, ten) = (try device("is-btrfs"), try device("is-fat"), try device("is-ten"))
+    let parity = try device("is-parity")
+    // An array's name need not be the one it had when the map was made.
+    let mirror = "/dev/md99"
     var damage = Damage(try [UInt8](contentsOf: mapped.file).text)
+    damage.rename(try device("is-mirror"), to: mirror)
     // A leg of a mirror: the first, the second, of an array, of Btrfs, of LVM and of RAID 10.
     let firstLeg = try damage.remove(0, of: mirror, "/sizes/200000")
     let secondLeg = try damage.remove(1, of: mirror, "/sizes/1048577")
@@ -93,7 +96,7 @@ import Testing
     }
     let run = try MapperRun()
     try run.scratch.write(damage.text, to: "map")
-    let outcome = try await run(["verify", "--json", mapped.disk, run.scratch("map")])
+    let outcome = try await run(["verify", "--json", mapped.disk, run.scratch("map")], limit: .seconds(400))
     #expect(outcome.end == .exited(1), "\(outcome.errors.text)")
     #expect(outcome.errors.text == "")
     try await run.expectNothingLeft()
@@ -127,6 +130,45 @@ import Testing
     #expect(answer.total.proved + answer.total.excepted + answer.total.wrong >= files + 1)
     #expect(answer.excepted.allSatisfy { $0.device == btrfs && $0.reason == "inline" })
     #expect(answer.filesystems.count == 7 && answer.filesystems.allSatisfy { $0.proved >= 60 && $0.unverified == 0 })
+  }
+
+  /// A file of which the list of blocks is damaged, and one with a hole that nobody waits for.
+  @Test func whatCannotBeReadIsExcepted() async throws {
+    let run = try MapperRun()
+    try run.scratch.makeHole("disk", size: 8 << 20)
+    try run.scratch.write("here\n", to: "file")
+    try run.scratch.write("", to: "nothing")
+    try run.scratch.write([UInt8](repeating: 0x61, count: 100_000), to: "larger")
+    try run.scratch.write(
+      """
+      write file right
+      write larger damaged
+      write nothing hole
+      sif hole size 107374182400
+      """, to: "commands")
+    try await tool("mke2fs", ["-q", "-t", "ext2", "-b", "4096", "disk"], in: run.scratch.path)
+    try await tool("debugfs", ["-w", "-f", "commands", "disk"], in: run.scratch.path)
+    let blocks = try await tool("debugfs", ["-R", "blocks right", "disk"], in: run.scratch.path)
+    let block = try #require(UInt64(blocks.output.text.filter { !$0.isWhitespace }), "\(blocks.output.text)")
+    let status = try await tool("debugfs", ["-R", "stat damaged", "disk"], in: run.scratch.path)
+    let list = try #require(try /\(IND\):([0-9]+)/.firstMatch(in: status.output.text), "\(status.output.text)")
+    let disk = try FileDescriptor.open(run.scratch("disk"), .readWrite)
+    try disk.closeAfter {
+      let place = try #require(Int64(list.1)) * 4096
+      _ = try disk.writeAll(toAbsoluteOffset: place, [UInt8](repeating: 0x7f, count: 4096))
+    }
+    let (start, end) = (String(block * 4096, radix: 16), String(block * 4096 + 4096, radix: 16))
+    try run.scratch.write(
+      "# virt-bmap 2\n# disk 1 size=800000 format=raw file=disk\n1 \(start) \(end) f /dev/sda /right\n", to: "map")
+
+    let outcome = try await run(["verify", "--json", "disk", "map"])
+    #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
+    try await run.expectNothingLeft()
+    let answer = try JSONDecoder().decode(Answer.self, from: Data(outcome.output))
+    #expect(answer.total.proved == 1 && answer.wrong.isEmpty)
+    let excepted = Dictionary(answer.excepted.map { ($0.path, $0.reason) }) { first, _ in first }
+    #expect(excepted["/damaged"]?.hasPrefix("unreadable: ") == true, "\(excepted)")
+    #expect(excepted["/hole"] == "too large" && excepted.count == 2, "\(excepted)")
   }
 
   /// On a terminal's behalf: what a user reads, and the status of a disk with nothing to prove.
@@ -196,6 +238,10 @@ private struct Damage {
   init(_ map: String) { lines = map.split(separator: "\n").map(String.init) }
 
   var text: String { lines.map { $0 + "\n" }.joined() }
+
+  mutating func rename(_ device: String, to name: String) {
+    for place in lines.indices { lines[place].replace(" \(device) ", with: " \(name) ") }
+  }
 
   private func places(of device: String, _ path: String) -> [Int] {
     lines.indices.filter { lines[$0].hasSuffix(" \(device) \(path)") }

@@ -21,8 +21,8 @@ import Testing
 
   private func range(_ start: UInt64, _ count: UInt64, at offset: UInt64 = 0) throws -> MappedRange {
     var builder = BlockMapBuilder()
-    let object = try #require(builder.addObject(kind: .file, device: [1], path: [1]))
-    return MappedRange(disk: 1, range: start..<start + count, objectOffset: offset, object: object)
+    let object = builder.addObject(kind: .file, device: [1], path: [1])
+    return MappedRange(disk: 1, range: start..<start + count, objectOffset: offset, object: try #require(object))
   }
 
   @Test func everyCopyHasToBeThere() throws {

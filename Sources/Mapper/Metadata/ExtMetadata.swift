@@ -7,7 +7,8 @@ enum ExtMetadata {
 
   /// Prints what `areas(parsing:)` reads, of the device `$d`: some lines of `dumpe2fs -h`, the groups as
   /// `dumpe2fs -g` has them, and debugfs's lists of the blocks of the inodes that have no name. debugfs does not read the
-  /// bitmaps (`-c`), of which there are thousands in a large filesystem.
+  /// bitmaps (`-c`), of which there are thousands in a large filesystem. The list of the resize inode, which alone begins
+  /// with a block of the map, is of all reserved descriptors, which are known from elsewhere.
   static let script = """
     h=$(timeout 600 dumpe2fs -h $d | sed -nE \
       's/^((Block|Inode|Group descriptor) size|(Inodes|Blocks) per group|Reserved GDT blocks|MMP block number|\
@@ -15,13 +16,11 @@ enum ExtMetadata {
     s/^Filesystem features:[[:space:]]+(.*)$/features \\1/p')
     echo "$h"
     timeout 600 dumpe2fs -g $d | grep -E '^[0-9]+:' | head -c 256M
-    for i in 1 $(echo "$h" | sed -nE 's/^(Journal|.* quota|Orphan file) inode: //p'); do
-      echo "inode $i"
-      timeout 600 debugfs -c -R "stat <$i>" $d | grep -E '^\\(' | head -c 64M
-      echo
-    done
-    echo "inode 7"
-    timeout 600 debugfs -c -R 'stat <7>' $d | grep -oE '^\\(DIND\\):[0-9]+'
+    { echo 'stat <1>'
+      echo "$h" | sed -nE 's/^(Journal|.* quota|Orphan file) inode: (.*)/stat <\\2>/p'
+      echo 'stat <7>'
+    } | timeout 600 debugfs -c -f /proc/self/fd/0 $d | sed -nE \
+      's/^debugfs: stat <([0-9]+)>$/inode \\1/p; /^\\(DIND\\)/ { s/,.*//p; d }; /^\\(/p' | head -c 64M
     """
 
   /// Where the boot loader's first part is, and behind it the superblock.
@@ -36,7 +35,8 @@ enum ExtMetadata {
     let features = header.first { $0.hasPrefix("features ") }?.split(separator: " ").dropFirst() ?? []
     var areas: [DeviceArea] = []
     areas.add("boot block", at: 0, count: bootBlockBytes, kind: .boot)
-    areas.add("superblock", at: bootBlockBytes, count: superblockBytes)
+    // What is left of its block is nothing else.
+    areas.add("superblock", at: bootBlockBytes, count: max(superblockBytes, blockSize - bootBlockBytes))
     areas.add("multiple mount protection", at: numbers["MMP block number"]?.times(blockSize), count: blockSize)
 
     let groups = GroupReader(numbers: numbers, blockSize: blockSize, hasMetaGroups: features.contains("meta_bg"))
@@ -109,7 +109,7 @@ private struct GroupReader {
   func add(_ line: Substring, to areas: inout [DeviceArea]) {
     let fields = line.split(separator: ":", omittingEmptySubsequences: false)
     guard fields.count == 7, let group = UInt64(fields[0]) else { return }
-    if group > 0 { areas.add("backup superblock", at: bytes(fields[2]), count: 1024) }
+    if group > 0 { areas.add("backup superblock", at: bytes(fields[2]), count: blockSize) }
     addDescriptors(fields[3], of: group, to: &areas)
     areas.add("block bitmap", at: bytes(fields[4]), count: blockSize, offset: group.times(blockSize))
     areas.add("inode bitmap", at: bytes(fields[5]), count: blockSize, offset: group.times(blockSize))

@@ -1,6 +1,6 @@
 import BlockMap
 
-/// What is known of the filesystem that is being verified; about 50 bytes a file.
+/// What is known of the filesystem that is being verified; about 32 bytes a file.
 struct FilesystemWork {
   struct File {
     var size: UInt64

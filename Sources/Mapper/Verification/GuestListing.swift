@@ -32,7 +32,7 @@ struct GuestListing {
   let appliance: Guestfs
 
   /// Lists everything below /sysroot that is on the same filesystem.
-  /// - Returns: how many directories could not be listed.
+  /// - Returns: how many files and directories could not be looked at.
   func list(_ body: (Entry) throws -> Void) throws -> Int {
     _ = try appliance.shell(
       """

@@ -20,7 +20,7 @@ struct Verifier {
   private(set) var result = Verification()
   /// The map's objects that are in the guest.
   private var seen: [Bool]
-  /// Devices of which not everything could be listed.
+  /// Devices of which not everything could be looked at.
   private var unlisted: Set<[UInt8]> = []
 
   init(
@@ -82,7 +82,7 @@ struct Verifier {
       if !entry.isDirectory { work.add(entry, object: object) }
     }
     guard failed > 0 else { return }
-    examiner.reporter.warning("filesystem on \(shown(work.device)): \(failed) directories cannot be listed")
+    examiner.reporter.warning("filesystem on \(shown(work.device)): \(failed) files or directories cannot be looked at")
     unlisted.insert(work.device)
   }
 
@@ -104,26 +104,32 @@ struct Verifier {
   /// Files that were not read together with the others: empty ones, very large ones, those with paths longer than a
   /// system call takes, and what cannot be read.
   private mutating func readOthers(_ work: inout FilesystemWork) throws {
+    var empty: [FileComparer.Job] = []
     var others: [Int] = []
     for index in work.files.indices where !work.files[index].isCompared {
       let file = work.files[index]
       if file.size == 0 {
-        try compare([work.job(index, digest: nil)], in: &work)
+        empty.append(work.job(index, digest: nil))
       } else if file.size - min(file.size, file.allocated) > Self.mostHoles {
         work.suspects.append(FilesystemWork.Suspect(file: index, reason: FileComparer.differs, otherwise: .tooLarge))
       } else {
         others.append(index)
       }
     }
+    try compare(empty, in: &work)
     for part in parts(of: others) {
+      var jobs: [FileComparer.Job] = []
       for (index, lines) in zip(part, try ask(part, in: work) { _ in .digest }) {
-        guard let line = lines.first else { continue }
-        if let digest = GuestListing.bytes(hex: Array(line.utf8.prefix(2 * Blake2b.size))[...]) {
-          try compare([work.job(index, digest: digest)], in: &work)
-        } else {
+        let line = lines.first ?? "! its directory cannot be opened"
+        if line.hasPrefix("! ") {
           except(work.path(of: index, in: files.map), .unreadable, because: String(line.dropFirst(2)), in: &work)
+        } else {
+          // Other than a digest, it equals none.
+          let digits = Array(line.utf8.prefix(2 * Blake2b.size))
+          jobs.append(work.job(index, digest: GuestListing.bytes(hex: digits[...]) ?? []))
         }
       }
+      try compare(jobs, in: &work)
     }
   }
 
