@@ -42,6 +42,29 @@ import Testing
     try await run.expectNothingLeft()
   }
 
+  @Test func damagedPartitionTable() async throws {
+    let run = try MapperRun()
+    let disk = try await SmallDisks(scratch: run.scratch).overlapping()
+    let outcome = try await run(["-o", "map", disk])
+    #expect(outcome.end == .exited(3))
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors.text)")
+    #expect(
+      outcome.errors.text.hasPrefix("virt-bmap: warning: /dev/sda: the partition table is damaged"),
+      "\(outcome.errors.text)")
+    let map = try MapText(contentsOf: run.scratch("map"))
+    let megabyte: UInt64 = 1 << 20
+    for (number, range) in [(1, 1..<21), (2, 18..<38), (3, 40..<48)] as [(Int, Range<UInt64>)] {
+      let expected = range.lowerBound * megabyte..<range.upperBound * megabyte
+      #expect(map.lines("p", "/dev/sda\(number)").map(\.range) == [expected])
+    }
+    for number in 1...2 {
+      let lines = map.lines("f", "/dev/sda\(number)", Array("/the file".utf8))
+      let isSame = try Rebuild(disk: disk).bytes(size: 100_000, of: lines) == [UInt8](repeating: 0x61, count: 100_000)
+      #expect(isSame, "\(lines)")
+    }
+    try await run.expectNothingLeft()
+  }
+
   @Test func damagedFilesystems() async throws {
     let run = try MapperRun()
     let disk = try await SmallDisks(scratch: run.scratch).damaged()

@@ -104,19 +104,6 @@ struct Examiner {
     }
   }
 
-  private mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) throws {
-    // A disk without a partition table has no list of partitions, which is not an error.
-    guard let table = try? appliance.partitions(of: disk) else { return }
-    try settle()
-    for partition in try appliance.listPartitions() where try appliance.disk(of: partition) == disk {
-      reporter.message("examining \(shown(partition)) ...")
-      let number = try appliance.number(of: partition)
-      guard let entry = table.first(where: { $0.number == number }) else { continue }
-      findings.partitions += 1
-      add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: entry.range, offset: 0)])
-    }
-  }
-
   private mutating func examineLogicalVolumes() throws {
     let volumes = try appliance.listLogicalVolumes()
     guard !volumes.isEmpty else { return }

@@ -49,6 +49,23 @@ struct SmallDisks {
     return disk
   }
 
+  /// Two partitions with ext4, as `makeExt4` makes it, of which the second begins in the first, and one that goes on behind
+  /// the disk's end.
+  func overlapping() async throws -> FilePath {
+    let disk = try scratch.makeHole("overlapping.raw", size: 48 << 20)
+    func entry(start: UInt32, count: UInt32) -> [UInt8] {
+      let numbers = [start << 11, count << 11].flatMap { number in
+        (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+      }
+      return [0, 0, 2, 0, 0x83, 0, 2, 0] + numbers
+    }
+    // In MiB. sfdisk makes no such table.
+    let table = entry(start: 1, count: 20) + entry(start: 18, count: 20) + entry(start: 40, count: 100)
+    try overwrite(disk, at: 446, with: table + [UInt8](repeating: 0, count: 16) + [0x55, 0xaa])
+    for megabyte in [1, 18] { try await makeExt4(disk, offset: megabyte << 20, megabytes: 16) }
+    return disk
+  }
+
   /// Swap space, FAT32, LUKS 2, and on logical partitions LUKS 1, ext4 with the file `/small` in its inode, and ext4
   /// without what it usually has: each group has a superblock, and its descriptors are where they describe.
   func odd() async throws -> FilePath {
