@@ -20,12 +20,6 @@ extension Guestfs {
     }
   }
 
-  /// The disks in the order in which they were added.
-  public func listDevices() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_devices)) }
-
-  /// All partitions of all disks.
-  public func listPartitions() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_partitions)) }
-
   /// The partition table of one disk; throws if it has none.
   public func partitions(of device: [UInt8]) throws(GuestfsError) -> [Partition] {
     guard let list = with(device, guestfs_part_list) else { throw lastError }
@@ -38,18 +32,6 @@ extension Guestfs {
       result.append(Partition(number: partition.part_num, range: partition.part_start..<end))
     }
     return result
-  }
-
-  /// The disk a partition is on.
-  public func disk(of partition: [UInt8]) throws(GuestfsError) -> [UInt8] {
-    try string(with(partition, guestfs_part_to_dev))
-  }
-
-  /// A partition's number on its disk.
-  public func number(of partition: [UInt8]) throws(GuestfsError) -> Int32 {
-    let number = with(partition, guestfs_part_to_partnum)
-    try check(number)
-    return number
   }
 
   /// The LVM logical volumes, as `/dev/GROUP/VOLUME`.

@@ -33,6 +33,7 @@ final class DiskConnection: Connection {
 
   func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
     try overlay.write(buffer, at: offset)
+    try stream.written(disk: number, offset: offset, length: UInt32(truncatingIfNeeded: buffer.count))
   }
 }
 

@@ -196,7 +196,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (["disk"], "give a disk and its map"), (["disk", "map", "map"], "give a disk and its map"),
+    (["disk"], "give a disk and its map"), (["disk", "map", "map"], "map: a map of 1 disks, and 2 given"),
     (["nodisk", "map"], "nodisk: cannot open: No such file"), (["disk", "nomap"], "nomap: No such file"),
     (["disk", "disk"], "disk: line 1: not a block map"), (["disk", "map2014"], "the format of 2014"),
     (["disk", "other"], "other: a map of a disk of 8192 bytes; disk has 4096"),

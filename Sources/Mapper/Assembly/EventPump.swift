@@ -9,6 +9,7 @@ import WalkRecord
 final class EventPump: Sendable {
   private struct State {
     var walk: WalkAssembler?
+    var written = WrittenBlocks()
     var failure: String?
     var isOver = false
   }
@@ -23,6 +24,9 @@ final class EventPump: Sendable {
     self.reporter = reporter
     DispatchQueue(label: "virt-bmap events").async { self.run(descriptor) }
   }
+
+  /// What the appliance has written until now.
+  var written: WrittenBlocks { state.withLock { $0.written } }
 
   /// A walk is about to start.
   func begin() { state.withLock { $0.walk = WalkAssembler() } }
@@ -73,6 +77,8 @@ final class EventPump: Sendable {
       try decoder.decode(bytes) { event in
         switch event {
         case .read(let disk, let offset, let length): state.walk?.read(disk: disk, offset: offset, length: length)
+        case .written(let disk, let offset, let length):
+          state.written.add(disk: disk, offset: offset, length: length)
         case .channel(let write):
           try write.withUnsafeBytes { bytes in
             try forEachRecord(in: bytes) { record in

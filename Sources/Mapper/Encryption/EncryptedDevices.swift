@@ -39,7 +39,7 @@ extension Examiner {
     var reason = ""
     for key in keys {
       do {
-        try appliance.openEncrypted(device.name, key: key.passphrase, as: name)
+        try appliance.openEncrypted(inAppliance(device.name), key: key.passphrase, as: name)
         openedDevices.append(OpenedDevice(name: Array("/dev/mapper/\(name)".utf8)))
         return true
       } catch {

@@ -82,9 +82,19 @@ struct Examiner {
   /// The disks, as libguestfs names them.
   func findDisks() throws -> [[UInt8]] {
     try keepPartitions()
-    // Behind them is the channel.
-    let disks = Array(try appliance.listDevices().prefix(guestDisks.count))
-    guard disks.count == guestDisks.count else { throw MapperError.appliance("it does not see all disks") }
+    let labels = (1...max(1, guestDisks.count)).map { Appliance.path(ofDisk: $0) }
+    // The kernel looks at its disks one beside the other, and not all may be there yet.
+    let found = try appliance.shell(
+      """
+      for i in 1 2 3 4 5 6 7 8 9 10; do
+        n=0; for d in \(labels.joined(separator: " ")); do [ -b $d ] || n=1; done
+        [ $n = 0 ] && break
+        sleep 1; udevadm settle
+      done
+      echo $n
+      """)
+    guard found.first == UInt8(ascii: "0") else { throw MapperError.appliance("it does not see all disks") }
+    let disks = guestDisks.indices.map { Self.name(ofDisk: $0 + 1) }
     try settle()
     return disks
   }
@@ -270,13 +280,18 @@ struct Examiner {
   /// which.
   private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: AddressSpace) {
     guard let tree = space.tree, space.isFollowed else { return }
+    // What was replayed of a log is in new blocks, of which the guest's disk knows nothing.
+    let written = pump.written
+    let isOnDisk = { (range: Range<UInt64>) in
+      !(space.table.places(of: range, on: space.device) ?? []).contains { written.overlap($0) }
+    }
     var directories: [Record.ObjectID: [Range<UInt64>]] = [:]
     for (inode, blocks) in tree.directories {
       guard let object = walk.inodes[inode] else { continue }
-      directories[object, default: []] += blocks
+      directories[object, default: []] += blocks.filter(isOnDisk)
     }
     walk.setDirectories(directories)
-    for data in tree.inlineData {
+    for data in tree.inlineData where isOnDisk(data.range) {
       walk.addInlineData(of: data.inode, data.range, offset: data.offset, isEncoded: data.isCompressed)
     }
   }
@@ -290,6 +305,7 @@ struct Examiner {
     while true {
       do {
         try settle()
+        let mountable = inAppliance(mountable)
         try appliance.setReadahead(try appliance.device(of: mountable), sectors: readahead)
         return try appliance.mountReadOnly(mountable)
       } catch {

@@ -48,12 +48,9 @@ extension Examiner {
     try settle()
     var names: [[UInt8]] = []
     var inAppliance: [[UInt8]: String] = [:]
-    let partitions = try appliance.listPartitions()
     for (index, disk) in disks.enumerated() {
-      for name in try [disk] + partitions.filter({ try appliance.disk(of: $0) == disk }) {
-        // Its kernel may have given the disks other names than libguestfs did.
-        inAppliance[name] =
-          Appliance.path(ofDisk: index + 1) + String(decoding: name.dropFirst(disk.count), as: UTF8.self)
+      for name in try [disk] + partitionNumbers(ofDisk: index + 1).map({ disk + Array(String($0).utf8) }) {
+        inAppliance[name] = String(decoding: self.inAppliance(name), as: UTF8.self)
         names.append(name)
       }
     }
@@ -105,7 +102,7 @@ extension Examiner {
 
   private func subvolumes(of device: [UInt8]) throws -> [[UInt8]] {
     do {
-      try appliance.mountReadOnly(device)
+      try appliance.mountReadOnly(inAppliance(device))
       defer { try? appliance.unmountAll() }
       return try appliance.subvolumesOfRoot()
     } catch {

@@ -3,16 +3,16 @@ import Guestfs
 /// The partitions of the guest's disks.
 extension Examiner {
   mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) throws {
-    let partitions = try appliance.listPartitions().filter { try appliance.disk(of: $0) == disk }
+    let numbers = try partitionNumbers(ofDisk: diskNumber)
     // A disk without a partition table has no list of partitions, which is not an error.
-    guard !partitions.isEmpty else { return }
+    guard !numbers.isEmpty else { return }
     let table = try table(of: disk)
-    for partition in partitions {
+    for number in numbers {
+      let partition = disk + Array(String(number).utf8)
       reporter.message("examining \(shown(partition)) ...")
-      let number = try appliance.number(of: partition)
       guard
         let range = try table.map({ table in table.first { $0.number == number }?.range })
-          ?? kernelsRange(of: partition, on: disk, number: diskNumber)
+          ?? kernelsRange(of: partition)
       else { continue }
       findings.partitions += 1
       add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
@@ -23,7 +23,7 @@ extension Examiner {
   private mutating func table(of disk: [UInt8]) throws -> [Guestfs.Partition]? {
     do {
       defer { try? settle() }
-      return try appliance.partitions(of: disk)
+      return try appliance.partitions(of: inAppliance(disk))
     } catch {
       try checkHelpers()
       findings.incomplete += 1
@@ -35,8 +35,8 @@ extension Examiner {
   }
 
   /// Where the kernel has a partition, in bytes of its disk.
-  private func kernelsRange(of partition: [UInt8], on disk: [UInt8], number: Int) throws -> Range<UInt64>? {
-    let name = Appliance.path(ofDisk: number) + String(decoding: partition.dropFirst(disk.count), as: UTF8.self)
+  private func kernelsRange(of partition: [UInt8]) throws -> Range<UInt64>? {
+    let name = String(decoding: inAppliance(partition), as: UTF8.self)
     let text = try appliance.shell("cd /sys/class/block/$(basename $(readlink -f \(name))) && cat start size")
     let numbers = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace)
       .compactMap { DeviceTableParser.bytes(sectors: $0) }
