@@ -49,3 +49,15 @@ enum Maps {
     return MappedGuest(disk: disk, file: file, map: try MapText(contentsOf: file), outcome: outcome)
   }
 }
+
+/// Checks that a map is that of the demo guest, but for the header that says what the disk is.
+func expectDemoMap(_ path: FilePath, header: String) async throws {
+  let expected = try await Maps.demo.value
+  let lines = try [UInt8](contentsOf: path).split(separator: 0x0a)
+  let wanted = try [UInt8](contentsOf: expected.file).split(separator: 0x0a)
+  #expect(lines.count > 400 && lines.count == wanted.count)
+  for (line, other) in zip(lines, wanted) where line != other {
+    #expect(line.elementsEqual(header.utf8), "\(Array(line).text) is not \(Array(other).text)")
+  }
+  #expect(lines.contains { $0.elementsEqual(header.utf8) })
+}
