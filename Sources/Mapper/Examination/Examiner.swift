@@ -12,7 +12,7 @@ public struct Findings: Sendable {
   public internal(set) var files = 0
   /// Files and directories that could not be read.
   public internal(set) var unreadable = 0
-  /// Volumes that could not be looked into, and paths that the map cannot hold.
+  /// Volumes that could not be looked into, damaged partition tables, and filesystems with paths that a map cannot hold.
   public internal(set) var incomplete = 0
   /// Filesystems that could not be mounted.
   public internal(set) var notMounted = 0
@@ -298,8 +298,7 @@ struct Examiner {
 
   /// Mounts on /sysroot, with readahead, in sectors, set before: ntfs-3g opens its device when it is mounted.
   ///
-  /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions.
+  /// Tries again where a device is not there: while the kernel reads a partition table, there are no partitions.
   func mount(_ mountable: [UInt8], readahead: Int32 = 0) throws(GuestfsError) {
     var attempts = 3
     while true {

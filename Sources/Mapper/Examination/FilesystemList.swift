@@ -72,8 +72,8 @@ extension Examiner {
 
   /// For each device its number in two parts, what is on it, and its UUID.
   ///
-  /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions: then all are asked again. A volume of a group that misses a disk never comes.
+  /// Where a partition is missing, because the kernel reads its table just then, all are asked again. A volume of a group
+  /// that misses a disk never comes.
   private func descriptions(of names: [String]) throws -> [Substring: [Substring]] {
     var result: [Substring: [Substring]] = [:]
     let list = names.joined(separator: " ")
