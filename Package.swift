@@ -100,6 +100,22 @@ let package = Package(
       ],
       path: "Tests/Benchmarks/bench-vmdk"),
     .executableTarget(
+      name: "bench-native",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Tests/Benchmarks/bench-native"),
+    .executableTarget(
+      name: "bench-scale",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Tests/Benchmarks/bench-scale"),
+    .executableTarget(
       name: "bench-walk",
       dependencies: [
         "Benchmarking",

@@ -12,10 +12,16 @@ enum Guests {
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
   /// A guest that lost its power.
   static let dirty = Shared { try await build("dirty", script: "Tests/Integration/Guests/make-dirty-guest") }
+  /// A Debian root filesystem on everything.
+  static let debian = Shared {
+    try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))
+  }
   /// The guest that boots.
   static let demo = Shared { try await build("demo", script: "examples/make-guest") }
 
-  private static func build(_ name: String, script: String) async throws -> FilePath {
+  private static func build(
+    _ name: String, script: String, limit: Duration = .seconds(600)
+  ) async throws -> FilePath {
     let root = Products.package.appending(".build/integration")
     let program = Products.package.appending(script)
     var ingredients = try [UInt8](contentsOf: program)
@@ -33,7 +39,7 @@ enum Guests {
       _ = try await tool(
         program.string, [unfinished],
         environment: ["LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp"],
-        limit: .seconds(600))
+        limit: limit)
     }
     guard rename(unfinished.string, directory.string) == 0 else { throw Errno(rawValue: errno) }
     return directory

@@ -22,8 +22,13 @@ func partitions(of disk: FilePath) async throws -> [Range<UInt64>] {
 
 /// Copies a partition, counted from 1, to a file.
 func slice(of disk: FilePath, partition: Int, in scratch: Scratch) async throws -> FilePath {
-  let range = try await partitions(of: disk)[partition - 1]
-  let target = scratch("partition-\(partition)")
+  try await slice(of: disk, try await partitions(of: disk)[partition - 1], in: scratch)
+}
+
+/// Copies a range to a file, once.
+func slice(of disk: FilePath, _ range: Range<UInt64>, in scratch: Scratch) async throws -> FilePath {
+  let target = scratch("slice-\(range.lowerBound)")
+  guard !exists(target) else { return target }
   try await tool(
     "dd",
     [

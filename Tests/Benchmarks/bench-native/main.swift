@@ -1,0 +1,67 @@
+// Prints how long virt-bmap's walker takes for a filesystem that this machine's own kernel has mounted, with no appliance
+// and no emulation between, and how long fiwalk of The Sleuth Kit takes for the same files:
+//
+//     bench-native WALKER DISK START [RUNS]
+//
+// As root: the partition that begins at byte START is mounted read-only by a loop device. Both have what they read in
+// memory. Of five runs (or RUNS) the medians.
+import Benchmarking
+import Glibc
+import Subprocess
+import SystemPackage
+
+func benchmark(walker: String, disk: String, start: String, runs: Int) async throws {
+  var template = Array("/tmp/bench-native-XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil else { throw BenchmarkFailure("no temporary directory") }
+  let directory = FilePath(platformString: template)
+  let mounted = directory.appending("mounted")
+  let channel = directory.appending("channel")
+  guard mkdir(mounted.string, 0o755) == 0 else { throw BenchmarkFailure("\(mounted) cannot be made") }
+  // Where the recorder would be: it answers nothing, and nothing is asked.
+  let file = try FileDescriptor.open(channel, .writeOnly, options: .create, permissions: .ownerReadWrite)
+  let status = ftruncate(file.rawValue, 2 << 20)
+  try file.close()
+  guard status == 0 else { throw BenchmarkFailure("\(channel) cannot be made") }
+  defer {
+    for gone in [mounted, channel, directory] { _ = remove(gone.string) }
+  }
+  _ = try await timed(.name("mount"), ["-o", "ro,loop,offset=\(start)", disk, mounted.string])
+  do {
+    try await measure(walker: walker, [channel.string, mounted.string, "0"], disk: disk, runs: runs)
+  } catch {
+    _ = try await timed(.name("umount"), [mounted.string])
+    throw error
+  }
+  _ = try await timed(.name("umount"), [mounted.string])
+}
+
+func measure(walker: String, _ arguments: [String], disk: String, runs: Int) async throws {
+  // Its text is thrown away: to take it would cost more than to make it.
+  let script = "fiwalk -g -z -O \"$0\" >/dev/null"
+  let listed = try await timed(.name("fiwalk"), ["-g", "-z", "-O", disk]).output
+  let files = listed.split(separator: "\nname_type: r\n", omittingEmptySubsequences: false).count - 1
+  _ = try await timed(.path(FilePath(walker)), arguments)
+  var walks: [Double] = []
+  var peers: [Double] = []
+  for _ in 1...runs {
+    walks.append(try await timed(.path(FilePath(walker)), arguments).seconds)
+    peers.append(try await timed(.name("sh"), ["-c", script, disk]).seconds)
+  }
+  print("\(files) files; medians of \(runs) runs")
+  print("virt-bmap-walker, extents: \(shown(median(walks), 3)) s")
+  print("fiwalk -g -z -O: \(shown(median(peers), 3)) s")
+  print("ratio \(shown(median(walks) / median(peers)))")
+}
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+guard arguments.count == 3 || arguments.count == 4, let runs = arguments.count == 4 ? Int(arguments[3]) : 5, runs > 0
+else {
+  print("usage: bench-native WALKER DISK START [RUNS]")
+  exit(1)
+}
+do {
+  try await benchmark(walker: arguments[0], disk: arguments[1], start: arguments[2], runs: runs)
+} catch {
+  print("bench-native: \(error)")
+  exit(1)
+}

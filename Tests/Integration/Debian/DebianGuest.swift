@@ -1,0 +1,74 @@
+import SystemPackage
+import Testing
+
+/// A Debian root filesystem on everything that one is put on. It takes long: `make check-debian`, and not a part of
+/// `make check`.
+struct DebianGuest: Sendable {
+  var disks: [FilePath]
+  /// The map by `--method auto`, and what the run said.
+  var told: MapText
+  var file: FilePath
+  /// The map by `--method read`.
+  var read: MapText
+
+  /// What opens the encrypted partition.
+  static let key: [any Word] = ["--key", "/dev/sda17:key:debian"]
+  static let limit = Duration.seconds(7200)
+
+  static let shared = Shared {
+    let directory = try await Guests.debian.value
+    let disks = ["one.raw", "two.raw"].map { directory.appending($0) }
+    let before = try await sums(of: disks)
+    let file = try await map(disks, as: "debian", [])
+    let other = try await map(disks, as: "debian-read", ["--method", "read"])
+    #expect(try await sums(of: disks) == before, "a disk was written to")
+    return DebianGuest(
+      disks: disks, told: try MapText(contentsOf: file), file: file, read: try MapText(contentsOf: other))
+  }
+
+  private static func sums(of disks: [FilePath]) async throws -> [String] {
+    try await tool("sha256sum", disks, limit: .seconds(600)).outputLines
+  }
+
+  private static func map(_ disks: [FilePath], as name: String, _ options: [String]) async throws -> FilePath {
+    let run = try MapperRun()
+    let file = Products.package.appending(".build/integration/\(name).bmap")
+    let arguments: [any Word] = ["-v", "-o", file] + options
+    let outcome = try await run(arguments + key + disks, limit: limit)
+    // One filesystem that is not where it says would be read, and that is said.
+    let warnings = outcome.errorLines.filter { $0.contains("warning") }
+    guard outcome.end == .exited(0), warnings.isEmpty else {
+      throw TestFailure("virt-bmap \(options): \(outcome.end): \(outcome.errors.text.suffix(2000))")
+    }
+    try await run.expectNothingLeft()
+    return file
+  }
+
+  /// The name of the filesystem on which the guest's maker has put the file /is-MARK.
+  func device(_ mark: String) throws -> String {
+    try #require(told.lines.first { $0.path == Array("/is-\(mark)".utf8) }, "\(mark)").device.text
+  }
+}
+
+extension DebianGuest {
+  /// A file that has ranges.
+  struct File {
+    /// No byte of it means anything to a tool's shell.
+    var path: String
+    var lines: [MapText.Line]
+    /// Where its last range ends in it, in bytes.
+    var end: UInt64
+  }
+
+  /// As many of a filesystem's files as wanted, in no order: by a number made of their names.
+  func files(on device: String, count: Int) -> [File] {
+    let all = Dictionary(grouping: told.lines.filter { $0.kind == "f" && $0.device == Array(device.utf8) }, by: \.path)
+    let isPlain = { (byte: UInt8) in byte > 0x20 && byte < 0x7f && !"\"'\\`$&<>;()*?[".utf8.contains(byte) }
+    let hash = { (path: [UInt8]) in path.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
+    return all.filter { $0.key.allSatisfy(isPlain) }.sorted { hash($0.key) < hash($1.key) }.prefix(count).map {
+      File(
+        path: $0.key.text, lines: $0.value.sorted { $0.offset < $1.offset },
+        end: $0.value.map { $0.offset + UInt64($0.range.count) }.max() ?? 0)
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import FoundationEssentials
+import SystemPackage
+import Testing
+
+/// A Debian root filesystem on everything that one is put on (`make check-debian`).
+@Suite struct DebianTests {
+  /// What the guest's maker has put on each, by its mark, and how many files it has at least.
+  private static let filesystems = [
+    ("lvm", 20_000), ("xfs", 20_000), ("btrfs", 20_000), ("compressed", 20_000), ("btrfs1", 20_000),
+    ("mirror", 20_000), ("parity", 20_000), ("ten", 20_000), ("ntfs", 3_000), ("fat", 3_000), ("luks", 20_000),
+  ]
+
+  /// As many files of each filesystem are asked about.
+  private static let asked = 1000
+
+  private struct Answer: Decodable {
+    struct Filesystem: Decodable {
+      var device: String
+      var proved: Int
+      var reasons: [String: Int]
+      var wrong: Int
+    }
+    struct Finding: Decodable {
+      var device: String
+      var path: String
+      var reason: String
+    }
+    var filesystems: [Filesystem]
+    var wrong: [Finding]
+  }
+
+  @Test func everyFileIsProved() async throws {
+    let guest = try await DebianGuest.shared.value
+    let run = try MapperRun()
+    let arguments: [any Word] = ["verify", "--json"]
+    let outcome = try await run(
+      arguments + DebianGuest.key + guest.disks + [guest.file], limit: DebianGuest.limit)
+    #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
+    let answer = try JSONDecoder().decode(Answer.self, from: Data(outcome.output))
+    #expect(answer.wrong.isEmpty, "\(answer.wrong.prefix(5))")
+    for (mark, least) in Self.filesystems {
+      let device = try guest.device(mark)
+      let filesystem = try #require(answer.filesystems.first { $0.device == device })
+      print("\(mark): \(filesystem.proved) proved, excepted \(filesystem.reasons), \(filesystem.wrong) wrong")
+      #expect(filesystem.proved + filesystem.reasons.values.reduce(0, +) >= least)
+      // Only Btrfs has files whose bytes are not on the disk as they are.
+      #expect(mark == "compressed" || filesystem.reasons.isEmpty, "\(mark): \(filesystem.reasons)")
+    }
+  }
+
+  /// Reading every file finds what the filesystems say, line for line.
+  @Test func bothMethodsAgree() async throws {
+    let guest = try await DebianGuest.shared.value
+    let marks = Self.filesystems.map(\.0)
+    let told = Set(try guest.told.comparable(marks: marks))
+    let read = Set(try guest.read.comparable(marks: marks))
+    #expect(told.count > 200_000)
+    #expect(told.subtracting(read).sorted().prefix(10) == [])
+    #expect(read.subtracting(told).sorted().prefix(10) == [])
+  }
+
+  /// ext4 on LVM lies where debugfs and fiwalk say.
+  @Test func ext4() async throws {
+    let guest = try await DebianGuest.shared.value
+    let device = try guest.device("lvm")
+    let volume = try #require(guest.told.lines("l", device).first).range
+    let files = guest.files(on: device, count: Self.asked)
+    let places = try await BlockOracles.debugfs(
+      files.map(\.path), image: "\(guest.disks[0])?offset=\(volume.lowerBound)")
+    #expect(places.count == files.count)
+    for (file, place) in zip(files, places) {
+      #expect(Sectors(file.lines, on: volume.lowerBound) == place, "\(file.path)")
+    }
+    let scratch = try Scratch()
+    try await compareWithFiwalk(files, volume, of: guest, in: scratch)
+  }
+
+  @Test func xfs() async throws {
+    let guest = try await DebianGuest.shared.value
+    let device = try guest.device("xfs")
+    let volume = try #require(guest.told.lines("p", device).first).range
+    let files = guest.files(on: device, count: Self.asked)
+    let scratch = try Scratch()
+    let image = try await slice(of: guest.disks[0], volume, in: scratch)
+    let places = try await BlockOracles.xfsDB(files.map(\.path), image: image)
+    #expect(places.count == files.count)
+    for (file, place) in zip(files, places) {
+      #expect(Sectors(file.lines, on: volume.lowerBound) == place.within(file.end), "\(file.path)")
+    }
+  }
+
+  @Test func ntfs() async throws {
+    let guest = try await DebianGuest.shared.value
+    let device = try guest.device("ntfs")
+    let volume = try #require(guest.told.lines("p", device).first).range
+    let files = guest.files(on: device, count: Self.asked)
+    let scratch = try Scratch()
+    let image = try await slice(of: guest.disks[0], volume, in: scratch)
+    var resident = 0
+    for file in files {
+      let place = try await BlockOracles.ntfscluster(file.path, image: image)
+      if place.isEmpty {
+        // In its record of the file table: not at a sector's border.
+        resident += 1
+        #expect(file.lines.allSatisfy { $0.range.count < 4096 }, "\(file.path)")
+      } else {
+        #expect(Sectors(file.lines, on: volume.lowerBound) == place.within(file.end), "\(file.path)")
+      }
+    }
+    #expect(resident > 20 && resident < files.count / 2)
+    let others = files.filter { file in file.lines.allSatisfy { $0.range.lowerBound % 4096 == 0 } }
+    try await compareWithFiwalk(others, volume, of: guest, in: scratch)
+  }
+
+  @Test func fat32() async throws {
+    let guest = try await DebianGuest.shared.value
+    let device = try guest.device("fat")
+    let volume = try #require(guest.told.lines("p", device).first).range
+    try await compareWithFiwalk(
+      guest.files(on: device, count: Self.asked), volume, of: guest, in: try Scratch())
+  }
+
+  private func compareWithFiwalk(
+    _ files: [DebianGuest.File], _ volume: Range<UInt64>, of guest: DebianGuest, in scratch: Scratch
+  ) async throws {
+    let places = try await BlockOracles.fiwalk(slice(of: guest.disks[0], volume, in: scratch))
+    #expect(files.count > 500)
+    for file in files {
+      let place = try #require(places[file.path], "\(file.path)")
+      #expect(Sectors(file.lines, on: volume.lowerBound).within(file.end) == place.within(file.end), "\(file.path)")
+    }
+  }
+}
