@@ -86,7 +86,7 @@ struct RecorderPlugin: Plugin {
     let stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())
     for source in sources {
       let disk = try open(source, stream)
-      disks.append(Disk(size: disk.size, overlay: WriteOverlay(over: disk)))
+      disks.append(Disk(size: min(disk.size, RecorderExport.mostBytes), overlay: WriteOverlay(over: disk)))
     }
     self.stream = stream
   }

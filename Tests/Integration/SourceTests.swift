@@ -42,6 +42,21 @@ import Testing
     try await run.expectNothingLeft()
   }
 
+  /// 8 EiB less one byte, of which qemu takes all but the last GiB: what can be seen is mapped, and the rest is said.
+  @Test func theLargestDisk() async throws {
+    let run = try MapperRun()
+    let disk = try await SmallDisks(scratch: run.scratch).withoutTable()
+    let words: [any Word] = ["-U", "s", "data", "<\(disk)", "size=\(Int64.max)", "--run"]
+    let mapper = "'\(try Products.mapper)' -o map 'nbd+unix:///?socket=s'"
+    let outcome = try await run.execute(["nbdkit"] + words + [mapper])
+    #expect(outcome.end == .exited(3))
+    #expect(outcome.errorLines.count == 1 && outcome.errors.text.contains(" beyond 9223372035781033984 bytes"))
+    let map = try MapText(contentsOf: run.scratch("map"))
+    #expect(map.lines("v", "/dev/sda").map(\.range) == [0..<UInt64(Int64.max)])
+    #expect(map.lines("f", "/dev/sda", Array("/the file".utf8)).count == 1)
+    try await run.expectNothingLeft()
+  }
+
   /// What is left when virt-bmap is killed, or the server below it: nothing, and no map.
   @Test(arguments: ["virt-bmap", "qemu-nbd"])
   func dyingHalfWay(name: String) async throws {

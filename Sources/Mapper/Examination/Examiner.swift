@@ -57,6 +57,7 @@ struct Examiner {
 
   mutating func run(walker: String) throws {
     let disks = try findDisks()
+    warnOfLargeDisks()
     for (index, disk) in disks.enumerated() {
       let number = index + 1
       add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[index].size, offset: 0)])
@@ -76,6 +77,14 @@ struct Examiner {
       guard !isCancelled() else { throw MapperError.interrupted }
       try examine(filesystem)
       try examineMetadata(of: filesystem, probed)
+    }
+  }
+
+  private mutating func warnOfLargeDisks() {
+    for disk in guestDisks where disk.size > RecorderExport.mostBytes {
+      findings.incomplete += 1
+      reporter.warning(
+        "\(shown(disk.description.file)): the appliance cannot see what lies beyond \(RecorderExport.mostBytes) bytes")
     }
   }
 
