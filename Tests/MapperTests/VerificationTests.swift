@@ -87,11 +87,18 @@ import Testing
     #expect(explain(short) == .none("a copy is missing: disk 1 at 303000"))
   }
 
-  @Test func anInlineFileIsExceptedIfItHasNoRange() throws {
+  @Test func anInlineFileIsExceptedIfItHasNoRangeOrIsCompressed() throws {
     let check = ExtentCheck(table: mirror, device: "9:0")
     let extents = [try extent(0, 0, 0x1000, "last,inline,eof")]
     #expect(check.explain(extents, size: 100, ranges: []) == .excepted(.inline))
     #expect(check.explain(extents, size: 100, ranges: [try range(0x101000, 100)]) == .none(nil))
+    // Compressed, they are others than the file's; but every copy of them has to be there.
+    let compressed = [try extent(0, 0, 0x1000, "last,encoded,not_aligned,inline,eof")]
+    let copies = [try range(0x101000, 70), try range(0x301000, 70)]
+    #expect(check.explain(compressed, size: 100, ranges: copies) == .excepted(.compressed))
+    #expect(check.explain(compressed, size: 100, ranges: []) == .excepted(.inline))
+    #expect(
+      check.explain(compressed, size: 100, ranges: [copies[0]]) == .none("a copy is missing: disk 1 at 301000"))
     let plain = [try extent(0, 0x1000, 0x1000, "last,eof")]
     #expect(check.explain(plain, size: 100, ranges: []) == .none("disk 1 at 101000 is missing"))
     #expect(check.explain([], size: 100, ranges: []) == .none(nil))

@@ -26,14 +26,15 @@ struct ExtentCheck {
   ) -> Explanation {
     var found: Set<Verification.Exception> = []
     let written = extents.filter { !$0.isUnwritten && $0.logical.lowerBound < size }
+    var notInline = ranges
     for extent in written where extent.isInline {
-      // With a range in the map, its bytes should have been right.
-      guard
-        !ranges.contains(where: {
-          $0.objectOffset < extent.logical.upperBound && $0.objectEnd > extent.logical.lowerBound
-        })
-      else { return .none(nil) }
-      found.insert(.inline)
+      let own = ranges.filter {
+        $0.objectOffset < extent.logical.upperBound && $0.objectEnd > extent.logical.lowerBound
+      }
+      // With a range in the map, its bytes should have been right, if they are the file's.
+      guard own.isEmpty || extent.isEncoded else { return .none(nil) }
+      notInline.removeAll { own.contains($0) }
+      found.insert(own.isEmpty ? .inline : .compressed)
     }
     let stored = written.filter { !$0.isInline }
     if stored.contains(where: \.isEncoded) { found.insert(.compressed) }
@@ -45,7 +46,7 @@ struct ExtentCheck {
           return .none(missing)
         }
       }
-      if let stray = strayRange(ranges, stored) { return .none(stray) }
+      if let stray = strayRange(notInline, stored) { return .none(stray) }
       if found.contains(.compressed),
         let problem = CopyCheck(table: table, device: device).problem(of: ranges, isEncoded: true)
       {
