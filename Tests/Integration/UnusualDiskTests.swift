@@ -24,11 +24,12 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  @Test func filesystemWithoutPartitionTable() async throws {
+  @Test func withoutAPartitionTableAndWithABSDs() async throws {
     let run = try MapperRun()
     let disk = try await SmallDisks(scratch: run.scratch).withoutTable()
+    let (other, parts) = try await SmallDisks(scratch: run.scratch).withDisklabel()
     let before = try [UInt8](contentsOf: disk)
-    let outcome = try await run(["--machine-readable", "-o", "map", disk])
+    let outcome = try await run(["--machine-readable", "-o", "map", disk, other])
     #expect(outcome.end == .exited(0))
     #expect(outcome.errors.text == "")
     let map = try MapText(contentsOf: run.scratch("map"))
@@ -36,7 +37,13 @@ import Testing
     #expect(
       try Rebuild(disk: disk).bytes(size: 100_000, of: lines) == [UInt8](repeating: 0x61, count: 100_000))
     #expect(!map.lines("d", "/dev/sda", [0x2f]).isEmpty)
-    #expect(!map.lines.contains { $0.kind == "p" })
+    for (number, part) in parts {
+      #expect(map.lines("p", "/dev/sdb\(number)").map(\.range) == [part])
+    }
+    #expect(map.lines.filter { $0.kind == "p" }.count == parts.count)
+    let inBSD = map.lines("f", "/dev/sdb5", Array("/the file".utf8))
+    #expect(
+      try Rebuild(disk: other).bytes(size: 100_000, of: inBSD) == [UInt8](repeating: 0x61, count: 100_000))
     let isUnchanged = try [UInt8](contentsOf: disk) == before
     #expect(isUnchanged, "the disk was written to")
     try await run.expectNothingLeft()

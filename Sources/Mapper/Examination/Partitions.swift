@@ -10,10 +10,10 @@ extension Examiner {
     for number in numbers {
       let partition = disk + Array(String(number).utf8)
       reporter.message("examining \(shown(partition)) ...")
-      guard
-        let range = try table.map({ table in table.first { $0.number == number }?.range })
-          ?? kernelsRange(of: partition)
-      else { continue }
+      // A BSD disklabel is inside a partition, of which alone parted(8) knows.
+      guard let range = try table?.first(where: { $0.number == number })?.range ?? kernelsRange(of: partition) else {
+        continue
+      }
       findings.partitions += 1
       add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
     }

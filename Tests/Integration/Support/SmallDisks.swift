@@ -17,6 +17,16 @@ struct SmallDisks {
     return disk
   }
 
+  /// A partition of FreeBSD's that has a BSD disklabel with one partition, in which there is an ext4.
+  /// - Returns: the disk, and its partitions in bytes by their numbers.
+  func withDisklabel() async throws -> (FilePath, [Int: Range<UInt64>]) {
+    let disk = try scratch.makeHole("bsd.raw", size: 64 << 20)
+    try await tool("sfdisk", ["-q", disk], input: "label: dos\nstart=2048, size=120000, type=a5\n")
+    try await tool("fdisk", [disk], input: "b\ny\nn\na\n4096\n45055\nt\na\n7\nw\nq\n")
+    try await makeExt4(disk, offset: 2 << 20, megabytes: 20)
+    return (disk, [1: 1 << 20..<122_048 << 9, 5: 2 << 20..<22 << 20])
+  }
+
   /// Three partitions: ext4 whose superblock says that it is larger than its partition; ext4 with an inode that is
   /// damaged, `/damaged`, and one that is not, `/the file`; Btrfs with `/broken`, a block of which does not have its
   /// checksum, and `/whole`.
