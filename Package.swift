@@ -50,8 +50,9 @@ let package = Package(
       name: "LibvirtDomain",
       dependencies: ["CLibvirt", "CLibXML", .product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "WalkRecord"),
+    .target(name: "NTFSRecords"),
     .executableTarget(
-      name: "GuestWalker", dependencies: ["WalkRecord", "CLinux"],
+      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "CLinux"],
       swiftSettings: [.unsafeFlags(["-static-executable"])],
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
     .target(
@@ -151,6 +152,7 @@ let package = Package(
       name: "LibvirtDomainTests",
       dependencies: ["LibvirtDomain", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
+    .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
     .testTarget(
       name: "MapperTests",
       dependencies: [

@@ -15,6 +15,10 @@ struct FileLayout {
     var physical: UInt64?
     /// The piece is to be read there and not through the file.
     var isOnDevice = false
+    /// The bytes are in the file's record in NTFS's file table.
+    var isInRecord = false
+    /// What is read of the filesystem's device with it, where that is more than its own bytes.
+    var around: Range<UInt64>?
   }
 
   /// What one request to the recorder may be.
@@ -48,6 +52,10 @@ struct FileLayout {
   /// Pieces are not read: they may have any size, and end where a read would, with a block.
   private var isWhole = false
   private let sizeInBlocks: UInt64
+  /// Bytes; a cluster, where there are any.
+  private let blockSize: UInt64
+  /// Where the file is known to be, what of that is done, and how far into the next piece. Nil: nothing is known.
+  private var known: (pieces: [Piece], done: Int, position: UInt64)?
 
   init(descriptor: Int32, size: UInt64, allocated: UInt64, filesystem: Filesystem) {
     self.descriptor = descriptor
@@ -56,7 +64,16 @@ struct FileLayout {
     kind = filesystem.kind
     isPlainDevice = filesystem.isPlainDevice
     sizeInBlocks = (size &+ filesystem.blockSize &- 1) / filesystem.blockSize &* filesystem.blockSize
+    blockSize = filesystem.blockSize
     isComplete = size == 0
+  }
+
+  /// The same file, of which `pieces` are read, to prove that it is there.
+  func proving(_ pieces: [Piece]) -> FileLayout {
+    var copy = self
+    copy.known = (pieces, 0, 0)
+    copy.isComplete = pieces.isEmpty
+    return copy
   }
 
   /// The same layout, for another descriptor of the file.
@@ -75,6 +92,7 @@ struct FileLayout {
   /// The next pieces; reads nothing but the filesystem's own blocks.
   mutating func nextPage() -> [Piece] {
     guard !isComplete else { return [] }
+    if known != nil { return knownPage() }
     if hasFiemap {
       if let page = fiemapPage() { return page }
       hasFiemap = false
@@ -85,6 +103,35 @@ struct FileLayout {
       hasFibmap = false
     }
     return seekPage()
+  }
+
+  private mutating func knownPage() -> [Piece] {
+    guard let (all, start, begun) = known else { return [] }
+    var (done, position) = (start, begun)
+    var pieces: [Piece] = []
+    while pieces.count < Self.pageSize, done < all.count {
+      let whole = all[done]
+      var next = whole
+      next.offset += position
+      next.physical = whole.physical.map { $0 &+ position }
+      next.length = min(whole.length - position, kind == .fuse ? Self.fusePiece : Self.maximumPiece)
+      next.layout = .exact
+      if kind == .fuse, blockSize < Self.memoryPage, let physical = next.physical {
+        // ntfs-3g reads its device in whole pages.
+        let end = physical &+ next.length &+ Self.memoryPage &- 1
+        let start = physical / Self.memoryPage * Self.memoryPage
+        next.around = start..<max(start, end / Self.memoryPage * Self.memoryPage)
+      }
+      pieces.append(next)
+      position += next.length
+      if position >= whole.length {
+        done += 1
+        position = 0
+      }
+    }
+    known = (all, done, position)
+    isComplete = done >= all.count
+    return pieces
   }
 
   private mutating func fiemapPage() -> [Piece]? {
@@ -143,6 +190,12 @@ struct FileLayout {
 
   /// Makes a filesystem without FIEMAP read the list of all of the file's blocks.
   func warmBlockMap() { _ = clinux_fibmap_last(descriptor, size) }
+
+  /// Makes ntfs-3g read where a byte of the file is.
+  func warmBlockMap(at offset: UInt64) {
+    let block = clinux_block_size(descriptor)
+    if block > 0 { _ = clinux_fibmap(descriptor, offset / UInt64(block)) }
+  }
 
   /// Where ntfs-3g's clusters are smaller than a page, what it reads of its device is more than was asked for and does
   /// not begin where the file's bytes do. Such a file is read where FIBMAP says it is; nil: it does not say (the file

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NTFSRecords
 
 /// The mounted filesystem, and what its kind asks of a walk whose every read must be told apart.
 struct Filesystem {
@@ -26,6 +27,8 @@ struct Filesystem {
   /// Where FAT12 and FAT16 have their root directory, in bytes of the device: right behind the tables, so that what is
   /// read of these may bring its beginning with it.
   let rootDirectory: Range<UInt64>?
+  /// Of NTFS, where ntfs-3g has it mounted.
+  let boot: BootSector?
   let inodesInUse: UInt64
   let bytesInUse: UInt64
 
@@ -47,16 +50,25 @@ struct Filesystem {
     defer { close(buffered) }
     // Whatever looked for a filesystem here has left blocks in the cache, where a walk would not be seen to read them.
     guard clinux_flush_buffers(buffered) == 0 else { throw .system(device) }
+    boot = kind == .fuse ? Self.readBootSector(direct) : nil
     rootDirectory = kind == .fat || kind == .exfat ? Self.readAllocationTables(buffered, kind) : nil
   }
 
-  /// FIEMAP's addresses are the filesystem's own, and worth asking for: FAT and ntfs-3g have only FIBMAP, which takes as
-  /// long for a block as reading it does.
+  /// Whether it says where files are: by FIEMAP, or NTFS by its file table. FAT has only FIBMAP, and so has ntfs-3g, where
+  /// it takes as long for a block as reading it does.
   var tellsExtents: Bool {
     switch kind {
     case .ext, .btrfs, .other: true
-    case .fat, .exfat, .fuse, .squashfs: false
+    case .fuse: boot != nil
+    case .fat, .exfat, .squashfs: false
     }
+  }
+
+  private static func readBootSector(_ device: Int32) -> BootSector? {
+    let buffer = AlignedBuffer(size: 4096).bytes
+    defer { buffer.deallocate() }
+    guard pread(device, buffer.baseAddress, buffer.count, 0) == buffer.count else { return nil }
+    return BootSector(Array(buffer.prefix(BootSector.size)))
   }
 
   /// Forgets what was read of the device through its page cache.

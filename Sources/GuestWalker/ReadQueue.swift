@@ -125,15 +125,21 @@ struct ReadQueue {
       filesystem.dropDeviceCache()
       item.layout.warmBlockMap()
     }
+    if filesystem.kind == .fuse, item.purpose == .proof {
+      try channel.say(.idle)
+      // What is read around other pieces is in the device's cache.
+      if piece.around != nil { filesystem.dropDeviceCache() }
+      item.layout.warmBlockMap(at: piece.offset)
+    }
     if filesystem.kind == .btrfs || !item.isDirect {
       posix_fadvise(item.layout.descriptor, 0, 0, POSIX_FADV_DONTNEED)
     }
     let number = takeChunkNumber()
-    try channel.say(
-      .chunk(
-        Chunk(
-          number: number, replaces: replaces, object: item.object, offset: piece.offset, length: piece.length,
-          layout: item.purpose == .proof ? .proof : piece.layout, physical: piece.physical ?? 0)))
+    var chunk = Chunk(
+      number: number, replaces: replaces, object: item.object, offset: piece.offset, length: piece.length,
+      layout: item.purpose == .proof ? .proof : piece.layout, physical: piece.physical ?? 0)
+    if let around = piece.around { (chunk.physical, chunk.length) = (around.lowerBound, UInt64(around.count)) }
+    try channel.say(.chunk(chunk))
     guard read(piece, of: item) || (stopReadingDirectly(index) && read(piece, of: items[index])) else {
       try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
       return false

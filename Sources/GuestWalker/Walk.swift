@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NTFSRecords
 import WalkRecord
 
 /// Walks one mounted filesystem from its root, directory by directory.
@@ -39,7 +40,8 @@ struct Walk {
   private let channel: Channel
   private let method: Method
   private var sample: Sample
-  private var resident = ResidentData()
+  /// Of NTFS.
+  private var table: FileTable?
   private var queue: ReadQueue
   private var nextObject: Record.ObjectID = 1
   private var links: [Inode: Record.ObjectID] = [:]
@@ -51,7 +53,8 @@ struct Walk {
   init(filesystem: Filesystem, channel: Channel, method: Method) {
     self.filesystem = filesystem
     self.channel = channel
-    self.method = filesystem.tellsExtents ? method : .read
+    table = filesystem.boot.flatMap { FileTable(device: filesystem.direct, boot: $0) }
+    self.method = filesystem.tellsExtents && (filesystem.boot == nil || table != nil) ? method : .read
     if case .extents(let proof) = self.method { sample = Sample(count: proof ?? 0) } else { sample = Sample(count: 0) }
     queue = ReadQueue(filesystem: filesystem, channel: channel)
   }
@@ -69,7 +72,6 @@ struct Walk {
     }
     try queue.drain()
     try readSample()
-    try tellResidentData()
     try channel.say(.end)
   }
 
@@ -240,6 +242,17 @@ struct Walk {
     return told
   }
 
+  /// Says where a file's bytes are, as it has been found out.
+  private mutating func tell(_ pieces: [FileLayout.Piece], object: Record.ObjectID) throws(WalkError) {
+    for piece in pieces {
+      try channel.note(
+        .chunk(
+          Chunk(
+            number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length,
+            layout: .told, physical: piece.physical ?? 0)))
+    }
+  }
+
   /// Reads some of the files that were told, for virt-bmap to see whether they are where they are said to be.
   private mutating func readSample() throws(WalkError) {
     for file in sample.files {
@@ -248,6 +261,7 @@ struct Walk {
       var status = stat()
       guard descriptor >= 0, fstat(descriptor, &status) == 0 else { continue }
       var item = item(descriptor, status, file.object, file.parent, file.name, isDirect: true, .proof)
+      if let pieces = knownPieces(of: item.layout, status) { item.layout = item.layout.proving(pieces) }
       item.limit = Self.sampledBytes
       try addToQueue(item)
     }
@@ -278,16 +292,7 @@ struct Walk {
           physical: place.lowerBound)))
   }
 
-  private mutating func tellResidentData() throws(WalkError) {
-    var queue = queue
-    defer { self.queue = queue }
-    try resident.forEach(on: filesystem.directory) { object, offset, place throws(WalkError) in
-      try tell(object, at: offset, place, number: queue.takeChunkNumber())
-    }
-  }
-
-  /// A small file's bytes may be where its inode is: ext4 says where, NTFS's table is looked at when all else is done, and
-  /// of Btrfs virt-bmap reads the tree.
+  /// A small file's bytes may be where its inode is: ext4 and NTFS's table say where, and of Btrfs virt-bmap reads the tree.
   private mutating func noteInlineData(
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID
   ) throws(WalkError) {
@@ -300,8 +305,8 @@ struct Walk {
         physical < UInt64.max - piece.length
       else { return }
       try tell(object, at: 0, physical..<physical + piece.length, number: queue.takeChunkNumber())
-    case .fuse where status.st_size <= ResidentData.mostBytes && status.st_blocks &* 512 < status.st_size + 512:
-      resident.add(object, record: UInt64(status.st_ino))
+    case .fuse where status.st_size <= BootSector.mostRecordBytes && status.st_blocks &* 512 < status.st_size + 512:
+      if let pieces = table?.residentPieces(of: UInt64(status.st_ino)) { try tell(pieces, object: object) }
     default: return
     }
   }
@@ -337,7 +342,84 @@ struct Walk {
     }
   }
 
+  /// Says so of a name of a file that has had another before.
+  private mutating func isLink(
+    _ status: stat, name: [UInt8], in directory: OpenDirectory
+  ) throws(WalkError) -> Bool {
+    guard status.st_nlink > 1 else { return false }
+    let inode = Inode(status)
+    if let object = links[inode] {
+      try channel.note(.link(id: object, parent: directory.object, name: name))
+      return true
+    }
+    links[inode] = nextObject
+    return false
+  }
+
+  /// Takes a file from NTFS's file table, without opening it.
+  /// - Returns: false where it has to be opened and read.
+  private mutating func addFromTable(_ name: [UInt8], in directory: OpenDirectory) throws(WalkError) -> Bool {
+    guard case .extents(let proof) = method, proof != nil, table != nil else { return false }
+    var status = stat()
+    guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
+      status.st_mode & S_IFMT == S_IFREG, isOnThisFilesystem(Inode(status))
+    else { return false }
+    let size = UInt64(max(0, status.st_size))
+    guard let pieces = size == 0 ? [] : table?.pieces(of: UInt64(status.st_ino), size: size) else { return false }
+    guard try !isLink(status, name: name, in: directory) else { return true }
+    let object = nextObject
+    try declare(.file, parent: directory.object, name: name)
+    try tell(pieces, object: object)
+    addToSample(object, pieces, size: size, name: name, in: directory)
+    return true
+  }
+
+  /// Says where a file is that is open, as far as the filesystem tells.
+  /// - Returns: false where it has to be read, for what is left of it or as proof.
+  private mutating func tellAndSample(
+    _ item: inout ReadQueue.Item, _ status: stat, in directory: OpenDirectory
+  ) throws(WalkError) -> Bool {
+    guard case .extents(let proof) = method, item.isDirect else {
+      try noteInlineData(item.layout.descriptor, status, item.object)
+      return false
+    }
+    if let pieces = knownPieces(of: item.layout, status) {
+      try tell(pieces, object: item.object)
+      addToSample(item.object, pieces, size: item.layout.size, name: item.name, in: directory)
+      item.layout = item.layout.proving(pieces.filter { !$0.isInRecord })
+      item.purpose = .proof
+      return proof != nil
+    }
+    try noteInlineData(item.layout.descriptor, status, item.object)
+    guard let told = try tell(item.layout, object: item.object) else { return false }
+    if let path = path(to: item.name), told.pieces > 0 {
+      sample.add(
+        Sample.Candidate(
+          object: item.object, parent: directory.object, name: item.name, path: path, size: item.layout.size,
+          pieces: told.pieces, hasHoles: told.bytes < item.layout.size))
+    }
+    item.purpose = told.hasEncoded ? .encodedOnly : .proof
+    return !told.hasEncoded && proof != nil
+  }
+
+  /// Where a file is on a filesystem without FIEMAP; nil where that is not known.
+  private mutating func knownPieces(of layout: FileLayout, _ status: stat) -> [FileLayout.Piece]? {
+    table?.pieces(of: UInt64(status.st_ino), size: layout.size)
+  }
+
+  private mutating func addToSample(
+    _ object: Record.ObjectID, _ pieces: [FileLayout.Piece], size: UInt64, name: [UInt8], in directory: OpenDirectory
+  ) {
+    // What is in a record is read with it.
+    guard let path = path(to: name), !pieces.isEmpty, !pieces.contains(where: \.isInRecord) else { return }
+    sample.add(
+      Sample.Candidate(
+        object: object, parent: directory.object, name: name, path: path, size: size, pieces: UInt64(pieces.count),
+        hasHoles: pieces.reduce(0) { $0 &+ $1.length } < size))
+  }
+
   private mutating func add(file name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
+    guard try !addFromTable(name, in: directory) else { return }
     let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
     var isDirect = true
     var descriptor = withName(name) { clinux_openat(directory.descriptor, $0, flags, 1) } ?? -1
@@ -353,31 +435,16 @@ struct Walk {
       close(descriptor)
       return
     }
-    if status.st_nlink > 1 {
-      let inode = Inode(status)
-      if let object = links[inode] {
-        close(descriptor)
-        return try channel.note(.link(id: object, parent: directory.object, name: name))
-      }
-      links[inode] = nextObject
+    guard try !isLink(status, name: name, in: directory) else {
+      close(descriptor)
+      return
     }
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
-    try noteInlineData(descriptor, status, object)
     var item = item(descriptor, status, object, directory.object, name, isDirect: isDirect, .map)
-    if case .extents(let proof) = method, isDirect, let told = try tell(item.layout, object: object) {
-      if let path = path(to: name), told.pieces > 0 {
-        sample.add(
-          Sample.Candidate(
-            object: object, parent: directory.object, name: name, path: path, size: item.layout.size,
-            pieces: told.pieces,
-            hasHoles: told.bytes < item.layout.size))
-      }
-      item.purpose = told.hasEncoded ? .encodedOnly : .proof
-      guard told.hasEncoded || proof == nil else {
-        close(descriptor)
-        return
-      }
+    if try tellAndSample(&item, status, in: directory) {
+      close(descriptor)
+      return
     }
     guard !item.layout.isBeyondReach else {
       close(descriptor)

@@ -134,6 +134,41 @@ import Testing
     }
   }
 
+  /// ntfscluster reads NTFS by itself. It tells of each attribute; that of the data has the number 0x80.
+  @Test func filesOfNTFSLieWhereNtfsclusterSays() async throws {
+    let mapped = try await Maps.layers.value
+    let manifest = try Manifest(contentsOf: mapped.disk.removingLastComponent().appending("layers.manifest"))
+    let scratch = try Scratch()
+    let volume = try await slice(of: mapped.disk, partition: 4, in: scratch)
+    let start = try await partitions(of: mapped.disk)[3].lowerBound
+    let inMap = mapped.map.objects("f")
+    var compared = 0
+    var mostPieces = 0
+    for entry in manifest.files where entry.device == "/dev/sda4" {
+      let said = try await tool("ntfscluster", ["-f", "-v", "-F", entry.bytes, volume]).outputLines
+      // Once for each record that has a part of it, which come last.
+      guard let place = said.firstIndex(where: { $0.hasPrefix("    0x80 - ") }) else { throw TestFailure("\(said)") }
+      guard said[place].hasSuffix("non-resident") else { continue }
+      var expected: Blocks = [:]
+      var pieces = 0
+      for line in said[(place + 1)...] {
+        let numbers = line.split(separator: " ").compactMap { Int64($0) }
+        guard numbers.count == 3, numbers[1] >= 0 else { continue }
+        pieces += 1
+        for cluster in 0..<UInt64(numbers[2]) {
+          expected[UInt64(numbers[0]) + cluster] = UInt64(numbers[1]) + cluster
+        }
+      }
+      let size = ((entry.size ?? 0) + 4095) / 4096
+      let lines = inMap[entry.name] ?? []
+      #expect(blocks(of: lines, on: start, size: 4096) == expected.filter { $0.key < size }, "\(entry.name): \(lines)")
+      compared += 1
+      mostPieces = max(mostPieces, pieces)
+    }
+    print("/dev/sda4: \(compared) files lie where ntfscluster says, one in \(mostPieces) pieces")
+    #expect(compared > 150 && mostPieces > 200)
+  }
+
   private func blocks(of lines: [MapText.Line], on start: UInt64, size: UInt64) -> Blocks {
     var result: Blocks = [:]
     for line in lines {

@@ -24,18 +24,37 @@ import Testing
     return Set(text.split(separator: "\n").map(String.init))
   }
 
-  /// Reading everything finds the same.
+  /// Reading everything finds the same, but that NTFS's file table also says which bytes of a file were never written:
+  /// what is behind the others in a block is not the file's.
   @Test func bothMethodsAgree() async throws {
     let guests = [
       (try await Maps.raid.value, try await Maps.raidRead.value),
       (try await Maps.layers.value, try await Maps.layersRead.value),
     ]
     for (told, read) in guests {
-      let (told, read) = (try lines(of: told), try lines(of: read))
+      let (told, read) = (toPageEnds(try lines(of: told)), try lines(of: read))
       #expect(told.subtracting(read).sorted().prefix(5) == [])
       #expect(read.subtracting(told).sorted().prefix(5) == [])
       #expect(told.count > 1000)
     }
+  }
+
+  /// With the ends of ranges of files on NTFS where a read would end.
+  private func toPageEnds(_ lines: Set<String>) -> Set<String> {
+    var changed = 0
+    let result = lines.map { line in
+      var fields = line.split(separator: " ", maxSplits: 4).map(String.init)
+      // The files with all their bytes inside the table are smaller, and end anywhere in both maps.
+      guard fields.count == 5, fields[4].hasPrefix("/dev/sda4 /sparse/hole-at-end"),
+        let end = UInt64(fields[2], radix: 16),
+        end % 4096 != 0
+      else { return line }
+      changed += 1
+      fields[2] = String((end + 4095) / 4096 * 4096, radix: 16)
+      return fields.joined(separator: " ")
+    }
+    #expect(changed <= 1)
+    return Set(result)
   }
 
   @Test func everyCopyOfEveryFileIsInTheMap() async throws {

@@ -1,0 +1,140 @@
+import Glibc
+import NTFSRecords
+
+/// The file table of an NTFS volume, read from its device: through ntfs-3g it would come in pages of 4 KiB, each by a
+/// request of its own.
+///
+/// Memory: 4 MiB, and what the list of the table's own pieces takes.
+struct FileTable: RecordSource {
+  private static let slots = 64
+  /// A multiple of every record's size and of every cluster's that is smaller.
+  private static let slotBytes: UInt64 = 64 << 10
+  /// Of no more a device is the end known.
+  private static let mostBytes: UInt64 = 1 << 62
+
+  private let device: Int32
+  let clusterSize: UInt64
+  private let recordSize: UInt64
+  /// Where the table is, in its order.
+  private var runs: [Run]
+  private var cache: [Slot]
+
+  /// A part of the table that has been read.
+  private struct Slot {
+    var number: UInt64?
+    let buffer = AlignedBuffer(size: Int(slotBytes))
+  }
+
+  /// - Parameters:
+  ///   - device: open for direct reads.
+  ///   - boot: the volume's.
+  /// - Returns: nil if the table does not say where it is.
+  init?(device: Int32, boot: BootSector) {
+    self.device = device
+    clusterSize = boot.clusterSize
+    recordSize = UInt64(boot.recordSize)
+    cache = (0..<Self.slots).map { _ in Slot() }
+    // As much as its first record takes.
+    let first = (recordSize + clusterSize - 1) / clusterSize
+    runs = [Run(start: 0, count: first, cluster: boot.tableCluster)]
+    var isFirst = true
+    let found = FileData.find(of: 0, in: &self) { table, runs in
+      table.runs = isFirst ? runs : table.runs + runs
+      isFirst = false
+      table.forgetAll()
+    }
+    guard case .runs(let all, let size, let initialized) = found, size == initialized,
+      all.first?.cluster == boot.tableCluster
+    else { return nil }
+    runs = all
+    forgetAll()
+  }
+
+  mutating func record(_ number: UInt64) -> FileRecord? {
+    let (start, overflow) = number.multipliedReportingOverflow(by: recordSize)
+    guard !overflow, start < Self.mostBytes else { return nil }
+    let slot = start / Self.slotBytes
+    let index = Int(slot % UInt64(Self.slots))
+    if cache[index].number != slot {
+      cache[index].number = nil
+      guard fill(cache[index].buffer, from: slot * Self.slotBytes, at: start % Self.slotBytes) else { return nil }
+      cache[index].number = slot
+    }
+    let place = Int(start % Self.slotBytes)
+    return FileRecord(Array(cache[index].buffer.bytes[place..<place + Int(recordSize)]))
+  }
+
+  /// Reads a part of the table; what lies behind its end is zeros.
+  /// - Parameter needed: where in the part a record is that has to be there.
+  private func fill(_ buffer: AlignedBuffer, from start: UInt64, at needed: UInt64) -> Bool {
+    buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    var known: UInt64 = 0
+    for place in places(of: start..<start + Self.slotBytes) {
+      let target = Int(place.offset)
+      let count = Int(place.device.upperBound - place.device.lowerBound)
+      guard target + count <= buffer.bytes.count,
+        read(
+          UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[target..<target + count]), at: place.device.lowerBound)
+      else { return false }
+      known = place.offset + UInt64(count)
+    }
+    return needed + recordSize <= known
+  }
+
+  /// Where on the device a range of the table is, in bytes, and where in the range each part begins.
+  func places(of range: Range<UInt64>) -> [(device: Range<UInt64>, offset: UInt64)] {
+    var result: [(device: Range<UInt64>, offset: UInt64)] = []
+    // The first run that does not end before the range.
+    var (low, high) = (0, runs.count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if (runs[middle].start + runs[middle].count) * clusterSize <= range.lowerBound {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    while low < runs.count, runs[low].start * clusterSize < range.upperBound {
+      let run = runs[low]
+      low += 1
+      guard let cluster = run.cluster else { continue }
+      let start = max(range.lowerBound, run.start * clusterSize)
+      let end = min(range.upperBound, (run.start + run.count) * clusterSize)
+      let place = cluster * clusterSize + (start - run.start * clusterSize)
+      result.append((place..<place + (end - start), start - range.lowerBound))
+    }
+    return result
+  }
+
+  /// Where on the device some bytes of a record are, and where in the file.
+  func places(of part: ResidentPart, record: UInt64) -> [(device: Range<UInt64>, offset: UInt64)] {
+    let start = record * recordSize + UInt64(part.place)
+    return places(of: start..<start + UInt64(part.length)).map { ($0.device, $0.offset + UInt64(part.offset)) }
+  }
+
+  mutating func bytes(of runs: [Run], size: UInt64) -> [UInt8]? {
+    var result: [UInt8] = []
+    let buffer = AlignedBuffer(size: Int(Self.slotBytes)).bytes
+    defer { buffer.deallocate() }
+    for run in runs {
+      guard let cluster = run.cluster else { return nil }
+      var position: UInt64 = 0
+      while position < run.count * clusterSize, result.count < size {
+        let count = min(run.count * clusterSize - position, Self.slotBytes)
+        let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(count)])
+        guard read(piece, at: cluster * clusterSize + position) else { return nil }
+        result += piece.prefix(Int(min(count, size - UInt64(result.count))))
+        position += count
+      }
+    }
+    return result.count == size ? result : nil
+  }
+
+  private func read(_ bytes: UnsafeMutableRawBufferPointer, at place: UInt64) -> Bool {
+    place < Self.mostBytes && pread(device, bytes.baseAddress, bytes.count, off_t(place)) == bytes.count
+  }
+
+  private mutating func forgetAll() {
+    for index in cache.indices { cache[index].number = nil }
+  }
+}

@@ -1,0 +1,76 @@
+/// One attribute of a file, or a part of it, in a record.
+///
+/// Layout: "NTFS Documentation" of the Linux-NTFS project, "Attribute Header".
+struct Attribute: Sendable {
+  static let list: UInt64 = 0x20
+  static let data: UInt64 = 0x80
+  private static let end: UInt64 = 0xffff_ffff
+  private static let headerBytes = 24
+  private static let nonResidentHeaderBytes = 64
+  /// Of the flags: how the value is compressed, or that it is encrypted.
+  private static let encodings: UInt64 = 0x40ff
+
+  enum Value: Equatable, Sendable {
+    /// In the record, at these bytes.
+    case resident(Range<Int>)
+    case runs(RunsHeader)
+  }
+
+  /// Of an attribute whose value is in clusters.
+  struct RunsHeader: Equatable, Sendable {
+    /// The first of the attribute's clusters that this part tells of, and the last; `UInt64.max` if there is none.
+    var lowest: UInt64
+    var highest: UInt64
+    /// The run list, in the record.
+    var list: Range<Int>
+    /// In bytes; only the part with the first cluster has them, others have zeros.
+    var size: UInt64
+    var initializedSize: UInt64
+  }
+
+  var type: UInt64
+  var isNamed: Bool
+  var isEncoded: Bool
+  var value: Value
+
+  /// All attributes of a record; nil where they are not as described.
+  static func all(in bytes: [UInt8], from start: Int) -> [Attribute]? {
+    var result: [Attribute] = []
+    var place = start
+    while let type = bytes.number(at: place, bytes: 4), type != end {
+      guard let length = bytes.number(at: place + 4, bytes: 4), length >= headerBytes, length <= bytes.count - place,
+        let attribute = Attribute(type: type, bytes, place..<place + Int(length))
+      else { return nil }
+      result.append(attribute)
+      place += Int(length)
+    }
+    return place <= bytes.count - 4 ? result : nil
+  }
+
+  private init?(type: UInt64, _ bytes: [UInt8], _ range: Range<Int>) {
+    guard let isNonResident = bytes.number(at: range.lowerBound + 8, bytes: 1),
+      let nameLength = bytes.number(at: range.lowerBound + 9, bytes: 1),
+      let flags = bytes.number(at: range.lowerBound + 12, bytes: 2)
+    else { return nil }
+    self.type = type
+    isNamed = nameLength > 0
+    isEncoded = flags & Self.encodings != 0
+    func field(_ offset: Int, _ count: Int) -> UInt64? { bytes.number(at: range.lowerBound + offset, bytes: count) }
+    if isNonResident == 0 {
+      guard let size = field(16, 4), let offset = field(20, 2), size <= range.count,
+        Int(offset) <= range.count - Int(size)
+      else { return nil }
+      let start = range.lowerBound + Int(offset)
+      value = .resident(start..<start + Int(size))
+    } else {
+      guard range.count >= Self.nonResidentHeaderBytes, let lowest = field(16, 8), let highest = field(24, 8),
+        let list = field(32, 2), list >= Self.nonResidentHeaderBytes, list <= range.count, let size = field(48, 8),
+        let initialized = field(56, 8)
+      else { return nil }
+      value = .runs(
+        RunsHeader(
+          lowest: lowest, highest: highest, list: range.lowerBound + Int(list)..<range.upperBound, size: size,
+          initializedSize: initialized))
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/// The list of a file's attributes that does not fit into one record: which record has which part of which attribute.
+///
+/// Layout: "NTFS Documentation" of the Linux-NTFS project, "$ATTRIBUTE_LIST".
+enum AttributeList {
+  /// Bytes; NTFS allows no more.
+  static let mostBytes: UInt64 = 256 << 10
+  private static let entryBytes = 26
+
+  struct Entry: Equatable {
+    var type: UInt64
+    var isNamed: Bool
+    /// The first of the attribute's clusters that this part tells of.
+    var lowest: UInt64
+    var record: RecordReference
+  }
+
+  /// The entries in their order; nil for a list that is not as described.
+  static func entries(_ bytes: [UInt8]) -> [Entry]? {
+    var result: [Entry] = []
+    var place = 0
+    while place < bytes.count {
+      guard let type = bytes.number(at: place, bytes: 4), let length = bytes.number(at: place + 4, bytes: 2),
+        let name = bytes.number(at: place + 6, bytes: 1), let lowest = bytes.number(at: place + 8, bytes: 8),
+        let record = bytes.number(at: place + 16, bytes: 8), length >= entryBytes
+      else { return nil }
+      result.append(Entry(type: type, isNamed: name > 0, lowest: lowest, record: RecordReference(record)))
+      place += Int(length)
+    }
+    return result
+  }
+}

@@ -1,0 +1,37 @@
+/// What an NTFS volume's first sector says of where its file table is.
+///
+/// Layout: "NTFS Documentation" of the Linux-NTFS project, "$Boot".
+public struct BootSector: Equatable, Sendable {
+  /// Bytes that are read for it.
+  public static let size = 512
+
+  /// Bytes of the largest record of a file table.
+  public static let mostRecordBytes = 4096
+
+  /// Bytes; a power of two from 512 to 2 MiB.
+  public let clusterSize: UInt64
+  /// Bytes of a record of the file table; a power of two from 512 to 4096.
+  public let recordSize: Int
+  /// The first cluster of the file table, `$MFT`.
+  public let tableCluster: UInt64
+
+  /// Nil if this is not the first sector of such a volume.
+  public init?(_ bytes: [UInt8]) {
+    guard bytes.dropFirst(3).starts(with: Array("NTFS    ".utf8)), let sector = bytes.number(at: 11, bytes: 2),
+      let sectors = bytes.number(at: 13, bytes: 1), let table = bytes.number(at: 48, bytes: 8),
+      let record = bytes.number(at: 64, bytes: 1)
+    else { return nil }
+    // From 128 on both numbers are negative, and are powers of two then.
+    guard let cluster = sectors < 128 ? sectors * sector : Self.power(256 - sectors).map({ $0 * sector }),
+      (512...2 << 20).contains(cluster), cluster.nonzeroBitCount == 1,
+      let size = record < 128 ? record * cluster : Self.power(256 - record),
+      (512...UInt64(Self.mostRecordBytes)).contains(size), size.nonzeroBitCount == 1,
+      table < UInt64(Int64.max) / cluster
+    else { return nil }
+    clusterSize = cluster
+    recordSize = Int(size)
+    tableCluster = table
+  }
+
+  private static func power(_ exponent: UInt64) -> UInt64? { exponent < 32 ? 1 << exponent : nil }
+}

@@ -1,0 +1,119 @@
+/// What gives records and clusters of an NTFS volume.
+public protocol RecordSource {
+  /// The record with this number; nil where there is none.
+  mutating func record(_ number: UInt64) -> FileRecord?
+  /// The first `size` bytes of what is in some runs; nil where they are not all there. `size` is 256 KiB at most.
+  mutating func bytes(of runs: [Run], size: UInt64) -> [UInt8]?
+}
+
+/// Where a file's bytes are: those of its data attribute that has no name.
+public enum FileData: Equatable, Sendable {
+  /// In the record with this number, which need not be the file's first.
+  case resident(record: UInt64, parts: [ResidentPart])
+  /// In clusters; `size` and `initializedSize` are in bytes. What lies behind the latter reads as zeros.
+  case runs([Run], size: UInt64, initializedSize: UInt64)
+  /// Compressed or encrypted: what is in the clusters is not the file's bytes.
+  case encoded
+
+  /// A file in more pieces is not followed: for each there are some 30 bytes of memory.
+  private static let mostRuns = 1 << 20
+
+  /// - Parameters:
+  ///   - number: of the file's first record.
+  ///   - learn: is told the runs of each part of several before the next part is looked for.
+  /// - Returns: nil where the records are not as described.
+  public static func find<Source: RecordSource>(
+    of number: UInt64, in source: inout Source, learn: (inout Source, [Run]) -> Void = { _, _ in }
+  ) -> FileData? {
+    guard let first = source.record(number), first.base == nil else { return nil }
+    guard let list = first.attributes.first(where: { $0.type == Attribute.list }) else {
+      guard let data = first.data(lowest: 0) else { return nil }
+      var collected = Collected()
+      return collected.add(data, of: first, number) ? collected.result : nil
+    }
+    guard let bytes = value(of: list, in: first, &source), let entries = AttributeList.entries(bytes) else {
+      return nil
+    }
+    var collected = Collected()
+    // Each part has to begin where the one before it ends, so that none is looked at twice.
+    for entry in entries where entry.type == Attribute.data && !entry.isNamed {
+      if case .encoded = collected.result { break }
+      let known = collected.runs.count
+      guard !collected.isComplete, entry.lowest == collected.end, entry.lowest > 0 || collected.isEmpty,
+        let record = entry.record.number == number ? first : source.record(entry.record.number),
+        record.sequence == entry.record.sequence, entry.record.number == number || record.base == number,
+        let data = record.data(lowest: entry.lowest), collected.add(data, of: record, entry.record.number)
+      else { return nil }
+      learn(&source, Array(collected.runs[known...]))
+    }
+    return collected.result
+  }
+
+  private static func value<Source: RecordSource>(
+    of list: Attribute, in record: FileRecord, _ source: inout Source
+  ) -> [UInt8]? {
+    switch list.value {
+    case .resident(let range): return Array(record.bytes[range])
+    case .runs(let header):
+      guard !list.isEncoded, header.size <= AttributeList.mostBytes, header.lowest == 0,
+        header.initializedSize == header.size, let runs = record.runs(of: header)
+      else { return nil }
+      return source.bytes(of: runs, size: header.size)
+    }
+  }
+
+  /// The parts of the attribute, put together.
+  private struct Collected {
+    /// Of the part with the first cluster.
+    private var header: Attribute.RunsHeader?
+    private(set) var runs: [Run] = []
+    private var whole: FileData?
+
+    var isEmpty: Bool { header == nil && whole == nil }
+    /// There is nothing to come behind data that is in a record, and nothing to be known of data that is encoded.
+    var isComplete: Bool { whole != nil }
+    /// The cluster that the next part has to begin with.
+    var end: UInt64 { runs.last.map { $0.start + $0.count } ?? 0 }
+
+    var result: FileData? {
+      whole ?? header.map { .runs(runs, size: $0.size, initializedSize: $0.initializedSize) }
+    }
+
+    mutating func add(_ data: Attribute, of record: FileRecord, _ number: UInt64) -> Bool {
+      switch data.value {
+      case .resident(let range):
+        guard isEmpty else { return false }
+        whole = .resident(record: number, parts: record.parts(of: range))
+      case .runs(let header):
+        guard let added = record.runs(of: header), header.initializedSize <= header.size,
+          added.count <= mostRuns - runs.count, isEmpty || !added.isEmpty
+        else { return false }
+        if data.isEncoded {
+          whole = .encoded
+        } else {
+          self.header = self.header ?? header
+          runs += added
+        }
+      }
+      return true
+    }
+  }
+}
+
+extension FileRecord {
+  /// The part of the data attribute without a name that begins with a cluster.
+  fileprivate func data(lowest: UInt64) -> Attribute? {
+    attributes.first { attribute in
+      guard attribute.type == Attribute.data, !attribute.isNamed else { return false }
+      if case .runs(let header) = attribute.value { return header.lowest == lowest }
+      return lowest == 0
+    }
+  }
+
+  /// The runs of a part; nil where they are not what its header says.
+  fileprivate func runs(of header: Attribute.RunsHeader) -> [Run]? {
+    guard let runs = RunList.decode(bytes[header.list], from: header.lowest) else { return nil }
+    guard let last = runs.last else { return header.highest == UInt64.max && header.lowest == 0 ? [] : nil }
+    return header.highest == last.start + last.count - 1 ? runs : nil
+  }
+}

@@ -1,0 +1,59 @@
+/// A record of the file table.
+///
+/// The last two bytes of each sector are the same in all of a record's sectors while it is on a disk, so that a record of
+/// which only a part was written is known; the bytes that belong there are kept in an array at the record's beginning.
+/// Layout: "NTFS Documentation" of the Linux-NTFS project, "FILE Record" and "Fixup".
+public struct FileRecord: Sendable {
+  /// What counts as a sector here, in bytes, whatever the disk's are.
+  static let sector = 512
+  private static let headerBytes = 42
+  private static let inUse: UInt64 = 1
+
+  /// With every sector's last bytes in their places.
+  let bytes: [UInt8]
+  /// Where the array of these bytes begins: with what stands in their places on the disk.
+  let fixups: Int
+  /// Counts how often the record was used for another file.
+  let sequence: UInt64
+  /// The number of the record that this one continues; nil if it is a file's first.
+  let base: UInt64?
+  /// The record's attributes in their order.
+  let attributes: [Attribute]
+
+  /// - Parameter raw: as it is on the disk, a multiple of 512 bytes.
+  /// - Returns: nil for a record that is not used, not whole or not as described.
+  public init?(_ raw: [UInt8]) {
+    let sectors = raw.count / Self.sector
+    guard raw.starts(with: Array("FILE".utf8)), raw.count >= Self.sector, raw.count % Self.sector == 0,
+      let place = raw.number(at: 4, bytes: 2), let count = raw.number(at: 6, bytes: 2), count == sectors + 1,
+      place >= Self.headerBytes, Int(place) + 2 * Int(count) <= Self.sector - 2,
+      let sequence = raw.number(at: 16, bytes: 2), let first = raw.number(at: 20, bytes: 2),
+      let flags = raw.number(at: 22, bytes: 2), flags & Self.inUse != 0, let base = raw.number(at: 32, bytes: 8)
+    else { return nil }
+    fixups = Int(place)
+    var bytes = raw
+    for number in 1...sectors {
+      for byte in 0..<2 {
+        let end = number * Self.sector - 2 + byte
+        guard raw[end] == raw[fixups + byte] else { return nil }
+        bytes[end] = raw[fixups + 2 * number + byte]
+      }
+    }
+    guard let attributes = Attribute.all(in: bytes, from: Int(first)) else { return nil }
+    self.bytes = bytes
+    self.sequence = sequence
+    self.base = base == 0 ? nil : RecordReference(base).number
+    self.attributes = attributes
+  }
+}
+
+/// A record's number, and how often it had been used when the reference was made.
+struct RecordReference: Equatable {
+  var number: UInt64
+  var sequence: UInt64
+
+  init(_ value: UInt64) {
+    number = value & 0xffff_ffff_ffff
+    sequence = value >> 48
+  }
+}

@@ -1,0 +1,35 @@
+/// Some bytes of a file that are in a record, and where in the file they belong.
+public struct ResidentPart: Equatable, Sendable {
+  /// In bytes from the record's beginning.
+  public var place: Int
+  /// In bytes.
+  public var length: Int
+  /// In bytes from the file's beginning.
+  public var offset: Int
+
+  public init(place: Int, length: Int, offset: Int) {
+    (self.place, self.length, self.offset) = (place, length, offset)
+  }
+}
+
+extension FileRecord {
+  /// Where on the disk a range of the record is: what belongs to a sector's end is in the array of fixups.
+  func parts(of range: Range<Int>) -> [ResidentPart] {
+    var parts: [ResidentPart] = []
+    func add(_ place: Int, _ length: Int, at position: Int) {
+      guard length > 0 else { return }
+      parts.append(ResidentPart(place: place, length: length, offset: position - range.lowerBound))
+    }
+    var position = range.lowerBound
+    for number in 1...max(1, bytes.count / Self.sector) {
+      let fixed = number * Self.sector - 2..<number * Self.sector
+      guard fixed.overlaps(range) else { continue }
+      let common = fixed.clamped(to: range)
+      add(position, common.lowerBound - position, at: position)
+      add(fixups + 2 * number + common.lowerBound - fixed.lowerBound, common.count, at: common.lowerBound)
+      position = common.upperBound
+    }
+    add(position, range.upperBound - position, at: position)
+    return parts
+  }
+}

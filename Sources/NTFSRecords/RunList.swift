@@ -1,0 +1,62 @@
+/// Some of an attribute's clusters that are one after the other on the volume, or a hole.
+public struct Run: Equatable, Sendable {
+  /// The first, counted from the attribute's beginning.
+  public var start: UInt64
+  /// How many; at least one.
+  public var count: UInt64
+  /// Where on the volume the first is; nil for a hole.
+  public var cluster: UInt64?
+
+  public init(start: UInt64, count: UInt64, cluster: UInt64?) {
+    (self.start, self.count, self.cluster) = (start, count, cluster)
+  }
+}
+
+/// Run lists: for each run a byte with the sizes of two numbers, then the run's length, then how far it is from the run
+/// before it. A run without a distance is a hole.
+///
+/// Source: "NTFS Documentation" of the Linux-NTFS project, "Data Runs".
+enum RunList {
+  /// Larger numbers than any volume's, small enough that sums and products with a cluster's size fit.
+  private static let most: UInt64 = 1 << 42
+
+  /// - Parameters:
+  ///   - bytes: the list, with or without what is behind its end.
+  ///   - start: the cluster of the attribute that the list begins with.
+  /// - Returns: nil for a list that is not as described or does not end.
+  static func decode(_ bytes: ArraySlice<UInt8>, from start: UInt64) -> [Run]? {
+    guard start < most else { return nil }
+    var runs: [Run] = []
+    var rest = bytes
+    var position = start
+    var cluster: Int64 = 0
+    while let sizes = rest.popFirst() {
+      guard sizes != 0 else { return runs }
+      guard let count = number(&rest, Int(sizes & 15)), count > 0, count < most, position + UInt64(count) < most else {
+        return nil
+      }
+      var place: UInt64?
+      if sizes >> 4 != 0 {
+        guard let distance = number(&rest, Int(sizes >> 4)), distance.magnitude < most else { return nil }
+        cluster += distance
+        guard cluster >= 0, cluster < most else { return nil }
+        place = UInt64(cluster)
+      }
+      runs.append(Run(start: position, count: UInt64(count), cluster: place))
+      position += UInt64(count)
+    }
+    return nil
+  }
+
+  /// A signed number of so many bytes.
+  private static func number(_ bytes: inout ArraySlice<UInt8>, _ count: Int) -> Int64? {
+    guard (1...8).contains(count) else { return nil }
+    var value: UInt64 = 0
+    for place in 0..<count {
+      guard let byte = bytes.popFirst() else { return nil }
+      value |= UInt64(byte) << (8 * UInt64(place))
+    }
+    let unused = 64 - 8 * Int64(count)
+    return Int64(bitPattern: value << unused) >> unused
+  }
+}

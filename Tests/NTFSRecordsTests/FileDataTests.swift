@@ -1,0 +1,193 @@
+import Testing
+
+@testable import NTFSRecords
+
+@Suite struct FileDataTests {
+  private let data: UInt64 = 0x80
+  private let list: UInt64 = 0x20
+
+  private func find(_ records: [UInt64: RecordImage], volume: [UInt8] = []) -> FileData? {
+    var table = MemoryTable(records: records.mapValues(\.bytes), volume: volume)
+    return FileData.find(of: 40, in: &table)
+  }
+
+  private func find(_ attributes: [UInt8]...) -> FileData? { find([40: RecordImage(attributes: attributes)]) }
+
+  @Test func residentData() {
+    let name = RecordImage.resident(0x30, [UInt8](repeating: 1, count: 66))
+    // The data begin at 72 + 96 + 24, and a stream with a name is another file's.
+    let small = RecordImage.resident(data, Array("a few bytes".utf8))
+    #expect(
+      find(name, RecordImage.resident(data, [9, 9], name: 2), small)
+        == .resident(record: 40, parts: [ResidentPart(place: 72 + 96 + 32 + 24, length: 11, offset: 0)]))
+  }
+
+  /// The bytes at a sector's end are in the array at the record's beginning, and come out of it.
+  @Test func residentDataOverASectorsEnd() throws {
+    let content = (0..<600).map { UInt8(truncatingIfNeeded: $0 * 7 + 3) }
+    let image = RecordImage(attributes: [RecordImage.resident(data, content)])
+    let found = try #require(find([40: image]))
+    guard case .resident(40, let parts) = found else { throw Failure() }
+    #expect(parts.count == 3 && parts[1].length == 2 && parts[1].place == 50)
+    var rebuilt = [UInt8](repeating: 0, count: 600)
+    for part in parts {
+      rebuilt.replaceSubrange(
+        part.offset..<part.offset + part.length, with: image.bytes[part.place..<part.place + part.length])
+    }
+    #expect(rebuilt == content)
+  }
+
+  private struct Failure: Error {}
+
+  @Test func runs() {
+    let attribute = RecordImage.runs(data, [0x11, 4, 9, 0x01, 2, 0], highest: 5, size: 3000, initialized: 1500)
+    #expect(
+      find(attribute)
+        == .runs(
+          [Run(start: 0, count: 4, cluster: 9), Run(start: 4, count: 2, cluster: nil)], size: 3000,
+          initializedSize: 1500))
+    let empty = RecordImage.runs(data, [0], highest: UInt64.max)
+    #expect(find(empty) == .runs([], size: 0, initializedSize: 0))
+  }
+
+  @Test func whatIsNotStoredAsItIs() {
+    for flags in [1, 0x4000, 0x8001] as [UInt64] {
+      #expect(find(RecordImage.runs(data, [0x11, 4, 9, 0], highest: 3, size: 2000, flags: flags)) == .encoded)
+    }
+    // With holes, but not compressed.
+    #expect(find(RecordImage.runs(data, [0x11, 4, 9, 0], highest: 3, size: 2000, flags: 0x8000)) != .encoded)
+  }
+
+  /// Three parts in three records, and one part of another stream.
+  private var fragmented: [UInt64: RecordImage] {
+    let entries =
+      RecordImage.entry(0x10, record: 40) + RecordImage.entry(data, record: 40)
+      + RecordImage.entry(data, lowest: 4, record: 50) + RecordImage.entry(data, lowest: 6, record: 51)
+      + RecordImage.entry(data, record: 52, name: 3)
+    let first = RecordImage.runs(data, [0x11, 4, 9, 0], highest: 3, size: 4096)
+    let second = RecordImage.runs(data, [0x11, 2, 40, 0], lowest: 4, highest: 5)
+    let third = RecordImage.runs(data, [0x11, 2, 70, 0], lowest: 6, highest: 7)
+    return [
+      40: RecordImage(attributes: [RecordImage.resident(list, entries), first]),
+      50: RecordImage(number: 50, base: 40 | 1 << 48, attributes: [second]),
+      51: RecordImage(number: 51, base: 40 | 1 << 48, attributes: [third]),
+    ]
+  }
+
+  private let fragments = FileData.runs(
+    [
+      Run(start: 0, count: 4, cluster: 9), Run(start: 4, count: 2, cluster: 40), Run(start: 6, count: 2, cluster: 70),
+    ], size: 4096, initializedSize: 4096)
+
+  @Test func dataInSeveralRecords() {
+    #expect(find(fragmented) == fragments)
+  }
+
+  @Test func partsAreLearntOneByOne() {
+    var table = MemoryTable(records: fragmented.mapValues(\.bytes))
+    var parts: [[Run]] = []
+    _ = FileData.find(of: 40, in: &table) { parts.append($1) }
+    #expect(parts.map { $0.map(\.start) } == [[0], [4], [6]])
+  }
+
+  @Test func anAttributeListInClusters() {
+    var records = fragmented
+    guard let first = records[40]?.attributes.last else { return }
+    let entries = Array(records[40]?.attributes[0].dropFirst(24) ?? [])
+    let volume = [UInt8](repeating: 0xee, count: 1024) + entries + [UInt8](repeating: 0xee, count: 512)
+    let attribute = RecordImage.runs(list, [0x11, 1, 2, 0], highest: 0, size: UInt64(entries.count))
+    records[40]?.attributes = [attribute, first]
+    #expect(find(records, volume: volume) == fragments)
+    #expect(find(records, volume: []) == nil)
+    let large = RecordImage.runs(list, [0x12, 0, 4, 2, 0], highest: 0x3ff, size: 512 << 10)
+    records[40]?.attributes = [large, first]
+    #expect(find(records, volume: volume + [UInt8](repeating: 0, count: 1 << 20)) == nil)
+  }
+
+  @Test func residentDataInAnExtensionRecord() {
+    let entries = RecordImage.entry(0x10, record: 40) + RecordImage.entry(data, record: 50)
+    let found = find([
+      40: RecordImage(attributes: [RecordImage.resident(list, entries)]),
+      50: RecordImage(number: 50, base: 40 | 1 << 48, attributes: [RecordImage.resident(data, [1, 2, 3])]),
+    ])
+    #expect(found == .resident(record: 50, parts: [ResidentPart(place: 96, length: 3, offset: 0)]))
+  }
+
+  /// Another file's record, one that was used for another file since, one that is not there, a part that is left out, one
+  /// that is there twice, and a list that does not end with an entry.
+  @Test func listsThatAreNotRight() {
+    func changed(_ change: (inout [UInt64: RecordImage]) -> Void) -> FileData? {
+      var records = fragmented
+      change(&records)
+      return find(records)
+    }
+    func entries(_ list: [UInt8]) -> FileData? {
+      changed { $0[40]?.attributes[0] = RecordImage.resident(0x20, list) }
+    }
+    #expect(changed { $0[50]?.base = 41 | 1 << 48 } == nil)
+    #expect(changed { $0[50]?.base = 0 } == nil)
+    #expect(changed { $0[50]?.sequence = 2 } == nil)
+    #expect(changed { $0[50] = nil } == nil)
+    #expect(changed { $0[40]?.base = 50 } == nil)
+    let all = RecordImage.entry(data, record: 40) + RecordImage.entry(data, lowest: 4, record: 50)
+    #expect(entries(all + RecordImage.entry(data, lowest: 6, record: 51)) == fragments)
+    #expect(entries(RecordImage.entry(data, record: 40) + RecordImage.entry(data, lowest: 6, record: 51)) == nil)
+    #expect(entries(all + RecordImage.entry(data, lowest: 4, record: 50)) == nil)
+    #expect(entries(RecordImage.entry(data, record: 40) + RecordImage.entry(data, record: 40)) == nil)
+    #expect(entries(all + [0x80, 0, 0, 0, 32, 0]) == nil)
+    #expect(entries(all + [UInt8](repeating: 0, count: 32)) == nil)
+  }
+
+  /// A list that names one record over and over, as long as a list may be, ends at once.
+  @Test func aListOfNothingNew() {
+    let entries = (0..<8000).flatMap { _ in RecordImage.entry(data, record: 40) }
+    let volume = entries + [UInt8](repeating: 0, count: 512 - entries.count % 512)
+    let attribute = RecordImage.runs(
+      list, [0x12] + RecordImage.little(UInt64(volume.count / 512), 2) + [0, 0],
+      highest: UInt64(volume.count / 512) - 1,
+      size: UInt64(entries.count))
+    let first = RecordImage.runs(data, [0], highest: UInt64.max)
+    var table = MemoryTable(records: [40: RecordImage(attributes: [attribute, first]).bytes], volume: volume)
+    #expect(FileData.find(of: 40, in: &table) == nil)
+    #expect(table.reads < 4)
+  }
+
+  @Test func recordsThatAreNotRight() {
+    let good = RecordImage(attributes: [RecordImage.resident(data, [1, 2, 3])])
+    #expect(FileRecord(good.bytes) != nil)
+    func changed(_ place: Int, _ value: UInt8) -> FileRecord? {
+      var bytes = good.bytes
+      bytes[place] = value
+      return FileRecord(bytes)
+    }
+    // Its name, a sector's end, the array's place and size, an unused record, the first attribute's place and length.
+    for (place, value) in [(0, 0), (510, 0), (1023, 0), (4, 0), (5, 2), (6, 2), (22, 0), (21, 4), (76, 8), (79, 1)] {
+      #expect(changed(place, UInt8(value)) == nil, "\(place)")
+    }
+    #expect(FileRecord([]) == nil && FileRecord(Array(good.bytes.prefix(700))) == nil)
+    // A value that goes beyond its attribute.
+    #expect(changed(72 + 16, 200) == nil && changed(72 + 19, 0xff) == nil && changed(72 + 20, 40) == nil)
+  }
+
+  /// Whatever is in a record, there is an answer and no trap.
+  @Test func anyBytes() {
+    var state: UInt64 = 7
+    func random() -> UInt64 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return state >> 33
+    }
+    let images = fragmented.mapValues(\.bytes)
+    var found = 0
+    for _ in 0..<20_000 {
+      var table = MemoryTable(records: images)
+      for _ in 0..<1 + random() % 4 {
+        let number = [40, 40, 50, 51][Int(random() % 4)] as UInt64
+        // Not the ends of sectors, where a change makes any record a torn one.
+        let place = Int(random() % 300)
+        table.records[number]?[place] = [0, 1, 0x7f, 0x80, 0xff, UInt8(random() % 256)][Int(random() % 6)]
+      }
+      if FileData.find(of: 40, in: &table) != nil { found += 1 }
+    }
+    #expect(found > 100)
+  }
+}

@@ -1,0 +1,97 @@
+@testable import NTFSRecords
+
+/// Puts records together as NTFS has them on a disk.
+struct RecordImage {
+  var number: UInt64 = 40
+  var sequence: UInt64 = 1
+  /// Of an extension record, the first record's reference.
+  var base: UInt64 = 0
+  var attributes: [[UInt8]] = []
+  var size = 1024
+
+  /// As it is on the disk: with the update sequence number at the end of each sector.
+  var bytes: [UInt8] {
+    var result = [UInt8](repeating: 0, count: size)
+    func put(_ value: UInt64, _ count: Int, at place: Int) {
+      for byte in 0..<count { result[place + byte] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(byte))) }
+    }
+    result.replaceSubrange(0..<4, with: Array("FILE".utf8))
+    put(48, 2, at: 4)
+    put(UInt64(size / 512 + 1), 2, at: 6)
+    put(sequence, 2, at: 16)
+    put(72, 2, at: 20)
+    put(1, 2, at: 22)
+    put(base, 8, at: 32)
+    var place = 72
+    for attribute in attributes + [[0xff, 0xff, 0xff, 0xff]] {
+      result.replaceSubrange(place..<place + attribute.count, with: attribute)
+      place += attribute.count
+    }
+    result[48] = 0xaa
+    result[49] = 0x55
+    for sector in 1...size / 512 {
+      for byte in 0..<2 {
+        result[48 + 2 * sector + byte] = result[sector * 512 - 2 + byte]
+        result[sector * 512 - 2 + byte] = result[48 + byte]
+      }
+    }
+    return result
+  }
+
+  static func little(_ value: UInt64, _ count: Int) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
+  }
+
+  /// An attribute in the record.
+  static func resident(_ type: UInt64, _ value: [UInt8], flags: UInt64 = 0, name: UInt64 = 0) -> [UInt8] {
+    let length = (24 + value.count + 7) / 8 * 8
+    let header =
+      little(type, 4) + little(UInt64(length), 4) + [0, UInt8(name)] + little(24, 2) + little(flags, 2) + little(0, 2)
+    let all = header + little(UInt64(value.count), 4) + little(24, 2) + [0, 0] + value
+    return all + [UInt8](repeating: 0, count: length - all.count)
+  }
+
+  /// An attribute, or a part of it, in clusters.
+  static func runs(
+    _ type: UInt64, _ list: [UInt8], lowest: UInt64 = 0, highest: UInt64, size: UInt64 = 0, initialized: UInt64? = nil,
+    flags: UInt64 = 0
+  ) -> [UInt8] {
+    let length = (64 + list.count + 7) / 8 * 8
+    var all = little(type, 4) + little(UInt64(length), 4) + [1, 0] + little(64, 2) + little(flags, 2) + little(0, 2)
+    all += little(lowest, 8) + little(highest, 8) + little(64, 2) + [UInt8](repeating: 0, count: 6)
+    all += little(size, 8) + little(size, 8) + little(initialized ?? size, 8) + list
+    return all + [UInt8](repeating: 0, count: length - all.count)
+  }
+
+  /// An entry of an attribute list.
+  static func entry(_ type: UInt64, lowest: UInt64 = 0, record: UInt64, sequence: UInt64 = 1, name: UInt64 = 0)
+    -> [UInt8]
+  {
+    little(type, 4) + little(32, 2) + [UInt8(name), 26] + little(lowest, 8) + little(record | sequence << 48, 8)
+      + [UInt8](repeating: 0, count: 8)
+  }
+}
+
+/// Records and clusters in memory.
+struct MemoryTable: RecordSource {
+  var records: [UInt64: [UInt8]] = [:]
+  /// What the volume has, from its first cluster on.
+  var volume: [UInt8] = []
+  var clusterSize: UInt64 = 512
+  private(set) var reads = 0
+
+  mutating func record(_ number: UInt64) -> FileRecord? {
+    reads += 1
+    return records[number].flatMap { FileRecord($0) }
+  }
+
+  mutating func bytes(of runs: [Run], size: UInt64) -> [UInt8]? {
+    var result: [UInt8] = []
+    for run in runs {
+      guard let cluster = run.cluster, let end = Int(exactly: (cluster + run.count) * clusterSize), end <= volume.count
+      else { return nil }
+      result += volume[Int(cluster * clusterSize)..<end]
+    }
+    return result.count >= size ? Array(result.prefix(Int(size))) : nil
+  }
+}
