@@ -21,14 +21,6 @@ clinux_openat (int directory, const char *name, int flags, int direct)
 }
 
 int
-clinux_clear_direct (int fd)
-{
-  int flags = fcntl (fd, F_GETFL);
-
-  return flags == -1 ? -1 : fcntl (fd, F_SETFL, flags & ~O_DIRECT);
-}
-
-int
 clinux_fiemap (int fd, struct fiemap *map)
 {
   return ioctl (fd, FS_IOC_FIEMAP, map);

@@ -35,6 +35,10 @@ struct FileLayout {
   private static let compressionUnit: UInt64 = 64 << 10
   /// FILE_ATTRIBUTE_COMPRESSED.
   private static let compressedAttribute: UInt32 = 0x800
+  /// Minutes' work under emulation: a file of 2 TiB in large clusters.
+  private static let mostQuestions: UInt64 = 1 << 24
+  /// A file in more pieces is read: for each there are some 60 bytes of memory.
+  private static let mostPieces = 1 << 20
   /// An hour's work under emulation: 4 TiB of holes.
   private static let maximumBlindPieces: UInt64 = 1 << 20
 
@@ -98,7 +102,7 @@ struct FileLayout {
       hasFiemap = false
       warmBlockMap()
     }
-    if kind == .fuse, hasFibmap {
+    if kind == .fuse || kind == .minix, hasFibmap {
       if let page = fibmapPage() { return page }
       hasFibmap = false
     }
@@ -116,6 +120,7 @@ struct FileLayout {
       next.physical = whole.physical.map { $0 &+ position }
       next.length = min(whole.length - position, kind == .fuse ? Self.fusePiece : Self.maximumPiece)
       next.layout = .exact
+      next.isOnDevice = kind == .minix
       if kind == .fuse, blockSize < Self.memoryPage, let physical = next.physical {
         // ntfs-3g reads its device in whole pages.
         let end = physical &+ next.length &+ Self.memoryPage &- 1
@@ -197,12 +202,42 @@ struct FileLayout {
     if block > 0 { _ = clinux_fibmap(descriptor, offset / UInt64(block)) }
   }
 
+  /// Where the kernel says by FIBMAP that all of the file is; nil where it does not, or the file has too many blocks.
+  ///
+  /// One question a cluster: its blocks are one after the other.
+  func blockList() -> [Piece]? {
+    let block = UInt64(max(0, clinux_block_size(descriptor)))
+    guard block > 0 else { return nil }
+    let step = blockSize % block == 0 ? blockSize : block
+    guard size / step < Self.mostQuestions, !hasHoles || kind == .minix, size < UInt64(Int64.max) - block else {
+      return nil
+    }
+    let end = (size + block - 1) / block * block
+    var pieces: [Piece] = []
+    for start in stride(from: 0, to: size, by: UInt64.Stride(step)) {
+      let found = clinux_fibmap(descriptor, start / block)
+      // FAT has no holes: there the chain of clusters ends early.
+      guard found > 0 || found == 0 && kind == .minix else { return nil }
+      guard found > 0 else { continue }
+      let physical = UInt64(found) * block
+      let length = min(step, end - start)
+      if let last = pieces.last, last.offset + last.length == start, last.physical == physical &- last.length {
+        pieces[pieces.count - 1].length += length
+      } else {
+        guard pieces.count < Self.mostPieces else { return nil }
+        pieces.append(Piece(offset: start, length: length, layout: .told, physical: physical))
+      }
+    }
+    return pieces
+  }
+
   /// Where ntfs-3g's clusters are smaller than a page, what it reads of its device is more than was asked for and does
-  /// not begin where the file's bytes do. Such a file is read where FIBMAP says it is; nil: it does not say (the file
-  /// is compressed or has no clusters), or the clusters are pages.
+  /// not begin where the file's bytes do, and minix does not read directly. Such a file is read where FIBMAP says it is;
+  /// nil: it does not say (the file is compressed or has no clusters), or NTFS's clusters are pages.
   private mutating func fibmapPage() -> [Piece]? {
     let blockSize = UInt64(max(0, clinux_block_size(descriptor)))
-    guard blockSize > 0, blockSize < Self.memoryPage, !hasHoles || size <= Self.maximumFibmapSize else { return nil }
+    guard blockSize > 0, blockSize < Self.memoryPage || kind == .minix, !hasHoles || size <= Self.maximumFibmapSize
+    else { return nil }
     var pieces: [Piece] = []
     while pieces.count < Self.pageSize, position < size {
       let found = clinux_fibmap(descriptor, position / blockSize)

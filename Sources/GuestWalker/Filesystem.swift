@@ -12,7 +12,16 @@ struct Filesystem {
     case exfat = 0x2011_bab0
     case fuse = 0x6573_5546
     case squashfs = 0x7371_7368
+    case minix = 0x138f
     case other = 0
+
+    init(magic: UInt64) {
+      switch magic {
+      // Versions 1 and 2 with names of 14 and of 30 bytes, and 3.
+      case 0x137f, 0x138f, 0x2468, 0x2478, 0x4d5a: self = .minix
+      default: self = Kind(rawValue: magic) ?? .other
+      }
+    }
   }
 
   let kind: Kind
@@ -38,7 +47,7 @@ struct Filesystem {
     // By its name: to open the root would make XFS read its first block, unseen.
     var status = clinux_statfs()
     guard clinux_get_statfs(directory, &status) == 0 else { throw .system(directory) }
-    kind = Kind(rawValue: status.type) ?? .other
+    kind = Kind(magic: status.type)
     blockSize = max(512, min(status.block_size, 65_536))
     inodesInUse = status.files &- min(status.files, status.files_free)
     bytesInUse = (status.blocks &- min(status.blocks, status.blocks_free)) &* status.block_size
@@ -54,13 +63,21 @@ struct Filesystem {
     rootDirectory = kind == .fat || kind == .exfat ? Self.readAllocationTables(buffered, kind) : nil
   }
 
-  /// Whether it says where files are: by FIEMAP, or NTFS by its file table. FAT has only FIBMAP, and so has ntfs-3g, where
-  /// it takes as long for a block as reading it does.
+  /// Whether it says where files are: by FIEMAP, FAT and minix by FIBMAP, or NTFS by its file table; FIBMAP on ntfs-3g
+  /// takes as long for a block as reading it does.
   var tellsExtents: Bool {
     switch kind {
-    case .ext, .btrfs, .other: true
+    case .ext, .btrfs, .fat, .exfat, .minix, .other: true
     case .fuse: boot != nil
-    case .fat, .exfat, .squashfs: false
+    case .squashfs: false
+    }
+  }
+
+  /// Whether FIBMAP is a call to the kernel alone.
+  var hasBlockLists: Bool {
+    switch kind {
+    case .fat, .exfat, .minix: true
+    case .ext, .btrfs, .fuse, .squashfs, .other: false
     }
   }
 

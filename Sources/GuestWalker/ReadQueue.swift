@@ -140,21 +140,11 @@ struct ReadQueue {
       layout: item.purpose == .proof ? .proof : piece.layout, physical: piece.physical ?? 0)
     if let around = piece.around { (chunk.physical, chunk.length) = (around.lowerBound, UInt64(around.count)) }
     try channel.say(.chunk(chunk))
-    guard read(piece, of: item) || (stopReadingDirectly(index) && read(piece, of: items[index])) else {
+    guard read(piece, of: item) else {
       try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
       return false
     }
     if piece.layout.isExact, item.purpose != .proof { outstanding[number] = Outstanding(item: index, piece: piece) }
-    return true
-  }
-
-  /// Some filesystems (minix) open a file for direct reads and then refuse each of them. False with errno as it was: this
-  /// is not the case.
-  private mutating func stopReadingDirectly(_ index: Int) -> Bool {
-    guard errno == EINVAL, items[index].isDirect, !items[index].throughDevice,
-      clinux_clear_direct(items[index].layout.descriptor) == 0
-    else { return false }
-    items[index].isDirect = false
     return true
   }
 

@@ -148,7 +148,7 @@ struct Walk {
         try channel.say(.chunk(stream))
       }
       isAnnounced = true
-    case .fuse, .squashfs, .other:
+    case .fuse, .squashfs, .minix, .other:
       // To look it up is to read its inode; to open it may be to read its first block.
       guard withName(name, { fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
         try channel.note(.failure(parent: parent, errno: errno, name: name))
@@ -257,7 +257,10 @@ struct Walk {
   private mutating func readSample() throws(WalkError) {
     for file in sample.files {
       let path = Array(filesystem.directory.utf8) + file.path
-      let descriptor = withName(path) { clinux_openat(AT_FDCWD, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 1) } ?? -1
+      let descriptor =
+        withName(path) {
+          clinux_openat(AT_FDCWD, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, filesystem.kind == .minix ? 0 : 1)
+        } ?? -1
       var status = stat()
       guard descriptor >= 0, fstat(descriptor, &status) == 0 else { continue }
       var item = item(descriptor, status, file.object, file.parent, file.name, isDirect: true, .proof)
@@ -379,7 +382,7 @@ struct Walk {
   private mutating func tellAndSample(
     _ item: inout ReadQueue.Item, _ status: stat, in directory: OpenDirectory
   ) throws(WalkError) -> Bool {
-    guard case .extents(let proof) = method, item.isDirect else {
+    guard case .extents(let proof) = method, item.isDirect || filesystem.hasBlockLists else {
       try noteInlineData(item.layout.descriptor, status, item.object)
       return false
     }
@@ -404,7 +407,8 @@ struct Walk {
 
   /// Where a file is on a filesystem without FIEMAP; nil where that is not known.
   private mutating func knownPieces(of layout: FileLayout, _ status: stat) -> [FileLayout.Piece]? {
-    table?.pieces(of: UInt64(status.st_ino), size: layout.size)
+    if filesystem.hasBlockLists { return layout.blockList() }
+    return table?.pieces(of: UInt64(status.st_ino), size: layout.size)
   }
 
   private mutating func addToSample(

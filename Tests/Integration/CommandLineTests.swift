@@ -55,18 +55,19 @@ import Testing
     #expect(mapped.outcome.errors.text == "")
     let devices = [
       ("/dev/sda1", "ext4"), ("/dev/sda2", "vfat"), ("/dev/sda3", "btrfs"), ("btrfsvol:/dev/sda3/sub", "btrfs"),
-      ("/dev/sda4", "ntfs"), ("/dev/vg/root", "ext4"), ("/dev/vg/xfs", "xfs"),
+      ("/dev/sda4", "ntfs"), ("/dev/sda6", "exfat"), ("/dev/sda7", "minix"), ("/dev/vg/root", "ext4"),
+      ("/dev/vg/xfs", "xfs"),
     ]
     // A lost+found is in each of the two ext4 filesystems, and the subvolume's name in its parent is a directory too.
     let directories = manifest.directories.count + 3
     // Hard links are one file; each has three names.
     let files = manifest.files.count - manifest.files.filter { ($0.links ?? 1) > 1 }.count * 2 / 3
-    var expected = (1...5).map { "examining /dev/sda\($0) ..." }
+    var expected = (1...7).map { "examining /dev/sda\($0) ..." }
     expected += ["examining /dev/vg/root ...", "examining /dev/vg/xfs ..."]
     expected += devices.map { "examining filesystem on \($0.0) (\($0.1)) ..." }
     expected += [
-      "successfully examined 5 partitions, 2 logical volumes,\n"
-        + "           7 filesystems, \(directories) directories, \(files) files",
+      "successfully examined 7 partitions, 2 logical volumes,\n"
+        + "           9 filesystems, \(directories) directories, \(files) files",
       "output written to \(mapped.file)",
     ]
     #expect(mapped.outcome.output.text == expected.map { "virt-bmap: \($0)\n" }.joined())

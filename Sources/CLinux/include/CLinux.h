@@ -11,9 +11,6 @@
 /* Opens NAME in the directory DIRECTORY with O_DIRECT as well, where DIRECT is not 0. */
 int clinux_openat (int directory, const char *name, int flags, int direct);
 
-/* Ends what DIRECT began. */
-int clinux_clear_direct (int fd);
-
 /* FS_IOC_FIEMAP. */
 int clinux_fiemap (int fd, struct fiemap *map);
 
