@@ -13,6 +13,7 @@ struct Filesystem {
     case fuse = 0x6573_5546
     case squashfs = 0x7371_7368
     case minix = 0x138f
+    case xfs = 0x5846_5342
     case other = 0
 
     init(magic: UInt64) {
@@ -67,7 +68,7 @@ struct Filesystem {
   /// takes as long for a block as reading it does.
   var tellsExtents: Bool {
     switch kind {
-    case .ext, .btrfs, .fat, .exfat, .minix, .other: true
+    case .ext, .xfs, .btrfs, .fat, .exfat, .minix, .other: true
     case .fuse: boot != nil
     case .squashfs: false
     }
@@ -77,7 +78,7 @@ struct Filesystem {
   var hasBlockLists: Bool {
     switch kind {
     case .fat, .exfat, .minix: true
-    case .ext, .btrfs, .fuse, .squashfs, .other: false
+    case .ext, .xfs, .btrfs, .fuse, .squashfs, .other: false
     }
   }
 

@@ -109,7 +109,8 @@ struct Walk {
       switch try kind(of: entry, in: opened) {
       case .directory: stack[stack.count - 1].subdirectories.append(entry.name)
       case .file: try add(file: entry.name, in: opened)
-      case .other, .unknown: break
+      case .other: try add(other: entry.name, in: opened)
+      case .unknown: break
       }
     }
     // The last is taken first.
@@ -148,7 +149,7 @@ struct Walk {
         try channel.say(.chunk(stream))
       }
       isAnnounced = true
-    case .fuse, .squashfs, .minix, .other:
+    case .fuse, .squashfs, .minix, .xfs, .other:
       // To look it up is to read its inode; to open it may be to read its first block.
       guard withName(name, { fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
         try channel.note(.failure(parent: parent, errno: errno, name: name))
@@ -184,6 +185,10 @@ struct Walk {
     let failure = errno
     if isAnnounced { try channel.say(.idle) }
     if entries == nil { try channel.note(.failure(parent: parent, errno: failure, name: name)) }
+    if filesystem.kind == .xfs, status.st_blocks > 0, status.st_blocks &* 512 > status.st_size {
+      // It has no FIEMAP for directories.
+      try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
+    }
     if filesystem.kind == .ext {
       try addDirectoryBlocks(descriptor, status: status, object: object, parent: parent, name: name)
     }
@@ -202,7 +207,9 @@ struct Walk {
     let layout = FileLayout(
       descriptor: descriptor, size: UInt64(max(0, status.st_size)), allocated: UInt64(max(0, status.st_blocks)) &* 512,
       filesystem: filesystem)
-    if method != .read, try tell(layout, object: object) != nil { return }
+    let told = method == .read ? nil : try tell(layout, object: object)
+    try noteKeptBlocks(descriptor, status, object, data: told?.bytes)
+    if told != nil { return }
     let copy = dup(descriptor)
     guard copy >= 0 else { throw .system("a directory") }
     try addToQueue(
@@ -314,6 +321,44 @@ struct Walk {
     }
   }
 
+  /// What ext2/3/4 and XFS keep for an object in blocks of their own, beside its bytes: extended attributes, of which XFS
+  /// says where those of files are, and, on ext2/3/4, the list of its blocks, too; there virt-bmap asks debugfs.
+  /// - Parameter data: how many bytes the filesystem has told of; nil: they have to be counted.
+  private mutating func noteKeptBlocks(
+    _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, data: UInt64?
+  ) throws(WalkError) {
+    guard filesystem.kind == .ext || filesystem.kind == .xfs, status.st_blocks > 0 else { return }
+    let layout = FileLayout(
+      descriptor: descriptor, size: UInt64(max(0, status.st_size)), allocated: UInt64(status.st_blocks) &* 512,
+      filesystem: filesystem)
+    guard layout.allocated > data ?? layout.toldBytes() else { return }
+    if filesystem.kind == .ext { return try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
+    for piece in FileLayout.attributeBlocks(of: descriptor) {
+      try channel.note(
+        .chunk(
+          Chunk(
+            number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length, layout: .kept,
+            physical: piece.physical ?? 0)))
+    }
+  }
+
+  /// A symbolic link or a special file that may have blocks of its own. It cannot be asked for them: virt-bmap asks the
+  /// filesystem's tools.
+  private mutating func add(other name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
+    guard [.ext, .xfs, .btrfs].contains(filesystem.kind) else { return }
+    var status = stat()
+    guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
+      isOnThisFilesystem(Inode(status))
+    else { return }
+    // Btrfs has a link's target in its tree.
+    guard filesystem.kind == .btrfs ? status.st_mode & S_IFMT == S_IFLNK : status.st_blocks > 0,
+      try !isLink(status, name: name, in: directory)
+    else { return }
+    let object = nextObject
+    try declare(.other, parent: directory.object, name: name)
+    try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
+  }
+
   /// From the root of the filesystem, to a name in the current directory; nil for one that no system call takes.
   private func path(to name: [UInt8]) -> [UInt8]? {
     var path: [UInt8] = []
@@ -384,6 +429,7 @@ struct Walk {
   ) throws(WalkError) -> Bool {
     guard case .extents(let proof) = method, item.isDirect || filesystem.hasBlockLists else {
       try noteInlineData(item.layout.descriptor, status, item.object)
+      try noteKeptBlocks(item.layout.descriptor, status, item.object, data: nil)
       return false
     }
     if let pieces = knownPieces(of: item.layout, status) {
@@ -394,7 +440,9 @@ struct Walk {
       return proof != nil
     }
     try noteInlineData(item.layout.descriptor, status, item.object)
-    guard let told = try tell(item.layout, object: item.object) else { return false }
+    let result = try tell(item.layout, object: item.object)
+    try noteKeptBlocks(item.layout.descriptor, status, item.object, data: result?.bytes)
+    guard let told = result else { return false }
     if let path = path(to: item.name), told.pieces > 0 {
       sample.add(
         Sample.Candidate(

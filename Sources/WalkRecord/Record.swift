@@ -11,11 +11,13 @@ public enum Record: Equatable, Sendable {
   public enum Kind: UInt8, Sendable {
     case directory = 0x64  // d
     case file = 0x66  // f
+    /// A symbolic link or a special file: what is stored of it is the filesystem's.
+    case other = 0x6f  // o
   }
 
   /// The walk begins. `inodes` and `bytes` are what the filesystem says is in use, 0 where it does not say.
   case begin(inodes: UInt64, bytes: UInt64)
-  /// A file or directory, by its first name.
+  /// A file, a directory or something else, by its first name.
   case object(id: ObjectID, parent: ObjectID, kind: Kind, name: [UInt8])
   /// The number by which the filesystem knows an object, where the mapper needs it.
   case inode(id: ObjectID, number: UInt64)
@@ -52,6 +54,9 @@ public struct Chunk: Equatable, Sendable {
     case told = 5
     /// Read only to see whether it lies where the filesystem says, at `physical`.
     case proof = 6
+    /// Not read: what the filesystem keeps for the object beside its bytes (extended attributes) lies in one piece at
+    /// `physical`.
+    case kept = 7
 
     /// Whether the chunk is to be read in smaller pieces until it is known which bytes each range holds.
     public var isExact: Bool { self == .exact || self == .unproven || self == .ordered }

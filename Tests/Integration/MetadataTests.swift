@@ -61,8 +61,10 @@ import Testing
     for line in guest.map.lines
     where line.device.text == device && ["m", "f", "d"].contains(line.kind) {
       let start = line.range.lowerBound - partition.lowerBound
+      // What is kept for a file has the file's name, and is its inode's.
+      let isNamed = line.kind == "m" && line.path.first != 0x2f
       for number in start / block..<(start + UInt64(line.range.count) + block - 1) / block {
-        names[number] = line.kind == "m" ? line.path.text : ""
+        names[number] = isNamed ? line.path.text : ""
       }
     }
     let free = try await freeBlocks(image)
@@ -81,9 +83,34 @@ import Testing
         }
       #expect(owners[number] == expected, "block \(number), \(names[number] ?? "")")
     }
-    // What is left are the blocks of fragmented files' extent trees.
-    #expect(unnamed.count < 10)
-    for number in unnamed { #expect((owners[number] ?? 0) > 10, "block \(number)") }
+    #expect(unnamed == [])
+  }
+
+  /// Targets of links, extended attributes and lists of blocks, by the names of what they belong to.
+  @Test func whatIsKeptBesideFiles() async throws {
+    let guest = try await Maps.layers.value
+    let target = Array(String(repeating: "target", count: 150).utf8)
+    for device in ["/dev/sda1", "/dev/vg/root"] { try expect(guest, device, "/links/long", target) }
+    for device in ["/dev/sda3", "btrfsvol:/dev/sda3/sub"] {
+      // As often as the filesystem keeps its tree.
+      try expect(guest, device, "/links/long", count: 2, target)
+    }
+    // XFS has a header of 56 bytes before it.
+    try expect(guest, "/dev/vg/xfs", "/links/long", Array("XSLM".utf8))
+    try expect(guest, "/dev/vg/xfs", "/links/long", at: 56, target)
+    // Each name of a file.
+    for name in ["/links/one", "/links/two", "/nested/b/three", "/nested", "/links/symbolic"] {
+      try expect(guest, "/dev/sda1", name, [0, 0, 2, 0xea])
+      // xfs_da3_blkinfo: two addresses before the magic number of a leaf of attributes.
+      try expect(guest, "/dev/vg/xfs", name, at: 8, [0x3b, 0xee])
+    }
+    // ext4_extent_header.
+    for name in ["/fragmented-1", "/fragmented-2"] { try expect(guest, "/dev/sda1", name, [0x0a, 0xf3]) }
+    // Nothing is kept for a short link, and nothing else has such a name.
+    let named = Set(guest.map.lines.filter { $0.kind == "m" && $0.path.first == 0x2f }.map(\.name))
+    #expect(
+      named.count < 40 && !named.contains { $0.path == Array("/links/to-a-directory".utf8) && $0.device == "/dev/sda1" }
+    )
   }
 
   /// The free blocks as the bitmaps have them: `  Free blocks: 6481-8192, 8200`.

@@ -173,6 +173,33 @@ import WalkRecord
     #expect(throws: AssemblyError.self) { try walk.take(record) }
   }
 
+  /// A link's target, and a file's attributes under each of its names, are the filesystem's; the file's data are not.
+  @Test func whatIsKeptBesideTheBytes() throws {
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .other, name: bytes("link")), .inode(id: 2, number: 20),
+      .link(id: 2, parent: 1, name: bytes("other link")),
+      .object(id: 3, parent: 1, kind: .file, name: bytes("file")),
+      .link(id: 3, parent: 1, name: bytes("hard link")), chunk(1, of: 3, length: 4096),
+    ])
+    walk.read(disk: 1, offset: 0x1000, length: 4096)
+    try walk.take(
+      .chunk(Chunk(number: 2, object: 3, offset: 0, length: 1024, layout: .kept, physical: 0x8000)))
+    walk.addKept(2, 0x3000..<0x3400, offset: 0)
+    walk.addInlineData(of: 20, 0x5000..<0x5010, offset: 0, isEncoded: false)
+    // Beyond the end of the device there is nothing.
+    walk.addKept(2, UInt64.max - 2048..<UInt64.max - 1024, offset: 0)
+    try walk.take(.end)
+    let table = DeviceTable(parsing: "device 8:0 - - 2097152\ndisk 8:0 1\n")
+    #expect(walk.resolve(table, device: "8:0") == nil)
+    #expect(
+      try map(walk) == [
+        "1 1000 2000 f /dev/sda1 /file", "1 1000 2000 f /dev/sda1 /hard link", "1 3000 3400 m /dev/sda1 /link",
+        "1 3000 3400 m /dev/sda1 /other link", "1 5000 5010 m /dev/sda1 /link", "1 5000 5010 m /dev/sda1 /other link",
+        "1 8000 8400 m /dev/sda1 /file", "1 8000 8400 m /dev/sda1 /hard link",
+      ])
+    #expect(walk.tree.files == 1)
+  }
+
   @Test func hostileRecordsNeverTrap() throws {
     var random = Seeded(5)
     func number() -> UInt64 {
@@ -189,7 +216,7 @@ import WalkRecord
         try walk.take(.object(id: id, parent: id / 2, kind: id % 2 == 0 ? .directory : .file, name: bytes("n\(id)")))
       }
       for _ in 0..<60 {
-        let layout = [Chunk.Layout.exact, .encoded, .stream][Int(random.next() % 3)]
+        let layout = [Chunk.Layout.exact, .encoded, .stream, .told, .kept][Int(random.next() % 5)]
         let record: Record? =
           switch random.next() % 10 {
           case 0: .link(id: number(), parent: number(), name: random.bytes(3))

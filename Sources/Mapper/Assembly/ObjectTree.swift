@@ -32,6 +32,7 @@ struct ObjectTree {
     switch kind {
     case .directory: directories += 1
     case .file: files += 1
+    case .other: break
     }
   }
 

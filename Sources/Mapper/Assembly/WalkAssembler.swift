@@ -10,6 +10,8 @@ struct WalkAssembler {
     var offset: UInt64
     /// The bytes are encoded: `offset` is that of them all.
     var isEncoded = false
+    /// Not the object's bytes, but what the filesystem keeps for it beside them.
+    var isKept = false
   }
 
   /// Where the filesystem says that an object's bytes from `offset` on are, by its own addresses.
@@ -19,6 +21,8 @@ struct WalkAssembler {
     var offset: UInt64
     /// The bytes are encoded: `offset` is that of them all.
     var isEncoded = false
+    /// Not the object's bytes, but what the filesystem keeps for it beside them.
+    var isKept = false
   }
 
   private(set) var tree = ObjectTree()
@@ -66,7 +70,7 @@ struct WalkAssembler {
       finishChunk()
       guard tree.contains(chunk.object) else { throw .unknownObject(chunk.object) }
       if chunk.replaces != 0 { pending[chunk.replaces] = nil }
-      if chunk.layout == .told { tell(chunk) } else { current = ChunkReads(chunk) }
+      if chunk.layout == .told || chunk.layout == .kept { tell(chunk) } else { current = ChunkReads(chunk) }
     case .idle: finishChunk()
     case .settled: settle()
     case .failure(let parent, let errno, let name):
@@ -109,7 +113,7 @@ struct WalkAssembler {
       }
     case .encoded: add(chunk.merged, of: chunk.chunk)
     case .stream: addStream(chunk)
-    case .told: break
+    case .told, .kept: break
     case .proof: proofs.append(chunk)
     }
   }
@@ -117,7 +121,9 @@ struct WalkAssembler {
   private mutating func tell(_ chunk: Chunk) {
     let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
     guard !overflow, chunk.length > 0 else { return }
-    told.append(Told(object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset))
+    told.append(
+      Told(
+        object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset, isKept: chunk.layout == .kept))
   }
 
   private mutating func add(_ places: [ChunkReads.DiskRange], of chunk: Chunk) {
@@ -149,7 +155,7 @@ struct WalkAssembler {
   /// Takes `blocks` for where the directories are, in bytes of the filesystem's addresses, in place of what was read when
   /// they were listed.
   mutating func setDirectories(_ blocks: [Record.ObjectID: [Range<UInt64>]]) {
-    found.removeAll { tree.kind(of: $0.object) == .directory }
+    found.removeAll { tree.kind(of: $0.object) == .directory && !$0.isKept }
     for (object, ranges) in blocks where tree.contains(object) {
       for range in ranges { told.append(Told(object: object, physical: range, offset: 0)) }
     }
@@ -157,8 +163,15 @@ struct WalkAssembler {
 
   /// Adds data that the filesystem keeps in its tree: `range` in bytes of its addresses.
   mutating func addInlineData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64, isEncoded: Bool) {
-    guard let object = inodes[inode], tree.kind(of: object) == .file else { return }
-    told.append(Told(object: object, physical: range, offset: offset, isEncoded: isEncoded))
+    guard let object = inodes[inode], tree.kind(of: object) != .directory else { return }
+    told.append(
+      Told(
+        object: object, physical: range, offset: offset, isEncoded: isEncoded, isKept: tree.kind(of: object) == .other))
+  }
+
+  /// Adds blocks that the filesystem keeps for an object beside its bytes: `range` in bytes of its addresses.
+  mutating func addKept(_ object: Record.ObjectID, _ range: Range<UInt64>, offset: UInt64) {
+    told.append(Told(object: object, physical: range, offset: offset, isKept: true))
   }
 
   /// Finds every copy of what was told and of what was read.
@@ -170,13 +183,17 @@ struct WalkAssembler {
     proofs = []
     if table.hasCopies { for index in found.indices { addCopies(of: found[index], table, device) } }
     for told in told {
-      guard let places = table.places(of: told.physical, on: device) else { return told.object }
+      guard let places = table.places(of: told.physical, on: device) else {
+        if told.isKept { continue }
+        return told.object
+      }
       for place in places {
         guard let disk = UInt8(exactly: place.disk) else { continue }
         found.append(
           Found(
             object: told.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
-            offset: told.isEncoded ? told.offset : told.offset &+ place.offset, isEncoded: told.isEncoded))
+            offset: told.isEncoded ? told.offset : told.offset &+ place.offset, isEncoded: told.isEncoded,
+            isKept: told.isKept))
       }
     }
     told = []
@@ -231,21 +248,29 @@ struct WalkAssembler {
   /// Returns how many objects the map cannot hold, their paths being too long.
   func add(to builder: inout BlockMapBuilder, device: [UInt8]) -> Int {
     var left = 0
+    let kept = Set(found.lazy.filter(\.isKept).map(\.object))
     var linked: [Record.ObjectID: [ObjectID]] = [:]
+    var keptLinked: [Record.ObjectID: [ObjectID]] = [:]
     tree.forEachLink { object, path in
+      if kept.contains(object), let id = builder.addObject(kind: .metadata, device: device, path: path) {
+        keptLinked[object, default: []].append(id)
+      }
+      guard tree.kind(of: object) == .file else { return }
       if let id = builder.addObject(kind: .file, device: device, path: path) {
         linked[object, default: []].append(id)
       } else {
         left += 1
       }
     }
-    var last: (object: Record.ObjectID, names: [ObjectID])?
+    var last: (object: Record.ObjectID, isKept: Bool, names: [ObjectID])?
     for range in found {
-      if last?.object != range.object {
-        let kind: ObjectKind = tree.kind(of: range.object) == .directory ? .directory : .file
+      if last?.object != range.object || last?.isKept != range.isKept {
+        let kind: ObjectKind =
+          range.isKept ? .metadata : tree.kind(of: range.object) == .directory ? .directory : .file
         let first = builder.addObject(kind: kind, device: device, path: tree.path(of: range.object))
         if first == nil { left += 1 }
-        last = (range.object, (first.map { [$0] } ?? []) + linked[range.object, default: []])
+        let others = (range.isKept ? keptLinked : linked)[range.object, default: []]
+        last = (range.object, range.isKept, (first.map { [$0] } ?? []) + others)
       }
       for name in last?.names ?? [] {
         builder.addRange(

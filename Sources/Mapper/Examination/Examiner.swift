@@ -221,6 +221,7 @@ struct Examiner {
       }
       guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
       setBtrfsDirectories(of: &walk, space)
+      try addKeptBlocks(to: &walk, type: type, space, name: name)
       try appliance.unmountAll()
       guard let wrong = walk.resolve(space.table, device: space.device) else { return walk }
       guard method != .read else { return walk }

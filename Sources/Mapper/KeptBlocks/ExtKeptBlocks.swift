@@ -1,0 +1,53 @@
+/// The blocks of inodes of ext2, ext3 and ext4 that hold no data, as debugfs(8) tells them: extended attributes and
+/// the lists of the other blocks, and of symbolic links the target.
+enum ExtKeptBlocks {
+  static let tools = ["debugfs"]
+
+  static func questions(about inodes: some Sequence<UInt64>) -> String {
+    inodes.map { "stat <\($0)>\n" }.joined()
+  }
+
+  /// Prints what `blocks(parsing:inodes:)` reads, of the device `$d`; `$q` has the questions. Of the lists of blocks, an entry
+  /// a line, those are left that are not data, and a link's only block. debugfs does not read the bitmaps (`-c`). The
+  /// target of a link without blocks, which may hold anything, is shown behind all of it that is used.
+  static let script = """
+    echo "block size: $(stat -f -c %S /sysroot)"
+    timeout 600 debugfs -c -f $q $d | sed -nE '
+      s/^debugfs: stat <([0-9]+)>$/inode \\1/p
+      s/^File ACL: ([0-9]+).*/acl \\1/p
+      s/^Fast link dest: .*/end/p
+      /^\\(/ { s/, /\\n/g; p; }' | grep -E '^(block size|inode|acl|end|\\((0|[A-Z]+[0-9]*)\\):)' | head -c 256M
+    """
+
+  /// - Parameter inodes: that were asked about, in their order.
+  static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
+    let lines = text.split(separator: "\n")
+    guard let size = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(size) else { return [] }
+    var result: [KeptBlock] = []
+    var next = 0
+    var inode: UInt64?
+    for line in lines.dropFirst() {
+      if line.hasPrefix("inode ") {
+        inode = UInt64(line.dropFirst(6))
+        guard next < inodes.count, inode == inodes[next] else { return result }
+        next += 1
+      } else if line == "end" {
+        inode = nil
+      } else if let inode, let entry = entry(line), let start = entry.block.times(size), start.plus(size) != nil,
+        start > 0
+      {
+        result.append(KeptBlock(inode: inode, range: start..<start + size, isContent: entry.isContent))
+      }
+    }
+    return result
+  }
+
+  /// `acl 12`, `(ETB0):13`, `(IND):14` or `(0):15`.
+  private static func entry(_ line: Substring) -> (block: UInt64, isContent: Bool)? {
+    if line.hasPrefix("acl ") { return UInt64(line.dropFirst(4)).map { ($0, false) } }
+    guard let colon = line.firstIndex(of: ":"), let block = UInt64(line[line.index(after: colon)...]) else {
+      return nil
+    }
+    return (block, line.hasPrefix("(0)"))
+  }
+}

@@ -1,0 +1,47 @@
+/// The blocks of symbolic links, special files and directories on XFS, as xfs_db(8) tells them: a link's target, and
+/// extended attributes. Of files the kernel tells.
+enum XFSKeptBlocks {
+  static let tools = ["xfs_db"]
+
+  static func questions(about inodes: some Sequence<UInt64>) -> String {
+    "sb 0\np blocksize agblocks\n"
+      + inodes.map { "echo inode \($0)\ninode \($0)\nbmap -d\nbmap -a\n" }.joined()
+  }
+
+  /// Prints what `blocks(parsing:inodes:)` reads, of the device `$d`; `$q` has the questions.
+  static let script = """
+    timeout 600 xfs_db -r $d <$q | sed -nE '
+      s/^(xfs_db> )*(blocksize|agblocks) = ([0-9]+)$/\\2: \\3/p
+      s/^(xfs_db> )*inode ([0-9]+) *$/inode \\2/p
+      s,^(xfs_db> )*(data|attr) offset ([0-9]+) startblock [0-9]+ \\(([0-9]+)/([0-9]+)\\) count ([0-9]+) .*,\\2 \\3 \\4 \\5 \\6,p
+      ' | head -c 256M
+    """
+
+  /// - Parameter inodes: that were asked about, in their order.
+  static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
+    let lines = text.split(separator: "\n")
+    let numbers = ToolNumbers(lines.prefix(2))
+    guard let size = numbers["blocksize"], (512...65536).contains(size), let group = numbers["agblocks"] else {
+      return []
+    }
+    var result: [KeptBlock] = []
+    var next = 0
+    var inode: UInt64?
+    for line in lines.dropFirst(2) {
+      let fields = line.split(separator: " ")
+      let values = fields.dropFirst().compactMap { UInt64($0) }
+      if fields.first == "inode", values.count == 1 {
+        guard next < inodes.count, values[0] == inodes[next] else { return result }
+        inode = values[0]
+        next += 1
+      } else if let inode, values.count == 4, let offset = values[0].times(size),
+        let start = values[1].times(group)?.plus(values[2])?.times(size), let count = values[3].times(size), count > 0,
+        let end = start.plus(count)
+      {
+        result.append(
+          KeptBlock(inode: inode, range: start..<end, offset: offset, isContent: fields.first == "data"))
+      }
+    }
+    return result
+  }
+}
