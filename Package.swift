@@ -51,8 +51,9 @@ let package = Package(
       dependencies: ["CLibvirt", "CLibXML", .product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "WalkRecord"),
     .target(name: "NTFSRecords"),
+    .target(name: "ExtInode"),
     .executableTarget(
-      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "CLinux"],
+      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "ExtInode", "CLinux"],
       swiftSettings: [.unsafeFlags(["-static-executable"])],
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
     .target(
@@ -153,6 +154,7 @@ let package = Package(
       dependencies: ["LibvirtDomain", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
+    .testTarget(name: "ExtInodeTests", dependencies: ["ExtInode"]),
     .testTarget(
       name: "MapperTests",
       dependencies: [

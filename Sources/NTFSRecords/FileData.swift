@@ -16,7 +16,7 @@ public enum FileData: Equatable, Sendable {
   case encoded
 
   /// A file in more pieces is not followed: for each there are some 30 bytes of memory.
-  private static let mostRuns = 1 << 20
+  private static let mostRuns = 1 << 18
 
   /// - Parameters:
   ///   - number: of the file's first record.

@@ -301,6 +301,10 @@ import Testing
     let small = try #require(guest.map.lines("f", "/dev/sda6", Array("/small".utf8)).first)
     #expect(try bytes(guest, small.range).text == "in the inode\n")
     #expect(ranges(guest.map, "/dev/sda6", "inode table").contains { $0.contains(small.range.lowerBound) })
+    // What there is no room for in place of the list of blocks is an attribute.
+    let larger = guest.map.lines("f", "/dev/sda6", Array("/larger".utf8))
+    #expect(larger.map(\.offset) == [0, 60] && larger.map(\.range.count) == [60, 50])
+    #expect(try Rebuild(disk: disk).bytes(size: 110, of: larger) == (0..<110).map { UInt8(0x20 + $0 % 90) })
     // A group's descriptors in the group itself.
     try expect(guest, "/dev/sda7", "multiple mount protection", Array("PMM\0".utf8))
     #expect(ranges(guest.map, "/dev/sda7", "group descriptors").count == 2)

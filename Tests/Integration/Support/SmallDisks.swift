@@ -76,8 +76,8 @@ struct SmallDisks {
     return disk
   }
 
-  /// Swap space, FAT32, LUKS 2, and on logical partitions LUKS 1, ext4 with the file `/small` in its inode, and ext4
-  /// without what it usually has: each group has a superblock, and its descriptors are where they describe.
+  /// Swap space, FAT32, LUKS 2, and on logical partitions LUKS 1, ext4 with the files `/small` and `/larger`
+  /// in their inodes, and ext4 without what it usually has: each group has a superblock, and its descriptors are where they describe.
   func odd() async throws -> FilePath {
     let disk = try scratch.makeHole("odd.raw", size: 160 << 20)
     try await tool(
@@ -94,6 +94,7 @@ struct SmallDisks {
 
         """)
     try scratch.write("in the inode\n", to: "small")
+    try scratch.write((0..<110).map { UInt8(0x20 + $0 % 90) }, to: "larger")
     try scratch.write("a password", to: "key")
     let commands: [(Int, Int, String, [any Word])] = [
       (1, 10, "mkswap", ["-q"]), (3, 40, "mkfs.vfat", ["-F", "32"]),
@@ -113,7 +114,9 @@ struct SmallDisks {
       arguments.append(part)
       try await tool(program, arguments)
       if number == 6 {
-        try await tool("debugfs", ["-w", "-R", "write \(scratch("small")) small", part])
+        for name in ["small", "larger"] {
+          try await tool("debugfs", ["-w", "-R", "write \(scratch(name)) \(name)", part])
+        }
       }
       try await tool(
         "dd",

@@ -23,7 +23,7 @@ struct FileLayout {
 
   /// What one request to the recorder may be.
   static let maximumPiece: UInt64 = 4 << 20
-  private static let pageSize = 128
+  static let pageSize = 128
   /// What is not known to lie in one piece is read in no more than the kernel sends as one request.
   private static let unprovenPiece: UInt64 = 512 << 10
   private static let memoryPage: UInt64 = 4096
@@ -35,10 +35,6 @@ struct FileLayout {
   private static let compressionUnit: UInt64 = 64 << 10
   /// FILE_ATTRIBUTE_COMPRESSED.
   private static let compressedAttribute: UInt32 = 0x800
-  /// Minutes' work under emulation: a file of 2 TiB in large clusters.
-  private static let mostQuestions: UInt64 = 1 << 24
-  /// A file in more pieces is read: for each there are some 60 bytes of memory.
-  private static let mostPieces = 1 << 20
   /// An hour's work under emulation: 4 TiB of holes.
   private static let maximumBlindPieces: UInt64 = 1 << 20
 
@@ -57,7 +53,7 @@ struct FileLayout {
   private var isWhole = false
   private let sizeInBlocks: UInt64
   /// Bytes; a cluster, where there are any.
-  private let blockSize: UInt64
+  let blockSize: UInt64
   /// Where the file is known to be, what of that is done, and how far into the next piece. Nil: nothing is known.
   private var known: (pieces: [Piece], done: Int, position: UInt64)?
 
@@ -79,6 +75,9 @@ struct FileLayout {
     copy.isComplete = pieces.isEmpty
     return copy
   }
+
+  /// It is known to be in so many pieces that not many such layouts fit into memory.
+  var isLarge: Bool { known.map { $0.pieces.count > 4096 } ?? false }
 
   /// The same layout, for another descriptor of the file.
   func reading(_ descriptor: Int32) -> FileLayout {
@@ -177,65 +176,6 @@ struct FileLayout {
     return pieces
   }
 
-  /// How many bytes of the file the filesystem says the places of; none where it does not tell.
-  func toldBytes() -> UInt64 {
-    var copy = self
-    var bytes: UInt64 = 0
-    while !copy.isComplete {
-      guard let page = copy.nextTold() else { return .max }
-      for piece in page { bytes &+= piece.length }
-    }
-    return bytes
-  }
-
-  /// The blocks that XFS has for the extended attributes of a file.
-  static func attributeBlocks(of descriptor: Int32) -> [Piece] {
-    let header = MemoryLayout<fiemap>.size
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: header + pageSize * MemoryLayout<fiemap_extent>.stride, alignment: 8)
-    defer { buffer.deallocate() }
-    var pieces: [Piece] = []
-    var position: UInt64 = 0
-    while true {
-      buffer.initializeMemory(as: UInt8.self, repeating: 0)
-      guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return pieces }
-      map.pointee.fm_start = position
-      map.pointee.fm_length = UInt64.max - position
-      map.pointee.fm_flags = UInt32(FIEMAP_FLAG_XATTR)
-      map.pointee.fm_extent_count = UInt32(pageSize)
-      guard clinux_fiemap(descriptor, map) == 0 else { return pieces }
-      let count = min(Int(map.pointee.fm_mapped_extents), pageSize)
-      for index in 0..<count {
-        let extent = buffer.loadUnaligned(
-          fromByteOffset: header + index * MemoryLayout<fiemap_extent>.stride, as: fiemap_extent.self)
-        let (end, overflow) = extent.fe_logical.addingReportingOverflow(extent.fe_length)
-        guard !overflow, end > position else { return pieces }
-        position = end
-        // In the inode.
-        if extent.fe_flags & UInt32(FIEMAP_EXTENT_DATA_INLINE) != 0 { continue }
-        pieces.append(
-          Piece(offset: extent.fe_logical, length: extent.fe_length, layout: .kept, physical: extent.fe_physical))
-      }
-      guard count == pageSize else { return pieces }
-    }
-  }
-
-  /// Where ext4 has the first bytes of a file that is in its inode (`inline_data`): in place of the list of blocks, which
-  /// has room for 60 bytes. What is behind them is among the inode's extended attributes, and FIEMAP does not say where.
-  static func inlineData(of descriptor: Int32) -> Piece? {
-    let bytes = MemoryLayout<fiemap>.size + MemoryLayout<fiemap_extent>.stride
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 8)
-    defer { buffer.deallocate() }
-    buffer.initializeMemory(as: UInt8.self, repeating: 0)
-    guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return nil }
-    map.pointee.fm_length = UInt64.max
-    map.pointee.fm_extent_count = 1
-    guard clinux_fiemap(descriptor, map) == 0, map.pointee.fm_mapped_extents == 1 else { return nil }
-    let extent = buffer.loadUnaligned(fromByteOffset: MemoryLayout<fiemap>.size, as: fiemap_extent.self)
-    guard extent.fe_flags & UInt32(FIEMAP_EXTENT_DATA_INLINE) != 0, extent.fe_logical == 0 else { return nil }
-    return Piece(offset: 0, length: min(extent.fe_length, 60), layout: .told, physical: extent.fe_physical)
-  }
-
   /// Makes a filesystem without FIEMAP read the list of all of the file's blocks.
   func warmBlockMap() { _ = clinux_fibmap_last(descriptor, size) }
 
@@ -243,35 +183,6 @@ struct FileLayout {
   func warmBlockMap(at offset: UInt64) {
     let block = clinux_block_size(descriptor)
     if block > 0 { _ = clinux_fibmap(descriptor, offset / UInt64(block)) }
-  }
-
-  /// Where the kernel says by FIBMAP that all of the file is; nil where it does not, or the file has too many blocks.
-  ///
-  /// One question a cluster: its blocks are one after the other.
-  func blockList() -> [Piece]? {
-    let block = UInt64(max(0, clinux_block_size(descriptor)))
-    guard block > 0 else { return nil }
-    let step = blockSize % block == 0 ? blockSize : block
-    guard size / step < Self.mostQuestions, !hasHoles || kind == .minix, size < UInt64(Int64.max) - block else {
-      return nil
-    }
-    let end = (size + block - 1) / block * block
-    var pieces: [Piece] = []
-    for start in stride(from: 0, to: size, by: UInt64.Stride(step)) {
-      let found = clinux_fibmap(descriptor, start / block)
-      // FAT has no holes: there the chain of clusters ends early.
-      guard found > 0 || found == 0 && kind == .minix else { return nil }
-      guard found > 0 else { continue }
-      let physical = UInt64(found) * block
-      let length = min(step, end - start)
-      if let last = pieces.last, last.offset + last.length == start, last.physical == physical &- last.length {
-        pieces[pieces.count - 1].length += length
-      } else {
-        guard pieces.count < Self.mostPieces else { return nil }
-        pieces.append(Piece(offset: start, length: length, layout: .told, physical: physical))
-      }
-    }
-    return pieces
   }
 
   /// Where ntfs-3g's clusters are smaller than a page, what it reads of its device is more than was asked for and does
@@ -341,7 +252,7 @@ struct FileLayout {
   }
 
   private var isCompressed: Bool { clinux_ntfs_attributes(descriptor) & Self.compressedAttribute != 0 }
-  private var hasHoles: Bool { allocated + 4096 <= size }
+  var hasHoles: Bool { size >= 4096 && allocated <= size - 4096 }
 
   /// Whether there is no end to reading the file: its size may be anything, and nothing tells where in it data are.
   var isBeyondReach: Bool {

@@ -1,0 +1,44 @@
+/// Where an inode of ext4 has the bytes of a file that is in the inode (`inline_data`).
+///
+/// The first are in place of the list of blocks; what is behind them is an extended attribute in the inode, `system.data`.
+/// Layout: the kernel's documentation of ext4, "Index Nodes", "Inline Data" and "Extended Attributes".
+public enum InlineData {
+  /// Where the list of blocks is in an inode, and the bytes that it has room for.
+  public static let listPlace = 40
+  public static let listBytes = 60
+
+  /// The extra fields of an inode begin here, with their size.
+  private static let extraPlace = 128
+  private static let magic = 0xea02_0000
+  private static let entryBytes = 16
+  /// Of names that begin with `system.`.
+  private static let systemIndex = 7
+
+  /// Where in the inode the bytes are that are behind the first 60; nil where there are none, or the attributes are not as
+  /// described.
+  public static func rest(in inode: [UInt8]) -> Range<Int>? {
+    guard let extra = number(inode, at: extraPlace, bytes: 2),
+      number(inode, at: extraPlace + extra, bytes: 4) == magic
+    else { return nil }
+    let first = extraPlace + extra + 4
+    var place = first
+    while let mark = number(inode, at: place, bytes: 4), mark != 0, let nameLength = number(inode, at: place, bytes: 1),
+      let index = number(inode, at: place + 1, bytes: 1), let value = number(inode, at: place + 2, bytes: 2),
+      let otherInode = number(inode, at: place + 4, bytes: 4), let size = number(inode, at: place + 8, bytes: 4)
+    {
+      let name = place + entryBytes..<place + entryBytes + nameLength
+      guard name.upperBound <= inode.count else { return nil }
+      if index == systemIndex, inode[name].elementsEqual("data".utf8) {
+        guard otherInode == 0, size > 0, first + value + size <= inode.count else { return nil }
+        return first + value..<first + value + size
+      }
+      place = (name.upperBound + 3) / 4 * 4
+    }
+    return nil
+  }
+
+  private static func number(_ bytes: [UInt8], at place: Int, bytes count: Int) -> Int? {
+    guard place <= bytes.count - count else { return nil }
+    return bytes[place..<place + count].reversed().reduce(0) { $0 << 8 | Int($1) }
+  }
+}

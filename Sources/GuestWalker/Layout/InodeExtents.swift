@@ -1,0 +1,64 @@
+import CLinux
+import Glibc
+
+/// What FIEMAP says of an inode beside where its data are.
+extension FileLayout {
+  /// How many bytes of the file the filesystem says the places of; none where it does not tell.
+  func toldBytes() -> UInt64 {
+    var copy = self
+    var bytes: UInt64 = 0
+    while !copy.isComplete {
+      guard let page = copy.nextTold() else { return .max }
+      for piece in page { bytes &+= piece.length }
+    }
+    return bytes
+  }
+
+  /// The blocks that XFS has for the extended attributes of a file.
+  static func attributeBlocks(of descriptor: Int32) -> [Piece] {
+    let header = MemoryLayout<fiemap>.size
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: header + pageSize * MemoryLayout<fiemap_extent>.stride, alignment: 8)
+    defer { buffer.deallocate() }
+    var pieces: [Piece] = []
+    var position: UInt64 = 0
+    while true {
+      buffer.initializeMemory(as: UInt8.self, repeating: 0)
+      guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return pieces }
+      map.pointee.fm_start = position
+      map.pointee.fm_length = UInt64.max - position
+      map.pointee.fm_flags = UInt32(FIEMAP_FLAG_XATTR)
+      map.pointee.fm_extent_count = UInt32(pageSize)
+      guard clinux_fiemap(descriptor, map) == 0 else { return pieces }
+      let count = min(Int(map.pointee.fm_mapped_extents), pageSize)
+      for index in 0..<count {
+        let extent = buffer.loadUnaligned(
+          fromByteOffset: header + index * MemoryLayout<fiemap_extent>.stride, as: fiemap_extent.self)
+        let (end, overflow) = extent.fe_logical.addingReportingOverflow(extent.fe_length)
+        guard !overflow, end > position else { return pieces }
+        position = end
+        // In the inode.
+        if extent.fe_flags & UInt32(FIEMAP_EXTENT_DATA_INLINE) != 0 { continue }
+        pieces.append(
+          Piece(offset: extent.fe_logical, length: extent.fe_length, layout: .kept, physical: extent.fe_physical))
+      }
+      guard count == pageSize else { return pieces }
+    }
+  }
+
+  /// Where ext4 has the first bytes of a file that is in its inode (`inline_data`): in place of the list of blocks, which
+  /// has room for 60 bytes. What is behind them is among the inode's extended attributes: see `InodeTable`.
+  static func inlineData(of descriptor: Int32) -> Piece? {
+    let bytes = MemoryLayout<fiemap>.size + MemoryLayout<fiemap_extent>.stride
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 8)
+    defer { buffer.deallocate() }
+    buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return nil }
+    map.pointee.fm_length = UInt64.max
+    map.pointee.fm_extent_count = 1
+    guard clinux_fiemap(descriptor, map) == 0, map.pointee.fm_mapped_extents == 1 else { return nil }
+    let extent = buffer.loadUnaligned(fromByteOffset: MemoryLayout<fiemap>.size, as: fiemap_extent.self)
+    guard extent.fe_flags & UInt32(FIEMAP_EXTENT_DATA_INLINE) != 0, extent.fe_logical == 0 else { return nil }
+    return Piece(offset: 0, length: min(extent.fe_length, 60), layout: .told, physical: extent.fe_physical)
+  }
+}

@@ -1,0 +1,42 @@
+import ExtInode
+import Glibc
+
+/// Inodes of ext4, read from the filesystem's device.
+struct InodeTable {
+  private static let superblock = 1024
+  private static let block: UInt64 = 4096
+
+  private let device: Int32
+  /// Bytes; a power of two from 256 to 4096.
+  private let inodeSize: UInt64
+
+  /// - Parameter device: open for direct reads.
+  /// - Returns: nil where inodes have no room for attributes, or more than a page.
+  init?(device: Int32) {
+    // s_inode_size.
+    guard let bytes = Self.read(device, at: 0),
+      case let size = UInt64(bytes[Self.superblock + 88]) | UInt64(bytes[Self.superblock + 89]) << 8,
+      (256...Self.block).contains(size), size.nonzeroBitCount == 1
+    else { return nil }
+    self.device = device
+    inodeSize = size
+  }
+
+  /// Where on the device the bytes are of a file in its inode that are behind the first 60.
+  /// - Parameter first: where those are.
+  func rest(behind first: UInt64) -> Range<UInt64>? {
+    guard first >= InlineData.listPlace, first < 1 << 62 else { return nil }
+    let start = first - UInt64(InlineData.listPlace)
+    guard start % inodeSize == 0, let bytes = Self.read(device, at: start / Self.block * Self.block) else { return nil }
+    let place = Int(start % Self.block)
+    guard let range = InlineData.rest(in: Array(bytes[place..<place + Int(inodeSize)])) else { return nil }
+    return start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound)
+  }
+
+  private static func read(_ device: Int32, at offset: UInt64) -> [UInt8]? {
+    let buffer = AlignedBuffer(size: Int(block)).bytes
+    defer { buffer.deallocate() }
+    guard pread(device, buffer.baseAddress, buffer.count, off_t(offset)) == buffer.count else { return nil }
+    return Array(buffer)
+  }
+}

@@ -1,0 +1,183 @@
+import CLinux
+import Glibc
+import WalkRecord
+
+/// What a walk does with the files of a directory, and with what is neither a file nor a directory.
+extension Walk {
+  /// Of a large file so much is proof enough.
+  private static let sampledBytes: UInt64 = 8 << 20
+
+  /// Reads some of the files that were told, for virt-bmap to see whether they are where they are said to be.
+  mutating func readSample() throws(WalkError) {
+    for file in sample.files {
+      let path = Array(filesystem.directory.utf8) + file.path
+      let descriptor =
+        withName(path) {
+          clinux_openat(AT_FDCWD, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, filesystem.kind == .minix ? 0 : 1)
+        } ?? -1
+      var status = stat()
+      guard descriptor >= 0, fstat(descriptor, &status) == 0 else { continue }
+      var item = item(descriptor, status, file.object, file.parent, file.name, isDirect: true, .proof)
+      if let pieces = knownPieces(of: item.layout, status) { item.layout = item.layout.proving(pieces) }
+      item.limit = Self.sampledBytes
+      try addToQueue(item)
+    }
+    try queue.drain()
+  }
+
+  func item(
+    _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, _ parent: Record.ObjectID, _ name: [UInt8],
+    isDirect: Bool, _ purpose: ReadQueue.Purpose
+  ) -> ReadQueue.Item {
+    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+    let layout = FileLayout(
+      descriptor: descriptor, size: UInt64(max(0, status.st_size)),
+      allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)
+    return ReadQueue.Item(
+      object: object, parent: parent, name: name, layout: layout, isDirect: isDirect, throughDevice: false,
+      purpose: purpose)
+  }
+
+  /// A symbolic link or a special file that may have blocks of its own. It cannot be asked for them: virt-bmap asks the
+  /// filesystem's tools.
+  mutating func add(other name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
+    guard [.ext, .xfs, .btrfs].contains(filesystem.kind) else { return }
+    var status = stat()
+    guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
+      isOnThisFilesystem(Inode(status))
+    else { return }
+    // Btrfs has a link's target in its tree.
+    guard filesystem.kind == .btrfs ? status.st_mode & S_IFMT == S_IFLNK : status.st_blocks > 0,
+      try !isLink(status, name: name, in: directory)
+    else { return }
+    let object = nextObject
+    try declare(.other, parent: directory.object, name: name)
+    try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
+  }
+
+  /// From the root of the filesystem, to a name in the current directory; nil for one that no system call takes.
+  func path(to name: [UInt8]) -> [UInt8]? {
+    var path: [UInt8] = []
+    for part in stack.dropFirst().map(\.name) + [name] {
+      path.append(0x2f)
+      path.append(contentsOf: part)
+    }
+    return path.count + filesystem.directory.utf8.count < Int(PATH_MAX) ? path : nil
+  }
+
+  /// Says so of a name of a file that has had another before.
+  mutating func isLink(
+    _ status: stat, name: [UInt8], in directory: OpenDirectory
+  ) throws(WalkError) -> Bool {
+    guard status.st_nlink > 1 else { return false }
+    let inode = Inode(status)
+    if let object = links[inode] {
+      try channel.note(.link(id: object, parent: directory.object, name: name))
+      return true
+    }
+    links[inode] = nextObject
+    return false
+  }
+
+  /// Takes a file from NTFS's file table, without opening it.
+  /// - Returns: false where it has to be opened and read.
+  mutating func addFromTable(_ name: [UInt8], in directory: OpenDirectory) throws(WalkError) -> Bool {
+    guard case .extents(let proof) = method, proof != nil, table != nil else { return false }
+    var status = stat()
+    guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
+      status.st_mode & S_IFMT == S_IFREG, isOnThisFilesystem(Inode(status))
+    else { return false }
+    let size = UInt64(max(0, status.st_size))
+    guard let pieces = size == 0 ? [] : table?.pieces(of: UInt64(status.st_ino), size: size) else { return false }
+    guard try !isLink(status, name: name, in: directory) else { return true }
+    let object = nextObject
+    try declare(.file, parent: directory.object, name: name)
+    try tell(pieces, object: object)
+    addToSample(object, pieces, size: size, name: name, in: directory)
+    return true
+  }
+
+  /// Says where a file is that is open, as far as the filesystem tells.
+  /// - Returns: false where it has to be read, for what is left of it or as proof.
+  mutating func tellAndSample(
+    _ item: inout ReadQueue.Item, _ status: stat, in directory: OpenDirectory
+  ) throws(WalkError) -> Bool {
+    guard case .extents(let proof) = method, item.isDirect || filesystem.hasBlockLists else {
+      try noteInlineData(item.layout.descriptor, status, item.object)
+      try noteKeptBlocks(item.layout.descriptor, status, item.object, data: nil)
+      return false
+    }
+    if let pieces = knownPieces(of: item.layout, status) {
+      try tell(pieces, object: item.object)
+      addToSample(item.object, pieces, size: item.layout.size, name: item.name, in: directory)
+      item.layout = item.layout.proving(pieces.filter { !$0.isInRecord })
+      item.purpose = .proof
+      return proof != nil
+    }
+    try noteInlineData(item.layout.descriptor, status, item.object)
+    let result = try tell(item.layout, object: item.object)
+    try noteKeptBlocks(item.layout.descriptor, status, item.object, data: result?.bytes)
+    guard let told = result else { return false }
+    if let path = path(to: item.name), told.pieces > 0 {
+      sample.add(
+        Sample.Candidate(
+          object: item.object, parent: directory.object, name: item.name, path: path, size: item.layout.size,
+          pieces: told.pieces, hasHoles: told.bytes < item.layout.size))
+    }
+    item.purpose = told.hasEncoded ? .encodedOnly : .proof
+    return !told.hasEncoded && proof != nil
+  }
+
+  /// Where a file is on a filesystem without FIEMAP; nil where that is not known.
+  mutating func knownPieces(of layout: FileLayout, _ status: stat) -> [FileLayout.Piece]? {
+    if filesystem.hasBlockLists { return layout.blockList() }
+    return table?.pieces(of: UInt64(status.st_ino), size: layout.size)
+  }
+
+  mutating func addToSample(
+    _ object: Record.ObjectID, _ pieces: [FileLayout.Piece], size: UInt64, name: [UInt8], in directory: OpenDirectory
+  ) {
+    // What is in a record is read with it.
+    guard let path = path(to: name), !pieces.isEmpty, !pieces.contains(where: \.isInRecord) else { return }
+    sample.add(
+      Sample.Candidate(
+        object: object, parent: directory.object, name: name, path: path, size: size, pieces: UInt64(pieces.count),
+        hasHoles: pieces.reduce(0) { $0 &+ $1.length } < size))
+  }
+
+  mutating func add(file name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
+    guard try !addFromTable(name, in: directory) else { return }
+    let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+    var isDirect = true
+    var descriptor = withName(name) { clinux_openat(directory.descriptor, $0, flags, 1) } ?? -1
+    if descriptor < 0, errno == EINVAL {
+      isDirect = false
+      descriptor = withName(name) { clinux_openat(directory.descriptor, $0, flags, 0) } ?? -1
+    }
+    var status = stat()
+    guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
+      return try channel.note(.failure(parent: directory.object, errno: errno, name: name))
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      return
+    }
+    guard try !isLink(status, name: name, in: directory) else {
+      close(descriptor)
+      return
+    }
+    let object = nextObject
+    try declare(.file, parent: directory.object, name: name)
+    var item = item(descriptor, status, object, directory.object, name, isDirect: isDirect, .map)
+    if try tellAndSample(&item, status, in: directory) {
+      close(descriptor)
+      return
+    }
+    guard !item.layout.isBeyondReach else {
+      close(descriptor)
+      return try channel.note(.failure(parent: directory.object, errno: EFBIG, name: name))
+    }
+    try addToQueue(item)
+  }
+}

@@ -1,0 +1,106 @@
+import Glibc
+import NTFSRecords
+import WalkRecord
+
+/// What a walk says of a file or directory without reading it.
+extension Walk {
+  /// No block is larger, and inline data is smaller than a block.
+  private static let mostInlineBytes = 64 << 10
+
+  /// What the filesystem told of a file.
+  struct Told {
+    var pieces: UInt64 = 0
+    var bytes: UInt64 = 0
+    /// Some extents are encoded, and have to be read.
+    var hasEncoded = false
+  }
+
+  /// Says where the filesystem has a file's or a directory's bytes; nil where it does not tell.
+  mutating func tell(_ layout: FileLayout, object: Record.ObjectID) throws(WalkError) -> Told? {
+    var layout = layout
+    var told = Told()
+    while !layout.isComplete {
+      guard let page = layout.nextTold() else { return nil }
+      for piece in page {
+        guard let physical = piece.physical else {
+          told.hasEncoded = true
+          continue
+        }
+        told.pieces += 1
+        told.bytes += piece.length
+        try channel.note(
+          .chunk(
+            Chunk(
+              number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length,
+              layout: .told,
+              physical: physical)))
+      }
+    }
+    return told
+  }
+
+  /// Says where a file's bytes are, as it has been found out.
+  mutating func tell(_ pieces: [FileLayout.Piece], object: Record.ObjectID) throws(WalkError) {
+    for piece in pieces {
+      try channel.note(
+        .chunk(
+          Chunk(
+            number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length,
+            layout: .told, physical: piece.physical ?? 0)))
+    }
+  }
+
+  func tell(_ object: Record.ObjectID, at offset: UInt64, _ place: Range<UInt64>, number: UInt32)
+    throws(WalkError)
+  {
+    try channel.note(
+      .chunk(
+        Chunk(
+          number: number, object: object, offset: offset, length: place.upperBound - place.lowerBound, layout: .told,
+          physical: place.lowerBound)))
+  }
+
+  /// A small file's bytes may be where its inode is: ext4 and NTFS's table say where, and of Btrfs virt-bmap reads the tree.
+  mutating func noteInlineData(
+    _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID
+  ) throws(WalkError) {
+    guard status.st_size > 0, status.st_size <= Self.mostInlineBytes else { return }
+    switch filesystem.kind {
+    case .btrfs: try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
+    case .ext where UInt64(max(0, status.st_blocks)) &* 512 < filesystem.blockSize:
+      // Such a file has no block, though ext4 counts its bytes as sectors.
+      guard let piece = FileLayout.inlineData(of: descriptor), let physical = piece.physical,
+        physical < UInt64.max - piece.length
+      else { return }
+      try tell(object, at: 0, physical..<physical + piece.length, number: queue.takeChunkNumber())
+      guard case let size = UInt64(status.st_size), size > piece.length, let rest = inodes?.rest(behind: physical)
+      else { return }
+      let end = min(rest.upperBound, rest.lowerBound + (size - piece.length))
+      try tell(object, at: piece.length, rest.lowerBound..<end, number: queue.takeChunkNumber())
+    case .fuse where status.st_size <= BootSector.mostRecordBytes && status.st_blocks &* 512 < status.st_size + 512:
+      if let pieces = table?.residentPieces(of: UInt64(status.st_ino)) { try tell(pieces, object: object) }
+    default: return
+    }
+  }
+
+  /// What ext2/3/4 and XFS keep for an object in blocks of their own, beside its bytes: extended attributes, of which XFS
+  /// says where those of files are, and, on ext2/3/4, the list of its blocks, too; there virt-bmap asks debugfs.
+  /// - Parameter data: how many bytes the filesystem has told of; nil: they have to be counted.
+  mutating func noteKeptBlocks(
+    _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, data: UInt64?
+  ) throws(WalkError) {
+    guard filesystem.kind == .ext || filesystem.kind == .xfs, status.st_blocks > 0 else { return }
+    let layout = FileLayout(
+      descriptor: descriptor, size: UInt64(max(0, status.st_size)), allocated: UInt64(status.st_blocks) &* 512,
+      filesystem: filesystem)
+    guard layout.allocated > data ?? layout.toldBytes() else { return }
+    if filesystem.kind == .ext { return try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
+    for piece in FileLayout.attributeBlocks(of: descriptor) {
+      try channel.note(
+        .chunk(
+          Chunk(
+            number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length, layout: .kept,
+            physical: piece.physical ?? 0)))
+    }
+  }
+}
