@@ -38,9 +38,19 @@ import Testing
       "table 254:0 0 400000 raid raid10 5 128 raid10_copies 2 raid10_format near 4 - 8:1 - 8:17 - 8:2 - 8:18", "254:0",
       2
     ),
+    (
+      "table 254:0 0 400000 raid raid10 5 128 raid10_copies 2 raid10_format far 5 - 8:1 - 8:17 - 8:2 - 8:18 - 254:1\n"
+        + "table 254:1 0 400000 linear 8:18 500000", "254:0", 2
+    ),
+    (
+      "table 254:0 0 400000 raid raid10 5 128 raid10_copies 2 raid10_format offset 3 - 8:1 - 8:17 - 8:2", "254:0", 2
+    ),
     (array("raid1", layout: 0, members: ["8:1", "8:17", "8:18"]), "9:0", 3),
     (array("raid0", layout: 0, members: four), "9:0", 1), (array("raid10", layout: 0x102, members: four), "9:0", 2),
-    (array("raid10", layout: 0x103, members: four), "9:0", 3), (array("raid4", layout: 0, members: four), "9:0", 1),
+    (array("raid10", layout: 0x103, members: four), "9:0", 3),
+    (array("raid10", layout: 0x201, members: Array(four.prefix(3))), "9:0", 2),
+    (array("raid10", layout: 0x10301, members: four), "9:0", 3),
+    (array("raid10", layout: 0x40201, members: four), "9:0", 2), (array("raid4", layout: 0, members: four), "9:0", 1),
     (array("raid5", layout: 0, members: four), "9:0", 1), (array("raid5", layout: 1, members: four), "9:0", 1),
     (array("raid5", layout: 2, members: four), "9:0", 1), (array("raid5", layout: 3, members: four), "9:0", 1),
     (array("raid5", layout: 4, members: four), "9:0", 1), (array("raid5", layout: 5, members: four), "9:0", 1),
@@ -110,7 +120,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "array 9:0 raid10 131585 65536 4 none", "array 9:0 raid5 9 65536 4 none", "array 9:0 raid5 2 0 4 none",
+    "array 9:0 raid10 393729 65536 4 none", "array 9:0 raid5 9 65536 4 none", "array 9:0 raid5 2 0 4 none",
     "array 9:0 raid5 2 65536 4 1024", "array 9:0 multipath 0 0 4 none", "array 9:0 raid6 2 65536 2 none",
     "array 9:0 raid10 256 65536 4 none", "array 9:0 raid10 261 65536 4 none",
   ])

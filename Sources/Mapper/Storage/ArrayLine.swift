@@ -7,6 +7,9 @@ struct ArrayLine {
     var size: UInt64
   }
 
+  /// md takes no smaller one where it keeps copies.
+  private static let leastChunk: UInt64 = 4096
+
   private let level: Substring
   private let layout: Int
   /// In bytes.
@@ -48,7 +51,7 @@ struct ArrayLine {
   func segments(size: UInt64) -> [DeviceTable.Segment]? {
     guard !isDamaged, !isReshaping, size > 0 else { return nil }
     if level == "linear" { return linear(size: size) }
-    return target.map { [DeviceTable.Segment(range: 0..<size, target: $0)] }
+    return target(size: size).map { [DeviceTable.Segment(range: 0..<size, target: $0)] }
   }
 
   private var legs: [Target.Leg?] {
@@ -57,16 +60,16 @@ struct ArrayLine {
     return legs
   }
 
-  private var target: Target? {
+  private func target(size: UInt64) -> Target? {
     switch level {
     case "raid1": return .mirrored(legs)
     // Over devices of different sizes the stripes get narrower towards the end.
     case "raid0" where chunk > 0 && Set(members.map { $0.size / chunk }).count == 1:
       return .striped(chunk: chunk, legs)
-    case "raid10" where chunk > 0:
-      let near = layout & 0xff
-      guard layout >> 8 & 0xff == 1, near > 0, near <= disks else { return nil }
-      return .near(chunk: chunk, copies: near, legs)
+    case "raid10" where chunk >= Self.leastChunk:
+      return CopyLayout(number: layout, devices: disks, chunks: size / chunk).map {
+        .copied(chunk: chunk, $0, legs)
+      }
     case "raid4" where chunk > 0 && disks > 1: return .parity(chunk: chunk, .last(parities: 1), legs)
     case "raid5" where chunk > 0 && disks > 1:
       return Rotation(number: layout, parities: 1).map { .parity(chunk: chunk, $0, legs) }

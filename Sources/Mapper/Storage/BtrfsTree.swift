@@ -87,7 +87,8 @@ struct BtrfsTree {
       case "DUP", "RAID1", "RAID1C3", "RAID1C4": target = .mirrored(legs)
       case "RAID0" where hasStripes: target = .striped(chunk: stripe, legs)
       case "RAID10" where hasStripes && legs.count.isMultiple(of: 2):
-        target = .near(chunk: stripe, copies: 2, legs)
+        guard let layout = CopyLayout(near: 2, devices: legs.count, chunks: max(1, length / stripe)) else { return nil }
+        target = .copied(chunk: stripe, layout, legs)
       default: return nil
       }
       return DeviceTable.Segment(range: start..<end, target: target)

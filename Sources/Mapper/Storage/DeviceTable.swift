@@ -141,7 +141,7 @@ struct DeviceTable {
       guard case .made(let segments) = device else { return false }
       return segments.contains {
         switch $0.target {
-        case .mirrored, .near: true
+        case .mirrored, .copied: true
         case .linear, .striped, .parity: false
         }
       }

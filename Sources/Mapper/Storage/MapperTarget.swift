@@ -1,8 +1,10 @@
 /// A line of a device-mapper table, as the kernel's documentation of each target describes it.
 enum MapperTarget {
-  /// - Parameter fields: what follows the target's name.
+  /// - Parameters:
+  ///   - size: of what it makes, in bytes.
+  ///   - fields: what follows the target's name.
   /// - Returns: nil for a target that is not followed, or a line that is not as described.
-  static func parse(kind: Substring, _ fields: ArraySlice<Substring>) -> Target? {
+  static func parse(kind: Substring, size: UInt64, _ fields: ArraySlice<Substring>) -> Target? {
     let fields = Array(fields)
     switch kind {
     case "linear": return leg(fields, at: 0).map { .linear($0) }
@@ -10,7 +12,7 @@ enum MapperTarget {
     case "crypt": return leg(fields, at: 3).map { .linear($0) }
     case "striped": return striped(fields)
     case "mirror": return mirror(fields)
-    case "raid": return raid(fields)
+    case "raid": return raid(fields, size: size)
     default: return nil
     }
   }
@@ -48,7 +50,7 @@ enum MapperTarget {
   }
 
   /// `TYPE COUNT PARAMETER… COUNT (METADATA-DEVICE DATA-DEVICE)…`; the first parameter is the chunk in sectors.
-  private static func raid(_ fields: [Substring]) -> Target? {
+  private static func raid(_ fields: [Substring], size: UInt64) -> Target? {
     guard fields.count >= 3, let parameters = Int(fields[1]), parameters >= 1, parameters < fields.count - 2,
       let chunk = DeviceTableParser.bytes(sectors: fields[2]), chunk <= Target.mostChunk,
       let count = Int(fields[2 + parameters]),
@@ -66,10 +68,11 @@ enum MapperTarget {
     case "raid0": return chunk > 0 ? .striped(chunk: chunk, legs) : nil
     case "raid1": return .mirrored(legs)
     case "raid10":
-      let format = value(of: "raid10_format", in: named) ?? "near"
       let copies = value(of: "raid10_copies", in: named).flatMap { Int($0) } ?? 2
-      guard format == "near", chunk > 0, copies > 0, copies <= count else { return nil }
-      return .near(chunk: chunk, copies: copies, legs)
+      let format = value(of: "raid10_format", in: named) ?? "near"
+      return layout(format, copies: copies, devices: count, chunk: chunk, size: size).map {
+        .copied(chunk: chunk, $0, legs)
+      }
     case "raid4", "raid5_n": rotation = .last(parities: 1)
     case "raid5_0": rotation = .first(parities: 1)
     case "raid5_la": rotation = .leftAsymmetric(parities: 1)
@@ -80,6 +83,25 @@ enum MapperTarget {
     }
     guard let rotation, chunk > 0, count > rotation.parities else { return nil }
     return .parity(chunk: chunk, rotation, legs)
+  }
+
+  private static func layout(
+    _ format: Substring, copies: Int, devices: Int, chunk: UInt64, size: UInt64
+  ) -> CopyLayout? {
+    guard chunk > 0 else { return nil }
+    let chunks = size / chunk
+    switch format {
+    case "near": return CopyLayout(near: copies, devices: devices, chunks: chunks)
+    // A line that says raid10_use_near_sets would have no sets, but the kernel leaves these words out where it prints a
+    // table, and counts them: such a line is not as described.
+    case "far":
+      // How far the copies are apart is known of whole stripes.
+      guard size.isMultiple(of: chunk), chunks.isMultiple(of: UInt64(devices)) else { return nil }
+      return CopyLayout(near: 1, far: copies, setSize: copies, devices: devices, chunks: chunks)
+    case "offset":
+      return CopyLayout(near: 1, far: copies, isOffset: true, setSize: copies, devices: devices, chunks: chunks)
+    default: return nil
+    }
   }
 
   private static func value(of name: Substring, in fields: ArraySlice<Substring>) -> Substring? {

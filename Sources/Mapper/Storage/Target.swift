@@ -16,8 +16,8 @@ enum Target: Equatable {
   case striped(chunk: UInt64, [Leg?])
   /// The same on each.
   case mirrored([Leg?])
-  /// Each chunk on so many devices, one after the other (md's "near" layout of RAID 10).
-  case near(chunk: UInt64, copies: Int, [Leg?])
+  /// In chunks, each on several devices: RAID 10.
+  case copied(chunk: UInt64, CopyLayout, [Leg?])
   /// In chunks on one device after the other, of which one or two hold each stripe's parity instead.
   case parity(chunk: UInt64, Rotation, [Leg?])
 
@@ -45,12 +45,10 @@ enum Target: Equatable {
         let start = number / count * chunk + part.lowerBound % chunk
         Self.add(legs[Int(number % count)], at: start, part, body)
       }
-    case .near(let chunk, let copies, let legs):
+    case .copied(let chunk, let layout, let legs):
       Self.forEachChunk(of: range, chunk: chunk) { number, part in
-        for copy in 0..<UInt64(copies) {
-          let place = number * UInt64(copies) + copy
-          let start = place / UInt64(legs.count) * chunk + part.lowerBound % chunk
-          Self.add(legs[Int(place % UInt64(legs.count))], at: start, part, body)
+        layout.forEachCopy(of: number) { leg, row in
+          Self.add(legs[leg], at: row * chunk + part.lowerBound % chunk, part, body)
         }
       }
     case .parity(let chunk, let rotation, let legs):
@@ -76,30 +74,27 @@ enum Target: Equatable {
       case .linear, .mirrored: body(onLeg, start)
       case .striped(let chunk, let legs):
         Self.forEachChunk(of: onLeg, chunk: chunk) { row, part in
-          let number = row * UInt64(legs.count) + UInt64(index)
-          Self.hand(number, chunk, part, leg, body)
+          Self.hand(row.times(UInt64(legs.count))?.plus(UInt64(index)), chunk, part, leg, body)
         }
-      case .near(let chunk, let copies, let legs):
+      case .copied(let chunk, let layout, _):
         Self.forEachChunk(of: onLeg, chunk: chunk) { row, part in
-          let number = (row * UInt64(legs.count) + UInt64(index)) / UInt64(copies)
-          Self.hand(number, chunk, part, leg, body)
+          Self.hand(layout.chunk(inRow: row, of: index), chunk, part, leg, body)
         }
       case .parity(let chunk, let rotation, let legs):
         let data = legs.count - rotation.parities
         Self.forEachChunk(of: onLeg, chunk: chunk) { stripe, part in
           guard let place = (0..<data).first(where: { rotation.data($0, stripe: stripe, legs: legs.count) == index })
           else { return }
-          Self.hand(stripe * UInt64(data) + UInt64(place), chunk, part, leg, body)
+          Self.hand(stripe.times(UInt64(data))?.plus(UInt64(place)), chunk, part, leg, body)
         }
       }
     }
   }
 
   private static func hand(
-    _ number: UInt64, _ chunk: UInt64, _ part: Range<UInt64>, _ leg: Leg, _ body: (Range<UInt64>, UInt64) -> Void
+    _ number: UInt64?, _ chunk: UInt64, _ part: Range<UInt64>, _ leg: Leg, _ body: (Range<UInt64>, UInt64) -> Void
   ) {
-    let (start, overflow) = number.multipliedReportingOverflow(by: chunk)
-    guard !overflow, start <= UInt64.max - 2 * chunk else { return }
+    guard let start = number?.times(chunk), start <= UInt64.max - 2 * chunk else { return }
     let first = start + part.lowerBound % chunk
     body(first..<first + (part.upperBound - part.lowerBound), leg.offset + part.lowerBound)
   }
@@ -110,7 +105,7 @@ enum Target: Equatable {
     case .linear: 1
     case .mirrored(let legs): UInt64(legs.count)
     case .striped(let chunk, _), .parity(let chunk, _, _): size / chunk + 1
-    case .near(let chunk, let copies, _): (size / chunk + 1) * UInt64(copies)
+    case .copied(let chunk, let layout, _): (size / chunk + 1) * UInt64(layout.copies)
     }
   }
 
@@ -119,7 +114,9 @@ enum Target: Equatable {
   private var legs: [Leg?] {
     switch self {
     case .linear(let leg): [leg]
-    case .mirrored(let legs), .striped(_, let legs), .near(_, _, let legs), .parity(_, _, let legs): legs
+    case .mirrored(let legs), .striped(_, let legs), .copied(_, _, let legs),
+      .parity(_, _, let legs):
+      legs
     }
   }
 
