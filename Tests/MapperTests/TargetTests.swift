@@ -33,6 +33,8 @@ import Testing
       "table 254:0 0 400000 raid raid1 3 0 region_size 4096 2 253:1 254:1 253:2 254:2\n"
         + "table 254:1 0 500000 linear 8:1 100\ntable 254:2 0 500000 linear 8:17 2148", "254:0", 2
     ),
+    ("table 254:0 0 400000 raid raid6_zr 3 128 region_size 4096 4 - 8:1 - 8:17 - 8:2 - 8:18", "254:0", 1),
+    ("table 254:0 0 400000 raid raid6_ls_6 1 128 4 - 8:1 - 8:17 - 8:2 - 8:18", "254:0", 1),
     ("table 254:0 0 400000 raid raid5_ls 3 128 region_size 4096 3 - 8:1 - 8:2 - 8:17", "254:0", 1),
     (
       "table 254:0 0 400000 raid raid10 5 128 raid10_copies 2 raid10_format near 4 - 8:1 - 8:17 - 8:2 - 8:18", "254:0",
@@ -55,6 +57,7 @@ import Testing
     (array("raid5", layout: 2, members: four), "9:0", 1), (array("raid5", layout: 3, members: four), "9:0", 1),
     (array("raid5", layout: 4, members: four), "9:0", 1), (array("raid5", layout: 5, members: four), "9:0", 1),
     (array("raid6", layout: 2, members: four), "9:0", 1), (array("raid6", layout: 0, members: four), "9:0", 1),
+    (array("raid6", layout: 9, members: four), "9:0", 1), (array("raid6", layout: 10, members: four), "9:0", 1),
     (array("raid1", layout: 0, members: ["8:1", "8:17"]) + "\ntable 254:0 0 400000 linear 9:0 0", "254:0", 2),
   ]
 

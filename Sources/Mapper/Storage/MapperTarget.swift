@@ -63,7 +63,6 @@ enum MapperTarget {
       let device = fields[3 + parameters + 2 * index + 1]
       return device == "-" ? nil : Target.Leg(device: device, offset: 0)
     }
-    let rotation: Rotation?
     switch fields[0] {
     case "raid0": return chunk > 0 ? .striped(chunk: chunk, legs) : nil
     case "raid1": return .mirrored(legs)
@@ -73,16 +72,31 @@ enum MapperTarget {
       return layout(format, copies: copies, devices: count, chunk: chunk, size: size).map {
         .copied(chunk: chunk, $0, legs)
       }
-    case "raid4", "raid5_n": rotation = .last(parities: 1)
-    case "raid5_0": rotation = .first(parities: 1)
-    case "raid5_la": rotation = .leftAsymmetric(parities: 1)
-    case "raid5_ra": rotation = .rightAsymmetric(parities: 1)
-    case "raid5_ls": rotation = .leftSymmetric(parities: 1)
-    case "raid5_rs": rotation = .rightSymmetric(parities: 1)
-    default: rotation = nil
+    default:
+      guard let rotation = rotation(of: fields[0]), chunk > 0, count > rotation.parities else { return nil }
+      return .parity(chunk: chunk, rotation, legs)
     }
-    guard let rotation, chunk > 0, count > rotation.parities else { return nil }
-    return .parity(chunk: chunk, rotation, legs)
+  }
+
+  private static func rotation(of type: Substring) -> Rotation? {
+    switch type {
+    case "raid4", "raid5_n": .last(parities: 1)
+    case "raid5_0": .first(parities: 1)
+    case "raid5_la": .leftAsymmetric(parities: 1)
+    case "raid5_ra": .rightAsymmetric(parities: 1)
+    case "raid5_ls": .leftSymmetric(parities: 1)
+    case "raid5_rs": .rightSymmetric(parities: 1)
+    case "raid6_zr": .rightAsymmetric(parities: 2)
+    case "raid6_nr": .restartingDown
+    case "raid6_nc": .continuingDown
+    case "raid6_n_6": .last(parities: 2)
+    case "raid6_0_6": .besideLast(.first(parities: 1))
+    case "raid6_la_6": .besideLast(.leftAsymmetric(parities: 1))
+    case "raid6_ra_6": .besideLast(.rightAsymmetric(parities: 1))
+    case "raid6_ls_6": .besideLast(.leftSymmetric(parities: 1))
+    case "raid6_rs_6": .besideLast(.rightSymmetric(parities: 1))
+    default: nil
+    }
   }
 
   private static func layout(
