@@ -21,6 +21,13 @@ import Testing
       + members.enumerated().map { "member 9:0 \($1) \($0) 2048 499000 in_sync" }.joined(separator: "\n")
   }
 
+  /// 400,000 sectors of devices of different sizes, none of which is a multiple of a chunk.
+  private static func unequal(_ level: String, layout: Int = 0) -> String {
+    "device 9:0 - - 400000\narray 9:0 \(level) \(layout) 32768 4 none\n"
+      + zip(four, [45001, 70002, 25024, 60031]).enumerated()
+      .map { "member 9:0 \($1.0) \($0) 2048 \($1.1) in_sync" }.joined(separator: "\n")
+  }
+
   private static let four = ["8:1", "8:17", "8:2", "8:18"]
 
   /// What the upper device, of 400,000 sectors, is made of, and how many copies there are of each byte.
@@ -132,6 +139,15 @@ import Testing
       .map { "member 9:0 \($1) \($0) 2048 499000 in_sync" }
     let text = Self.disks + (["device 9:0 - - 400000", line] + members).joined(separator: "\n")
     #expect(!DeviceTable(parsing: text).isFollowed("9:0"))
+  }
+
+  /// Which of the two layouts an array of different sizes has, an old one does not say; and its size has to be theirs.
+  @Test(arguments: ["array 9:0 raid0 0", "array 9:0 raid0 3", "array 9:0 raid0 -1", "device 9:0 - - 400064"])
+  func zonesThatAreNotKnown(_ other: String) {
+    let known = Self.unequal("raid0", layout: 1)
+    let text = known.replacing(other.hasPrefix("array") ? "array 9:0 raid0 1" : "device 9:0 - - 400000", with: other)
+    #expect(DeviceTable(parsing: Self.disks + known).isFollowed("9:0"))
+    #expect(!DeviceTable(parsing: Self.disks + text).isFollowed("9:0"))
   }
 
   @Test func btrfs() throws {

@@ -51,6 +51,14 @@ struct ArrayLine {
   func segments(size: UInt64) -> [DeviceTable.Segment]? {
     guard !isDamaged, !isReshaping, size > 0 else { return nil }
     if level == "linear" { return linear(size: size) }
+    if level == "raid0", chunk > 0, members.count == disks, Set(members.map { $0.size / chunk }).count > 1 {
+      // An old array does not say which layout it has; then the kernel was told by somebody.
+      return StripeZones.Layout(rawValue: layout).flatMap { layout in
+        let devices = members.sorted { $0.slot < $1.slot }
+          .map { StripeZones.Device(leg: $0.leg, size: $0.size / chunk) }
+        return StripeZones.segments(devices, layout, chunk: chunk, size: size)
+      }
+    }
     return target(size: size).map { [DeviceTable.Segment(range: 0..<size, target: $0)] }
   }
 
@@ -63,7 +71,6 @@ struct ArrayLine {
   private func target(size: UInt64) -> Target? {
     switch level {
     case "raid1": return .mirrored(legs)
-    // Over devices of different sizes the stripes get narrower towards the end.
     case "raid0" where chunk > 0 && Set(members.map { $0.size / chunk }).count == 1:
       return .striped(chunk: chunk, legs)
     case "raid10" where chunk >= Self.leastChunk:
