@@ -96,20 +96,21 @@ import Testing
   @Test(arguments: arrangements)
   func noByteIsTwo(_ arrangement: (text: String, device: String, copies: Int)) throws {
     let table = DeviceTable(parsing: Self.disks + arrangement.text)
-    let all = try #require(table.places(of: arrangement.device[...])) + table.parity().flatMap(\.places)
+    let device = arrangement.device[...]
+    let all = try #require(table.places(of: device)) + (table.parity(of: device) ?? [])
     let sorted = all.sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
     for (place, next) in zip(sorted, sorted.dropFirst()) {
       #expect(place.disk != next.disk || place.range.upperBound <= next.range.lowerBound)
     }
   }
 
-  @Test func parityIsAThirdOfAnArrayOfThree() {
+  @Test func parityIsAThirdOfAnArrayOfThree() throws {
     let table = DeviceTable(parsing: Self.disks + Self.array("raid5", layout: 2, members: Array(Self.four.prefix(3))))
-    let parity = table.parity()
-    #expect(parity.count == 1 && parity[0].device == "9:0")
+    let parity = try #require(table.parity(of: "9:0"))
+    #expect(table.parity(of: "8:1") == [])
     // The first stripe's is on the last device, the second's on the one before.
     #expect(
-      parity[0].places.prefix(2) == [
+      parity.prefix(2) == [
         DeviceTable.Place(disk: 1, range: (1_002_048 + 2048) * 512..<(1_002_048 + 2048) * 512 + 65536, offset: 0),
         DeviceTable.Place(
           disk: 2, range: (2048 + 2048) * 512 + 65536..<(2048 + 2048) * 512 + 131072, offset: 131072),
@@ -181,5 +182,59 @@ import Testing
     #expect(table.places(of: 104_857_600..<104_861_696, on: BtrfsTree.device)?.map(\.disk) == [2])
     #expect(BtrfsTree(parsing: text.replacing("DATA\n", with: "DATA|RAID5\n"))?.segments == nil)
     #expect(BtrfsTree(parsing: "nonsense") == nil)
+  }
+
+  /// A chunk of 24 stripes of 64 KiB on a profile's devices, the first of which is the second half of a disk.
+  private static func chunk(_ profile: String, legs: Int) throws -> DeviceTable {
+    let text =
+      (1...4).map { "devid \($0) \(four[$0 - 1])\n" }.joined() + "nodesize 16384\nchunk 20971520\n"
+      + "length 1572864 65536 DATA|\(profile)\n"
+      + (0..<legs).map { "stripe \($0) devid \($0 % 4 + 1) offset \(33_554_432 << ($0 / 4))\n" }.joined()
+    var table = DeviceTable(parsing: disks)
+    table.add(BtrfsTree.device, madeOf: try #require(BtrfsTree(parsing: text)?.segments))
+    return table
+  }
+
+  /// How many copies of each byte, and of each byte on a device how many are parity.
+  @Test(arguments: [
+    ("RAID0", 4, 1, 0), ("RAID1", 2, 2, 0), ("RAID1C3", 3, 3, 0), ("RAID1C4", 4, 4, 0), ("DUP", 2, 2, 0),
+    ("RAID10", 4, 2, 0), ("RAID5", 3, 1, 12), ("RAID5", 4, 1, 8), ("RAID6", 4, 1, 24), ("RAID6", 3, 1, 48),
+  ])
+  func btrfsProfiles(_ profile: String, legs: Int, copies: Int, parity: Int) throws {
+    let table = try Self.chunk(profile, legs: legs)
+    let chunk: Range<UInt64> = 20_971_520..<20_971_520 + 1_572_864
+    let places = try #require(table.places(of: chunk, on: BtrfsTree.device))
+    #expect(places.reduce(0) { $0 + $1.range.count } == copies * chunk.count)
+    for place in places {
+      let parts = table.parts(of: BtrfsTree.device, heldBy: place.range, ofDisk: place.disk)
+      #expect(parts.first?.range.lowerBound == chunk.lowerBound + place.offset)
+      #expect(parts.reduce(0) { $0 + $1.range.count } == place.range.count)
+    }
+    let checks = try #require(table.parity(of: BtrfsTree.device))
+    #expect(checks.reduce(0) { $0 + $1.range.count } == parity * 65536)
+    let all = (places + checks).sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
+    for (place, next) in zip(all, all.dropFirst()) {
+      #expect(place.disk != next.disk || place.range.upperBound <= next.range.lowerBound)
+    }
+  }
+
+  /// Numbers as only a damaged tree has them.
+  @Test func btrfsNumbersThatDoNotFit() throws {
+    for (length, stripe, offset) in [
+      ("18446744073709551615", "1", "0"), ("1572864", "65536", "18446744073709551615"),
+      ("18446744073688580095", "1099511627776", "9223372036854775807"), ("1572864", "0", "0"),
+    ] {
+      for profile in ["RAID0", "RAID10", "RAID5", "RAID6", "DUP"] {
+        let text =
+          "devid 1 8:1\nnodesize 16384\nchunk 20971520\nlength \(length) \(stripe) DATA|\(profile)\n"
+          + (0..<4).map { "stripe \($0) devid 1 offset \(offset)\n" }.joined()
+        var table = DeviceTable(parsing: Self.disks)
+        guard let segments = BtrfsTree(parsing: text)?.segments else { continue }
+        table.add(BtrfsTree.device, madeOf: segments)
+        _ = table.parity(of: BtrfsTree.device)
+        _ = table.places(of: 20_971_520..<21_000_000, on: BtrfsTree.device)
+        _ = table.parts(of: BtrfsTree.device, heldBy: 0..<1 << 30, ofDisk: 1).count
+      }
+    }
   }
 }

@@ -145,14 +145,18 @@ struct Examiner {
 
   /// What an array keeps beside its data, to bring back what a lost device had.
   private mutating func examineParity() throws {
-    let arrays = try appliance.listArrays() + appliance.listLogicalVolumes()
-    guard !arrays.isEmpty else { return }
-    let parity = Dictionary(devices.parity().map { ($0.device, $0.places) }) { first, _ in first }
-    guard !parity.isEmpty else { return }
-    for array in arrays {
-      guard let number = try deviceNumber(of: array), let places = parity[number[...]] else { continue }
-      add(.raid, array, places)
+    for array in try appliance.listArrays() + appliance.listLogicalVolumes() {
+      guard let number = try deviceNumber(of: array) else { continue }
+      addParity(of: number[...], to: array, devices)
     }
+  }
+
+  /// - Parameter number: as the table knows what has parity.
+  mutating func addParity(of number: Substring, to device: [UInt8], _ table: DeviceTable) {
+    guard let places = table.parity(of: number) else {
+      return reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
+    }
+    if !places.isEmpty { add(.raid, device, places) }
   }
 
   /// `MAJOR:MINOR`; nil if there is no such device.

@@ -22,6 +22,7 @@ extension Examiner {
         return reporter.detail("\(name): the chunks are not followed; its metadata is left out")
       }
       table.add(BtrfsTree.device, madeOf: segments)
+      addParity(of: BtrfsTree.device, to: content.name, table)
     }
     add(areas, of: content, table)
   }

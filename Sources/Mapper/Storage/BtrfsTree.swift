@@ -72,7 +72,10 @@ struct BtrfsTree {
     var type: Substring = ""
     var legs: [Target.Leg?] = []
 
-    private var hasStripes: Bool { (1...Target.mostChunk).contains(stripe) }
+    /// No chunk is of more than 10 GiB, and a stripe of 64 KiB; a damaged tree may say anything.
+    private var hasStripes: Bool {
+      (1...Target.mostChunk).contains(stripe) && length / stripe <= DeviceTable.mostPlaces
+    }
 
     /// nil where it is arranged in a way that is not followed.
     var segment: DeviceTable.Segment? {
@@ -89,6 +92,10 @@ struct BtrfsTree {
       case "RAID10" where hasStripes && legs.count.isMultiple(of: 2):
         guard let layout = CopyLayout(near: 2, devices: legs.count, chunks: max(1, length / stripe)) else { return nil }
         target = .copied(chunk: stripe, layout, legs)
+      case "RAID5" where hasStripes && legs.count >= 2:
+        target = .parity(chunk: stripe, .upFromLast(parities: 1), legs)
+      case "RAID6" where hasStripes && legs.count >= 3:
+        target = .parity(chunk: stripe, .upFromLast(parities: 2), legs)
       default: return nil
       }
       return DeviceTable.Segment(range: start..<end, target: target)

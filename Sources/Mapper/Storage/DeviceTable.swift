@@ -154,22 +154,22 @@ struct DeviceTable {
     for below in Set(segments.flatMap(\.target.devicesBelow)) { users[below, default: []].append(name) }
   }
 
-  /// The parity of every array that has some, by the array's number.
-  func parity() -> [(device: Substring, places: [Place])] {
-    var result: [(device: Substring, places: [Place])] = []
-    for (number, device) in devices {
-      guard case .made(let segments) = device, pieces(of: number, depth: 0) <= Self.mostPlaces else { continue }
-      var places: [Place] = []
-      for segment in segments {
-        segment.target.forEachParity(size: segment.range.upperBound - segment.range.lowerBound) { piece in
-          _ = add(
-            piece.leg.offset..<piece.leg.offset + piece.length, on: piece.leg.device, depth: 1,
-            offset: segment.range.lowerBound + piece.offset, to: &places)
-        }
+  /// Where the parity of the device `number` is, if it has some; nil where it is in more than `mostPlaces` pieces.
+  func parity(of number: Substring) -> [Place]? {
+    guard case .made(let segments) = devices[number] else { return [] }
+    let striped = segments.filter { if case .parity = $0.target { true } else { false } }
+    let pieces = striped.reduce(0) { $0 &+ $1.target.pieces(size: $1.range.upperBound - $1.range.lowerBound) }
+    guard pieces <= Self.mostPlaces else { return nil }
+    var places: [Place] = []
+    for segment in striped {
+      segment.target.forEachParity(size: segment.range.upperBound - segment.range.lowerBound) { piece in
+        guard let end = piece.leg.offset.plus(piece.length) else { return }
+        _ = add(
+          piece.leg.offset..<end, on: piece.leg.device, depth: 1, offset: segment.range.lowerBound &+ piece.offset,
+          to: &places)
       }
-      if !places.isEmpty { result.append((number, places)) }
     }
-    return result
+    return places
   }
 
   /// Adds every copy of a part of a device.
