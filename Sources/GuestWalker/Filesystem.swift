@@ -42,7 +42,7 @@ struct Filesystem {
   let inodesInUse: UInt64
   let bytesInUse: UInt64
 
-  init(mountedOn directory: String) throws(WalkError) {
+  init(mountedOn directory: String, method: Method) throws(WalkError) {
     self.directory = directory
     guard let device = mountedDevice(directory) else { throw WalkError("\(directory): nothing is mounted there") }
     // By its name: to open the root would make XFS read its first block, unseen.
@@ -58,8 +58,9 @@ struct Filesystem {
     let buffered = clinux_openat(AT_FDCWD, device, O_RDONLY, 0)
     guard buffered >= 0 else { throw .system(device) }
     defer { close(buffered) }
-    // Whatever looked for a filesystem here has left blocks in the cache, where a walk would not be seen to read them.
-    guard clinux_flush_buffers(buffered) == 0 else { throw .system(device) }
+    // Whatever looked for a filesystem here has left blocks in the cache, where a walk would not be seen to read them. Of
+    // ext2/3/4 nothing is read through it but what the filesystem itself needs to know.
+    guard kind == .ext && method != .read || clinux_flush_buffers(buffered) == 0 else { throw .system(device) }
     boot = kind == .fuse ? Self.readBootSector(direct) : nil
     rootDirectory = kind == .fat || kind == .exfat ? Self.readAllocationTables(buffered, kind) : nil
   }

@@ -67,6 +67,8 @@ struct ReadQueue {
   /// Takes over the item's file descriptor. Reads what the filesystem itself needs to know before the data is read.
   mutating func add(_ item: Item) {
     var item = item
+    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
+    if !item.throughDevice { posix_fadvise(item.layout.descriptor, 0, 0, POSIX_FADV_RANDOM) }
     // A page may hold nothing but preallocated blocks.
     var page = item.layout.nextPage()
     while page.isEmpty, !item.layout.isComplete { page = item.layout.nextPage() }

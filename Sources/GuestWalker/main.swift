@@ -18,7 +18,7 @@ guard CommandLine.arguments.count == 4, let method = Method(CommandLine.argument
 }
 do {
   let channel = try Channel(path: CommandLine.arguments[1])
-  let filesystem = try Filesystem(mountedOn: CommandLine.arguments[2])
+  let filesystem = try Filesystem(mountedOn: CommandLine.arguments[2], method: method)
   var walk = Walk(filesystem: filesystem, channel: channel, method: method)
   try walk.run()
 } catch {

@@ -34,33 +34,50 @@ public struct RecordBuffer: Sendable {
   public mutating func append(_ record: Record) throws(RecordError) {
     switch record {
     case .begin(let inodes, let bytes):
-      try append(type: 1, [inodes, bytes], name: [])
+      try head(type: 1, numbers: 2)
+      number(inodes)
+      number(bytes)
     case .object(let id, let parent, let kind, let name):
-      try append(type: 2, flags: kind.rawValue, [id, parent], name: name)
+      try head(type: 2, flags: kind.rawValue, numbers: 2, name: name.count)
+      number(id)
+      number(parent)
+      bytes.append(contentsOf: name)
     case .link(let id, let parent, let name):
-      try append(type: 3, [id, parent], name: name)
+      try head(type: 3, numbers: 2, name: name.count)
+      number(id)
+      number(parent)
+      bytes.append(contentsOf: name)
     case .chunk(let chunk):
-      let numbers = UInt64(chunk.number) | UInt64(chunk.replaces) << 32
-      try append(
-        type: 4, flags: chunk.layout.rawValue, [numbers, chunk.object, chunk.offset, chunk.length, chunk.physical],
-        name: [])
-    case .idle: try append(type: 5, [], name: [])
-    case .settled: try append(type: 6, [], name: [])
+      try head(type: 4, flags: chunk.layout.rawValue, numbers: 5)
+      number(UInt64(chunk.number) | UInt64(chunk.replaces) << 32)
+      number(chunk.object)
+      number(chunk.offset)
+      number(chunk.length)
+      number(chunk.physical)
+    case .idle: try head(type: 5, numbers: 0)
+    case .settled: try head(type: 6, numbers: 0)
     case .failure(let parent, let errno, let name):
-      try append(type: 7, [parent, UInt64(UInt32(bitPattern: errno))], name: name)
-    case .end: try append(type: 8, [], name: [])
-    case .inode(let id, let number): try append(type: 9, [id, number], name: [])
+      try head(type: 7, numbers: 2, name: name.count)
+      number(parent)
+      number(UInt64(UInt32(bitPattern: errno)))
+      bytes.append(contentsOf: name)
+    case .end: try head(type: 8, numbers: 0)
+    case .inode(let id, let inode):
+      try head(type: 9, numbers: 2)
+      number(id)
+      number(inode)
     }
   }
 
-  private mutating func append(type: UInt8, flags: UInt8 = 0, _ fields: [UInt64], name: [UInt8]) throws(RecordError) {
-    guard let length = UInt16(exactly: fields.count * 8 + name.count) else { throw .tooLong }
+  /// - Parameters: how many numbers and how many bytes of a name follow.
+  private mutating func head(type: UInt8, flags: UInt8 = 0, numbers: Int, name: Int = 0) throws(RecordError) {
+    guard let length = UInt16(exactly: numbers * 8 + name) else { throw .tooLong }
     bytes.append(type)
     bytes.append(flags)
     bytes.append(littleEndian: length)
-    for field in fields { bytes.append(littleEndian: field) }
-    bytes.append(contentsOf: name)
   }
+
+  private mutating func number(_ value: UInt64) { bytes.append(littleEndian: value) }
 
   /// The whole write, padded to a multiple of 512 bytes.
   public mutating func padded() -> [UInt8] {

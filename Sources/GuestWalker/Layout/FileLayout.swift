@@ -139,11 +139,14 @@ struct FileLayout {
   }
 
   private mutating func fiemapPage() -> [Piece]? {
+    let bytes = MemoryLayout<fiemap>.size + Self.pageSize * MemoryLayout<fiemap_extent>.stride
+    return withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 8) { fiemapPage(in: $0) }
+  }
+
+  private mutating func fiemapPage(in buffer: UnsafeMutableRawBufferPointer) -> [Piece]? {
     let header = MemoryLayout<fiemap>.size
-    let bytes = header + Self.pageSize * MemoryLayout<fiemap_extent>.stride
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 8)
-    defer { buffer.deallocate() }
-    buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    // The kernel fills in as much of the rest as it counts.
+    UnsafeMutableRawBufferPointer(rebasing: buffer[..<header]).initializeMemory(as: UInt8.self, repeating: 0)
     guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return nil }
     map.pointee.fm_start = position
     map.pointee.fm_length = UInt64.max - position

@@ -1,22 +1,37 @@
 /// Files to be read as proof that they are where the filesystem says: the largest, those in the most pieces, some with
 /// holes and some of all.
 struct Sample {
+  /// What a file is chosen for.
+  struct Traits {
+    /// Bytes.
+    var size: UInt64
+    var pieces: UInt64
+    var hasHoles: Bool
+  }
+
   struct Candidate {
     var object: UInt64
     var parent: UInt64
     var name: [UInt8]
     /// From the root of the filesystem.
     var path: [UInt8]
-    var size: UInt64
-    var pieces: UInt64
-    var hasHoles: Bool
+    var traits: Traits
+  }
+
+  /// For which of its parts a file is wanted. Most files are for none, and cost no memory.
+  struct Places {
+    fileprivate var isLarge: Bool
+    fileprivate var isScattered: Bool
+    fileprivate var sparse: Int?
+    fileprivate var any: Int?
   }
 
   private let quota: Int
+  private let limit: Int
   private var largest: [Candidate] = []
   private var mostPieces: [Candidate] = []
   private var sparse = Reservoir()
-  private var any: Reservoir
+  private var any = Reservoir()
 
   /// So many chosen from all that were seen, each with the same chance.
   private struct Reservoir {
@@ -24,43 +39,55 @@ struct Sample {
     private var seen: UInt64 = 0
     private var state: UInt64 = 0x6d61_7076_6972_7462
 
-    mutating func add(_ candidate: Candidate, quota: Int) {
+    /// Where the next one is to be kept; nil where it is not.
+    mutating func place(quota: Int) -> Int? {
       seen += 1
-      if kept.count < quota {
-        kept.append(candidate)
-        return
-      }
-      guard quota > 0 else { return }
+      guard kept.count >= quota else { return kept.count }
       // The same files in each run, so that what a run found can be looked at again.
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       let place = (state >> 33) % seen
-      if place < UInt64(quota) { kept[Int(place)] = candidate }
+      return place < UInt64(quota) ? Int(place) : nil
+    }
+
+    mutating func keep(_ candidate: Candidate, at place: Int) {
+      if place < kept.count { kept[place] = candidate } else { kept.append(candidate) }
     }
   }
 
   /// - Parameter count: of files, in all.
   init(count: Int) {
     quota = (count + 3) / 4
-    any = Reservoir()
     limit = count
   }
 
-  private let limit: Int
+  /// To be asked once a file; nil where it is not wanted.
+  mutating func places(for traits: Traits) -> Places? {
+    guard quota > 0 else { return nil }
+    let places = Places(
+      isLarge: hasRoom(largest, for: traits, by: { $0.size }),
+      isScattered: traits.pieces > 1 && hasRoom(mostPieces, for: traits, by: { $0.pieces }),
+      sparse: traits.hasHoles ? sparse.place(quota: quota) : nil, any: any.place(quota: quota))
+    let isWanted = places.isLarge || places.isScattered || places.sparse != nil || places.any != nil
+    return isWanted ? places : nil
+  }
 
-  mutating func add(_ candidate: Candidate) {
-    guard quota > 0 else { return }
-    Self.keep(candidate, in: &largest, quota: quota) { $0.size }
-    if candidate.pieces > 1 { Self.keep(candidate, in: &mostPieces, quota: quota) { $0.pieces } }
-    if candidate.hasHoles { sparse.add(candidate, quota: quota) }
-    any.add(candidate, quota: quota)
+  mutating func add(_ candidate: Candidate, at places: Places) {
+    if places.isLarge { Self.keep(candidate, in: &largest, quota: quota, by: { $0.size }) }
+    if places.isScattered { Self.keep(candidate, in: &mostPieces, quota: quota, by: { $0.pieces }) }
+    if let place = places.sparse { sparse.keep(candidate, at: place) }
+    if let place = places.any { any.keep(candidate, at: place) }
+  }
+
+  private func hasRoom(_ kept: [Candidate], for traits: Traits, by rank: (Traits) -> UInt64) -> Bool {
+    guard kept.count >= quota, let last = kept.last else { return true }
+    return rank(last.traits) < rank(traits)
   }
 
   /// Keeps the candidates with the highest rank, in order.
   private static func keep(
-    _ candidate: Candidate, in kept: inout [Candidate], quota: Int, by rank: (Candidate) -> UInt64
+    _ candidate: Candidate, in kept: inout [Candidate], quota: Int, by rank: (Traits) -> UInt64
   ) {
-    if kept.count >= quota, let last = kept.last, rank(last) >= rank(candidate) { return }
-    let place = kept.firstIndex { rank($0) < rank(candidate) } ?? kept.count
+    let place = kept.firstIndex { rank($0.traits) < rank(candidate.traits) } ?? kept.count
     kept.insert(candidate, at: place)
     if kept.count > quota { kept.removeLast() }
   }

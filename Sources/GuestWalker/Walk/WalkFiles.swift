@@ -29,8 +29,6 @@ extension Walk {
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, _ parent: Record.ObjectID, _ name: [UInt8],
     isDirect: Bool, _ purpose: ReadQueue.Purpose
   ) -> ReadQueue.Item {
-    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     let layout = FileLayout(
       descriptor: descriptor, size: UInt64(max(0, status.st_size)),
       allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)
@@ -119,11 +117,10 @@ extension Walk {
     let result = try tell(item.layout, object: item.object)
     try noteKeptBlocks(item.layout.descriptor, status, item.object, data: result?.bytes)
     guard let told = result else { return false }
-    if let path = path(to: item.name), told.pieces > 0 {
-      sample.add(
-        Sample.Candidate(
-          object: item.object, parent: directory.object, name: item.name, path: path, size: item.layout.size,
-          pieces: told.pieces, hasHoles: told.bytes < item.layout.size))
+    if told.pieces > 0 {
+      let traits = Sample.Traits(
+        size: item.layout.size, pieces: told.pieces, hasHoles: told.bytes < item.layout.size)
+      addToSample(item.object, traits, name: item.name, in: directory)
     }
     item.purpose = told.hasEncoded ? .encodedOnly : .proof
     return !told.hasEncoded && proof != nil
@@ -139,11 +136,18 @@ extension Walk {
     _ object: Record.ObjectID, _ pieces: [FileLayout.Piece], size: UInt64, name: [UInt8], in directory: OpenDirectory
   ) {
     // What is in a record is read with it.
-    guard let path = path(to: name), !pieces.isEmpty, !pieces.contains(where: \.isInRecord) else { return }
+    guard !pieces.isEmpty, !pieces.contains(where: \.isInRecord) else { return }
+    let told = pieces.reduce(0) { $0 &+ $1.length }
+    let traits = Sample.Traits(size: size, pieces: UInt64(pieces.count), hasHoles: told < size)
+    addToSample(object, traits, name: name, in: directory)
+  }
+
+  private mutating func addToSample(
+    _ object: Record.ObjectID, _ traits: Sample.Traits, name: [UInt8], in directory: OpenDirectory
+  ) {
+    guard let places = sample.places(for: traits), let path = path(to: name) else { return }
     sample.add(
-      Sample.Candidate(
-        object: object, parent: directory.object, name: name, path: path, size: size, pieces: UInt64(pieces.count),
-        hasHoles: pieces.reduce(0) { $0 &+ $1.length } < size))
+      Sample.Candidate(object: object, parent: directory.object, name: name, path: path, traits: traits), at: places)
   }
 
   mutating func add(file name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
