@@ -2,7 +2,8 @@
 # make check     formatting, a build without warnings, the tests
 # make check-debian   the same for a Debian root filesystem on everything: two hours under emulation
 # make install   PREFIX=/usr/local DESTDIR=
-# make benchmark time the mapper on 20,000 files, and reading a disk in several formats (make benchmark-walk, -vmdk)
+# make benchmark time the mapper on 20,000 files, and reading a disk in several formats (make benchmark-walk, -vmdk;
+#                -native and -scale are not among them)
 # make fuzz      RUNS=2000000: open and read hostile VMDKs, see Tests/Fuzz/run
 # make clean
 # demo and check install the Debian packages they need first (scripts/setup).
@@ -24,7 +25,7 @@ else
 plugindir = $(PREFIX)/lib/nbdkit/plugins
 endif
 
-.PHONY: build setup demo check check-debian benchmark benchmark-walk benchmark-vmdk fuzz install clean
+.PHONY: build setup demo check check-debian benchmark benchmark-walk benchmark-vmdk benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -55,7 +56,17 @@ benchmark: benchmark-walk benchmark-vmdk
 
 benchmark-walk: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
-	$(BMAP_BUILD)/bench-walk $(BMAP_BUILD)/virt-bmap .build/benchmark/20k.raw
+	$(BMAP_BUILD)/bench-walk $(BMAP_BUILD)/virt-bmap .build/benchmark/20k-lvm.raw .build/benchmark/20k.raw
+
+# As root, which alone can mount a filesystem without an appliance.
+benchmark-native: build
+	Tests/Integration/Guests/make-20k-guest .build/benchmark
+	$(BMAP_BUILD)/bench-native $(BMAP_BUILD)/virt-bmap-walker .build/benchmark/20k.raw 1048576
+
+# A million files: a quarter of an hour, and 4 GB in .build/benchmark.
+benchmark-scale: build
+	for count in 100000 500000 1000000; do Tests/Integration/Guests/make-many-guest .build/benchmark $$count; done
+	$(BMAP_BUILD)/bench-scale $(BMAP_BUILD)/virt-bmap .build/benchmark/many-{100000,500000,1000000}.raw
 
 # Needs fio and nbdcopy, and 4 GB in .build/benchmark.
 benchmark-vmdk: build

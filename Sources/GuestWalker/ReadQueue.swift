@@ -20,6 +20,8 @@ struct ReadQueue {
     var purpose = Purpose.map
     /// Bytes that are read at most.
     var limit = UInt64.max
+    /// How often the device's cache had been dropped when what the filesystem needs to know of it was last read.
+    var warmedAt = 0
   }
 
   /// Why an item is read.
@@ -49,6 +51,8 @@ struct ReadQueue {
   private var pages: [[FileLayout.Piece]] = []
   private var outstanding: [UInt32: Outstanding] = [:]
   private var nextChunk: UInt32 = 1
+  /// How often the device's cache was dropped, with the directories that ntfs-3g goes through to reach a file.
+  private var drops = 0
   private let buffer = AlignedBuffer(size: Int(FileLayout.maximumPiece) + 65_536)
 
   init(filesystem: Filesystem, channel: Channel) {
@@ -79,8 +83,14 @@ struct ReadQueue {
     if filesystem.kind == .btrfs, item.layout.size <= Self.smallFile {
       for piece in page { _ = read(piece, of: item) }
     }
+    item.warmedAt = drops
     items.append(item)
     pages.append(page)
+  }
+
+  private mutating func dropDeviceCache() {
+    filesystem.dropDeviceCache()
+    drops += 1
   }
 
   /// Reads everything that is queued.
@@ -122,15 +132,20 @@ struct ReadQueue {
       _ = read(piece, of: item)
     }
     if filesystem.kind == .fuse, replaces != 0 {
-      // What was read before is in the device's cache. Without it, the list of the file's blocks is read again, too.
+      // What was read before is in the device's cache.
       try channel.say(.idle)
-      filesystem.dropDeviceCache()
+      dropDeviceCache()
+    }
+    if filesystem.kind == .fuse, item.warmedAt != drops {
+      // Without it, the way to the file and the list of its blocks are read again, too.
+      try channel.say(.idle)
       item.layout.warmBlockMap()
+      items[index].warmedAt = drops
     }
     if filesystem.kind == .fuse, item.purpose == .proof {
       try channel.say(.idle)
       // What is read around other pieces is in the device's cache.
-      if piece.around != nil { filesystem.dropDeviceCache() }
+      if piece.around != nil { dropDeviceCache() }
       item.layout.warmBlockMap(at: piece.offset)
     }
     if filesystem.kind == .btrfs || !item.isDirect {

@@ -105,7 +105,10 @@ import Testing
       try expect(guest, "/dev/vg/xfs", name, at: 8, [0x3b, 0xee])
     }
     // ext4_extent_header.
-    for name in ["/fragmented-1", "/fragmented-2"] { try expect(guest, "/dev/sda1", name, [0x0a, 0xf3]) }
+    let lists = ranges(guest.map, "/dev/sda1", "/many-pieces")
+    for range in lists { #expect(try bytes(guest, range).starts(with: [0x0a, 0xf3]), "\(range)") }
+    // One has room for 84 pieces, of 300.
+    #expect(lists.reduce(0) { $0 + $1.count } >= 4096)
     // Nothing is kept for a short link, and nothing else has such a name.
     let named = Set(guest.map.lines.filter { $0.kind == "m" && $0.path.first == 0x2f }.map(\.name))
     #expect(

@@ -21,7 +21,8 @@ import Testing
       text.replace(" \(line.device.text) ", with: " \(mark) ")
       text.replace(" \(line.device.text)\n", with: " \(mark)\n")
     }
-    return Set(text.split(separator: "\n").map(String.init))
+    // How much of a directory's last cluster exFAT reads ahead before it has listed it is a matter of time.
+    return Set(text.split(separator: "\n").map(String.init).filter { !$0.contains(" d /dev/sda6 ") })
   }
 
   /// Reading everything finds the same, but that NTFS's file table also says which bytes of a file were never written:

@@ -1,9 +1,9 @@
 // Prints how long virt-bmap takes for a disk, the appliance's launch and the walk apart, and how long fiwalk of The
 // Sleuth Kit, which parses filesystems itself, takes to list the same files with their blocks:
 //
-//     bench-walk VIRT-BMAP DISK [RUNS]
+//     bench-walk VIRT-BMAP DISK PLAIN [RUNS]
 //
-// Of five runs (or RUNS) the medians.
+// PLAIN is a disk with the same files that fiwalk can read: without volumes, say. Of five runs (or RUNS) the medians.
 import Benchmarking
 import Glibc
 import Subprocess
@@ -14,7 +14,7 @@ func report(_ what: String, _ values: [Double]) {
   print("\(what): \(shown(median(values))) s (\(shown(values.min() ?? 0)) ... \(shown(values.max() ?? 0)))")
 }
 
-func benchmark(mapper: String, disk: String, runs: Int) async throws {
+func benchmark(mapper: String, disk: String, plain: String, runs: Int) async throws {
   var launches: [Double] = []
   var walks: [Double] = []
   var totals: [Double] = []
@@ -43,7 +43,7 @@ func benchmark(mapper: String, disk: String, runs: Int) async throws {
   var peerFiles = 0
   do {
     for _ in 1...runs {
-      let (output, seconds) = try await timed(.name("fiwalk"), ["-x", "-g", "-z", "-O", disk])
+      let (output, seconds) = try await timed(.name("fiwalk"), ["-x", "-g", "-z", "-O", plain])
       peers.append(seconds)
       peerFiles = output.split(separator: "<name_type>r</name_type>", omittingEmptySubsequences: false).count - 1
     }
@@ -55,13 +55,13 @@ func benchmark(mapper: String, disk: String, runs: Int) async throws {
 }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
-guard arguments.count == 2 || arguments.count == 3, let runs = arguments.count == 3 ? Int(arguments[2]) : 5, runs > 0
+guard arguments.count == 3 || arguments.count == 4, let runs = arguments.count == 4 ? Int(arguments[3]) : 5, runs > 0
 else {
-  print("usage: bench-walk VIRT-BMAP DISK [RUNS]")
+  print("usage: bench-walk VIRT-BMAP DISK PLAIN [RUNS]")
   exit(1)
 }
 do {
-  try await benchmark(mapper: arguments[0], disk: arguments[1], runs: runs)
+  try await benchmark(mapper: arguments[0], disk: arguments[1], plain: arguments[2], runs: runs)
 } catch {
   print("bench-walk: \(error)")
   exit(1)
