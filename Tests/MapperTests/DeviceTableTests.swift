@@ -22,6 +22,15 @@ import Testing
     #expect(table.places(of: "8:2") == [place(11 << 20..<100 << 20, 0)])
   }
 
+  @Test func behindTheEndIsNothing() {
+    let table = DeviceTable(parsing: disk)
+    #expect(table.places(of: 10 << 20 - 512..<11 << 20, on: "8:1") == [place(11 << 20 - 512..<11 << 20, 0)])
+    #expect(table.places(of: 100 << 20 - 512..<1 << 63, on: "8:0") == [place(100 << 20 - 512..<100 << 20, 0)])
+    #expect(table.places(of: 100 << 20..<101 << 20, on: "8:0") == [])
+    #expect(table.places(of: .max - 1..<UInt64.max, on: "8:0") == [])
+    #expect(table.end(of: "8:1") == 10 << 20 && table.end(of: "8:0") == 100 << 20 && table.end(of: "8:9") == nil)
+  }
+
   @Test func volumeOfSeveralSegments() {
     let table = DeviceTable(
       parsing: disk + """

@@ -149,6 +149,28 @@ import WalkRecord
     #expect(walk.failures.count == 10_000)
   }
 
+  /// What a filesystem says to be behind its device's end belongs to somebody else.
+  @Test func extentsOutsideTheDevice() throws {
+    let disks = "device 8:0 - - 204800\ndevice 8:1 8:0 2048 20480\ndevice 8:2 8:0 22528 182272\ndisk 8:0 1\n"
+    for (device, line) in [("8:1", "1 afe000 b00000 f /dev/sda1 /a"), ("8:0", "")] {
+      let end: UInt64 = device == "8:1" ? 10 << 20 : 100 << 20
+      var walk = try walk([.object(id: 2, parent: 1, kind: .file, name: bytes("a"))])
+      try walk.take(
+        .chunk(
+          Chunk(number: 1, object: 2, offset: 0, length: 8192, layout: .told, physical: end - (line.isEmpty ? 0 : 8192))
+        ))
+      try walk.take(
+        .chunk(
+          Chunk(
+            number: 2, object: 2, offset: 8192, length: 1 << 20, layout: .told, physical: end)))
+      try walk.take(.end)
+      #expect(walk.resolve(DeviceTable(parsing: disks), device: device[...]) == nil)
+      #expect(walk.failureCount == 1)
+      #expect(walk.failures.map(\.path) == [bytes("/a")])
+      #expect(try map(walk).filter { $0.contains(" f") } == (line.isEmpty ? [] : [line]))
+    }
+  }
+
   @Test func progress() throws {
     var walk = try walk([chunk(1, of: 1, length: 0, .stream)])
     #expect(walk.progress == 0.1)

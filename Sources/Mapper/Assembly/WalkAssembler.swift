@@ -1,4 +1,5 @@
 import BlockMap
+import Glibc
 import WalkRecord
 
 /// Turns the events of one filesystem's walk into the objects and ranges of a map.
@@ -74,14 +75,16 @@ struct WalkAssembler {
     case .idle: finishChunk()
     case .settled: settle()
     case .failure(let parent, let errno, let name):
-      failureCount += 1
-      if failures.count < Self.keptFailures {
-        failures.append((tree.path(in: parent, name: name), errno))
-      }
+      addFailure(tree.path(in: parent, name: name), errno)
     case .end:
       settle()
       isComplete = true
     }
+  }
+
+  private mutating func addFailure(_ path: [UInt8], _ errno: Int32) {
+    failureCount += 1
+    if failures.count < Self.keptFailures { failures.append((path, errno)) }
   }
 
   /// How much of the walk is done, from 0 to 1.
@@ -174,7 +177,8 @@ struct WalkAssembler {
     told.append(Told(object: object, physical: range, offset: offset, isKept: true))
   }
 
-  /// Finds every copy of what was told and of what was read.
+  /// Finds every copy of what was told and of what was read. An object that is said to lie behind the device's end is one
+  /// that could not be examined, but for what of it is on the device.
   /// - Parameter device: the filesystem's addresses as the table knows them.
   /// - Returns: an object that is not where the filesystem says, as reading shows or because the table does not know it;
   ///   nil where everything is.
@@ -182,11 +186,15 @@ struct WalkAssembler {
     for reads in proofs where !isProved(reads, table, device) { return reads.chunk.object }
     proofs = []
     if table.hasCopies { for index in found.indices { addCopies(of: found[index], table, device) } }
+    let end = table.end(of: device) ?? .max
+    var outside: Set<Record.ObjectID> = []
     for told in told {
       guard let places = table.places(of: told.physical, on: device) else {
         if told.isKept { continue }
         return told.object
       }
+      // What is there is somebody else's.
+      if told.physical.upperBound > end { outside.insert(told.object) }
       for place in places {
         guard let disk = UInt8(exactly: place.disk) else { continue }
         found.append(
@@ -197,6 +205,7 @@ struct WalkAssembler {
       }
     }
     told = []
+    for object in outside.sorted() { addFailure(tree.path(of: object), EUCLEAN) }
     return nil
   }
 

@@ -24,6 +24,8 @@ struct DeviceTable {
 
   private var devices: [Substring: Device] = [:]
   private var partitions: Set<Substring> = []
+  /// In bytes; a filesystem may say that it goes on behind its disk.
+  private var diskSizes: [Substring: UInt64] = [:]
   /// What is made of each device.
   private var users: [Substring: [Substring]] = [:]
   /// Deeper than any stack of volumes; a table that refers to itself ends here.
@@ -33,7 +35,10 @@ struct DeviceTable {
     var parser = DeviceTableParser()
     for line in text.split(separator: "\n") { parser.take(line.split(separator: " ")) }
     for (device, segments) in parser.finish() { devices[device] = segments.map { .made(of: $0) } ?? .other }
-    for (device, number) in parser.disks { devices[device] = .disk(number) }
+    for (device, number) in parser.disks {
+      devices[device] = .disk(number)
+      diskSizes[device] = parser.sizes[device]
+    }
     partitions = parser.partitionNumbers
     for (device, arrangement) in devices {
       if case .made(let segments) = arrangement { add(device, madeOf: segments) }
@@ -51,6 +56,12 @@ struct DeviceTable {
     }
     guard pieces(of: number, depth: 0) <= Self.mostPlaces else { return nil }
     return places(of: 0..<end, on: number)
+  }
+
+  /// Where a device ends, in bytes; nil where that is not known.
+  func end(of number: Substring) -> UInt64? {
+    guard case .made(let segments) = devices[number] else { return diskSizes[number] }
+    return segments.map(\.range.upperBound).max()
   }
 
   /// About how many places a device has.
@@ -77,6 +88,7 @@ struct DeviceTable {
   }
 
   /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known.
+  /// What is behind the device's end is nowhere.
   func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
     var places: [Place] = []
     let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places)
@@ -181,7 +193,8 @@ struct DeviceTable {
     guard depth < Self.maximumDepth else { return false }
     switch devices[device] {
     case .disk(let number):
-      append(Place(disk: number, range: wanted, offset: offset), to: &places)
+      let found = wanted.clamped(to: 0..<(diskSizes[device] ?? .max))
+      if !found.isEmpty { append(Place(disk: number, range: found, offset: offset), to: &places) }
       return true
     case .made(let segments):
       var isKnown = true

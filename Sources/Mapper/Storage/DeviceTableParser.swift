@@ -3,7 +3,8 @@
 struct DeviceTableParser {
   private(set) var disks: [Substring: Int] = [:]
   private var partitions: [Substring: [DeviceTable.Segment]] = [:]
-  private var sizes: [Substring: UInt64] = [:]
+  /// In bytes.
+  private(set) var sizes: [Substring: UInt64] = [:]
   /// nil for a table with a target that is not followed.
   private var tables: [Substring: [DeviceTable.Segment]?] = [:]
   private var arrays: [Substring: ArrayLine] = [:]
