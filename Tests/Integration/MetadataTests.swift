@@ -259,14 +259,18 @@ import Testing
     let volume = try #require(layers.map.lines("l", "/dev/vg/root").first)
     #expect(ranges(layers.map, "/dev/sda5", "LVM metadata")[0].upperBound <= volume.range.lowerBound)
     let raid = try await Maps.raid.value
-    for partition in 1...11 { try expect(raid, "/dev/sda\(partition)", "md superblock", [0xfc, 0x4e, 0x2b, 0xa9]) }
-    #expect(raid.map.lines.filter { $0.path == Array("md superblock".utf8) }.count == 11)
+    for partition in Array(1...11) + Array(16...30) {
+      try expect(raid, "/dev/sda\(partition)", "md superblock", [0xfc, 0x4e, 0x2b, 0xa9])
+    }
+    #expect(raid.map.lines.filter { $0.path == Array("md superblock".utf8) }.count == 26)
   }
 
   /// What is on a mirror is on both its legs.
   @Test func mirroredMetadataIsInTheMapTwice() async throws {
     let guest = try await Maps.raid.value
-    for (mark, name, magic) in [("is-mirror", "superblock", 56), ("is-ten", "superblock", 56)] {
+    for (mark, name, magic) in [
+      ("is-mirror", "superblock", 56), ("is-ten", "superblock", 56), ("is-far", "superblock", 56),
+    ] {
       let device = try #require(guest.map.lines.first { $0.path == Array("/\(mark)".utf8) }).device.text
       try expect(guest, device, name, count: 2, at: UInt64(magic), [0x53, 0xef])
     }

@@ -5,8 +5,13 @@ import Testing
 /// Arrays and volumes that keep data more than once, or in stripes: every copy is the file's, and parity has a name.
 @Suite struct RaidTests {
   /// What make-raid-guest puts on each, by a file that tells it, and how often each byte is kept.
-  private static let filesystems = [
-    ("is-mirror", 2), ("is-parity", 1), ("is-ten", 2), ("is-fat", 2), ("is-btrfs", 2),
+  private static let arrays = [
+    ("is-mirror", 2), ("is-parity", 1), ("is-ten", 2), ("is-fat", 2), ("is-far", 2), ("is-offset", 2), ("is-six", 1),
+    ("is-zones", 1), ("is-linear", 1),
+  ]
+  /// On Btrfs the data, and the metadata, which holds files of up to 2048 bytes.
+  private static let btrfs = [
+    ("is-btrfs", (2, 2)), ("is-btrfs5", (1, 3)), ("is-btrfs6", (1, 2)), ("is-btrfs0", (1, 2)),
   ]
 
   private func device(of mark: String, in map: MapText) throws -> String {
@@ -16,7 +21,7 @@ import Testing
   /// The map's lines. md's arrays have another name in each run: here they have that of their mark.
   private func lines(of guest: MappedGuest) throws -> Set<String> {
     var text = try [UInt8](contentsOf: guest.file).text
-    for (mark, _) in Self.filesystems where mark != "is-btrfs" {
+    for (mark, _) in Self.arrays {
       guard let line = guest.map.lines.first(where: { $0.path == Array("/\(mark)".utf8) }) else { continue }
       text.replace(" \(line.device.text) ", with: " \(mark) ")
       text.replace(" \(line.device.text)\n", with: " \(mark)\n")
@@ -62,26 +67,34 @@ import Testing
     let source = try FileDescriptor.open(mapped.disk, .readOnly)
     defer { try? source.close() }
 
-    var copies: [String: Int] = ["/dev/vg/striped": 1, "/dev/vg/raid1": 2]
-    for (mark, count) in Self.filesystems { copies[try device(of: mark, in: mapped.map)] = count }
+    var copies = ["/dev/vg/striped": (1, 1), "/dev/vg/raid1": (2, 2), "/dev/vg/raid6": (1, 1)]
+    for (mark, count) in Self.arrays { copies[try device(of: mark, in: mapped.map)] = (count, count) }
+    for (mark, counts) in Self.btrfs { copies[try device(of: mark, in: mapped.map)] = counts }
     // None twice: Btrfs is found on both its devices, and a volume's legs look like filesystems themselves.
     #expect(Set(files.keys.map(\.device)) == Set(copies.keys))
-    for (device, count) in copies {
+    for (device, counts) in copies {
       var checked = 0
       for (name, lines) in files where name.device == device {
         let original = name.path.text.hasPrefix("/is-") ? "/sizes/65536" : name.path.text
         let content = try [UInt8](contentsOf: FilePath(tree.string + original))
-        var seen = [Int](repeating: 0, count: content.count)
+        let count = content.count > 2048 ? counts.0 : counts.1
+        // What is not in metadata has sectors of its own.
+        let step = content.count > 2048 ? 512 : 1
+        var seen = [Int](repeating: 0, count: (content.count + step - 1) / step)
         for line in lines {
           let size = min(line.range.count, content.count - min(content.count, Int(line.offset)))
           var bytes = [UInt8](repeating: 0, count: size)
           try bytes.withUnsafeMutableBytes { try source.readExactly(into: $0, at: line.range.lowerBound) }
-          let expected = content[Int(line.offset)..<Int(line.offset) + size]
-          #expect(bytes.elementsEqual(expected), "\(name): \(line.range)")
-          for index in expected.indices { seen[index] += 1 }
+          let start = Int(line.offset)
+          let isSame = bytes == Array(content[start..<start + size])
+          #expect(isSame && start.isMultiple(of: step), "\(name): \(line.range)")
+          for place in stride(from: start, to: start + size, by: step) { seen[place / step] += 1 }
         }
         // Holes are nowhere.
-        #expect(zip(seen, content).allSatisfy { $0 == count || $0 == 0 && $1 == 0 }, "\(name): \(lines)")
+        let isWhole = seen.indices.allSatisfy { place in
+          seen[place] == count || seen[place] == 0 && content[place * step] == 0
+        }
+        #expect(isWhole, "\(name): \(lines)")
         checked += 1
       }
       #expect(checked >= 60, "\(device)")
@@ -92,8 +105,9 @@ import Testing
     let mapped = try await Maps.raid.value
     let parity = mapped.map.lines.filter { $0.kind == "r" }
     let array = try device(of: "is-parity", in: mapped.map)
-    #expect(Set(parity.map { $0.device.text }) == [array])
-    let total = parity.reduce(0) { $0 + $1.range.count }
+    let names = try ["is-six", "is-btrfs5", "is-btrfs6"].map { try device(of: $0, in: mapped.map) }
+    #expect(Set(parity.map { $0.device.text }) == Set(names + [array, "/dev/vg/raid6"]))
+    let total = parity.filter { $0.device.text == array }.reduce(0) { $0 + $1.range.count }
     // Three devices of 200 MiB, of which md keeps some for itself.
     #expect((190 << 20...200 << 20).contains(total))
     let others = mapped.map.lines.filter { $0.kind == "f" || $0.kind == "d" }.map(\.range)
@@ -105,11 +119,106 @@ import Testing
     }
   }
 
+  /// How the exponents of a stripe's chunks in RAID 6's second parity are counted.
+  enum Counting: Sendable {
+    /// There is one parity.
+    case none
+    /// Data chunks from the one behind the second parity on.
+    case behindParity
+    /// Devices, in the array's order: DDF's way.
+    case byDevice
+  }
+
+  /// What is at the same place in a stripe on every device, and where the map says parity is, gives nothing else than that
+  /// parity. How data lie in a stripe the map says of files only, so any order of the devices may be the right one: of the
+  /// same data, it has to be right of every stripe.
+  @Test(arguments: [
+    ("is-parity", 3, Counting.none), ("is-six", 4, .behindParity), ("/dev/vg/raid6", 5, .byDevice),
+    ("is-btrfs5", 3, .none), ("is-btrfs6", 4, .behindParity),
+  ])
+  func parityIsOfTheData(_ name: String, devices: Int, counting: Counting) async throws {
+    let mapped = try await Maps.raid.value
+    let device = name.hasPrefix("/") ? name : try device(of: name, in: mapped.map)
+    let parities = counting == .none ? 1 : 2
+    let stripe = UInt64(devices - parities) << 16
+    let source = try FileDescriptor.open(mapped.disk, .readOnly)
+    defer { try? source.close() }
+    var checked = 0
+    let groups = groups(
+      mapped.map.lines("r", device), stripe: stripe, parts: try await partitions(of: mapped.disk), parities: parities)
+    for group in groups where group.bases.count == devices {
+      let members = group.bases.keys.sorted()
+      var orders = Syndrome.orders(of: members)
+      for (number, places) in group.parity {
+        // A part of it is enough.
+        let chunks = try members.map { try source.bytes(at: group.place(of: number, on: $0) + 4096, count: 64) }
+        let chunk = Dictionary(uniqueKeysWithValues: zip(members, chunks))
+        // Of one chunk alone both parities may be the same.
+        guard chunks.filter({ $0.contains { $0 != 0 } }).count > parities + 1 else { continue }
+        checked += 1
+        // All but the second one make the first one.
+        let second = places.filter { other in
+          Syndrome.p(members.filter { $0 != other || parities == 1 }.compactMap { chunk[$0] }).allSatisfy { $0 == 0 }
+        }
+        #expect(second.count == 1, "stripe \(number)")
+        guard parities == 2, let q = second.first else { continue }
+        orders.removeAll { order in
+          guard let place = order.firstIndex(of: q) else { return true }
+          let turned = counting == .byDevice ? order : Array(order[(place + 1)...] + order[...place])
+          let data = turned.enumerated().filter { !places.contains($0.element) }
+          let exponents = counting == .byDevice ? data.map(\.offset) : Array(data.indices)
+          return Syndrome.q(data.compactMap { chunk[$0.element] }, exponents) != chunk[q]
+        }
+      }
+      #expect(!orders.isEmpty)
+    }
+    #expect(checked > 40)
+  }
+
+  /// Stripes that follow each other on all devices: an array's, or those of one of Btrfs's chunks.
+  private struct Stripes {
+    /// What the first one counts as.
+    var start: UInt64
+    /// Where the first one is on a partition.
+    var bases: [Int: UInt64] = [:]
+    /// The partitions with a stripe's parity.
+    var parity: [UInt64: [Int]] = [:]
+
+    func place(of number: UInt64, on part: Int) -> UInt64 { bases[part, default: 0] + number << 16 }
+  }
+
+  private func groups(
+    _ lines: [MapText.Line], stripe: UInt64, parts: [Range<UInt64>], parities: Int
+  ) -> [Stripes] {
+    var groups: [Stripes] = []
+    for (offset, lines) in Dictionary(grouping: lines, by: \.offset).sorted(by: { $0.key < $1.key }) {
+      #expect(lines.count == parities && lines.allSatisfy { $0.range.count == 1 << 16 }, "\(lines)")
+      let places = lines.compactMap { line in
+        parts.firstIndex { $0.contains(line.range.lowerBound) }.map { (part: $0, start: line.range.lowerBound) }
+      }
+      var group = groups.popLast() ?? Stripes(start: offset)
+      var number = (offset - group.start) / stripe
+      let isNext = places.allSatisfy { place in
+        let base = place.start &- number << 16
+        return group.bases[place.part, default: base] == base
+      }
+      if !isNext || !(offset - group.start).isMultiple(of: stripe) {
+        groups.append(group)
+        (group, number) = (Stripes(start: offset), 0)
+      }
+      for place in places { group.bases[place.part] = place.start &- number << 16 }
+      group.parity[number] = places.map(\.part)
+      groups.append(group)
+    }
+    return groups
+  }
+
   @Test func volumesAreWhereTheirStripesAre() async throws {
     let mapped = try await Maps.raid.value
     let striped = mapped.map.lines("l", "/dev/vg/striped")
     #expect(striped.reduce(0) { $0 + $1.range.count } == 48 << 20)
     #expect(striped.allSatisfy { $0.range.count == 64 << 10 })
+    #expect(mapped.map.lines("l", "/dev/vg/raid6").reduce(0) { $0 + $1.range.count } == 72 << 20)
     let mirrored = mapped.map.lines("l", "/dev/vg/raid1")
     #expect(mirrored.count == 2 && mirrored.allSatisfy { $0.range.count == 320 << 20 && $0.offset == 0 })
   }
