@@ -75,8 +75,10 @@ import Testing
   @Test func damagedFilesystems() async throws {
     let run = try MapperRun()
     let disk = try await SmallDisks(scratch: run.scratch).damaged()
+    let before = try await tool("sha256sum", [disk])
     let outcome = try await run(["-v", "-o", "map", disk])
     #expect(outcome.end == .exited(3))
+    #expect(try await tool("sha256sum", [disk]).output == before.output)
     // The appliance's console is in there too, and its last line need not have ended.
     let said = outcome.errorLines.compactMap { line in
       line.range(of: "virt-bmap: ").map { String(line[$0.lowerBound...]) }
@@ -86,14 +88,18 @@ import Testing
     #expect(
       warnings.first?.hasPrefix("virt-bmap: warning: filesystem on /dev/sda1 (ext4) cannot be mounted: ") == true,
       "\(warnings)")
-    #expect(warnings.last == "virt-bmap: warning: 2 files and directories could not be read", "\(warnings)")
+    #expect(warnings.last == "virt-bmap: warning: 3 files and directories could not be read", "\(warnings)")
     #expect(said.contains { $0.hasPrefix("virt-bmap: /dev/sda2: /damaged: ") }, "\(said)")
+    #expect(said.contains { $0.hasPrefix("virt-bmap: /dev/sda2: /outside: ") }, "\(said)")
     #expect(said.contains("virt-bmap: /dev/sda3: /broken: Input/output error"), "\(said)")
     #expect(outcome.output.text.contains("2 filesystems, 3 directories, "))
 
     let map = try MapText(contentsOf: run.scratch("map"))
     #expect(!map.lines("f", "/dev/sda2", Array("/the file".utf8)).isEmpty)
+    #expect(map.lines("f", "/dev/sda2", Array("/huge".utf8)).reduce(0) { $0 + $1.range.count } >= 100_000)
     #expect(!map.lines("f", "/dev/sda3", Array("/whole".utf8)).isEmpty)
+    let part: Range<UInt64> = 33 << 20..<65 << 20
+    for line in map.lines where line.device.text == "/dev/sda2" { #expect(part.clamped(to: line.range) == line.range) }
     #expect(map.lines("p", "/dev/sda1").count == 1)
     #expect(!map.lines.contains { $0.kind == "f" && $0.device.text == "/dev/sda1" })
     try await run.expectNothingLeft()

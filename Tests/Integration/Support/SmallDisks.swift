@@ -28,7 +28,8 @@ struct SmallDisks {
   }
 
   /// Three partitions: ext4 whose superblock says that it is larger than its partition; ext4 with an inode that is
-  /// damaged, `/damaged`, and one that is not, `/the file`; Btrfs with `/broken`, a block of which does not have its
+  /// damaged, `/damaged`, one that says that its data are behind the partition's end, `/outside`, one that says that it is
+  /// of 1 TiB, `/huge`, and one that is in order, `/the file`; Btrfs with `/broken`, a block of which does not have its
   /// checksum, and `/whole`.
   func damaged() async throws -> FilePath {
     let disk = try scratch.makeHole("damaged.raw", size: 256 << 20)
@@ -40,7 +41,17 @@ struct SmallDisks {
     try overwrite(disk, at: 1 << 20 + 1024 + 4, with: [0xff, 0xff, 0xff, 0x0f])
     try await makeExt4(disk, offset: 33 << 20, megabytes: 32)
     // The magic number at the beginning of its list of extents.
-    try await tool("debugfs", ["-w", "-R", "set_inode_field /damaged block[0] 0", "\(disk)?offset=\(33 << 20)"])
+    // And where an extent begins, in blocks: 80 MiB, which is in the third partition.
+    try await tool(
+      "debugfs", ["-w", "-f", "/dev/stdin", "\(disk)?offset=\(33 << 20)"], in: scratch.path,
+      input: """
+        set_inode_field /damaged block[0] 0
+        write file outside
+        set_inode_field /outside block[5] 20480
+        write file huge
+        set_inode_field /huge size 1099511627776
+
+        """)
 
     let tree = try scratch.makeDirectory("btrfs")
     let contents = (0..<3000).flatMap { Array("line \($0) of a file on Btrfs\n".utf8) }
