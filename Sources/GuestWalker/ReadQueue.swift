@@ -69,13 +69,14 @@ struct ReadQueue {
   }
 
   /// Takes over the item's file descriptor. Reads what the filesystem itself needs to know before the data is read.
-  mutating func add(_ item: Item) {
+  mutating func add(_ item: Item) throws(WalkError) {
     var item = item
     // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
     if !item.throughDevice { posix_fadvise(item.layout.descriptor, 0, 0, POSIX_FADV_RANDOM) }
     // A page may hold nothing but preallocated blocks.
     var page = item.layout.nextPage()
     while page.isEmpty, !item.layout.isComplete { page = item.layout.nextPage() }
+    try noteFailure(of: item)
     if page.isEmpty {
       close(item.layout.descriptor)
       return
@@ -115,7 +116,13 @@ struct ReadQueue {
       guard !items[index].layout.isComplete else { return }
       try channel.say(.idle)
       pages[index] = items[index].layout.nextPage()
+      try noteFailure(of: items[index])
     }
+  }
+
+  private func noteFailure(of item: Item) throws(WalkError) {
+    guard let errno = item.layout.failure else { return }
+    try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
   }
 
   /// False: the object cannot be read any further.

@@ -6,13 +6,10 @@ import Testing
 @Suite struct RaidTests {
   /// What make-raid-guest puts on each, by a file that tells it, and how often each byte is kept.
   private static let arrays = [
-    ("is-mirror", 2), ("is-parity", 1), ("is-ten", 2), ("is-fat", 2), ("is-far", 2), ("is-offset", 2), ("is-six", 1),
-    ("is-zones", 1), ("is-linear", 1),
+    ("is-mirror", 2), ("is-parity", 1), ("is-ten", 2), ("is-fat", 2), ("is-far", 2), ("is-six", 1),
   ]
   /// On Btrfs the data, and the metadata, which holds files of up to 2048 bytes.
-  private static let btrfs = [
-    ("is-btrfs", (2, 2)), ("is-btrfs5", (1, 3)), ("is-btrfs6", (1, 2)), ("is-btrfs0", (1, 2)),
-  ]
+  private static let btrfs = [("is-btrfs", (2, 2)), ("is-btrfs6", (1, 3))]
 
   private func device(of mark: String, in map: MapText) throws -> String {
     try #require(map.lines.first { $0.path == Array("/\(mark)".utf8) }, "\(mark)").device.text
@@ -105,7 +102,7 @@ import Testing
     let mapped = try await Maps.raid.value
     let parity = mapped.map.lines.filter { $0.kind == "r" }
     let array = try device(of: "is-parity", in: mapped.map)
-    let names = try ["is-six", "is-btrfs5", "is-btrfs6"].map { try device(of: $0, in: mapped.map) }
+    let names = try ["is-six", "is-btrfs6"].map { try device(of: $0, in: mapped.map) }
     #expect(Set(parity.map { $0.device.text }) == Set(names + [array, "/dev/vg/raid6"]))
     let total = parity.filter { $0.device.text == array }.reduce(0) { $0 + $1.range.count }
     // Three devices of 200 MiB, of which md keeps some for itself.
@@ -134,7 +131,7 @@ import Testing
   /// same data, it has to be right of every stripe.
   @Test(arguments: [
     ("is-parity", 3, Counting.none), ("is-six", 4, .behindParity), ("/dev/vg/raid6", 5, .byDevice),
-    ("is-btrfs5", 3, .none), ("is-btrfs6", 4, .behindParity),
+    ("is-btrfs6", 4, .behindParity),
   ])
   func parityIsOfTheData(_ name: String, devices: Int, counting: Counting) async throws {
     let mapped = try await Maps.raid.value

@@ -49,6 +49,8 @@ struct FileLayout {
   private var hasFiemap = true
   private var hasFibmap = true
   private(set) var isComplete = false
+  /// The errno of what keeps the rest of the file from being found.
+  private(set) var failure: Int32?
   /// Pieces are not read: they may have any size, and end where a read would, with a block.
   private var isWhole = false
   private let sizeInBlocks: UInt64
@@ -223,6 +225,7 @@ struct FileLayout {
     var pieces: [Piece] = []
     while pieces.count < Self.pageSize {
       let data = clinux_seek_data(descriptor, position)
+      if data < 0, errno != ENXIO { failure = errno }
       guard data >= 0, UInt64(data) < size else {
         isComplete = true
         return pieces

@@ -216,7 +216,7 @@ struct Walk {
 
   mutating func addToQueue(_ item: ReadQueue.Item) throws(WalkError) {
     if queue.isFull { try queue.drain() }
-    queue.add(item)
+    try queue.add(item)
     if item.layout.isLarge { try queue.drain() }
   }
 

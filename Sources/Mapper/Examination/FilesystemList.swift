@@ -63,41 +63,66 @@ extension Examiner {
     let known = names.filter { $0.allSatisfy { isNameByte($0) } }
     let descriptions = try descriptions(of: known.compactMap { inAppliance[$0] })
     return known.compactMap { name in
-      guard let fields = inAppliance[name].flatMap({ descriptions[$0[...]] }),
-        let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16)
-      else { return nil }
-      return ProbedDevice(name: name, number: "\(major):\(minor)", type: fields[2], uuid: fields[3])
+      guard let found = inAppliance[name].flatMap({ descriptions[$0[...]] }) else { return nil }
+      return ProbedDevice(name: name, number: found.number, type: found.type, uuid: found.uuid)
     }
   }
 
-  /// For each device its number in two parts, what is on it, and its UUID.
+  private struct Description {
+    /// `MAJOR:MINOR`.
+    var number: String
+    var type: Substring = ""
+    var uuid: Substring = ""
+  }
+
+  /// For each device its number, what is on it, and its UUID.
   ///
   /// Where a partition is missing, because the kernel reads its table just then, all are asked again. A volume of a group
   /// that misses a disk never comes.
-  private func descriptions(of names: [String]) throws -> [Substring: [Substring]] {
-    var result: [Substring: [Substring]] = [:]
+  private func descriptions(of names: [String]) throws -> [Substring: Description] {
+    var result: [Substring: Description] = [:]
     let list = names.joined(separator: " ")
     let needed = names.filter { $0.hasPrefix(Appliance.directory) }
     for _ in 0..<5 {
       try settle()
+      // Three programs for all of them: to start one is what takes the time where the appliance is emulated.
       let text = try appliance.longShell(
         """
-        for d in \(list); do
-          echo "is $d $(stat -L -c '%t %T' $d) $(blkid -p -o value -s TYPE $d) $(blkid -p -o value -s UUID $d)"
-        done
-        for d in \(list); do stat -L -c "still $d" $d; done
+        stat -L -c 'number %n %t %T' \(list)
+        blkid -p -o export -s TYPE -s UUID \(list)
+        stat -L -c 'still %n' \(list)
         true
         """)
-      var still: Set<Substring> = []
-      for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
-        let fields = line.split(separator: " ", omittingEmptySubsequences: false)
-        if fields.first == "still", fields.count == 2 { still.insert(fields[1]) }
-        if fields.first == "is", fields.count == 6 { result[fields[1]] = Array(fields[2...]) }
-      }
+      let still = parse(String(decoding: text, as: UTF8.self), into: &result)
       if needed.allSatisfy({ result[$0[...]] != nil && still.contains($0[...]) }) { break }
       reporter.detail("not all of the appliance's devices are there: \(String(decoding: text, as: UTF8.self))")
     }
     return result
+  }
+
+  /// - Returns: the devices that are there still.
+  private func parse(_ text: String, into result: inout [Substring: Description]) -> Set<Substring> {
+    var still: Set<Substring> = []
+    var device: Substring = ""
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      if fields.count == 4, fields[0] == "number", let major = UInt32(fields[2], radix: 16),
+        let minor = UInt32(fields[3], radix: 16)
+      {
+        result[fields[1]] = Description(number: "\(major):\(minor)")
+      } else if fields.count == 2, fields[0] == "still" {
+        still.insert(fields[1])
+      }
+      let pair = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard pair.count == 2 else { continue }
+      switch pair[0] {
+      case "DEVNAME": device = pair[1]
+      case "TYPE": result[device]?.type = pair[1]
+      case "UUID": result[device]?.uuid = pair[1]
+      default: continue
+      }
+    }
+    return still
   }
 
   private func subvolumes(of device: [UInt8]) throws -> [[UInt8]] {

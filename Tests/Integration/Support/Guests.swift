@@ -20,7 +20,7 @@ enum Guests {
   static let demo = Shared { try await build("demo", script: "examples/make-guest") }
 
   private static func build(
-    _ name: String, script: String, limit: Duration = .seconds(600)
+    _ name: String, script: String, limit: Duration = .seconds(1800)
   ) async throws -> FilePath {
     let root = Products.package.appending(".build/integration")
     let program = Products.package.appending(script)

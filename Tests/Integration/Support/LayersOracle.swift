@@ -82,7 +82,7 @@ struct LayersOracle: Sendable {
           sync
           shutdown
           """,
-        limit: .seconds(200))
+        limit: .seconds(600))
     }
     let lines = try [UInt8](contentsOf: answer).prefix { $0 != 0 }.split(separator: 0x0a).map { Array($0).text }
     var names: [(ObjectName, File)] = []

@@ -21,7 +21,7 @@ final class MapperRun: Sendable {
   /// Runs it in `directory`, by default the scratch directory.
   func callAsFunction(
     _ arguments: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
-    limit: Duration = .seconds(600), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+    limit: Duration = .seconds(1800), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     try await execute(
       [try Products.mapper] + arguments, in: directory, environment: environment, limit: limit, during: during)
@@ -30,7 +30,7 @@ final class MapperRun: Sendable {
   /// Runs a command that runs it in its turn.
   func execute(
     _ words: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
-    limit: Duration = .seconds(600), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+    limit: Duration = .seconds(1800), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     var variables: [String: String?] = [
       "LIBGUESTFS_BACKEND_SETTINGS": Self.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp", "TMPDIR": temporary.string,
