@@ -4,7 +4,7 @@ import Testing
 /// Disks, partitions and logical volumes lie where sfdisk and LVM say.
 @Suite struct GeometryTests {
   @Test func diskAndPartitionsAreWhatSfdiskSees() async throws {
-    for (mapped, count) in [(try await Maps.layers.value, 5), (try await Maps.demo.value, 2)] {
+    for (mapped, count) in [(try await Maps.layers.value, 7), (try await Maps.demo.value, 2)] {
       let size = try fileSize(mapped.disk)
       #expect(mapped.map.lines("v", "/dev/sda").map(\.range) == [0..<size])
       #expect(
