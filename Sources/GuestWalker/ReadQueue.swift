@@ -20,8 +20,6 @@ struct ReadQueue {
     var purpose = Purpose.map
     /// Bytes that are read at most.
     var limit = UInt64.max
-    /// How often the device's cache had been dropped when what the filesystem needs to know of it was last read.
-    var warmedAt = 0
   }
 
   /// Why an item is read.
@@ -51,8 +49,8 @@ struct ReadQueue {
   private var pages: [[FileLayout.Piece]] = []
   private var outstanding: [UInt32: Outstanding] = [:]
   private var nextChunk: UInt32 = 1
-  /// How often the device's cache was dropped, with the directories that ntfs-3g goes through to reach a file.
-  private var drops = 0
+  /// The device's cache was dropped, with the directories that ntfs-3g goes through to reach a file.
+  private var hasDropped = false
   private let buffer = AlignedBuffer(size: Int(FileLayout.maximumPiece) + 65_536)
 
   init(filesystem: Filesystem, channel: Channel) {
@@ -84,14 +82,13 @@ struct ReadQueue {
     if filesystem.kind == .btrfs, item.layout.size <= Self.smallFile {
       for piece in page { _ = read(piece, of: item) }
     }
-    item.warmedAt = drops
     items.append(item)
     pages.append(page)
   }
 
   private mutating func dropDeviceCache() {
     filesystem.dropDeviceCache()
-    drops += 1
+    hasDropped = true
   }
 
   /// Reads everything that is queued.
@@ -143,11 +140,11 @@ struct ReadQueue {
       try channel.say(.idle)
       dropDeviceCache()
     }
-    if filesystem.kind == .fuse, item.warmedAt != drops {
-      // Without it, the way to the file and the list of its blocks are read again, too.
+    if filesystem.kind == .fuse, hasDropped, item.purpose != .proof {
+      // Without it, the way to the file and the list of its blocks may be read again, too. ntfs-3g itself remembers the
+      // way to a few files only.
       try channel.say(.idle)
       item.layout.warmBlockMap()
-      items[index].warmedAt = drops
     }
     if filesystem.kind == .fuse, item.purpose == .proof {
       try channel.say(.idle)
