@@ -4,7 +4,7 @@ import WalkRecord
 
 /// Where a file has data, a page at a time, so that a file of a million extents needs no memory for them.
 ///
-/// The kernel's answer only says how to read: the map's ranges come from the reads themselves.
+/// Where the file is read, what the filesystem says only tells how: the map's ranges come from the reads themselves.
 struct FileLayout {
   /// A range of the file, in bytes, that is read in one go.
   struct Piece {

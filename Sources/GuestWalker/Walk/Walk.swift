@@ -139,7 +139,7 @@ struct Walk {
       // FAT: to look a directory up is to read all of it. Btrfs: to read its inode is to read its entries, or some.
       try declare(.directory, parent: parent, name: declaredName)
       if parent == 0, let place = filesystem.rootDirectory {
-        try tell(object, at: 0, place, number: queue.takeChunkNumber())
+        try note(.told, object, at: 0, place.lowerBound, length: place.upperBound - place.lowerBound)
         // What is read now is nothing else's.
         try channel.say(.idle)
       } else {

@@ -28,12 +28,7 @@ extension Walk {
         }
         told.pieces += 1
         told.bytes += piece.length
-        try channel.note(
-          .chunk(
-            Chunk(
-              number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length,
-              layout: .told,
-              physical: physical)))
+        try note(.told, object, at: piece.offset, physical, length: piece.length)
       }
     }
     return told
@@ -42,22 +37,20 @@ extension Walk {
   /// Says where a file's bytes are, as it has been found out.
   mutating func tell(_ pieces: [FileLayout.Piece], object: Record.ObjectID) throws(WalkError) {
     for piece in pieces {
-      try channel.note(
-        .chunk(
-          Chunk(
-            number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length,
-            layout: .told, physical: piece.physical ?? 0)))
+      guard let physical = piece.physical else { continue }
+      try note(.told, object, at: piece.offset, physical, length: piece.length)
     }
   }
 
-  func tell(_ object: Record.ObjectID, at offset: UInt64, _ place: Range<UInt64>, number: UInt32)
-    throws(WalkError)
-  {
+  /// Says where so many bytes of an object, or what is kept for it, are, without reading them.
+  mutating func note(
+    _ layout: Chunk.Layout, _ object: Record.ObjectID, at offset: UInt64, _ physical: UInt64, length: UInt64
+  ) throws(WalkError) {
     try channel.note(
       .chunk(
         Chunk(
-          number: number, object: object, offset: offset, length: place.upperBound - place.lowerBound, layout: .told,
-          physical: place.lowerBound)))
+          number: queue.takeChunkNumber(), object: object, offset: offset, length: length, layout: layout,
+          physical: physical)))
   }
 
   /// A small file's bytes may be where its inode is: ext4 and NTFS's table say where, and of Btrfs virt-bmap reads the tree.
@@ -72,11 +65,11 @@ extension Walk {
       guard let piece = FileLayout.inlineData(of: descriptor), let physical = piece.physical,
         physical < UInt64.max - piece.length
       else { return }
-      try tell(object, at: 0, physical..<physical + piece.length, number: queue.takeChunkNumber())
+      try note(.told, object, at: 0, physical, length: piece.length)
       guard case let size = UInt64(status.st_size), size > piece.length, let rest = inodes?.rest(behind: physical)
       else { return }
-      let end = min(rest.upperBound, rest.lowerBound + (size - piece.length))
-      try tell(object, at: piece.length, rest.lowerBound..<end, number: queue.takeChunkNumber())
+      let length = min(rest.upperBound - rest.lowerBound, size - piece.length)
+      try note(.told, object, at: piece.length, rest.lowerBound, length: length)
     case .fuse where status.st_size <= BootSector.mostRecordBytes && status.st_blocks &* 512 < status.st_size + 512:
       if let pieces = table?.residentPieces(of: UInt64(status.st_ino)) { try tell(pieces, object: object) }
     default: return
@@ -96,11 +89,8 @@ extension Walk {
     guard layout.allocated > data ?? layout.toldBytes() else { return }
     if filesystem.kind == .ext { return try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
     for piece in FileLayout.attributeBlocks(of: descriptor) {
-      try channel.note(
-        .chunk(
-          Chunk(
-            number: queue.takeChunkNumber(), object: object, offset: piece.offset, length: piece.length, layout: .kept,
-            physical: piece.physical ?? 0)))
+      guard let physical = piece.physical else { continue }
+      try note(.kept, object, at: piece.offset, physical, length: piece.length)
     }
   }
 }

@@ -1,6 +1,4 @@
-import Glibc
 import Guestfs
-import SystemPackage
 import WalkRecord
 
 /// What a filesystem keeps for files, directories, links and special files beside their bytes.
@@ -16,7 +14,13 @@ extension Examiner {
     for start in stride(from: 0, to: inodes.count, by: Self.most) {
       guard !isCancelled() else { throw MapperError.interrupted }
       let part = Array(inodes[start..<min(inodes.count, start + Self.most)])
-      guard let text = try answer(tool, about: part, name: name) else { return }
+      try appliance.upload(text: tool.questions(part), name: Self.questionsFile)
+      guard
+        let text = try output(
+          of: tool.script, tools: tool.tools,
+          variables: "q=\(Self.questionsFile) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)",
+          orSay: "\(name): what is kept beside links and files is left out")
+      else { return }
       for block in tool.blocks(text, part) {
         guard let object = walk.inodes[block.inode], !block.isContent || walk.tree.kind(of: object) == .other else {
           continue
@@ -24,37 +28,6 @@ extension Examiner {
         walk.addKept(object, block.range, offset: block.offset)
       }
     }
-  }
-
-  /// - Returns: nil where the tool is missing or fails, which has been said.
-  private func answer(_ tool: KeptBlocksTool, about inodes: [UInt64], name: String) throws -> String? {
-    do {
-      try upload(tool.questions(inodes))
-      let text = try appliance.longShell(
-        """
-        for t in \(tool.tools.joined(separator: " ")); do command -v $t >/dev/null || echo "missing $t"; done
-        export LC_ALL=C q=\(Self.questionsFile) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
-        { \(tool.script)
-        } 2>/dev/null
-        true
-        """)
-      let output = String(decoding: text, as: UTF8.self)
-      guard let first = output.split(separator: "\n").first, first.hasPrefix("missing ") else { return output }
-      reporter.detail("\(name): the appliance has no \(first.dropFirst(8)); links' and attributes' blocks are left out")
-    } catch let error as GuestfsError {
-      try checkHelpers()
-      reporter.detail("\(name): links' and attributes' blocks are left out: \(error)")
-    }
-    return nil
-  }
-
-  private func upload(_ text: String) throws {
-    // In the directory of this run.
-    let file = FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp").appending("inodes")
-    let output = try FileDescriptor.open(
-      file, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-    try output.closeAfter { _ = try output.writeAll(text.utf8) }
-    try appliance.uploadToAppliance(file.string, name: Self.questionsFile, mode: 0o644)
   }
 }
 

@@ -13,7 +13,11 @@ extension Examiner {
     guard devices.isFollowed(content.number[...]) else {
       return reporter.detail("\(name): the volumes below are not followed; its metadata is left out")
     }
-    guard let text = try metadata(source.tools, source.script, on: content, name) else { return }
+    guard
+      let text = try output(
+        of: source.script, tools: source.tools, variables: "d=/dev/block/\(content.number)",
+        orSay: "\(name): its metadata is left out")
+    else { return }
     let areas = source.areas(text)
     if areas.isEmpty { reporter.detail("\(name): the tools do not say where its metadata is") }
     var table = devices
@@ -25,29 +29,6 @@ extension Examiner {
       addParity(of: BtrfsTree.device, to: content.name, table)
     }
     add(areas, of: content, table)
-  }
-
-  /// Runs a script in the appliance, with `$d` for the device.
-  /// - Returns: nil where a tool is missing or the script failed, which has been said.
-  private func metadata(_ tools: [String], _ script: String, on content: ProbedDevice, _ name: String) throws -> String?
-  {
-    do {
-      let text = try appliance.longShell(
-        """
-        for t in \(tools.joined(separator: " ")); do command -v $t >/dev/null || echo "missing $t"; done
-        export LC_ALL=C d=/dev/block/\(content.number)
-        { \(script)
-        } 2>/dev/null
-        true
-        """)
-      let output = String(decoding: text, as: UTF8.self)
-      guard let missing = output.split(separator: "\n").first, missing.hasPrefix("missing ") else { return output }
-      reporter.detail("\(name): the appliance has no \(missing.dropFirst(8)); its metadata is left out")
-    } catch {
-      try checkHelpers()
-      reporter.detail("\(name): its metadata is left out: \(error)")
-    }
-    return nil
   }
 
   /// Adds every copy of some areas to the map.

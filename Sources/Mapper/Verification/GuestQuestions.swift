@@ -57,7 +57,7 @@ struct GuestQuestions {
     for (number, file) in files.enumerated() {
       script += Self.line(file.question, number: number, path: file.path)
     }
-    try upload(script + "ask\n")
+    try appliance.upload(text: script + "ask\n", name: Self.script)
     let answer = String(decoding: try appliance.longShell("bash \(Self.script)"), as: UTF8.self)
     var answers = [[Substring]](repeating: [], count: files.count)
     Self.forEachAnswer(in: answer) { number, lines in
@@ -104,15 +104,6 @@ struct GuestQuestions {
       }
     }
     return word + "'"
-  }
-
-  private func upload(_ script: String) throws {
-    // In the directory of this run.
-    let file = FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp").appending("questions")
-    let output = try FileDescriptor.open(
-      file, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-    try output.closeAfter { _ = try output.writeAll(script.utf8) }
-    try appliance.uploadToAppliance(file.string, name: Self.script, mode: 0o644)
   }
 
   private static func forEachAnswer(in text: String, _ body: (Int, [Substring]) -> Void) {
