@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A log of what a disk's clients ask for.
 ///
@@ -19,17 +20,18 @@ public final class AccessLog: Sendable {
 
   private let queue: EventQueue
   private let thread: pthread_t
+  private let connections = Atomic<UInt32>(0)
 
   /// Begins a log.
   ///
-  /// `descriptor` is written, in `form`, and remains the caller's. `report` is called from the log's thread with
-  /// one line when writing fails for the first time, and at the end with how many requests were lost.
+  /// `target` is written, in `form`. `report` is called from the log's thread with one line when writing fails for
+  /// the first time, and at the end with how many requests were lost.
   public init(
-    descriptor: Int32, form: some LogForm, capacity: Int = AccessLog.defaultCapacity,
+    target: some LogTarget, form: some LogForm, capacity: Int = AccessLog.defaultCapacity,
     report: @escaping @Sendable (String) -> Void
   ) throws(StartError) {
     let queue = EventQueue(capacity: capacity)
-    let work = Work(LogWriter(queue: queue, form: form, descriptor: descriptor, report: report))
+    let work = Work(LogWriter(queue: queue, form: form, target: target, report: report))
     let argument = Unmanaged.passRetained(work)
     var thread = pthread_t()
     let status = pthread_create(
@@ -46,6 +48,9 @@ public final class AccessLog: Sendable {
     self.queue = queue
     self.thread = thread
   }
+
+  /// The number of a connection that has just been opened: 1 for the first.
+  public func countConnection() -> UInt32 { connections.wrappingAdd(1, ordering: .relaxed).newValue }
 
   /// Hands a request to the log. From any thread; waits only when the log cannot keep up.
   public func record(_ event: AccessEvent) {

@@ -1,26 +1,64 @@
+import AccessLog
 import Glibc
 import NBDKit
 import SystemPackage
 
-/// Opens where the log goes.
-enum LogFile {
+/// The file that the log goes to. When it is renamed, as logrotate does, one of its name is begun.
+struct LogFile: LogTarget {
+  /// Nil: standard output.
+  private let path: FilePath?
+  /// What must not be overwritten.
+  private let inputs: [FilePath]
+  private var file: FileDescriptor
+  /// Nil where it cannot be renamed: a device, a FIFO.
+  private var identity: Identity?
+
+  private struct Identity: Equatable {
+    var device: dev_t
+    var inode: ino_t
+  }
+
   /// Standard output if `path` is nil, else the file, emptied, which must be none of `inputs`.
-  static func open(_ path: FilePath?, butNot inputs: [FilePath]) throws -> FileDescriptor {
+  init(_ path: FilePath?, butNot inputs: [FilePath]) throws {
+    self.path = path
+    self.inputs = inputs
     guard let path else {
       // A copy, since nbdkit points standard output at /dev/null before it serves.
       let copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
       guard copy >= 0 else {
         throw PluginError(errno: .invalid, "standard output: \(Errno(rawValue: errno)); use logfile=FILE")
       }
-      return FileDescriptor(rawValue: copy)
+      file = FileDescriptor(rawValue: copy)
+      return
     }
+    (file, identity) = try Self.open(path, butNot: inputs, emptied: true)
+  }
+
+  var descriptor: Int32 { file.rawValue }
+
+  var hasMoved: Bool {
+    guard let path, let identity else { return false }
+    var status = stat()
+    guard path.withPlatformString({ stat($0, &status) }) == 0 else { return errno == ENOENT }
+    return Identity(device: status.st_dev, inode: status.st_ino) != identity
+  }
+
+  mutating func follow() throws {
+    guard let path else { return }
+    let old = file
+    (file, identity) = try Self.open(path, butNot: inputs, emptied: false)
+    try? old.close()
+  }
+
+  private static func open(
+    _ path: FilePath, butNot inputs: [FilePath], emptied: Bool
+  ) throws -> (FileDescriptor, Identity?) {
     do {
       let file = try FileDescriptor.open(
         path, .writeOnly, options: [.create, .append, .closeOnExec],
         permissions: FilePermissions(rawValue: 0o666))
       do {
-        try empty(file, path, butNot: inputs)
-        return file
+        return (file, try check(file, path, butNot: inputs, emptied: emptied))
       } catch {
         try? file.close()
         throw error
@@ -30,8 +68,10 @@ enum LogFile {
     }
   }
 
-  /// Not by opening it so: `logfile=` naming the disk by mistake must not cost the disk.
-  private static func empty(_ file: FileDescriptor, _ path: FilePath, butNot inputs: [FilePath]) throws {
+  /// Empties the file not by opening it so: `logfile=` naming the disk by mistake must not cost the disk.
+  private static func check(
+    _ file: FileDescriptor, _ path: FilePath, butNot inputs: [FilePath], emptied: Bool
+  ) throws -> Identity? {
     var status = stat()
     guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
     for input in inputs {
@@ -41,6 +81,8 @@ enum LogFile {
         throw PluginError(errno: .invalid, "\(path): the log would overwrite \(input)")
       }
     }
-    if status.st_mode & S_IFMT == S_IFREG, ftruncate(file.rawValue, 0) != 0 { throw Errno(rawValue: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    if emptied, ftruncate(file.rawValue, 0) != 0 { throw Errno(rawValue: errno) }
+    return Identity(device: status.st_dev, inode: status.st_ino)
   }
 }

@@ -20,8 +20,16 @@ struct LoggerPlugin: Plugin {
                            ranges alone.
       format=FORMAT        raw or vmdk. Default: vmdk if the name ends in .vmdk, else
                            raw. Every kind of VMDK is read, snapshots too.
-      logfile=FILE         Where the log goes, which is overwritten. Default: standard
-                           output.
+      logfile=FILE         Where the log goes, which is overwritten. Default: "-",
+                           standard output.
+      logformat=FORMAT     text or json, which is a line for each request.
+                           Default: text.
+      offsets=BOOL         Say in a text log where in its file each range is.
+                           Default: false.
+      filter=KIND,...      Log only what is read of these kinds of objects: v p l d
+                           f m s b r, as in the map.
+      only=PATTERN         Log only what is read of files and directories whose path
+                           matches this pattern of a shell's.
       allow-external=BOOL  Let a VMDK name files outside its own directory, and
                            devices. Default: false.
       ignore-cid=BOOL      Read a snapshot although its parent was changed after it
@@ -39,7 +47,11 @@ struct LoggerPlugin: Plugin {
       value: "monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat streamOptimized vmfs vmfsThin "
         + "vmfsSparse seSparse vmfsRaw vmfsRDM vmfsRDMP fullDevice partitionedDevice custom"
     ),
-    (key: "bmaplogger_operations", value: "read"),
+    (
+      key: "bmaplogger_operations",
+      value: Operation.allCases.map(\.word).joined(separator: " ")
+    ),
+    (key: "bmaplogger_logformats", value: LogParameters.Format.allCases.map(\.rawValue).joined(separator: " ")),
   ]
 
   private static let defaultMap: FilePath = "bmap"
@@ -47,7 +59,8 @@ struct LoggerPlugin: Plugin {
   private var parameters = Parameters()
   private var disk: (any VirtualDisk)?
   private var index: MapIndex?
-  private var output: FileDescriptor?
+  private var form: (any LogForm)?
+  private var output: LogFile?
   private var log: AccessLog?
 
   mutating func configure(key: String, value: ParameterValue) throws {
@@ -56,7 +69,7 @@ struct LoggerPlugin: Plugin {
 
   mutating func configurationComplete() throws {
     guard parameters.file != nil else { throw PluginError(errno: .invalid, "give the disk to serve: file=DISK") }
-    guard parameters.logFile != nil || Host.standardStreamsAreFree else {
+    guard parameters.log.file != nil || Host.standardStreamsAreFree else {
       throw PluginError(
         errno: .invalid, "standard output is the client's connection: say where the log goes with logfile=FILE")
     }
@@ -78,18 +91,19 @@ struct LoggerPlugin: Plugin {
       index = MapIndex(loaded)
       inputs.append(map)
     }
+    form = try parameters.log.form(index)
     // Last, so that a log of an earlier run is overwritten only when there will be a new one.
-    output = try LogFile.open(parameters.logFile, butNot: inputs)
+    output = try LogFile(parameters.log.file, butNot: inputs)
   }
 
   mutating func afterFork() throws {
-    guard let output else { return }
-    log = try AccessLog(descriptor: output.rawValue, form: TextForm(index: index)) { Log.error($0) }
+    guard let output, let form else { return }
+    log = try AccessLog(target: output, form: form) { Log.error($0) }
   }
 
   func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
     guard let disk, let log else { throw PluginError(errno: .inputOutput, "the disk is not open") }
-    return LoggedDisk(disk: disk, log: log)
+    return LoggedDisk(disk: disk, log: log, number: log.countConnection())
   }
 
   func cleanup() {

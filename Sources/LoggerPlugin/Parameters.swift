@@ -16,14 +16,14 @@ struct Parameters: Sendable {
   private(set) var format: DiskFormat?
   /// What the disk may be opened in spite of.
   private(set) var options = OpenOptions()
-  private(set) var logFile: FilePath?
+  private(set) var log = LogParameters()
   private var seen: Set<String> = []
 
   mutating func set(key: String, value: ParameterValue) throws {
     switch key {
     case "file": file = try value.absolutePath()
     case "bmap": map = value.text == "none" ? .none : try .file(value.absolutePath())
-    case "logfile": logFile = try value.absolutePath()
+    case "logfile", "logformat", "offsets", "filter", "only": try log.set(key: key, value: value)
     case "format":
       guard let format = DiskFormat(rawValue: value.text) else {
         let formats = DiskFormat.allCases.map(\.rawValue).joined(separator: " or ")
@@ -36,7 +36,8 @@ struct Parameters: Sendable {
     default:
       throw PluginError(
         errno: .invalid,
-        "unknown parameter \(key): there are file, bmap, format, logfile, allow-external, ignore-cid and ignore-journal"
+        "unknown parameter \(key): there are file, bmap, format, logfile, logformat, offsets, filter, only, "
+          + "allow-external, ignore-cid and ignore-journal"
       )
     }
     guard seen.insert(key).inserted else { throw PluginError(errno: .invalid, "\(key)= is given twice") }

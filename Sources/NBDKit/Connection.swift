@@ -13,6 +13,8 @@ public protocol Connection: AnyObject, Sendable {
   /// Called only with `Capabilities.canExtents`: add what lies from `range.lowerBound` on, in order and without gaps,
   /// until `ExtentList.add` says that it is enough; with `one`, a single extent will do.
   func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws
+  /// Called only with `Capabilities.Cache.native`: the client will read this soon.
+  func cache(_ range: Range<UInt64>) throws
   /// The client is gone.
   func close()
 }
@@ -25,6 +27,7 @@ extension Connection {
   public func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws {
     _ = try list.add(range, state: .data)
   }
+  public func cache(_ range: Range<UInt64>) throws {}
   public func close() {}
 }
 
@@ -35,6 +38,8 @@ public struct Capabilities: Sendable {
     case none = 0
     /// nbdkit reads the range and throws it away.
     case emulate = 1
+    /// `Connection.cache` is called.
+    case native = 2
   }
 
   /// What is known about the sizes of requests, in bytes.

@@ -134,16 +134,24 @@ private func setRequests(_ description: inout nbdkit_plugin) {
     }
   }
   description.flush = { handle, _ in succeeded { try connection(handle)?.flush() } }
+  description.cache = { handle, count, offset, _ in
+    succeeded { try connection(handle)?.cache(try range(offset, count)) }
+  }
   description.extents = { handle, count, offset, flags, list in
     succeeded {
       guard let list else { return }
-      let (end, overflow) = offset.addingReportingOverflow(UInt64(count))
-      guard !overflow else { throw PluginError(errno: .invalid, "a range beyond the end of any disk") }
+      let range = try range(offset, count)
       let one = flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
       try connection(handle)?.extents(
-        in: offset..<end, one: one, into: ExtentList(list: list, end: end, one: one))
+        in: range, one: one, into: ExtentList(list: list, end: range.upperBound, one: one))
     }
   }
+}
+
+private func range(_ offset: UInt64, _ count: UInt32) throws -> Range<UInt64> {
+  let (end, overflow) = offset.addingReportingOverflow(UInt64(count))
+  guard !overflow else { throw PluginError(errno: .invalid, "a range beyond the end of any disk") }
+  return offset..<end
 }
 
 private func connection(_ handle: UnsafeMutableRawPointer?) -> (any Connection)? {

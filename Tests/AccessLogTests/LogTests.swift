@@ -10,7 +10,9 @@ struct LogTests {
   private func log(
     _ descriptor: Int32, capacity: Int = AccessLog.defaultCapacity, _ reports: Reports = Reports()
   ) throws -> AccessLog {
-    try AccessLog(descriptor: descriptor, form: TextForm(index: nil), capacity: capacity) { reports.add($0) }
+    try AccessLog(target: FixedTarget(descriptor: descriptor), form: TextForm(index: nil), capacity: capacity) {
+      reports.add($0)
+    }
   }
 
   /// The ranges in a log, in order.
@@ -129,7 +131,7 @@ struct LogTests {
   @Test func knowsWhetherTheLogEndsWithinALine() throws {
     let null = try FileDescriptor.open("/dev/null", .writeOnly)
     defer { try? null.close() }
-    var output = LogOutput(descriptor: null.rawValue)
+    var output = LogOutput(target: FixedTarget(descriptor: null.rawValue))
     for (text, endsWithinLine) in [("read -\n 0-1", true), ("\n", false), ("a\n", false), (" 1-2", true)] {
       let isWritten = output.write(Array(text.utf8), requests: 1)
       #expect(isWritten)

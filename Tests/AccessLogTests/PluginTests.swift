@@ -96,6 +96,107 @@ struct PluginTests {
         """)
   }
 
+  @Test func logsOnlyWhatIsAskedFor() throws {
+    let output = try shell(
+      """
+      printf '1 3000 4000 f /dev/sda1 /boot/initrd\\n1 4000 5000 d /dev/sda1 /boot\\n' >> map
+      for p in filter=d filter=f,v only='/*/vm*' 'only=/boot*' only=none; do
+        echo "$p"; nbdkit -U - $P disk.img bmap=map offsets=true "$p" \
+          --run 'qemu-io -r -f raw -c "read 0 32k" -c "read 6k 1k" "$uri" > /dev/null'
+      done
+      """)
+    #expect(
+      output == """
+        filter=d
+        read d /dev/sda1 /boot
+         4000-5000 +0
+        filter=f,v
+        read v /dev/sda
+         0-1000 +0
+        read f /dev/sda1 /boot/vmlinuz
+         1000-3000 +0
+        read f /dev/sda1 /boot/initrd
+         3000-4000 +0
+        read v /dev/sda
+         5000-8000 +5000
+        read f /dev/sda1 /boot/vmlinuz
+         1800-1c00 +800
+        only=/*/vm*
+        read f /dev/sda1 /boot/vmlinuz
+         1000-3000 +0 1800-1c00 +800
+        only=/boot*
+        read f /dev/sda1 /boot/vmlinuz
+         1000-3000 +0
+        read f /dev/sda1 /boot/initrd
+         3000-4000 +0
+        read d /dev/sda1 /boot
+         4000-5000 +0
+        read f /dev/sda1 /boot/vmlinuz
+         1800-1c00 +800
+        only=none
+
+        """)
+  }
+
+  @Test func jsonSaysWhatJqCanRead() throws {
+    let output = try shell(
+      """
+      printf '# Disk DescriptorFile\\nversion=1\\nCID=fffffffe\\nparentCID=ffffffff\\n' > disk.vmdk
+      printf 'createType="custom"\\nRW 32 FLAT "disk.img" 0\\nNOACCESS 131040 ZERO\\n' >> disk.vmdk
+      nbdkit -U - $P disk.vmdk bmap=map logformat=json logfile=log --run '
+        PATH=/usr/bin:$PATH
+        nbdsh -u "$uri" -c "h.pread(4096, 2048)" -c "h.cache(512, 0)"
+        nbdsh -u "$uri" -c "h.pread(512, 16384)" 2> /dev/null'
+      jq -c '[.op, .connection, .disk, .offset, .length, .result]' log
+      jq -c '.pieces[] | [.offset, .length, (.objects[] | .kind, .device, .path, .offset)]' log
+      jq -s -c '[(map(.time) | sort == .), (map(.latency > 0 and .latency < 1e7) | all), (.[0].time > 1)]' log
+      nbdkit -U - $P disk.vmdk bmap=map --run 'PATH=/usr/bin:$PATH; nbdsh -u "$uri" -c "h.pread(512, 16384)" 2> /dev/null'
+      """)
+    let lines = output.split(separator: "\n").filter { !$0.contains("error:") }
+    #expect(
+      lines == [
+        #"["read",1,1,2048,4096,"ok"]"#, #"["cache",1,1,0,512,"ok"]"#, #"["read",2,1,16384,512,"EPERM"]"#,
+        #"[2048,2048,"v","/dev/sda",null,2048]"#,
+        #"[4096,2048,"f","/dev/sda1","/boot/vmlinuz",0,"v","/dev/sda",null,4096]"#,
+        #"[0,512,"v","/dev/sda",null,0]"#, #"[16384,512,"v","/dev/sda",null,16384]"#, "[true,true,true]",
+        "read v /dev/sda", " 4000-4200", "# read 4000-4200 failed: Operation not permitted",
+      ])
+  }
+
+  @Test func aRenamedLogIsFollowedByANewOne() throws {
+    let output = try shell(
+      """
+      nbdkit -U - $P disk.img bmap=map logfile=log --run '
+        qemu-io -r -f raw -c "read 4k 4k" "$uri" > /dev/null; sleep 0.3; mv log log.1
+        qemu-io -r -f raw -c "read 8k 4k" "$uri" > /dev/null; sleep 0.3; mv log log.2; echo other > log
+        qemu-io -r -f raw -c "read 6k 1k" "$uri" > /dev/null; sleep 0.3; mv log log.3; ln map log
+        qemu-io -r -f raw -c "read 7k 1k" "$uri" > /dev/null; sleep 0.3; cmp map log && rm log'
+      for log in log.1 log.2 log.3; do echo $log; cat $log; done
+      ls
+      """)
+    #expect(
+      output == """
+        nbdkit: error: the log was renamed, and goes on there: DIR/log: the log would overwrite DIR/map
+        log.1
+        read f /dev/sda1 /boot/vmlinuz
+         1000-2000
+        log.2
+        read f /dev/sda1 /boot/vmlinuz
+         2000-3000
+        log.3
+        other
+        read f /dev/sda1 /boot/vmlinuz
+         1800-1c00
+         1c00-2000
+        disk.img
+        log.1
+        log.2
+        log.3
+        map
+
+        """)
+  }
+
   /// Many requests at a time over several connections: each byte that was copied is in the log once.
   @Test func missesNothingOfParallelClients() throws {
     let output = try shell(
@@ -138,10 +239,19 @@ struct PluginTests {
     ("disk.img bmap=map format=qcow2", "format=qcow2: give raw or vmdk"),
     (
       "disk.img bmap=map size=5",
-      "unknown parameter size: there are file, bmap, format, logfile, allow-external, ignore-cid and ignore-journal"
+      "unknown parameter size: there are file, bmap, format, logfile, logformat, offsets, filter, only, "
+        + "allow-external, ignore-cid and ignore-journal"
     ),
     ("disk.img bmap=map ignore-cid=maybe", "ignore-cid=maybe: give true or false"),
     ("disk.img bmap=map file=disk.img", "file= is given twice"),
+    ("disk.img bmap=map logformat=xml", "logformat=xml: give text or json"),
+    (
+      "disk.img bmap=map filter=f,file",
+      "filter=f,file: give kinds with commas between them, of v, p, l, d, f, m, s, b, r"
+    ),
+    ("disk.img bmap=map filter=", "filter=: give kinds with commas between them, of v, p, l, d, f, m, s, b, r"),
+    ("disk.img bmap=map only=", "only=: give a pattern of paths"),
+    ("disk.img bmap=old offsets=true", "offsets=true: this map does not say where in a file its ranges are"),
     ("disk.img bmap=map logfile=no/log", "DIR/no/log: cannot write the log: No such file or directory"),
     ("disk.img bmap=map logfile=disk.img", "DIR/disk.img: the log would overwrite DIR/disk.img"),
     ("disk.img bmap=map logfile=link", "DIR/link: the log would overwrite DIR/map"),
@@ -152,6 +262,7 @@ struct PluginTests {
     let output = try shell(
       """
       echo wrong > wrong; sed 's/4000000/8000000/g' map > other; sed 's/1000 3000/3000 1000/' map > bad; ln map link
+      printf '1 0 1000 v /dev/sda\\n' > old
       before=$(cat map; ls)
       \(commands.joined(separator: "\n"))
       test "$before" = "$(cat map; ls)" && test $(stat -c %s disk.img) = 67108864 && echo unharmed

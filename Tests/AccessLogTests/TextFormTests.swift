@@ -1,4 +1,5 @@
 import BlockMap
+import Glibc
 import Testing
 
 @testable import AccessLog
@@ -132,5 +133,44 @@ struct TextFormTests {
     #expect(write([2..<3], &form) == "read v /dev/sda\n 2-3\n")
     var noMap = TextForm(index: nil)
     #expect(write([0..<0x200, 5..<5, 0x200..<0x400], &noMap) == "read -\n 0-200 200-400\n")
+  }
+
+  @Test func saysWhereInTheirFilesRangesAre() throws {
+    let map = """
+      1 0 1000 p@40000 /dev/sda1
+      1 1000 2000 f@8000 /dev/sda1 /a
+      1 2000 3000 f@9000 /dev/sda1 /a
+      1 3000 4000 f /dev/sda1 /a
+      1 4000 5000 f@100 /dev/sda1 /b
+      1 4000 5000 f@2000 /dev/sda1 /c
+      """
+    var form = TextForm(index: try index(map), offsets: true)
+    #expect(
+      write([0x800..<0x5800, 0x4200..<0x4400], &form) == """
+        read p /dev/sda1
+         800-1000 +40800
+        read f /dev/sda1 /a
+         1000-3000 +8000 3000-4000 +0
+        read f /dev/sda1 /b
+        read f /dev/sda1 /c
+         4000-5000 +100,2000
+        read -
+         5000-5800
+        read f /dev/sda1 /b
+        read f /dev/sda1 /c
+         4200-4400 +300,2200
+
+        """)
+  }
+
+  @Test func aRequestThatFailedIsFollowedByARemark() throws {
+    var form = TextForm(index: try index(guest))
+    var output: [UInt8] = []
+    for event in [read(0..<0x200), read(0x200..<0x400, errno: EIO), read(0x400..<0x600)] {
+      form.append(event, to: &output)
+    }
+    #expect(
+      String(decoding: output, as: UTF8.self)
+        == "read v /dev/sda\n 0-200 200-400\n# read 200-400 failed: Input/output error\n 400-600")
   }
 }

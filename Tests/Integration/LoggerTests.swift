@@ -9,6 +9,14 @@ import Testing
     _ mapped: MappedGuest, reading requests: [Range<UInt64>], options: [any Word] = [], after: [any Word] = []
   ) async throws -> LogText {
     let scratch = try Scratch()
+    try await log(mapped, reading: requests, options: options, after: after, to: scratch)
+    return try LogText(contentsOf: scratch("log"))
+  }
+
+  private func log(
+    _ mapped: MappedGuest, reading requests: [Range<UInt64>], options: [any Word] = [], after: [any Word] = [],
+    to scratch: Scratch
+  ) async throws {
     let reads = requests.map { "-c 'read \($0.lowerBound) \($0.count)'" }.joined(separator: " ")
     // The environment of a machine without Swift.
     let outcome = try await run(
@@ -19,11 +27,10 @@ import Testing
     #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
     #expect(outcome.errors.text == "")
     #expect(!outcome.output.text.contains("failed"), "\(outcome.output.text)")
-    return try LogText(contentsOf: scratch("log"))
   }
 
-  @Test func requestsAreNamedAsTheMapSays() async throws {
-    let mapped = try await Maps.layers.value
+  /// What is worth asking for of the guest with every layer.
+  private func requests(of mapped: MappedGuest) throws -> [Range<UInt64>] {
     let map = mapped.map
     let size = try fileSize(mapped.disk)
     let file = try #require(map.lines("f", "/dev/sda1", Array("/sizes/1048577".utf8)).first).range.lowerBound
@@ -33,7 +40,7 @@ import Testing
     let directory = try #require(map.lines("d", "/dev/sda2", Array("/many".utf8)).first).range
     let volume = try #require(map.lines("l", "/dev/vg/root").last).range
     let linked = try #require(map.lines("f", "/dev/vg/xfs", Array("/links/two".utf8)).first).range
-    let requests: [Range<UInt64>] = [
+    return [
       // Within a file, and again; across two files; more than a directory.
       file + 4096..<file + 8192, file + 512..<file + 1024,
       neighbours.range.upperBound - 512..<neighbours.range.upperBound + 512,
@@ -43,8 +50,13 @@ import Testing
       // The end of the disk, what is behind the last partition, and much at a time.
       size - 512..<size, size - 65536..<size - 65024, file..<file + 8 << 20, 0xa10_0000..<0xc10_0000,
     ]
+  }
+
+  @Test func requestsAreNamedAsTheMapSays() async throws {
+    let mapped = try await Maps.layers.value
+    let requests = try requests(of: mapped)
     let log = try await log(mapped, reading: requests)
-    let expected = map.attribution(of: requests)
+    let expected = mapped.map.attribution(of: requests)
     #expect(log.remarks == [])
     #expect(log.parts.map(\.joined).count == expected.count)
     for (part, other) in zip(log.parts.map(\.joined), expected) { #expect(part == other) }
@@ -52,6 +64,52 @@ import Testing
     let kinds = Set(expected.flatMap { $0.objects.map(\.kind) })
     #expect(kinds == ["f", "d", "b", "m", "l", "p", "v"])
     #expect(expected.contains { $0.objects.count == 3 })
+  }
+
+  @Test func bothFormsSayTheSame() async throws {
+    let mapped = try await Maps.layers.value
+    let names = mapped.map.lines.filter { $0.kind == "f" && $0.path.starts(with: "/names/".utf8) }
+    let requests = try requests(of: mapped) + names.map { $0.range.lowerBound..<$0.range.lowerBound + 512 }
+    let scratch = try Scratch()
+    try await log(mapped, reading: requests, after: ["logformat=json"], to: scratch)
+    let json = try LogJSON(contentsOf: scratch("log"))
+    #expect(json.requests.map { $0.offset..<$0.offset + $0.length } == requests)
+    let isPlain = json.requests.allSatisfy {
+      $0.op == "read" && $0.disk == 1 && $0.connection == 1 && $0.result == "ok" && $0.latency > 0
+    }
+    #expect(isPlain)
+    let times = json.requests.map(\.time)
+    #expect(times == times.sorted())
+    let text = try await log(mapped, reading: requests, after: ["offsets=true"])
+    #expect(text.parts.map(\.joined) == json.parts)
+
+    // All that cover a piece are there, with the offset that the map says.
+    var checked = 0
+    for piece in json.requests.flatMap(\.pieces) {
+      let here = mapped.map.lines.filter {
+        $0.range.lowerBound <= piece.offset && $0.range.upperBound >= piece.offset + piece.length
+      }
+      #expect(piece.objects.count == here.count)
+      for object in piece.objects {
+        let isThere = here.contains { line in
+          line.kind == object.part.kind && line.name == object.part.name
+            && line.offset + (piece.offset - line.range.lowerBound) == object.offset
+        }
+        #expect(isThere, "\(object)")
+        checked += 1
+      }
+    }
+    #expect(checked > 200)
+    // The text log has the offset of what it names.
+    let firsts = Dictionary(
+      json.requests.flatMap(\.pieces).map { ($0.offset, $0.named.map(\.offset)) },
+      uniquingKeysWith: { first, _ in first })
+    let named = text.parts.filter { !$0.objects.isEmpty }.flatMap(\.ranges)
+    #expect(named.count == text.offsets.count && named.count >= requests.count)
+    for (range, offsets) in zip(named, text.offsets) {
+      let expected = try #require(firsts[range.lowerBound])
+      #expect(Set(offsets) == Set(expected))
+    }
   }
 
   @Test func namesOfAnyBytesAreInTheLog() async throws {

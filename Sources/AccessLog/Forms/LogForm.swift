@@ -4,7 +4,7 @@ public protocol LogForm: Sendable {
   mutating func append(_ event: AccessEvent, to output: inout [UInt8])
   /// Ends a line that is open, since no event came for a while, or no more will.
   mutating func endLine(in output: inout [UInt8])
-  /// What was appended since the last call did not reach the log, so that what follows must not refer to it.
+  /// What follows must not refer to what was appended before: it did not reach the log, or goes to another file.
   mutating func restart()
   /// Appends a line that says that `count` requests were lost before this one, and why.
   func appendLoss(of count: UInt64, because reason: String, to output: inout [UInt8])

@@ -1,4 +1,5 @@
 import BlockMap
+import Glibc
 
 /// The text form, for people and for grep:
 ///
@@ -12,38 +13,64 @@ import BlockMap
 /// Object lines that stand together share the ranges below them: the object has several names. A range that no
 /// object covers has the object line `read -`. When the log was idle, or the line has become long, a further
 /// line of ranges goes on without repeating the object line. A line that begins with `#` is a remark.
+///
+/// With offsets each range is followed by ` +HEX`: where in the object it begins. If that differs between the objects
+/// of the lines above, it is one for each, in their order, with commas between them.
 public struct TextForm: LogForm {
   /// How long a line of ranges may become before another is begun, in bytes.
   private static let longLine = 4096
 
+  /// What stands on the lines above a line of ranges.
+  private struct Heading: Equatable {
+    var operation: Operation
+    var objects: [ObjectID]
+  }
+
+  /// A range that is not yet written, since what follows may continue it.
+  private struct Pending {
+    var range: Range<UInt64>
+    var objects: [ObjectID] = []
+    /// Of each object.
+    var offsets: [UInt64] = []
+    var unnamed = 0
+  }
+
+  private let writesOffsets: Bool
   private var attribution: Attribution
-  /// What the last object lines said.
-  private var operation: Operation?
-  private var objects: [ObjectID] = []
+  private var selection: MemorizedSelection
+  private var heading: Heading?
   /// The length of the line of ranges that is open; 0 if none is.
   private var lineLength = 0
+  private var pending: Pending?
 
-  public init(index: MapIndex?) {
+  /// - Parameter offsets: whether to say where in its object a range is. The map has to know.
+  public init(index: MapIndex?, selection: Selection = Selection(), offsets: Bool = false) {
     attribution = Attribution(index: index)
+    self.selection = MemorizedSelection(selection, of: index?.map.objects)
+    writesOffsets = offsets
   }
 
   public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
+    let before = output.count
     let table = attribution.objects
-    for part in attribution.parts(of: event) {
-      if operation != event.operation || objects != part.objects {
-        endLine(in: &output)
-        operation = event.operation
-        objects = part.objects
-        appendObjects(event.operation, part, table, to: &output)
-      } else if lineLength >= Self.longLine {
-        endLine(in: &output)
+    let request = attribution(event)
+    for part in request.parts.indices {
+      guard selection.keeps(request.named(in: part), table) else {
+        flush(event.operation, table, to: &output)
+        continue
       }
-      let before = output.count
-      output.append(0x20)
-      HexNumber.append(part.range.lowerBound, to: &output)
-      output.append(0x2d)
-      HexNumber.append(part.range.upperBound, to: &output)
-      lineLength += output.count - before
+      let next = pending(part, of: request)
+      if let joined = pending.flatMap({ join($0, next) }) {
+        pending = joined
+      } else {
+        flush(event.operation, table, to: &output)
+        pending = next
+      }
+    }
+    flush(event.operation, table, to: &output)
+    if event.errno != 0, output.count > before || selection.isEverything {
+      endLine(in: &output)
+      appendFailure(event, to: &output)
     }
   }
 
@@ -53,8 +80,7 @@ public struct TextForm: LogForm {
   }
 
   public mutating func restart() {
-    operation = nil
-    objects = []
+    heading = nil
     lineLength = 0
   }
 
@@ -62,20 +88,82 @@ public struct TextForm: LogForm {
     output.append(contentsOf: "# \(count) requests were not logged: \(reason)\n".utf8)
   }
 
+  private func pending(_ part: Int, of request: AttributedRequest) -> Pending {
+    var result = Pending(range: request.parts[part].range)
+    let named = request.named(in: part)
+    for owner in named where !result.objects.contains(owner.object) {
+      result.objects.append(owner.object)
+      if writesOffsets { result.offsets.append(owner.offset) }
+    }
+    if named.count == request.owners(of: part).count { result.unnamed = request.parts[part].unlisted }
+    return result
+  }
+
+  /// Both as one, where they are named alike. A border of something broader, such as a volume's extent, splits no file.
+  private func join(_ first: Pending, _ next: Pending) -> Pending? {
+    guard first.objects == next.objects, first.unnamed == next.unnamed else { return nil }
+    let length = first.range.upperBound - first.range.lowerBound
+    guard zip(first.offsets, next.offsets).allSatisfy({ $0 &+ length == $1 }) else { return nil }
+    var joined = first
+    joined.range = first.range.lowerBound..<next.range.upperBound
+    return joined
+  }
+
+  /// Writes the range that waited.
+  private mutating func flush(_ operation: Operation, _ table: ObjectTable?, to output: inout [UInt8]) {
+    guard let part = pending else { return }
+    pending = nil
+    let next = Heading(operation: operation, objects: part.objects)
+    if heading != next {
+      endLine(in: &output)
+      heading = next
+      appendObjects(operation, part, table, to: &output)
+    } else if lineLength >= Self.longLine {
+      endLine(in: &output)
+    }
+    let before = output.count
+    output.append(0x20)
+    HexNumber.append(part.range.lowerBound, to: &output)
+    output.append(0x2d)
+    HexNumber.append(part.range.upperBound, to: &output)
+    appendOffsets(part.offsets, to: &output)
+    lineLength += output.count - before
+  }
+
+  private func appendOffsets(_ offsets: [UInt64], to output: inout [UInt8]) {
+    guard let first = offsets.first else { return }
+    let isOne = offsets.allSatisfy { $0 == first }
+    output.append(contentsOf: " +".utf8)
+    for (number, offset) in offsets.prefix(isOne ? 1 : offsets.count).enumerated() {
+      if number > 0 { output.append(0x2c) }
+      HexNumber.append(offset, to: &output)
+    }
+  }
+
   private func appendObjects(
-    _ operation: Operation, _ part: Attribution.Part, _ table: ObjectTable?, to output: inout [UInt8]
+    _ operation: Operation, _ part: Pending, _ table: ObjectTable?, to output: inout [UInt8]
   ) {
     guard let table, !part.objects.isEmpty else {
-      output.append(contentsOf: "\(operation.word) -\n".utf8)
+      output.append(contentsOf: operation.word.utf8)
+      output.append(contentsOf: " -\n".utf8)
       return
     }
     for object in part.objects {
-      output.append(contentsOf: "\(operation.word) ".utf8)
+      output.append(contentsOf: operation.word.utf8)
+      output.append(0x20)
       output.append(table.kind(of: object).rawValue)
       output.append(0x20)
       table.appendEscapedName(of: object, to: &output)
       output.append(0x0a)
     }
     if part.unnamed > 0 { output.append(contentsOf: "# and \(part.unnamed) more\n".utf8) }
+  }
+
+  private func appendFailure(_ event: AccessEvent, to output: inout [UInt8]) {
+    output.append(contentsOf: "# \(event.operation.word) ".utf8)
+    HexNumber.append(event.range.lowerBound, to: &output)
+    output.append(0x2d)
+    HexNumber.append(event.range.upperBound, to: &output)
+    output.append(contentsOf: " failed: \(String(cString: strerror(event.errno)))\n".utf8)
   }
 }

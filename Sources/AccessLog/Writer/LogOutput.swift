@@ -2,7 +2,7 @@ import Glibc
 
 /// The file or pipe a log goes to, and what could not be written to it.
 struct LogOutput {
-  private let descriptor: Int32
+  private var target: any LogTarget
   /// Requests that were lost since the last write that went well.
   private(set) var lost: UInt64 = 0
   /// All requests that were lost.
@@ -14,12 +14,22 @@ struct LogOutput {
   /// Whether what has reached the log ends within a line.
   private(set) var endsWithinLine = false
 
-  init(descriptor: Int32) {
-    self.descriptor = descriptor
+  init(target: any LogTarget) {
+    self.target = target
+  }
+
+  /// Whether the file was renamed, so that another one is to be written.
+  var hasMoved: Bool { target.hasMoved }
+
+  /// Goes on with that one, which begins with no line open.
+  mutating func follow() throws {
+    try target.follow()
+    endsWithinLine = false
   }
 
   /// Writes all of `bytes`, which hold `requests` requests; false if that failed and they are lost.
   mutating func write(_ bytes: [UInt8], requests: UInt64) -> Bool {
+    let descriptor = target.descriptor
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes { bytes in
@@ -29,7 +39,7 @@ struct LogOutput {
         written += count
         endsWithinLine = bytes[written - 1] != 0x0a
       } else if count < 0, errno == EAGAIN {
-        waitUntilWritable()
+        Self.waitUntilWritable(descriptor)
       } else if count == 0 || errno != EINTR {
         reason = count == 0 ? "nothing could be written" : String(cString: strerror(errno))
         lost &+= requests
@@ -44,7 +54,7 @@ struct LogOutput {
   }
 
   /// The descriptor may be shared with a program that made it non-blocking.
-  private func waitUntilWritable() {
+  private static func waitUntilWritable(_ descriptor: Int32) {
     var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     poll(&state, 1, -1)
   }

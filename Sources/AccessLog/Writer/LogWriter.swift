@@ -4,9 +4,9 @@ import Glibc
 struct LogWriter {
   /// After so long without an event the open line is ended, in milliseconds.
   private static let idleAfter = 100
-  /// What was appended is written at the latest when so much time has passed, in milliseconds, or it has become
+  /// What was appended is written at the latest when so much time has passed, in nanoseconds, or it has become
   /// so many bytes, whichever is first.
-  private static let writeAfter: UInt64 = 250
+  private static let writeAfter: UInt64 = 100_000_000
   private static let writeAt = 64 << 10
 
   private let queue: EventQueue
@@ -16,13 +16,16 @@ struct LogWriter {
   private var buffer: [UInt8] = []
   /// The requests in `buffer`.
   private var requests: UInt64 = 0
-  private var lastWrite = Self.now()
+  private var lastWrite = MonotonicTime.now()
   private var hasReported = false
+  private var hasReportedTarget = false
 
-  init(queue: EventQueue, form: any LogForm, descriptor: Int32, report: @escaping @Sendable (String) -> Void) {
+  init(
+    queue: EventQueue, form: any LogForm, target: any LogTarget, report: @escaping @Sendable (String) -> Void
+  ) {
     self.queue = queue
     self.form = form
-    self.output = LogOutput(descriptor: descriptor)
+    self.output = LogOutput(target: target)
     self.report = report
   }
 
@@ -35,9 +38,10 @@ struct LogWriter {
       switch queue.take(into: &batch, milliseconds: isSettled ? nil : Self.idleAfter) {
       case .events:
         isSettled = false
+        if requests == 0 { follow() }
         for event in batch { append(event) }
         batch.removeAll(keepingCapacity: true)
-        if Self.now() &- lastWrite >= Self.writeAfter { write() }
+        if MonotonicTime.now().since(lastWrite) >= Self.writeAfter { write() }
       case .idle:
         isSettled = true
         form.endLine(in: &buffer)
@@ -62,7 +66,7 @@ struct LogWriter {
   }
 
   private mutating func write() {
-    lastWrite = Self.now()
+    lastWrite = MonotonicTime.now()
     guard !buffer.isEmpty else { return }
     if !output.write(buffer, requests: requests) {
       form.restart()
@@ -75,17 +79,25 @@ struct LogWriter {
     requests = 0
   }
 
+  /// Goes on in a new file where the old one was renamed.
+  private mutating func follow() {
+    guard output.hasMoved else { return }
+    form.endLine(in: &buffer)
+    write()
+    do {
+      try output.follow()
+      form.restart()
+    } catch {
+      guard !hasReportedTarget else { return }
+      hasReportedTarget = true
+      report("the log was renamed, and goes on there: \(error)")
+    }
+  }
+
   /// Signals are the server's, and one, SIGPIPE, would end it when the log's reader goes.
   private static func blockSignals() {
     var all = sigset_t()
     sigfillset(&all)
     pthread_sigmask(SIG_BLOCK, &all, nil)
-  }
-
-  /// Milliseconds on a clock that nobody sets.
-  private static func now() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(truncatingIfNeeded: time.tv_sec) &* 1000 &+ UInt64(truncatingIfNeeded: time.tv_nsec / 1_000_000)
   }
 }

@@ -27,6 +27,8 @@ struct LogText {
   }
 
   var parts: [Part] = []
+  /// Of each range of all parts, in order, where in each object it begins; empty without `offsets=true`.
+  var offsets: [[UInt64]] = []
   /// Lines that begin with `#`.
   var remarks: [String] = []
 
@@ -44,6 +46,12 @@ struct LogText {
         }
         guard !parts.isEmpty else { throw wrong() }
         for field in line.dropFirst().split(separator: 0x20, omittingEmptySubsequences: false) {
+          if field.first == 0x2b {
+            let places = field.dropFirst().split(separator: 0x2c).map { UInt64(Array($0).text, radix: 16) }
+            guard !places.isEmpty, !places.contains(nil) else { throw wrong() }
+            offsets.append(places.compactMap { $0 })
+            continue
+          }
           let ends = field.split(separator: 0x2d).map { UInt64(Array($0).text, radix: 16) }
           guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else { throw wrong() }
           parts[parts.count - 1].ranges.append(start..<end)

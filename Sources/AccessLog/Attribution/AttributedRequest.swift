@@ -1,0 +1,53 @@
+import BlockMap
+
+/// A request with what lies under it, in disk order and without gaps.
+struct AttributedRequest: Sendable {
+  /// An object with bytes here.
+  struct Owner: Hashable, Sendable {
+    var object: ObjectID
+    /// Where in the object the part begins, in bytes.
+    var offset: UInt64
+  }
+
+  /// A part over which the same ranges of the map lie.
+  struct Part: Sendable {
+    /// The bytes on the disk.
+    var range: Range<UInt64>
+    /// How many owners, from the first one on, are the most specific.
+    var namedCount = 0
+    /// How many more ranges of the map lie here than are listed.
+    var unlisted = 0
+    fileprivate var ownersEnd = 0
+
+    init(range: Range<UInt64>, unlisted: Int = 0) {
+      self.range = range
+      self.unlisted = unlisted
+    }
+  }
+
+  private(set) var parts: [Part] = []
+  /// Of all parts, one after the other.
+  private var owners: [Owner] = []
+
+  /// All that cover a part, the most specific first, equally specific ones in the order of the map; empty if nothing
+  /// does.
+  func owners(of part: Int) -> ArraySlice<Owner> {
+    owners[(part == 0 ? 0 : parts[part - 1].ownersEnd)..<parts[part].ownersEnd]
+  }
+
+  /// The most specific ones.
+  func named(in part: Int) -> ArraySlice<Owner> { owners(of: part).prefix(parts[part].namedCount) }
+
+  /// Adds an owner of the part that is added next.
+  mutating func add(_ owner: Owner) { owners.append(owner) }
+
+  mutating func add(_ part: Part) {
+    parts.append(part)
+    parts[parts.count - 1].ownersEnd = owners.count
+  }
+
+  mutating func removeAll() {
+    parts.removeAll(keepingCapacity: true)
+    owners.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,23 @@
+import Glibc
+
+/// A time on the clock that nobody sets, which begins when the host does: `CLOCK_MONOTONIC`.
+public struct MonotonicTime: Hashable, Sendable {
+  public var nanoseconds: UInt64
+
+  public init(nanoseconds: UInt64) {
+    self.nanoseconds = nanoseconds
+  }
+
+  public static func now() -> MonotonicTime {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return MonotonicTime(
+      nanoseconds: UInt64(truncatingIfNeeded: time.tv_sec) &* 1_000_000_000
+        &+ UInt64(truncatingIfNeeded: time.tv_nsec))
+  }
+
+  /// In nanoseconds; 0 if `earlier` is not.
+  public func since(_ earlier: MonotonicTime) -> UInt64 {
+    nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
+  }
+}

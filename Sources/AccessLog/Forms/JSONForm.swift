@@ -1,0 +1,115 @@
+import BlockMap
+
+/// The form for programs: JSON Lines, an object a request.
+///
+///     {"time":81.052377,"op":"read","disk":1,"connection":1,"offset":1048576,"length":4096,"result":"ok",
+///      "latency":35.2,"pieces":[{"offset":1048576,"length":4096,"objects":[
+///      {"kind":"f","device":"/dev/sda1","path":"/boot/vmlinuz","offset":0},{"kind":"p","device":"/dev/sda1",
+///      "offset":0},{"kind":"v","device":"/dev/sda","offset":1048576}]}]}
+///
+/// all in one line. `time` is of `CLOCK_MONOTONIC`, in seconds; `latency` in microseconds; `offset` and `length` are of
+/// the disk and in bytes, except that an object's `offset` is where in it the piece begins, which maps of 2014 do not
+/// say. `result` is `ok` or the name of an errno. `objects` has all that cover the piece, the most specific first; if
+/// there are more than can be listed, `more` says how many. Names are escaped as in a map, and bytes that are not UTF-8
+/// as well. A line `{"lost":5,"reason":"…"}` says how many requests could not be written.
+public struct JSONForm: LogForm {
+  private var attribution: Attribution
+  private var selection: MemorizedSelection
+
+  public init(index: MapIndex?, selection: Selection = Selection()) {
+    attribution = Attribution(index: index)
+    self.selection = MemorizedSelection(selection, of: index?.map.objects)
+  }
+
+  public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
+    let start = output.count
+    appendRequest(event, to: &output)
+    let table = attribution.objects
+    let hasOffsets = attribution.hasOffsets
+    let request = attribution(event)
+    var isFirst = true
+    for part in request.parts.indices where selection.keeps(request.named(in: part), table) {
+      if !isFirst { output.append(0x2c) }
+      isFirst = false
+      Self.append(request, part, table, hasOffsets, to: &output)
+    }
+    guard !isFirst || selection.isEverything else { return output.removeSubrange(start...) }
+    output.append(contentsOf: "]}\n".utf8)
+  }
+
+  public mutating func endLine(in output: inout [UInt8]) {}
+  public mutating func restart() {}
+
+  public func appendLoss(of count: UInt64, because reason: String, to output: inout [UInt8]) {
+    output.append(contentsOf: "{\"lost\":".utf8)
+    JSONText.append(count, to: &output)
+    output.append(contentsOf: ",\"reason\":".utf8)
+    JSONText.append(text: reason, to: &output)
+    output.append(contentsOf: "}\n".utf8)
+  }
+
+  private func appendRequest(_ event: AccessEvent, to output: inout [UInt8]) {
+    output.append(contentsOf: "{\"time\":".utf8)
+    JSONText.append(event.time.nanoseconds / 1000, decimals: 6, to: &output)
+    output.append(contentsOf: ",\"op\":\"".utf8)
+    output.append(contentsOf: event.operation.word.utf8)
+    output.append(contentsOf: "\",\"disk\":".utf8)
+    JSONText.append(UInt64(event.disk), to: &output)
+    output.append(contentsOf: ",\"connection\":".utf8)
+    JSONText.append(UInt64(event.connection), to: &output)
+    Self.append(event.range, to: &output)
+    output.append(contentsOf: ",\"result\":\"".utf8)
+    output.append(contentsOf: (event.errno == 0 ? "ok" : ErrnoName.name(of: event.errno)).utf8)
+    output.append(contentsOf: "\",\"latency\":".utf8)
+    JSONText.append(event.latency / 100, decimals: 1, to: &output)
+    output.append(contentsOf: ",\"pieces\":[".utf8)
+  }
+
+  private static func append(
+    _ request: AttributedRequest, _ part: Int, _ table: ObjectTable?, _ hasOffsets: Bool, to output: inout [UInt8]
+  ) {
+    output.append(0x7b)
+    append(request.parts[part].range, isFirst: true, to: &output)
+    output.append(contentsOf: ",\"objects\":[".utf8)
+    if let table {
+      let owners = request.owners(of: part)
+      for (number, owner) in zip(owners.indices, owners) {
+        if number > owners.startIndex { output.append(0x2c) }
+        append(owner, table, hasOffsets, to: &output)
+      }
+    }
+    output.append(0x5d)
+    if case let more = request.parts[part].unlisted, more > 0 {
+      output.append(contentsOf: ",\"more\":".utf8)
+      JSONText.append(UInt64(more), to: &output)
+    }
+    output.append(0x7d)
+  }
+
+  private static func append(
+    _ owner: AttributedRequest.Owner, _ table: ObjectTable, _ hasOffsets: Bool, to output: inout [UInt8]
+  ) {
+    output.append(contentsOf: "{\"kind\":\"".utf8)
+    output.append(table.kind(of: owner.object).rawValue)
+    output.append(contentsOf: "\",\"device\":".utf8)
+    table.device(of: owner.object).withUnsafeBytes { JSONText.append(name: $0, as: .device, to: &output) }
+    table.withPath(of: owner.object) { path in
+      guard let path else { return }
+      output.append(contentsOf: ",\"path\":".utf8)
+      JSONText.append(name: path, as: .path, to: &output)
+    }
+    if hasOffsets {
+      output.append(contentsOf: ",\"offset\":".utf8)
+      JSONText.append(owner.offset, to: &output)
+    }
+    output.append(0x7d)
+  }
+
+  private static func append(_ range: Range<UInt64>, isFirst: Bool = false, to output: inout [UInt8]) {
+    if !isFirst { output.append(0x2c) }
+    output.append(contentsOf: "\"offset\":".utf8)
+    JSONText.append(range.lowerBound, to: &output)
+    output.append(contentsOf: ",\"length\":".utf8)
+    JSONText.append(range.upperBound - range.lowerBound, to: &output)
+  }
+}

@@ -1,0 +1,57 @@
+import AccessLog
+import BlockMap
+import NBDKit
+import SystemPackage
+
+/// What the user gave about the log.
+struct LogParameters: Sendable {
+  enum Format: String, CaseIterable, Sendable {
+    case text, json
+  }
+
+  /// Nil: standard output.
+  private(set) var file: FilePath?
+  private(set) var format = Format.text
+  private(set) var writesOffsets = false
+  private(set) var selection = Selection()
+
+  /// - Parameter key: one of `logfile`, `logformat`, `offsets`, `filter` and `only`.
+  mutating func set(key: String, value: ParameterValue) throws {
+    switch key {
+    case "logfile": file = value.text == "-" ? nil : try value.absolutePath()
+    case "logformat":
+      guard let format = Format(rawValue: value.text) else {
+        throw PluginError(errno: .invalid, "logformat=\(value.text): give text or json")
+      }
+      self.format = format
+    case "offsets": writesOffsets = try value.boolean(of: key)
+    case "filter": selection.kinds = try kinds(value)
+    default:
+      guard !value.bytes.isEmpty else { throw PluginError(errno: .invalid, "only=: give a pattern of paths") }
+      selection.setPattern(value.bytes)
+    }
+  }
+
+  private func kinds(_ value: ParameterValue) throws -> Set<ObjectKind> {
+    let kinds = value.bytes.split(separator: 0x2c, omittingEmptySubsequences: false).map { letters in
+      letters.count == 1 ? letters.first.flatMap { ObjectKind(rawValue: $0) } : nil
+    }
+    guard kinds.allSatisfy({ $0 != nil }) else {
+      let all = ObjectKind.allCases.map { String(Unicode.Scalar($0.rawValue)) }.joined(separator: ", ")
+      throw PluginError(errno: .invalid, "filter=\(value.text): give kinds with commas between them, of \(all)")
+    }
+    return Set(kinds.compactMap { $0 })
+  }
+
+  /// The form that was asked for.
+  func form(_ index: MapIndex?) throws -> any LogForm {
+    switch format {
+    case .json: return JSONForm(index: index, selection: selection)
+    case .text:
+      if writesOffsets, index?.map.hasOffsets == false {
+        throw PluginError(errno: .invalid, "offsets=true: this map does not say where in a file its ranges are")
+      }
+      return TextForm(index: index, selection: selection, offsets: writesOffsets)
+    }
+  }
+}

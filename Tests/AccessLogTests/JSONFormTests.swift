@@ -1,0 +1,65 @@
+import BlockMap
+import Glibc
+import Testing
+
+@testable import AccessLog
+
+struct JSONFormTests {
+  private func lines(_ map: String, _ events: [AccessEvent], _ selection: Selection = Selection()) throws -> [String] {
+    var form = JSONForm(index: try index(map), selection: selection)
+    var output: [UInt8] = []
+    for event in events { form.append(event, to: &output) }
+    form.endLine(in: &output)
+    let text = String(decoding: output, as: UTF8.self)
+    #expect(text.isEmpty || text.hasSuffix("\n"))
+    return text.split(separator: "\n").map(String.init)
+  }
+
+  @Test func aLineARequest() throws {
+    let map = "1 0 2000 v /dev/sda\n1 1000 2000 f@10 /dev/sda1 /a\n1 1000 1800 f /dev/sda1 /b"
+    #expect(
+      try lines(map, [read(0xf00..<0x1900), read(0x5000..<0x5001, errno: EIO), read(7..<7)]) == [
+        #"{"time":12.345678,"op":"read","disk":1,"connection":3,"offset":3840,"length":2560,"result":"ok","#
+          + #""latency":98.7,"pieces":["#
+          + #"{"offset":3840,"length":256,"objects":[{"kind":"v","device":"/dev/sda","offset":3840}]},"#
+          + #"{"offset":4096,"length":2048,"objects":[{"kind":"f","device":"/dev/sda1","path":"/b","offset":0},"#
+          + #"{"kind":"f","device":"/dev/sda1","path":"/a","offset":16},"#
+          + #"{"kind":"v","device":"/dev/sda","offset":4096}]},"#
+          + #"{"offset":6144,"length":256,"objects":[{"kind":"f","device":"/dev/sda1","path":"/a","offset":2064},"#
+          + #"{"kind":"v","device":"/dev/sda","offset":6144}]}]}"#,
+        #"{"time":12.345678,"op":"read","disk":1,"connection":3,"offset":20480,"length":1,"result":"EIO","#
+          + #""latency":98.7,"pieces":[{"offset":20480,"length":1,"objects":[]}]}"#,
+        #"{"time":12.345678,"op":"read","disk":1,"connection":3,"offset":7,"length":0,"result":"ok","#
+          + #""latency":98.7,"pieces":[]}"#,
+      ])
+  }
+
+  @Test func namesOfAnyBytesAreText() throws {
+    let map = "1 0 1000 f /dev/a\\040b /c \"d\\012e\\134f\\377\\303\\251\\302\\205"
+    let line = try #require(try lines(map, [read(0..<1)]).first)
+    #expect(line.contains(#""device":"/dev/a\\040b","path":"/c \"d\\012e\\134f\\377é\\302\\205""#), "\(line)")
+  }
+
+  @Test func boundsHowManyObjectsItLists() throws {
+    let map = (0..<100).map { "1 0 1000 f /dev/sda1 /name\($0)" }.joined(separator: "\n")
+    let line = try #require(try lines(map, [read(0..<1)]).first)
+    #expect(line.split(separator: #"{"kind":"f""#).count == MapIndex.ownersListed + 1)
+    #expect(line.hasSuffix(#"],"more":36}]}"#))
+  }
+
+  @Test func keepsThePiecesAskedFor() throws {
+    let map = "1 0 4000 v /dev/sda\n1 1000 2000 f /dev/sda1 /a\n1 2000 3000 d /dev/sda1 /d"
+    let kept = try lines(map, [read(0..<0x4000), read(0..<0x800)], Selection(kinds: [.file]))
+    #expect(kept.count == 1)
+    #expect(kept.first?.contains(#""pieces":[{"offset":4096,"length":4096,"objects":[{"kind":"f","#) == true)
+    var paths = Selection()
+    paths.setPattern(Array("/[a-c]".utf8))
+    #expect(try lines(map, [read(0..<0x4000), read(0x2000..<0x2001)], paths).count == 1)
+  }
+
+  @Test func saysWhatWasLost() throws {
+    var output: [UInt8] = []
+    JSONForm(index: nil).appendLoss(of: 12, because: "No \"space\"\n", to: &output)
+    #expect(String(decoding: output, as: UTF8.self) == #"{"lost":12,"reason":"No \"space\"\u000a"}"# + "\n")
+  }
+}
