@@ -150,7 +150,9 @@ struct PluginTests {
       jq -c '[.op, .connection, .disk, .offset, .length, .result]' log
       jq -c '.pieces[] | [.offset, .length, (.objects[] | .kind, .device, .path, .offset)]' log
       jq -s -c '[(map(.time) | sort == .), (map(.latency > 0 and .latency < 1e7) | all), (.[0].time > 1)]' log
-      nbdkit -U - $P disk.vmdk bmap=map --run 'PATH=/usr/bin:$PATH; nbdsh -u "$uri" -c "h.pread(512, 16384)" 2> /dev/null'
+      nbdkit -U - $P disk.vmdk bmap=map logfile=log \
+        --run 'PATH=/usr/bin:$PATH; nbdsh -u "$uri" -c "h.pread(512, 16384)" 2> /dev/null'
+      cat log
       """)
     let lines = output.split(separator: "\n").filter { !$0.contains("error:") }
     #expect(

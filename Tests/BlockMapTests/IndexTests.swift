@@ -88,6 +88,38 @@ struct IndexTests {
     }
   }
 
+  /// Files with and without gaps between them in partitions on a disk, some of them far from one another, some of several
+  /// names, and here and there two that overlap in part.
+  @Test(arguments: [1 << 12, 1 << 30, 1 << 34] as [UInt64])
+  func answersWhereRangesLieInOneAnother(farthest: UInt64) throws {
+    var scratch = QueryScratch()
+    for _ in 0..<5 {
+      var ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)] = []
+      var place: UInt64 = 100
+      for _ in 0..<4 {
+        let first = place
+        for _ in 0..<100 {
+          let length = UInt64.random(in: 1...farthest)
+          for _ in 0..<(Int.random(in: 0..<8) == 0 ? 3 : 1) { ranges.append((1, place..<place + length, .file)) }
+          if Int.random(in: 0..<20) == 0 { ranges.append((1, place + length / 2..<place + length + 5, .directory)) }
+          place += length + (Bool.random() ? UInt64.random(in: 1...farthest) : 0)
+        }
+        ranges.append((1, first..<place, .partition))
+        place += 10
+      }
+      ranges.append((1, 0..<place + 1000, .disk))
+      let map = try map(ranges)
+      let index = MapIndex(map)
+      let borders = ranges.flatMap { [$0.range.lowerBound, $0.range.upperBound] }
+      for _ in 0..<200 {
+        let border = (borders.randomElement() ?? 0) + UInt64.random(in: 0..<3)
+        let start = border - min(border, 2)
+        let request = start..<start + UInt64.random(in: 1...(Bool.random() ? 4 : 3 * farthest))
+        #expect(query(index, request, disk: 1, &scratch) == oracle(map, request, disk: 1))
+      }
+    }
+  }
+
   @Test func findsWhatTouchesTheEndsOfTheNumbers() throws {
     let map = try map([
       (1, 0..<UInt64.max, .disk), (1, UInt64.max - 1..<UInt64.max, .file), (1, 0..<1, .file),

@@ -19,7 +19,8 @@ public struct QueryScratch: Sendable {
   private var ranks: [Int] = []
   /// The ranks of the hits that cover the current piece.
   private var active = RankSet()
-  private var owners: [Int] = []
+  /// What is listed for a piece, and what is left of another.
+  private(set) var owners = [Int](repeating: 0, count: MapIndex.ownersListed)
 
   public init() {}
 
@@ -31,12 +32,11 @@ public struct QueryScratch: Sendable {
   }
 
   /// Brings the hits into the orders that `sweep` needs.
-  mutating func arrange(_ specificities: [UInt8]) {
+  mutating func arrange(_ map: BlockMap) {
     for (number, hit) in hits.enumerated() {
-      let length = hit.hull.end &- hit.hull.start
-      let broadness = 7 &- UInt64(specificities[hit.place])
-      byRank.append(Keyed(key: broadness << 61 | min(length, 1 << 61 - 1), hit: number))
-      byEnd.append(Keyed(key: hit.hull.end, hit: number))
+      let kind = map.objects.kind(of: map.ranges[hit.place].object)
+      byRank.append(Keyed(key: Rank.of(hit.range, kind), hit: number))
+      byEnd.append(Keyed(key: hit.range.upperBound, hit: number))
       ranks.append(0)
     }
     Self.sort(&byRank)
@@ -57,26 +57,48 @@ public struct QueryScratch: Sendable {
         active.remove(ranks[byEnd[ending].hit])
         ending += 1
       }
-      while starting < hits.count, hits[starting].hull.start <= position {
+      while starting < hits.count, hits[starting].range.lowerBound <= position {
         active.insert(ranks[starting])
         starting += 1
       }
       var next = request.upperBound
-      if starting < hits.count { next = min(next, hits[starting].hull.start) }
+      if starting < hits.count { next = min(next, hits[starting].range.lowerBound) }
       if ending < byEnd.count { next = min(next, byEnd[ending].key) }
-      listOwners()
-      try body(Piece(range: position..<next, ownerCount: active.count), owners.span)
+      let listed = listOwners()
+      try body(
+        Piece(range: position..<next, ownerCount: active.count), owners.span.extracting(first: listed))
       position = next
     }
   }
 
-  private mutating func listOwners() {
-    owners.removeAll(keepingCapacity: true)
+  /// Lists what a segment says, and gives how many they are.
+  @inline(__always)
+  mutating func list(_ value: SegmentTable.Value, _ chains: Span<OwnerChains.Link>) -> Int {
+    var list = owners.mutableSpan
+    var count = 0
+    if value.first != SegmentSweep.Mark.none {
+      list[0] = Int(value.first)
+      count = 1
+    }
+    var link = value.rest
+    // No chain is longer.
+    while link != OwnerChains.end, count < list.count {
+      list[count] = Int(chains[Int(link)].place)
+      link = chains[Int(link)].next
+      count += 1
+    }
+    return count
+  }
+
+  private mutating func listOwners() -> Int {
+    var count = 0
     var rank = active.next(from: 0)
-    while let current = rank, owners.count < MapIndex.ownersListed {
-      owners.append(hits[byRank[current].hit].place)
+    while let current = rank, count < MapIndex.ownersListed {
+      owners[count] = hits[byRank[current].hit].place
+      count += 1
       rank = active.next(from: current + 1)
     }
+    return count
   }
 
   /// Sorts by key, and equal keys by hit.

@@ -55,6 +55,15 @@ func benchmark(ranges count: Int, in directory: FilePath) throws {
       owners += ask(index, queries, size, seed: 1)
     }
   }
+  // The least that anybody would do, as a measure of the machine: to find the last range that begins before a byte.
+  let starts = map.ranges.map(\.range.lowerBound)
+  var found = 0
+  for _ in 0..<2 {
+    measured("a plain binary search of the ranges' starts", count: queries) {
+      found += searchPlainly(starts, queries, size, seed: 1)
+    }
+  }
+  print("(sum \(found))")
   let shared = index
   measured("the same from \(threads) threads, all together", count: queries * threads) {
     inThreads(threads) { seed in _ = ask(shared, queries, size, seed: seed) }
@@ -73,6 +82,22 @@ func ask(_ index: MapIndex, _ queries: Int, _ size: UInt64, seed: UInt64) -> Int
     }
   }
   return owners
+}
+
+func searchPlainly(_ starts: [UInt64], _ queries: Int, _ size: UInt64, seed: UInt64) -> Int {
+  var generator = SplitMix(state: seed)
+  var sum = 0
+  for _ in 0..<queries {
+    let byte = generator.next() % (size >> 12) << 12
+    var low = 0
+    var high = starts.count
+    while low < high {
+      let middle = (low + high) / 2
+      if starts[middle] <= byte { low = middle + 1 } else { high = middle }
+    }
+    sum &+= low
+  }
+  return sum
 }
 
 /// Runs `body` in `count` threads at once.
