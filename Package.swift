@@ -41,6 +41,9 @@ let package = Package(
     .target(
       name: "DiskImage", dependencies: ["Inflate", .product(name: "SystemPackage", package: "swift-system")]),
     .target(
+      name: "DiskOverlay",
+      dependencies: ["DiskImage", "Digest", "CLinux", .product(name: "SystemPackage", package: "swift-system")]),
+    .target(
       name: "NBDKit", dependencies: ["CNBDKit", .product(name: "SystemPackage", package: "swift-system")],
       exclude: ["exports.map"]),
     .target(
@@ -65,7 +68,8 @@ let package = Package(
     .target(
       name: "LoggerPlugin",
       dependencies: [
-        "NBDKit", "DiskImage", "BlockMap", "AccessLog", .product(name: "SystemPackage", package: "swift-system"),
+        "NBDKit", "DiskImage", "DiskOverlay", "BlockMap", "AccessLog",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"]),
@@ -142,6 +146,9 @@ let package = Package(
     .testTarget(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
+    .testTarget(
+      name: "DiskOverlayTests",
+      dependencies: ["DiskOverlay", "DiskImage", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
       name: "NBDSourceTests",
       dependencies: [

@@ -104,6 +104,12 @@ clinux_getdents (int fd, void *buffer, size_t size)
   return getdents64 (fd, buffer, size);
 }
 
+int
+clinux_punch_hole (int fd, uint64_t offset, uint64_t size)
+{
+  return fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) offset, (off_t) size);
+}
+
 int64_t
 clinux_seek_data (int fd, uint64_t offset)
 {

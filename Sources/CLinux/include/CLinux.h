@@ -40,6 +40,9 @@ long clinux_getdents (int fd, void *buffer, size_t size);
 int64_t clinux_seek_data (int fd, uint64_t offset);
 int64_t clinux_seek_hole (int fd, uint64_t offset);
 
+/* fallocate: makes SIZE bytes from OFFSET on a hole, without changing the file's size. */
+int clinux_punch_hole (int fd, uint64_t offset, uint64_t size);
+
 /* readahead. */
 long clinux_readahead (int fd, uint64_t offset, size_t count);
 

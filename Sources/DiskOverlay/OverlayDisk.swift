@@ -1,0 +1,260 @@
+import CLinux
+import DiskImage
+import Glibc
+import Synchronization
+public import SystemPackage
+
+/// A disk that can be written without touching the one below: what is written goes to a sparse file, 64 KiB at a time.
+///
+/// A write of less than a cluster takes the rest from the disk below. Every method may be called from many threads at
+/// once. What a kept overlay has been given before `flush` returned is there after a crash; what came later may be.
+public final class OverlayDisk: Sendable {
+  private static let clusterSize = UInt64(OverlayHeader.clusterSize)
+  private static let stripeCount = 64
+
+  /// Held while a cluster becomes one of the overlay's.
+  private final class Stripe: Sendable {
+    let lock = Mutex(())
+  }
+
+  private let base: any VirtualDisk
+  private let file: OverlayFile
+  private let clusters: ClusterSet
+  private let isKept: Bool
+  private let stripes = (0..<OverlayDisk.stripeCount).map { _ in Stripe() }
+  /// Held while the bits are brought to the file.
+  private let flushing = Mutex(())
+
+  private init(_ base: any VirtualDisk, _ file: OverlayFile, _ clusters: ClusterSet, isKept: Bool) {
+    self.base = base
+    self.file = file
+    self.clusters = clusters
+    self.isKept = isKept
+  }
+
+  /// Begins an overlay that is gone when it is closed.
+  /// - Parameter directory: where its file, which has no name, takes its room.
+  public static func temporary(over base: any VirtualDisk, in directory: FilePath) throws(DiskError) -> OverlayDisk {
+    try checkSize(of: base, directory)
+    let header = OverlayHeader(
+      diskSize: base.size, changed: 0, identity: Array(repeating: 0, count: OverlayHeader.identitySize))
+    let file = try OverlayFile.temporary(header, in: directory)
+    let words = [UInt64](repeating: 0, count: header.bitmapBytes / 8)
+    return OverlayDisk(base, file, ClusterSet(count: header.clusterCount, words: words), isKept: false)
+  }
+
+  /// An overlay that is kept in a file, which is begun if there is none.
+  public struct Kept: Sendable {
+    public var disk: OverlayDisk
+    /// Whether the file was begun now.
+    public var isNew: Bool
+    /// Whether the disk below was changed since it was begun, as far as its files' times tell.
+    public var baseWasChanged: Bool
+  }
+
+  /// - Parameters:
+  ///   - path: the overlay's file.
+  ///   - files: the disk's, whose times are kept in mind.
+  /// - Throws: `DiskError` with `EINVAL` where the file is no overlay of this disk, or was truncated, with `EBUSY` where
+  ///   somebody else has it open, and otherwise what the operating system said.
+  public static func kept(
+    _ path: FilePath, over base: any VirtualDisk, files: [FilePath]
+  ) throws(DiskError) -> Kept {
+    try checkSize(of: base, path)
+    let identity: [UInt8]
+    do { identity = try BaseIdentity.digest(of: base) } catch {
+      throw DiskError(path, "\(error)", errno: EIO)
+    }
+    let changed = BaseIdentity.lastChange(of: files)
+    let wanted = OverlayHeader(diskSize: base.size, changed: changed, identity: identity)
+    let (file, isNew) = try OverlayFile.kept(path, wanted)
+    do {
+      let clusters = ClusterSet(count: file.header.clusterCount, words: try file.bitmap())
+      return Kept(
+        disk: OverlayDisk(base, file, clusters, isKept: true), isNew: isNew,
+        baseWasChanged: file.header.changed != changed)
+    } catch {
+      file.close()
+      throw error
+    }
+  }
+
+  private static func checkSize(of base: any VirtualDisk, _ path: FilePath) throws(DiskError) {
+    guard base.size <= OverlayHeader.mostBytes else {
+      throw DiskError(path, "the disk is too large for an overlay: 64 TiB at most", errno: EFBIG)
+    }
+  }
+
+  /// In bytes.
+  public var size: UInt64 { base.size }
+
+  /// As `VirtualDisk` has it.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
+    try check(offset, buffer.count)
+    try forEachRun(of: offset..<offset + UInt64(buffer.count)) { (range, isHere) throws(DiskError) in
+      let start = Int(range.lowerBound - offset)
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + range.count])
+      if isHere {
+        try file.read(into: part, at: place(of: range.lowerBound))
+      } else {
+        try base.read(into: part, at: range.lowerBound)
+      }
+      return true
+    }
+  }
+
+  /// Writes bytes from `offset` on, all of which lie on the disk.
+  public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(DiskError) {
+    try check(offset, buffer.count)
+    try forEachCluster(of: offset..<offset + UInt64(buffer.count)) { (range) throws(DiskError) in
+      let start = Int(range.lowerBound - offset)
+      let part = UnsafeRawBufferPointer(rebasing: buffer[start..<start + range.count])
+      try put(range) { (place) throws(DiskError) in try file.write(part, at: place) }
+    }
+  }
+
+  /// Makes a range of the disk read as zeros.
+  public func zero(_ range: Range<UInt64>) throws(DiskError) {
+    try check(range.lowerBound, range.count)
+    try forEachCluster(of: range) { (range) throws(DiskError) in
+      try put(range) { (place) throws(DiskError) in try file.zero(place..<place + UInt64(range.count)) }
+    }
+  }
+
+  /// Brings what was written to the storage. Of an overlay that will be gone nothing needs to be.
+  public func flush() throws(DiskError) {
+    guard isKept else { return }
+    let outcome = flushing.withLock { _ -> DiskError? in
+      let changed = clusters.takeChanged()
+      do throws(DiskError) {
+        // First the clusters: a bit must not be there before what it says.
+        try file.synchronize()
+        guard !changed.isEmpty else { return nil }
+        for (number, word) in changed {
+          try [word.littleEndian].withBytes { (bytes) throws(DiskError) in
+            try file.write(bytes, at: UInt64(OverlayHeader.size + number * 8))
+          }
+        }
+        try file.synchronize()
+        return nil
+      } catch {
+        clusters.giveBack(changed)
+        return error
+      }
+    }
+    if let outcome { throw outcome }
+  }
+
+  /// As `VirtualDisk` has it, but that neighbours may have the same state.
+  public func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
+    try check(range.lowerBound, range.count)
+    try forEachRun(of: range) { (range, isHere) throws(DiskError) in
+      guard isHere else {
+        var isWanted = true
+        try base.extents(in: range) { (extent) throws(DiskError) in
+          isWanted = try body(extent)
+          return isWanted
+        }
+        return isWanted
+      }
+      return try extentsHere(range, body)
+    }
+  }
+
+  /// Keeps what was written, and closes the overlay; the disk below remains open.
+  /// - Throws: as `flush` does; it is closed nevertheless.
+  public func close() throws(DiskError) {
+    defer { file.close() }
+    try flush()
+  }
+
+  /// Of clusters of the overlay: what was never written in its file is zeros.
+  private func extentsHere(
+    _ range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool
+  ) throws(DiskError) -> Bool {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let data = seek(clinux_seek_data(file.descriptor.rawValue, place(of: position)), else: range.upperBound)
+      if data > position {
+        let end = min(data, range.upperBound)
+        guard try body(DiskExtent(range: position..<end, state: .hole)) else { return false }
+        position = end
+      } else {
+        let hole = seek(clinux_seek_hole(file.descriptor.rawValue, place(of: position)), else: range.upperBound)
+        let end = max(position + 1, min(hole, range.upperBound))
+        guard try body(DiskExtent(range: position..<end, state: .data)) else { return false }
+        position = end
+      }
+    }
+    return true
+  }
+
+  private func seek(_ answer: Int64, else end: UInt64) -> UInt64 {
+    answer < 0 ? end : UInt64(answer) - min(UInt64(answer), file.header.dataOffset)
+  }
+
+  private func place(of offset: UInt64) -> UInt64 { file.header.dataOffset + offset }
+
+  private func check(_ offset: UInt64, _ count: Int) throws(DiskError) {
+    guard offset <= size, UInt64(count) <= size - offset else {
+      throw DiskError(file.path, "a request beyond the end of the disk", errno: EINVAL)
+    }
+  }
+
+  /// Calls `body` with the parts of a range that are in the overlay or not, until it returns false.
+  private func forEachRun(
+    of range: Range<UInt64>, _ body: (Range<UInt64>, Bool) throws(DiskError) -> Bool
+  ) throws(DiskError) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let first = Int(position / Self.clusterSize)
+      let last = Int((range.upperBound - 1) / Self.clusterSize)
+      let run = clusters.run(in: first..<last + 1)
+      let end = min(UInt64(first + run.count) * Self.clusterSize, range.upperBound)
+      guard try body(position..<end, run.isThere) else { return }
+      position = end
+    }
+  }
+
+  private func forEachCluster(
+    of range: Range<UInt64>, _ body: (Range<UInt64>) throws(DiskError) -> Void
+  ) throws(DiskError) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let end = min((position / Self.clusterSize + 1) * Self.clusterSize, range.upperBound)
+      try body(position..<end)
+      position = end
+    }
+  }
+
+  /// Writes a part of a cluster, all of which is then in the overlay.
+  /// - Parameter body: writes it, and is given its place in the file.
+  private func put(_ range: Range<UInt64>, _ body: (UInt64) throws(DiskError) -> Void) throws(DiskError) {
+    let cluster = Int(range.lowerBound / Self.clusterSize)
+    guard !clusters.contains(cluster) else { return try body(place(of: range.lowerBound)) }
+    let outcome = stripes[cluster % Self.stripeCount].lock.withLock { _ -> DiskError? in
+      do throws(DiskError) {
+        if !clusters.contains(cluster) { try copy(cluster, but: range) }
+        try body(place(of: range.lowerBound))
+        clusters.insert(cluster)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let outcome { throw outcome }
+  }
+
+  /// Takes what a write leaves of a cluster from the disk below.
+  private func copy(_ cluster: Int, but written: Range<UInt64>) throws(DiskError) {
+    let start = UInt64(cluster) * Self.clusterSize
+    let end = min(start + Self.clusterSize, size)
+    for rest in [start..<written.lowerBound, written.upperBound..<end] where !rest.isEmpty {
+      var buffer = [UInt8](repeating: 0, count: rest.count)
+      try buffer.withMutableBytes { (buffer) throws(DiskError) in
+        try base.read(into: buffer, at: rest.lowerBound)
+        try file.write(UnsafeRawBufferPointer(buffer), at: place(of: rest.lowerBound))
+      }
+    }
+  }
+}
