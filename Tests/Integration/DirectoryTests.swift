@@ -46,17 +46,26 @@ import Testing
 
   @Test func xfs() async throws {
     let (mapped, directories) = try await directories("/dev/vg/xfs")
-    var inBlocks = 0
+    var entries = 0
+    var indexes = 0
     for (name, lines) in directories {
-      for line in lines where line.offset < 32 << 30 {
-        // A block with entries and the index, or with entries only; the index has an address of its own.
-        let magic = try beginning(line, of: mapped.disk).prefix(4)
-        let isIndex = try beginning(line, of: mapped.disk)[8..<10].elementsEqual([0x3d, 0xf1])
-        #expect(magic.elementsEqual("XDB3".utf8) || magic.elementsEqual("XDD3".utf8) || isIndex, "\(name)")
-        inBlocks += 1
+      for line in lines {
+        let bytes = try beginning(line, of: mapped.disk)
+        let magic = bytes.prefix(4)
+        if line.offset < 32 << 30 {
+          // A block with entries and the index, or with entries only. The first of all is the directory's own.
+          #expect(magic.elementsEqual("XDB3".utf8) || magic.elementsEqual("XDD3".utf8), "\(name)")
+          #expect((bytes[72..<74] == [1, 0x2e]) == (line.offset == 0), "\(name): \(line)")
+          entries += 1
+        } else {
+          // The index has an address of its own, and so have the lists of room in the blocks.
+          let isIndex = [[0x3d, 0xf1], [0x3d, 0xff], [0x3e, 0xbe]].contains(Array(bytes[8..<10]))
+          #expect(isIndex || magic.elementsEqual("XDF3".utf8), "\(name): \(line)")
+          indexes += 1
+        }
       }
     }
-    #expect(inBlocks >= 2)
+    #expect(entries >= 2 && indexes >= 1)
   }
 
   /// On XFS a directory of less than a block is in its inode; of the others each block has to be in the map.

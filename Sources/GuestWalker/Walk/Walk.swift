@@ -182,8 +182,8 @@ struct Walk {
     let failure = errno
     if isAnnounced { try channel.say(.idle) }
     if entries == nil { try channel.note(.failure(parent: parent, errno: failure, name: name)) }
-    if filesystem.kind == .xfs, status.st_blocks > 0, status.st_blocks &* 512 > status.st_size {
-      // It has no FIEMAP for directories.
+    if filesystem.kind == .xfs, status.st_blocks > 0 {
+      // It has no FIEMAP for directories, and reads ahead in them, so that the order of the reads says little.
       try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
     }
     if filesystem.kind == .ext {

@@ -164,6 +164,15 @@ struct WalkAssembler {
     }
   }
 
+  /// Takes these blocks for where these directories are, in place of what was read when they were listed.
+  mutating func replaceDirectories(_ blocks: [Record.ObjectID: [KeptBlock]]) {
+    guard !blocks.isEmpty else { return }
+    found.removeAll { !$0.isKept && blocks[$0.object] != nil }
+    for (object, blocks) in blocks {
+      for block in blocks { told.append(Told(object: object, physical: block.range, offset: block.offset)) }
+    }
+  }
+
   /// Adds data that the filesystem keeps in its tree: `range` in bytes of its addresses.
   mutating func addInlineData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64, isEncoded: Bool) {
     guard let object = inodes[inode], tree.kind(of: object) != .directory else { return }

@@ -1,7 +1,8 @@
 import Guestfs
 import WalkRecord
 
-/// What a filesystem keeps for files, directories, links and special files beside their bytes.
+/// What a filesystem keeps for files, directories, links and special files beside their bytes; and on XFS the directories
+/// themselves.
 extension Examiner {
   private static let questionsFile = "/tmp/virt-bmap-inodes"
   /// About how many inodes a tool is asked in one go.
@@ -11,6 +12,7 @@ extension Examiner {
   func addKeptBlocks(to walk: inout WalkAssembler, type: String, _ space: AddressSpace, name: String) throws {
     guard space.isFollowed, let tool = KeptBlocksTool(type: type) else { return }
     let inodes = walk.inodes.keys.sorted()
+    var directories: [Record.ObjectID: [KeptBlock]] = [:]
     for start in stride(from: 0, to: inodes.count, by: Self.most) {
       guard !isCancelled() else { throw MapperError.interrupted }
       let part = Array(inodes[start..<min(inodes.count, start + Self.most)])
@@ -22,12 +24,15 @@ extension Examiner {
           orSay: "\(name): what is kept beside links and files is left out")
       else { return }
       for block in tool.blocks(text, part) {
-        guard let object = walk.inodes[block.inode], !block.isContent || walk.tree.kind(of: object) == .other else {
-          continue
+        guard let object = walk.inodes[block.inode] else { continue }
+        switch walk.tree.kind(of: object) {
+        case .directory where block.isContent && tool.tellsDirectories: directories[object, default: []].append(block)
+        case .directory where block.isContent, .file where block.isContent: continue
+        default: walk.addKept(object, block.range, offset: block.offset)
         }
-        walk.addKept(object, block.range, offset: block.offset)
       }
     }
+    walk.replaceDirectories(directories)
   }
 }
 
@@ -37,6 +42,8 @@ private struct KeptBlocksTool {
   var script: String
   var questions: ([UInt64]) -> String
   var blocks: (String, [UInt64]) -> [KeptBlock]
+  /// Whether it says where all of a directory is.
+  var tellsDirectories: Bool
 
   /// By blkid(8)'s name; nil for a type that is not asked.
   init?(type: String) {
@@ -45,10 +52,12 @@ private struct KeptBlocksTool {
       (tools, script) = (ExtKeptBlocks.tools, ExtKeptBlocks.script)
       questions = { ExtKeptBlocks.questions(about: $0) }
       blocks = { ExtKeptBlocks.blocks(parsing: $0, inodes: $1) }
+      tellsDirectories = false
     case "xfs":
       (tools, script) = (XFSKeptBlocks.tools, XFSKeptBlocks.script)
       questions = { XFSKeptBlocks.questions(about: $0) }
       blocks = { XFSKeptBlocks.blocks(parsing: $0, inodes: $1) }
+      tellsDirectories = true
     default: return nil
     }
   }

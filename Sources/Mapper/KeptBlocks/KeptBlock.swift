@@ -6,6 +6,6 @@ struct KeptBlock: Equatable {
   var range: Range<UInt64>
   /// Where in what it is a part of it begins, in bytes.
   var offset: UInt64 = 0
-  /// It holds a symbolic link's target. Of other inodes such blocks are their data.
+  /// It holds what the inode is there for: a symbolic link's target, or a directory's entries.
   var isContent = false
 }

@@ -1,5 +1,5 @@
-/// The blocks of symbolic links, special files and directories on XFS, as xfs_db(8) tells them: a link's target, and
-/// extended attributes. Of files the kernel tells.
+/// The blocks of symbolic links, special files and directories on XFS, as xfs_db(8) tells them: a link's target, a
+/// directory's entries and their index, and extended attributes. Of files the kernel tells.
 enum XFSKeptBlocks {
   static let tools = ["xfs_db"]
 

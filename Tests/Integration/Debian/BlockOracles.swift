@@ -55,13 +55,13 @@ enum BlockOracles {
     for line in said.outputLines {
       let words = line.split(separator: " ").drop { $0 == "xfs_db>" }
       if words.elementsEqual(["file"]) { result.append([:]) }
-      guard words.first == "data", words.count == 9, !result.isEmpty else { continue }
+      guard words.first == "data", words.count == 10, !result.isEmpty else { continue }
       let fields = Array(words)
       let place = fields[5].dropFirst().dropLast().split(separator: "/").compactMap { UInt64($0) }
       guard let offset = UInt64(fields[2]), place.count == 2, let count = UInt64(fields[7]) else {
         throw TestFailure(line)
       }
-      guard fields[8...] == ["flag"] || fields.last != "1" else { continue }
+      guard fields[9] != "1" else { continue }
       result[result.count - 1].add(
         offset: offset * numbers[0], place: (place[0] * numbers[1] + place[1]) * numbers[0],
         length: count * numbers[0])

@@ -126,8 +126,12 @@ import Testing
     let places = try await BlockOracles.fiwalk(slice(of: guest.disks[0], volume, in: scratch))
     #expect(files.count > 500)
     for file in files {
-      let place = try #require(places[file.path], "\(file.path)")
-      #expect(Sectors(file.lines, on: volume.lowerBound).within(file.end) == place.within(file.end), "\(file.path)")
+      // On NTFS it says where the bytes are, the map where the clusters are.
+      let place = try #require(places[file.path], "\(file.path)").within(file.end)
+      let inMap = Sectors(file.lines, on: volume.lowerBound).within(file.end)
+      let end = (place.keys.max() ?? 0) + 1
+      #expect(inMap.within(end * 512) == place, "\(file.path)")
+      #expect(inMap.keys.max() ?? 0 < (end + 7) / 8 * 8, "\(file.path)")
     }
   }
 }
