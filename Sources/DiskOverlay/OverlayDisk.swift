@@ -161,6 +161,19 @@ public final class OverlayDisk: Sendable {
     }
   }
 
+  /// Calls `body` with the ranges of the disk that are in the overlay: whole clusters, of which a part was written.
+  public func forEachWrittenRange(_ body: (Range<UInt64>) -> Void) {
+    var cluster = 0
+    while cluster < file.header.clusterCount {
+      let run = clusters.run(in: cluster..<file.header.clusterCount)
+      let end = cluster + run.count
+      if run.isThere {
+        body(UInt64(cluster) * Self.clusterSize..<min(UInt64(end) * Self.clusterSize, size))
+      }
+      cluster = end
+    }
+  }
+
   /// Keeps what was written, and closes the overlay; the disk below remains open.
   /// - Throws: as `flush` does; it is closed nevertheless.
   public func close() throws(DiskError) {

@@ -44,14 +44,15 @@ struct LogParameters: Sendable {
   }
 
   /// The form that was asked for.
-  func form(_ index: MapIndex?) throws -> any LogForm {
+  /// - Parameter written: what is not on the disk any more as the map says.
+  func form(_ index: MapIndex?, written: WrittenRanges) throws -> any LogForm {
     switch format {
-    case .json: return JSONForm(index: index, selection: selection)
+    case .json: return JSONForm(index: index, selection: selection, written: written)
     case .text:
       if writesOffsets, index?.map.hasOffsets == false {
         throw PluginError(errno: .invalid, "offsets=true: this map does not say where in a file its ranges are")
       }
-      return TextForm(index: index, selection: selection, offsets: writesOffsets)
+      return TextForm(index: index, selection: selection, offsets: writesOffsets, written: written)
     }
   }
 }

@@ -1,20 +1,24 @@
 import AccessLog
 import DiskImage
+import DiskOverlay
 import Glibc
 import NBDKit
 
 /// A client's view of the disk: each request is logged when it has been answered.
 final class LoggedDisk: Connection {
   /// What is read at a time for a client that wants it in the cache, in bytes.
-  private static let cacheStep = 1 << 20
+  private static let cacheStep: UInt64 = 1 << 20
 
   private let disk: any VirtualDisk
+  /// Nil: the disk cannot be written.
+  private let overlay: OverlayDisk?
   private let log: AccessLog
   private let number: UInt32
 
   /// - Parameter number: of the connection, from 1 on.
-  init(disk: any VirtualDisk, log: AccessLog, number: UInt32) {
+  init(disk: any VirtualDisk, overlay: OverlayDisk?, log: AccessLog, number: UInt32) {
     self.disk = disk
+    self.overlay = overlay
     self.log = log
     self.number = number
   }
@@ -23,7 +27,16 @@ final class LoggedDisk: Connection {
 
   var capabilities: Capabilities {
     var capabilities = Capabilities()
+    if overlay != nil {
+      capabilities.canWrite = true
+      capabilities.canFlush = true
+      capabilities.canFUA = true
+      capabilities.canZero = true
+      capabilities.canFastZero = true
+      capabilities.canTrim = true
+    }
     capabilities.canExtents = true
+    // A flush is of all that was written, by whatever connection.
     capabilities.canMultiConn = true
     capabilities.cache = .native
     // A client may ask for any bytes: one that has to round its reads up would touch more than it means to.
@@ -32,16 +45,42 @@ final class LoggedDisk: Connection {
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-    try logged(.read, offset, buffer.count) { try disk.read(into: buffer, at: offset) }
+    try logged(.read, offset..<offset &+ UInt64(buffer.count)) { try fill(buffer, from: offset) }
+  }
+
+  func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
+    try logged(.write, offset..<offset &+ UInt64(buffer.count)) {
+      try overlay?.write(buffer, at: offset)
+      if fua { try overlay?.flush() }
+    }
+  }
+
+  func zero(_ range: Range<UInt64>, mayTrim: Bool, fast: Bool, fua: Bool) throws {
+    try logged(.zero, range) {
+      try overlay?.zero(range)
+      if fua { try overlay?.flush() }
+    }
+  }
+
+  /// What a guest does not need any more reads as zeros.
+  func trim(_ range: Range<UInt64>, fua: Bool) throws {
+    try logged(.trim, range) {
+      try overlay?.zero(range)
+      if fua { try overlay?.flush() }
+    }
+  }
+
+  func flush() throws {
+    try logged(.flush, 0..<0) { try overlay?.flush() }
   }
 
   func cache(_ range: Range<UInt64>) throws {
-    try logged(.cache, range.lowerBound, range.count) {
-      try withUnsafeTemporaryAllocation(byteCount: min(range.count, Self.cacheStep), alignment: 4096) { buffer in
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.cacheStep) {
-          let part = UnsafeMutableRawBufferPointer(
-            rebasing: buffer[..<Int(min(UInt64(buffer.count), range.upperBound - start))])
-          try disk.read(into: part, at: start)
+    try logged(.cache, range) {
+      let step = min(UInt64(range.count), Self.cacheStep)
+      try withUnsafeTemporaryAllocation(byteCount: Int(step), alignment: 4096) { buffer in
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: Int(Self.cacheStep)) {
+          let count = Int(min(step, range.upperBound - start))
+          try fill(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), from: start)
         }
       }
     }
@@ -49,7 +88,7 @@ final class LoggedDisk: Connection {
 
   func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws {
     var failure: (any Error)?
-    try disk.extents(in: range) { extent in
+    try forEachExtent(of: range) { extent in
       do {
         return try list.add(extent.range, state: extent.state.forNBD)
       } catch {
@@ -60,11 +99,18 @@ final class LoggedDisk: Connection {
     if let failure { throw failure }
   }
 
-  private func logged(_ operation: Operation, _ offset: UInt64, _ count: Int, _ body: () throws -> Void) throws {
+  private func forEachExtent(of range: Range<UInt64>, _ body: (DiskExtent) -> Bool) throws(DiskError) {
+    if let overlay { try overlay.extents(in: range, body) } else { try disk.extents(in: range, body) }
+  }
+
+  private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: UInt64) throws(DiskError) {
+    if let overlay { try overlay.read(into: buffer, at: offset) } else { try disk.read(into: buffer, at: offset) }
+  }
+
+  private func logged(_ operation: Operation, _ range: Range<UInt64>, _ body: () throws -> Void) throws {
     let began = MonotonicTime.now()
     var event = AccessEvent(
-      operation: operation, disk: 1, connection: number, range: offset..<offset &+ UInt64(count), time: began,
-      latency: 0, errno: 0)
+      operation: operation, disk: 1, connection: number, range: range, time: began, latency: 0, errno: 0)
     defer {
       event.latency = MonotonicTime.now().since(began)
       log.record(event)

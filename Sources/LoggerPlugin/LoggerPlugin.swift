@@ -1,18 +1,19 @@
 import AccessLog
 import BlockMap
 import DiskImage
+import DiskOverlay
 import Glibc
 import NBDKit
 import SystemPackage
 
-/// `nbdkit bmaplogger [file=]DISK [bmap=MAP] [format=raw|vmdk] [logfile=FILE] [allow-external=BOOL] …`: serves a disk
-/// read-only and writes down which objects of it are read.
+/// `nbdkit bmaplogger [file=]DISK [bmap=MAP] [format=raw|vmdk] [logfile=FILE] [allow-external=BOOL] …`: serves a disk,
+/// which is never written, and writes down which objects of it are touched.
 struct LoggerPlugin: Plugin {
   static let information = PluginInformation(
     name: "bmaplogger",
     longName: "virt-bmap logger",
     version: "0.1.0",
-    description: "Serve a disk read-only and log which files, directories and partitions are read.",
+    description: "Serve a disk and log which files, directories and partitions are touched.",
     configHelp: """
       [file=]DISK          (required) The disk to serve.
       bmap=MAP             The block map of the disk, from virt-bmap. Default: the
@@ -30,6 +31,8 @@ struct LoggerPlugin: Plugin {
                            f m s b r, as in the map.
       only=PATTERN         Log only what is read of files and directories whose path
                            matches this pattern of a shell's.
+      overlay=temp         Let clients write: to a temporary file, not to the disk.
+      overlay=FILE         The same, to a file that is kept, and taken up again.
       allow-external=BOOL  Let a VMDK name files outside its own directory, and
                            devices. Default: false.
       ignore-cid=BOOL      Read a snapshot although its parent was changed after it
@@ -58,6 +61,7 @@ struct LoggerPlugin: Plugin {
 
   private var parameters = Parameters()
   private var disk: (any VirtualDisk)?
+  private var overlay: OverlayDisk?
   private var index: MapIndex?
   private var form: (any LogForm)?
   private var output: LogFile?
@@ -91,7 +95,15 @@ struct LoggerPlugin: Plugin {
       index = MapIndex(loaded)
       inputs.append(map)
     }
-    form = try parameters.log.form(index)
+    var written = WrittenRanges()
+    if let parameter = parameters.overlay {
+      let (overlay, warning) = try parameter.open(over: opened.disk, files: opened.files)
+      if let warning { Log.error(warning) }
+      if case .file(let file) = parameter { inputs.append(file) }
+      overlay.forEachWrittenRange { written.insert($0, disk: 1) }
+      self.overlay = overlay
+    }
+    form = try parameters.log.form(index, written: written)
     // Last, so that a log of an earlier run is overwritten only when there will be a new one.
     output = try LogFile(parameters.log.file, butNot: inputs)
   }
@@ -103,11 +115,12 @@ struct LoggerPlugin: Plugin {
 
   func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
     guard let disk, let log else { throw PluginError(errno: .inputOutput, "the disk is not open") }
-    return LoggedDisk(disk: disk, log: log, number: log.countConnection())
+    return LoggedDisk(disk: disk, overlay: overlay, log: log, number: log.countConnection())
   }
 
   func cleanup() {
     log?.close()
+    do { try overlay?.close() } catch { Log.error("\(error)") }
   }
 
   /// The map that was named or, if none was, the one where virt-bmap puts it; nil if there is to be none.

@@ -17,6 +17,7 @@ struct Parameters: Sendable {
   /// What the disk may be opened in spite of.
   private(set) var options = OpenOptions()
   private(set) var log = LogParameters()
+  private(set) var overlay: OverlayParameter?
   private var seen: Set<String> = []
 
   mutating func set(key: String, value: ParameterValue) throws {
@@ -24,6 +25,7 @@ struct Parameters: Sendable {
     case "file": file = try value.absolutePath()
     case "bmap": map = value.text == "none" ? .none : try .file(value.absolutePath())
     case "logfile", "logformat", "offsets", "filter", "only": try log.set(key: key, value: value)
+    case "overlay": overlay = try OverlayParameter(value)
     case "format":
       guard let format = DiskFormat(rawValue: value.text) else {
         let formats = DiskFormat.allCases.map(\.rawValue).joined(separator: " or ")
@@ -36,7 +38,7 @@ struct Parameters: Sendable {
     default:
       throw PluginError(
         errno: .invalid,
-        "unknown parameter \(key): there are file, bmap, format, logfile, logformat, offsets, filter, only, "
+        "unknown parameter \(key): there are file, bmap, format, logfile, logformat, offsets, filter, only, overlay, "
           + "allow-external, ignore-cid and ignore-journal"
       )
     }

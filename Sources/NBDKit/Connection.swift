@@ -8,6 +8,11 @@ public protocol Connection: AnyObject, Sendable {
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws
   /// Called only with `Capabilities.canWrite`. With `fua` the bytes must be on stable storage on return.
   func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws
+  /// Called only with `Capabilities.canZero`: makes the range read as zeros. With `mayTrim` it may become a hole. With
+  /// `fast` it is an error that knows `ENOTSUP` if that takes as long as writing them.
+  func zero(_ range: Range<UInt64>, mayTrim: Bool, fast: Bool, fua: Bool) throws
+  /// Called only with `Capabilities.canTrim`: the client does not need the range any more.
+  func trim(_ range: Range<UInt64>, fua: Bool) throws
   /// Called only with `Capabilities.canFlush`.
   func flush() throws
   /// Called only with `Capabilities.canExtents`: add what lies from `range.lowerBound` on, in order and without gaps,
@@ -23,6 +28,10 @@ extension Connection {
   public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
     throw PluginError(errno: .readOnly, "this export cannot be written")
   }
+  public func zero(_ range: Range<UInt64>, mayTrim: Bool, fast: Bool, fua: Bool) throws {
+    throw PluginError(errno: .notSupported, "this export cannot be zeroed")
+  }
+  public func trim(_ range: Range<UInt64>, fua: Bool) throws {}
   public func flush() throws {}
   public func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws {
     _ = try list.add(range, state: .data)
@@ -60,6 +69,11 @@ public struct Capabilities: Sendable {
 
   public var canWrite = false
   public var canFlush = false
+  /// `Connection.zero` is called, instead of nbdkit writing zeros.
+  public var canZero = false
+  /// Zeroing is never slower than writing, so that `fast` can be left out of account.
+  public var canFastZero = false
+  public var canTrim = false
   public var isRotational = false
   public var canExtents = false
   /// Several connections see one another's writes after a flush.

@@ -102,6 +102,9 @@ private func setConnection(_ description: inout nbdkit_plugin) {
 private func setCapabilities(_ description: inout nbdkit_plugin) {
   description.can_write = { capability($0) { $0.canWrite } }
   description.can_flush = { capability($0) { $0.canFlush } }
+  description.can_zero = { capability($0) { $0.canZero } }
+  description.can_fast_zero = { capability($0) { $0.canFastZero } }
+  description.can_trim = { capability($0) { $0.canTrim } }
   description.is_rotational = { capability($0) { $0.isRotational } }
   description.can_extents = { capability($0) { $0.canExtents } }
   description.can_multi_conn = { capability($0) { $0.canMultiConn } }
@@ -132,6 +135,16 @@ private func setRequests(_ description: inout nbdkit_plugin) {
         UnsafeRawBufferPointer(start: buffer, count: Int(count)), at: offset,
         fua: flags & UInt32(NBDKIT_FLAG_FUA) != 0)
     }
+  }
+  description.zero = { handle, count, offset, flags in
+    succeeded {
+      try connection(handle)?.zero(
+        try range(offset, count), mayTrim: flags & UInt32(NBDKIT_FLAG_MAY_TRIM) != 0,
+        fast: flags & UInt32(NBDKIT_FLAG_FAST_ZERO) != 0, fua: flags & UInt32(NBDKIT_FLAG_FUA) != 0)
+    }
+  }
+  description.trim = { handle, count, offset, flags in
+    succeeded { try connection(handle)?.trim(try range(offset, count), fua: flags & UInt32(NBDKIT_FLAG_FUA) != 0) }
   }
   description.flush = { handle, _ in succeeded { try connection(handle)?.flush() } }
   description.cache = { handle, count, offset, _ in

@@ -57,6 +57,19 @@ struct JSONFormTests {
     #expect(try lines(map, [read(0..<0x4000), read(0x2000..<0x2001)], paths).count == 1)
   }
 
+  @Test func marksWhatIsStale() throws {
+    let kept = try lines(
+      "1 0 2000 f /dev/sda1 /a", [event(.write, 0x400..<0x600), read(0..<0x1000), event(.flush, 0..<0)])
+    #expect(kept.count == 3)
+    #expect(kept[0].contains(#""op":"write""#) && !kept[0].contains("stale"))
+    let object = #""objects":[{"kind":"f","device":"/dev/sda1","path":"/a","offset":"#
+    #expect(
+      kept[1].hasSuffix(
+        #"[{"offset":0,"length":1024,\#(object)0}]},{"offset":1024,"length":512,\#(object)1024}],"stale":true},"#
+          + #"{"offset":1536,"length":2560,\#(object)1536}]}]}"#), "\(kept[1])")
+    #expect(kept[2].contains(#""op":"flush","disk":1,"connection":3,"offset":0,"length":0,"#))
+  }
+
   @Test func saysWhatWasLost() throws {
     var output: [UInt8] = []
     JSONForm(index: nil).appendLoss(of: 12, because: "No \"space\"\n", to: &output)

@@ -165,6 +165,71 @@ struct PluginTests {
       ])
   }
 
+  @Test func takesWritesIntoAnOverlay() throws {
+    let output = try shell(
+      """
+      dd if=/dev/urandom of=disk.img bs=1M count=64 conv=notrunc status=none; before=$(sha256sum < disk.img)
+      cat > script <<'END'
+      h.pwrite(b"x" * 512, 0x1200); h.flush(); h.zero(4096, 0x20000); h.trim(65536, 0x30000)
+      h.pwrite(b"y" * 100000, 0x40000, nbd.CMD_FLAG_FUA)
+      print(h.can_zero(), h.can_trim(), h.can_fua(), h.can_multi_conn(), h.can_cache(), h.is_read_only())
+      END
+      cat > check <<'END'
+      print(h.pread(512, 0x1200) == b"x" * 512, h.pread(4096, 0x20000) == bytes(4096), h.pread(9, 0x30000) == bytes(9),
+            h.pread(100000, 0x40000) == b"y" * 100000)
+      disk = open("disk.img", "rb").read()
+      print(h.pread(0x1200, 0) == disk[:0x1200], h.pread(0x20000 - 0x1400, 0x1400) == disk[0x1400:0x20000])
+      END
+      PATH=/usr/bin:$PATH
+      for overlay in temp kept kept; do
+        echo $overlay
+        nbdkit -U - $P disk.img bmap=map overlay=$overlay logfile=log.$overlay --run 'nbdsh -u "$uri" -c "$(cat script)" -c "$(cat check)"'
+      done
+      nbdkit -U - $P disk.img bmap=map overlay=kept logfile=log --run 'nbdsh -u "$uri" -c "$(cat check)"'
+      nbdkit -U - -r $P disk.img bmap=map overlay=temp logfile=log.r --run 'nbdinfo --is read-only "$uri" && echo no'
+      test "$before" = "$(sha256sum < disk.img)" && echo unharmed
+      head -n 4 log.temp; grep -c '^flush -$' log.temp; grep -o ' stale' log.temp | wc -l
+      cp map other; printf z | dd of=disk.img conv=notrunc status=none
+      nbdkit -U - $P disk.img bmap=map overlay=kept --run true; echo $?
+      nbdkit -U - $P disk.img bmap=map overlay=map --run true; cmp map other
+      nbdkit -U - $P disk.img bmap=map overlay=o.vmdk --run true
+      nbdkit -U - $P disk.img bmap=map overlay=new logfile=new --run true; ls
+      """)
+    let lines = output.split(separator: "\n").map(String.init)
+    let yes = "True True True True True False"
+    let same = ["True True True True", "True True"]
+    #expect(Array(lines.prefix(12)) == ["temp", yes] + same + ["kept", yes] + same + ["kept", yes] + same)
+    #expect(Array(lines.dropFirst(12).prefix(4)) == same + ["no", "unharmed"])
+    #expect(
+      Array(lines.dropFirst(16).prefix(4)) == [
+        "write f /dev/sda1 /boot/vmlinuz", " 1200-1400", "flush -", "zero v /dev/sda",
+      ])
+    #expect(lines[20] == "1" && (Int(lines[21]) ?? 0) >= 3)
+    #expect(lines[22].hasSuffix("DIR/kept: this is an overlay of another disk, or the disk was changed under it"))
+    #expect(lines[23] == "1")
+    #expect(lines[24].hasSuffix("DIR/map: this is not an overlay of virt-bmap's"))
+    #expect(lines[25].hasSuffix("DIR/o.vmdk: an overlay is not a VMDK; give it another name"))
+    #expect(lines[26].hasSuffix("DIR/new: the log would overwrite DIR/new"))
+    #expect(
+      Array(lines.dropFirst(27)) == [
+        "check", "disk.img", "kept", "log", "log.kept", "log.r", "log.temp", "map", "new", "other", "script",
+      ])
+  }
+
+  /// As kill -9 leaves it.
+  @Test func aKeptOverlayOutlivesTheServer() throws {
+    let output = try shell(
+      """
+      PATH=/usr/bin:$PATH
+      nbdkit -U socket -P pid $P disk.img bmap=none overlay=kept logfile=log
+      nbdsh -u "nbd+unix:///?socket=socket" -c 'h.pwrite(b"x" * 512, 0x1200)' -c 'h.flush()' -c 'h.pwrite(b"z" * 9, 70000)'
+      kill -9 $(cat pid); while kill -0 $(cat pid) 2>/dev/null; do sleep 0.05; done
+      echo 'print(h.pread(512, 0x1200) == b"x" * 512, h.pread(9, 70000) in (bytes(9), b"z" * 9))' > check
+      nbdkit -U - $P disk.img bmap=none overlay=kept logfile=log --run 'nbdsh -u "$uri" -c "$(cat check)"'
+      """)
+    #expect(output == "True True\n")
+  }
+
   @Test func aRenamedLogIsFollowedByANewOne() throws {
     let output = try shell(
       """
@@ -241,7 +306,7 @@ struct PluginTests {
     ("disk.img bmap=map format=qcow2", "format=qcow2: give raw or vmdk"),
     (
       "disk.img bmap=map size=5",
-      "unknown parameter size: there are file, bmap, format, logfile, logformat, offsets, filter, only, "
+      "unknown parameter size: there are file, bmap, format, logfile, logformat, offsets, filter, only, overlay, "
         + "allow-external, ignore-cid and ignore-journal"
     ),
     ("disk.img bmap=map ignore-cid=maybe", "ignore-cid=maybe: give true or false"),

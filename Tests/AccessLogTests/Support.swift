@@ -19,10 +19,12 @@ func index(_ lines: String) throws -> MapIndex {
   return MapIndex(try BlockMap(contentsOf: path))
 }
 
-/// A read of disk 1 by connection 3 that came at 12.345678 s and took 98.7 us.
-func read(_ range: Range<UInt64>, errno: Int32 = 0) -> AccessEvent {
+/// Requests of disk 1 by connection 3 that came at 12.345678 s and took 98.7 us.
+func read(_ range: Range<UInt64>, errno: Int32 = 0) -> AccessEvent { event(.read, range, errno: errno) }
+
+func event(_ operation: Operation, _ range: Range<UInt64>, errno: Int32 = 0) -> AccessEvent {
   AccessEvent(
-    operation: .read, disk: 1, connection: 3, range: range, time: MonotonicTime(nanoseconds: 12_345_678_901),
+    operation: operation, disk: 1, connection: 3, range: range, time: MonotonicTime(nanoseconds: 12_345_678_901),
     latency: 98_765, errno: errno)
 }
 

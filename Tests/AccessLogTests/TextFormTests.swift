@@ -173,4 +173,36 @@ struct TextFormTests {
       String(decoding: output, as: UTF8.self)
         == "read v /dev/sda\n 0-200 200-400\n# read 200-400 failed: Input/output error\n 400-600")
   }
+
+  @Test func whatWasWrittenIsStaleFromThenOn() throws {
+    var written = WrittenRanges()
+    written.insert(0x50000..<0x60000, disk: 1)
+    var form = TextForm(index: try index(guest), offsets: true, written: written)
+    var output: [UInt8] = []
+    for event in [
+      event(.write, 0x10800..<0x10a00), read(0x10400..<0x11000), event(.flush, 0..<0), event(.trim, 0x5f000..<0x61000),
+      event(.zero, 0x30000..<0x30001, errno: EIO), read(0x30000..<0x30400), event(.flush, 0..<0, errno: EIO),
+    ] {
+      form.append(event, to: &output)
+    }
+    form.endLine(in: &output)
+    #expect(
+      String(decoding: output, as: UTF8.self) == """
+        write f /dev/sda1 /boot/vmlinuz
+         10800-10a00 +400
+        read f /dev/sda1 /boot/vmlinuz
+         10400-10800 +0 10800-10a00 +400 stale 10a00-11000 +600
+        flush -
+        trim p /dev/sda1
+         5f000-60000 +5e000 stale 60000-61000 +5f000
+        zero d /dev/sda1 /usr/share
+         30000-30001 +0
+        # zero 30000-30001 failed: Input/output error
+        read d /dev/sda1 /usr/share
+         30000-30200 +0 stale 30200-30400 +200
+        flush -
+        # flush failed: Input/output error
+
+        """)
+  }
 }

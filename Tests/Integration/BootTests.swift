@@ -5,23 +5,33 @@ import Testing
 @Suite struct BootTests {
   private struct Boot: Sendable {
     var mapped: MappedGuest
+    /// What was read.
     var parts: [LogText.Part]
+    var log: LogText
+    var scratch: Scratch
   }
 
   private static let boot = Shared {
     let mapped = try await Maps.demo.value
     let scratch = try Scratch()
+    let before = try await tool("sha256sum", [mapped.disk]).output
     let outcome = try await VirtualMachines.run {
       try await run(
         Products.package.appending("examples/boot-trace").string, [mapped.disk, mapped.file, scratch("log")],
-        environment: ["BMAP_ACCEL": "tcg", "BMAP_BUILD": Products.directory.string, "BMAP_TIMEOUT": "150"],
+        environment: [
+          "BMAP_ACCEL": "tcg", "BMAP_BUILD": Products.directory.string, "BMAP_TIMEOUT": "150",
+          "BMAP_OVERLAY": scratch("overlay").string,
+        ],
         limit: .seconds(200))
     }
     guard outcome.end == .exited(0) else { throw TestFailure("\(outcome.end): \(outcome.errors.text)") }
     guard outcome.output.text.contains("virt-bmap demo guest: read 9 files") else {
       throw TestFailure("the guest did not read its files: \(outcome.output.text.suffix(1000))")
     }
-    return Boot(mapped: mapped, parts: try LogText(contentsOf: scratch("log")).parts)
+    #expect(try await tool("sha256sum", [mapped.disk]).output == before, "the disk was written to")
+    let log = try LogText(contentsOf: scratch("log"))
+    return Boot(
+      mapped: mapped, parts: log.parts.filter { $0.operation == "read" }, log: log, scratch: scratch)
   }
 
   /// Everything that was read, in the order of its first read.
@@ -62,8 +72,8 @@ import Testing
     }
   }
 
-  /// What the kernel reads it keeps: no block of a file twice. The boot loader reads through the BIOS, 127 sectors at a
-  /// time, of which the overlay makes whole blocks of 4096 bytes: some are read twice.
+  /// What the kernel reads it keeps: no block of a file twice. The boot loader reads through the BIOS, and some sectors
+  /// twice.
   @Test func noFileIsReadMoreThanTheGuestAskedFor() async throws {
     let boot = try await Self.boot.value
     var read: [ObjectName: UInt64] = [:]
@@ -80,5 +90,31 @@ import Testing
         #expect(bytes >= whole, "\(name) was read whole: \(bytes) of \(whole)")
       }
     }
+  }
+
+  /// The guest has written, the log says where, and what is in the overlay makes a sound filesystem with the disk.
+  @Test func whatTheGuestWroteIsInTheOverlay() async throws {
+    let boot = try await Self.boot.value
+    let written = boot.log.parts.filter { $0.operation != "read" }
+    #expect(written.contains { $0.operation == "write" && $0.objects.contains { $0.kind == "m" } })
+    #expect(boot.log.flushes > 0)
+    let copy = boot.scratch("copy")
+    _ = try await tool(
+      "nbdkit",
+      [
+        "-U", "-", try Products.logger, boot.mapped.disk, "bmap=none", "logfile=\(boot.scratch("copy.log"))",
+        "overlay=\(boot.scratch("overlay"))", "--run", "nbdcopy \"$uri\" \(copy)",
+      ])
+    let root = try #require(boot.mapped.map.lines("p", "/dev/sda1").first).range
+    let check = try await run("e2fsck", ["-fn", "\(copy)?offset=\(root.lowerBound)"])
+    #expect(check.end == .exited(0), "\(check.output.text)")
+    // What differs from the disk was written, and nothing else.
+    let places = try await run("cmp", ["-l", boot.mapped.disk, copy]).outputLines.compactMap {
+      $0.split(separator: " ").first.flatMap { UInt64($0) }.map { $0 - 1 }
+    }
+    #expect(!places.isEmpty)
+    let ranges = written.flatMap(\.ranges)
+    let strange = places.filter { place in !ranges.contains { $0.contains(place) } }
+    #expect(strange.isEmpty, "\(strange.prefix(5))")
   }
 }

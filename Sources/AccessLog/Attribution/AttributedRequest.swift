@@ -17,6 +17,8 @@ struct AttributedRequest: Sendable {
     var namedCount = 0
     /// How many more ranges of the map lie here than are listed.
     var unlisted = 0
+    /// Whether it was written since the map was made.
+    var isStale = false
     fileprivate var ownersEnd = 0
 
     init(range: Range<UInt64>, unlisted: Int = 0) {
@@ -44,6 +46,27 @@ struct AttributedRequest: Sendable {
   mutating func add(_ part: Part) {
     parts.append(part)
     parts[parts.count - 1].ownersEnd = owners.count
+  }
+
+  /// Splits the parts where they were written in part.
+  mutating func split(by written: WrittenSectors) {
+    let whole = self
+    removeAll()
+    for number in whole.parts.indices {
+      let range = whole.parts[number].range
+      var start = range.lowerBound
+      while start < range.upperBound {
+        let run = written.run(in: start..<range.upperBound)
+        for owner in whole.owners(of: number) {
+          add(Owner(object: owner.object, offset: owner.offset &+ (start - range.lowerBound)))
+        }
+        var part = whole.parts[number]
+        part.range = start..<run.end
+        part.isStale = run.isWritten
+        add(part)
+        start = run.end
+      }
+    }
   }
 
   mutating func removeAll() {

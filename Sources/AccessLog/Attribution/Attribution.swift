@@ -10,9 +10,13 @@ struct Attribution: Sendable {
   private let index: MapIndex?
   private var scratch = QueryScratch()
   private var request = AttributedRequest()
+  /// What was written since the map was made, of each disk.
+  private var written: [UInt8: WrittenSectors]
 
-  init(index: MapIndex?) {
+  /// - Parameter written: what was written before.
+  init(index: MapIndex?, written: [UInt8: WrittenSectors] = [:]) {
     self.index = index
+    self.written = written
   }
 
   /// The objects of the map, if there is one.
@@ -20,7 +24,8 @@ struct Attribution: Sendable {
   /// Whether the map says where in its object a range is.
   var hasOffsets: Bool { index?.map.hasOffsets ?? false }
 
-  /// The parts of a request. Its memory is used again for the next one, if this one is not kept.
+  /// The parts of a request, which come in the order of the log: what one has written is stale for those after it. Their
+  /// memory is used again for the next one, if this one is not kept.
   mutating func callAsFunction(_ event: AccessEvent) -> AttributedRequest {
     request.removeAll()
     if let index {
@@ -28,6 +33,8 @@ struct Attribution: Sendable {
     } else if !event.range.isEmpty {
       request.add(AttributedRequest.Part(range: event.range))
     }
+    if let written = written[event.disk] { request.split(by: written) }
+    if event.operation.changes { written[event.disk, default: WrittenSectors()].insert(event.range) }
     return request
   }
 

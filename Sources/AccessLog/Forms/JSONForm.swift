@@ -10,14 +10,17 @@ import BlockMap
 /// all in one line. `time` is of `CLOCK_MONOTONIC`, in seconds; `latency` in microseconds; `offset` and `length` are of
 /// the disk and in bytes, except that an object's `offset` is where in it the piece begins, which maps of 2014 do not
 /// say. `result` is `ok` or the name of an errno. `objects` has all that cover the piece, the most specific first; if
-/// there are more than can be listed, `more` says how many. Names are escaped as in a map, and bytes that are not UTF-8
+/// there are more than can be listed, `more` says how many. A piece with `stale` was written since the map was made.
+/// Names are escaped as in a map, and bytes that are not UTF-8
 /// as well. A line `{"lost":5,"reason":"…"}` says how many requests could not be written.
 public struct JSONForm: LogForm {
   private var attribution: Attribution
   private var selection: MemorizedSelection
 
-  public init(index: MapIndex?, selection: Selection = Selection()) {
-    attribution = Attribution(index: index)
+  public init(
+    index: MapIndex?, selection: Selection = Selection(), written: WrittenRanges = WrittenRanges()
+  ) {
+    attribution = Attribution(index: index, written: written.sectors)
     self.selection = MemorizedSelection(selection, of: index?.map.objects)
   }
 
@@ -83,6 +86,7 @@ public struct JSONForm: LogForm {
       output.append(contentsOf: ",\"more\":".utf8)
       JSONText.append(UInt64(more), to: &output)
     }
+    if request.parts[part].isStale { output.append(contentsOf: ",\"stale\":true".utf8) }
     output.append(0x7d)
   }
 

@@ -15,7 +15,8 @@ import Glibc
 /// line of ranges goes on without repeating the object line. A line that begins with `#` is a remark.
 ///
 /// With offsets each range is followed by ` +HEX`: where in the object it begins. If that differs between the objects
-/// of the lines above, it is one for each, in their order, with commas between them.
+/// of the lines above, it is one for each, in their order, with commas between them. ` stale` follows a range that was
+/// written since the map was made. A flush has the object line `flush -` and no ranges.
 public struct TextForm: LogForm {
   /// How long a line of ranges may become before another is begun, in bytes.
   private static let longLine = 4096
@@ -33,6 +34,7 @@ public struct TextForm: LogForm {
     /// Of each object.
     var offsets: [UInt64] = []
     var unnamed = 0
+    var isStale = false
   }
 
   private let writesOffsets: Bool
@@ -44,8 +46,11 @@ public struct TextForm: LogForm {
   private var pending: Pending?
 
   /// - Parameter offsets: whether to say where in its object a range is. The map has to know.
-  public init(index: MapIndex?, selection: Selection = Selection(), offsets: Bool = false) {
-    attribution = Attribution(index: index)
+  public init(
+    index: MapIndex?, selection: Selection = Selection(), offsets: Bool = false,
+    written: WrittenRanges = WrittenRanges()
+  ) {
+    attribution = Attribution(index: index, written: written.sectors)
     self.selection = MemorizedSelection(selection, of: index?.map.objects)
     writesOffsets = offsets
   }
@@ -68,6 +73,11 @@ public struct TextForm: LogForm {
       }
     }
     flush(event.operation, table, to: &output)
+    if event.operation == .flush, selection.isEverything {
+      endLine(in: &output)
+      heading = nil
+      output.append(contentsOf: "flush -\n".utf8)
+    }
     if event.errno != 0, output.count > before || selection.isEverything {
       endLine(in: &output)
       appendFailure(event, to: &output)
@@ -89,7 +99,7 @@ public struct TextForm: LogForm {
   }
 
   private func pending(_ part: Int, of request: AttributedRequest) -> Pending {
-    var result = Pending(range: request.parts[part].range)
+    var result = Pending(range: request.parts[part].range, isStale: request.parts[part].isStale)
     let named = request.named(in: part)
     for owner in named where !result.objects.contains(owner.object) {
       result.objects.append(owner.object)
@@ -101,7 +111,9 @@ public struct TextForm: LogForm {
 
   /// Both as one, where they are named alike. A border of something broader, such as a volume's extent, splits no file.
   private func join(_ first: Pending, _ next: Pending) -> Pending? {
-    guard first.objects == next.objects, first.unnamed == next.unnamed else { return nil }
+    guard first.objects == next.objects, first.unnamed == next.unnamed, first.isStale == next.isStale else {
+      return nil
+    }
     let length = first.range.upperBound - first.range.lowerBound
     guard zip(first.offsets, next.offsets).allSatisfy({ $0 &+ length == $1 }) else { return nil }
     var joined = first
@@ -127,6 +139,7 @@ public struct TextForm: LogForm {
     output.append(0x2d)
     HexNumber.append(part.range.upperBound, to: &output)
     appendOffsets(part.offsets, to: &output)
+    if part.isStale { output.append(contentsOf: " stale".utf8) }
     lineLength += output.count - before
   }
 
@@ -160,10 +173,13 @@ public struct TextForm: LogForm {
   }
 
   private func appendFailure(_ event: AccessEvent, to output: inout [UInt8]) {
-    output.append(contentsOf: "# \(event.operation.word) ".utf8)
-    HexNumber.append(event.range.lowerBound, to: &output)
-    output.append(0x2d)
-    HexNumber.append(event.range.upperBound, to: &output)
+    output.append(contentsOf: "# \(event.operation.word)".utf8)
+    if event.operation != .flush {
+      output.append(0x20)
+      HexNumber.append(event.range.lowerBound, to: &output)
+      output.append(0x2d)
+      HexNumber.append(event.range.upperBound, to: &output)
+    }
     output.append(contentsOf: " failed: \(String(cString: strerror(event.errno)))\n".utf8)
   }
 }

@@ -8,6 +8,7 @@ struct LogText {
       var kind: Character
       var name: ObjectName
     }
+    var operation = "read"
     /// Several names of one file stand together.
     var objects: Set<Object>
     var ranges: [Range<UInt64>]
@@ -22,18 +23,22 @@ struct LogText {
           result.append(range)
         }
       }
-      return Part(objects: objects, ranges: result)
+      return Part(operation: operation, objects: objects, ranges: result)
     }
   }
 
   var parts: [Part] = []
   /// Of each range of all parts, in order, where in each object it begins; empty without `offsets=true`.
   var offsets: [[UInt64]] = []
+  /// The ranges that were written before.
+  var stale: [Range<UInt64>] = []
+  var flushes = 0
   /// Lines that begin with `#`.
   var remarks: [String] = []
 
   init(contentsOf path: FilePath) throws {
     var names: Set<Part.Object>?
+    var operation = "read"
     for line in try [UInt8](contentsOf: path).split(separator: 0x0a, omittingEmptySubsequences: false) {
       func wrong() -> TestFailure { TestFailure("not a line of a log: \(Array(line).text)") }
       if line.isEmpty { continue }
@@ -41,7 +46,7 @@ struct LogText {
         remarks.append(Array(line).text)
       } else if line.first == 0x20 {
         if let found = names {
-          parts.append(Part(objects: found, ranges: []))
+          parts.append(Part(operation: operation, objects: found, ranges: []))
           names = nil
         }
         guard !parts.isEmpty else { throw wrong() }
@@ -52,13 +57,27 @@ struct LogText {
             offsets.append(places.compactMap { $0 })
             continue
           }
+          if field.elementsEqual("stale".utf8) {
+            guard let last = parts.last?.ranges.last else { throw wrong() }
+            stale.append(last)
+            continue
+          }
           let ends = field.split(separator: 0x2d).map { UInt64(Array($0).text, radix: 16) }
           guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else { throw wrong() }
           parts[parts.count - 1].ranges.append(start..<end)
         }
       } else {
         let fields = line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false).map { Array($0) }
-        guard fields[0].elementsEqual("read".utf8), fields.count >= 2 else { throw wrong() }
+        guard ["read", "write", "zero", "trim", "flush", "cache"].contains(fields[0].text), fields.count >= 2 else {
+          throw wrong()
+        }
+        if names != nil, operation != fields[0].text { throw wrong() }
+        operation = fields[0].text
+        if operation == "flush" {
+          guard names == nil, fields.count == 2, fields[1] == [0x2d] else { throw wrong() }
+          flushes += 1
+          continue
+        }
         var found = names ?? []
         if fields[1] != [0x2d] {
           guard fields.count >= 3, fields[1].count == 1, let letter = fields[1].first,

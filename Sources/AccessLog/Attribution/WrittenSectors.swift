@@ -1,0 +1,59 @@
+/// Which parts of a disk were written, in sectors of 512 bytes.
+///
+/// A page of bits for every 2 MiB of the disk of which anything was: about 600 bytes.
+struct WrittenSectors: Sendable {
+  private static let sectorBits: UInt64 = 9
+  private static let pageBits: UInt64 = 12
+
+  /// By the number of their 2 MiB.
+  private var pages: [UInt64: [UInt64]] = [:]
+
+  /// - Parameter range: in bytes; a sector of which a part was written counts.
+  mutating func insert(_ range: Range<UInt64>) {
+    guard !range.isEmpty else { return }
+    var sector = range.lowerBound >> Self.sectorBits
+    let last = (range.upperBound - 1) >> Self.sectorBits
+    while sector <= last {
+      let page = sector >> Self.pageBits
+      let end = min(last, (page + 1) << Self.pageBits - 1)
+      Self.set(Int(sector & 0xfff)...Int(end & 0xfff), in: &pages[page, default: Array(repeating: 0, count: 64)])
+      sector = end + 1
+    }
+  }
+
+  private static func set(_ bits: ClosedRange<Int>, in words: inout [UInt64]) {
+    for word in bits.lowerBound / 64...bits.upperBound / 64 {
+      let low = max(bits.lowerBound - word * 64, 0)
+      let high = min(bits.upperBound - word * 64, 63)
+      words[word] |= (UInt64.max >> UInt64(63 - high)) & (UInt64.max << UInt64(low))
+    }
+  }
+
+  /// Whether the first byte of a range, which is not empty, was written, and where from it on that changes, at the
+  /// latest at the range's end.
+  func run(in range: Range<UInt64>) -> (isWritten: Bool, end: UInt64) {
+    let first = range.lowerBound >> Self.sectorBits
+    let last = (range.upperBound - 1) >> Self.sectorBits
+    let isWritten = word(first) >> (first & 63) & 1 != 0
+    var sector = first + 1
+    while sector <= last {
+      if pages[sector >> Self.pageBits] == nil, !isWritten {
+        sector = (sector >> Self.pageBits + 1) << Self.pageBits
+        continue
+      }
+      let others = (isWritten ? ~word(sector) : word(sector)) >> (sector & 63)
+      if others != 0 {
+        sector += UInt64(others.trailingZeroBitCount)
+        break
+      }
+      sector = (sector | 63) + 1
+    }
+    guard sector <= last else { return (isWritten, range.upperBound) }
+    return (isWritten, sector << Self.sectorBits)
+  }
+
+  /// The 64 sectors that one is of.
+  private func word(_ sector: UInt64) -> UInt64 {
+    pages[sector >> Self.pageBits]?[Int(sector >> 6 & 63)] ?? 0
+  }
+}

@@ -1,0 +1,39 @@
+import Testing
+
+@testable import AccessLog
+
+struct WrittenSectorsTests {
+  /// Against a byte a sector.
+  @Test func runsAreWhatWasInserted() {
+    for size: UInt64 in [1 << 16, 5 << 20] {
+      var written = WrittenSectors()
+      var expected = [Bool](repeating: false, count: Int(size / 512))
+      for _ in 0..<20 {
+        let start = UInt64.random(in: 0..<size)
+        let end = min(size, start + UInt64.random(in: 0...[1, 600, 300_000, 3_000_000].randomElement()!))
+        written.insert(start..<end)
+        if start < end { for sector in start / 512...(end - 1) / 512 { expected[Int(sector)] = true } }
+        for _ in 0..<5 {
+          let from = UInt64.random(in: 0..<size)
+          var position = from
+          let last = UInt64.random(in: from..<size)
+          while position <= last {
+            let run = written.run(in: position..<last + 1)
+            #expect(run.end > position && run.end <= last + 1)
+            let isRight = (position / 512...(run.end - 1) / 512).allSatisfy { expected[Int($0)] == run.isWritten }
+            #expect(isRight)
+            #expect(run.end == last + 1 || expected[Int(run.end / 512)] != run.isWritten)
+            position = run.end
+          }
+        }
+      }
+    }
+  }
+
+  @Test func reachesTheEndOfTheNumbers() {
+    var written = WrittenSectors()
+    written.insert(UInt64.max - 1..<UInt64.max)
+    #expect(written.run(in: UInt64.max - 1..<UInt64.max) == (true, UInt64.max))
+    #expect(written.run(in: 0..<512) == (false, 512))
+  }
+}
