@@ -15,17 +15,10 @@ import Testing
     try #require(map.lines.first { $0.path == Array("/\(mark)".utf8) }, "\(mark)").device.text
   }
 
-  /// The map's lines. md's arrays have another name in each run: here they have that of their mark.
-  private func lines(of guest: MappedGuest) throws -> Set<String> {
-    var text = try [UInt8](contentsOf: guest.file).text
-    for (mark, _) in Self.arrays {
-      guard let line = guest.map.lines.first(where: { $0.path == Array("/\(mark)".utf8) }) else { continue }
-      text.replace(" \(line.device.text) ", with: " \(mark) ")
-      text.replace(" \(line.device.text)\n", with: " \(mark)\n")
-    }
-    // Directories of exFAT and minix are read by both methods. How much of one's last cluster exFAT reads ahead, and in
-    // which order the blocks of a page come on minix, is a matter of time.
-    return Set(text.split(separator: "\n").map(String.init).filter { !$0.contains(#/ d(@[0-9a-f]+)? /dev/sda[67] /#) })
+  /// The map's lines. Directories of exFAT and minix are read by both methods: how much of one's last cluster exFAT reads
+  /// ahead, and in which order the blocks of a page come on minix, is a matter of time.
+  private func lines(of guest: MappedGuest) -> Set<String> {
+    guest.map.comparable(marks: Self.arrays.map(\.0)).filter { !$0.contains(#/ d@[0-9a-f]+ /dev/sda[67] /#) }
   }
 
   /// Reading everything finds the same, but that NTFS's file table also says which bytes of a file were never written:
@@ -36,7 +29,7 @@ import Testing
       (try await Maps.layers.value, try await Maps.layersRead.value, 1),
     ]
     for (told, read, halves) in guests {
-      let (told, read) = (toPageEnds(try lines(of: told), count: halves), try lines(of: read))
+      let (told, read) = (toPageEnds(lines(of: told), count: halves), lines(of: read))
       #expect(told.subtracting(read).sorted().prefix(5) == [])
       #expect(read.subtracting(told).sorted().prefix(5) == [])
       #expect(told.count > 1000)

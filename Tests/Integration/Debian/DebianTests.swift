@@ -51,9 +51,9 @@ import Testing
   /// Reading every file finds what the filesystems say, line for line.
   @Test func bothMethodsAgree() async throws {
     let guest = try await DebianGuest.shared.value
-    let marks = Self.filesystems.map(\.0)
-    let told = Set(try guest.told.comparable(marks: marks))
-    let read = Set(try guest.read.comparable(marks: marks))
+    let marks = Self.filesystems.map { "is-\($0.0)" }
+    let told = guest.told.comparable(marks: marks)
+    let read = guest.read.comparable(marks: marks)
     #expect(told.count > 200_000)
     #expect(told.subtracting(read).sorted().prefix(10) == [])
     #expect(read.subtracting(told).sorted().prefix(10) == [])

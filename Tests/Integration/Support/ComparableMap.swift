@@ -1,17 +1,17 @@
 extension MapText {
-  /// The lines, so that two maps of a guest can be compared. md's arrays have another name in each run: here they have
-  /// that of their mark, which is the file /is-MARK on them.
-  func comparable(marks: [String]) throws -> [String] {
-    var names: [String: String] = [:]
+  /// The lines, `DISK START END KIND@OFFSET DEVICE PATH` with numbers in hex, so that two maps of a guest can be compared.
+  /// md's arrays have another name in each run: here they have that of their mark, which is the file /MARK on them.
+  func comparable(marks: [String]) -> Set<String> {
+    var names: [[UInt8]: String] = [:]
     for mark in marks {
-      guard let line = lines.first(where: { $0.path == Array("/is-\(mark)".utf8) }) else {
-        throw TestFailure("no file /is-\(mark) in the map")
-      }
-      if line.device.text.hasPrefix("/dev/md") { names[line.device.text] = mark }
+      guard let line = lines.first(where: { $0.path == Array("/\(mark)".utf8) }) else { continue }
+      if line.device.text.hasPrefix("/dev/md") { names[line.device] = mark }
     }
-    return lines.map { line in
-      let device = names[line.device.text] ?? line.device.text
-      return "\(line.disk) \(line.range) \(line.kind)@\(line.offset) \(device) \(line.path.text)"
-    }
+    return Set(
+      lines.map { line in
+        let numbers = [line.range.lowerBound, line.range.upperBound].map { String($0, radix: 16) }
+        return "\(line.disk) \(numbers[0]) \(numbers[1]) \(line.kind)@\(String(line.offset, radix: 16)) "
+          + "\(names[line.device] ?? line.device.text) \(line.path.text)"
+      })
   }
 }
