@@ -35,6 +35,8 @@ struct ReadQueue {
   private struct Outstanding {
     var item: Int
     var piece: FileLayout.Piece
+    /// It is a block that is read for the second time.
+    var isAgain = false
   }
 
   private static let maximumItems = 64
@@ -124,7 +126,7 @@ struct ReadQueue {
 
   /// False: the object cannot be read any further.
   private mutating func readRecorded(
-    _ piece: FileLayout.Piece, item index: Int, replaces: UInt32
+    _ piece: FileLayout.Piece, item index: Int, replaces: UInt32, isAgain: Bool = false
   ) throws(WalkError) -> Bool {
     let item = items[index]
     // Where the filesystem does not say where a directory's blocks are, there is nothing to read.
@@ -165,7 +167,9 @@ struct ReadQueue {
       try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
       return false
     }
-    if piece.layout.isExact, item.purpose != .proof { outstanding[number] = Outstanding(item: index, piece: piece) }
+    if piece.layout.isExact, item.purpose != .proof {
+      outstanding[number] = Outstanding(item: index, piece: piece, isAgain: isAgain)
+    }
     return true
   }
 
@@ -192,20 +196,25 @@ struct ReadQueue {
     return true
   }
 
-  /// Asks which pieces are ambiguous and reads their halves, until nothing is, or a block is all that is left.
+  /// Asks which pieces are ambiguous and reads their halves, until nothing is, or a block is all that is left. That is
+  /// read once more: what the kernel reads ahead when a file is opened, of the table of inodes say, may come late.
   private mutating func settle() throws(WalkError) {
     let smallest = min(4096, filesystem.blockSize)
     var ambiguous: [(number: UInt32, whole: Outstanding)] = []
     while !outstanding.isEmpty || !ambiguous.isEmpty {
       try channel.say(.idle)
       for number in try channel.ask() {
-        guard let whole = outstanding[number], whole.piece.length > smallest else { continue }
+        guard let whole = outstanding[number], !whole.isAgain else { continue }
         ambiguous.append((number, whole))
       }
       outstanding.removeAll(keepingCapacity: true)
       // No more than one answer has room for: what is left out of it would never be read again.
       for _ in 0..<Feedback.capacity / 2 {
         guard let (number, whole) = ambiguous.popLast() else { break }
+        if whole.piece.length <= smallest {
+          _ = try readRecorded(whole.piece, item: whole.item, replaces: number, isAgain: true)
+          continue
+        }
         let half = (whole.piece.length / 2 + smallest - 1) / smallest * smallest
         var first = whole.piece
         first.length = half
