@@ -9,12 +9,10 @@ final class ClusterSet: Sendable {
     var changed: Set<Int> = []
   }
 
-  private let count: Int
   private let state: Mutex<State>
 
-  /// - Parameter words: as many as `count` clusters need.
-  init(count: Int, words: [UInt64]) {
-    self.count = count
+  /// - Parameter words: a bit a cluster.
+  init(words: [UInt64]) {
     state = Mutex(State(words: words))
   }
 
@@ -54,10 +52,5 @@ final class ClusterSet: Sendable {
       state.changed = []
       return taken
     }
-  }
-
-  /// They were not kept after all.
-  func giveBack(_ changed: [(number: Int, word: UInt64)]) {
-    state.withLock { $0.changed.formUnion(changed.map(\.number)) }
   }
 }

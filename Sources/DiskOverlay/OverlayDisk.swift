@@ -22,8 +22,8 @@ public final class OverlayDisk: Sendable {
   private let clusters: ClusterSet
   private let isKept: Bool
   private let stripes = (0..<OverlayDisk.stripeCount).map { _ in Stripe() }
-  /// Held while the bits are brought to the file.
-  private let flushing = Mutex(())
+  /// Held while the bits are brought to the file; why what was written did not reach the storage, once that has happened.
+  private let flushing = Mutex<DiskError?>(nil)
 
   private init(_ base: any VirtualDisk, _ file: OverlayFile, _ clusters: ClusterSet, isKept: Bool) {
     self.base = base
@@ -40,7 +40,7 @@ public final class OverlayDisk: Sendable {
       diskSize: base.size, changed: 0, identity: Array(repeating: 0, count: OverlayHeader.identitySize))
     let file = try OverlayFile.temporary(header, in: directory)
     let words = [UInt64](repeating: 0, count: header.bitmapBytes / 8)
-    return OverlayDisk(base, file, ClusterSet(count: header.clusterCount, words: words), isKept: false)
+    return OverlayDisk(base, file, ClusterSet(words: words), isKept: false)
   }
 
   /// An overlay that is kept in a file, which is begun if there is none.
@@ -69,7 +69,7 @@ public final class OverlayDisk: Sendable {
     let wanted = OverlayHeader(diskSize: base.size, changed: changed, identity: identity)
     let (file, isNew) = try OverlayFile.kept(path, wanted)
     do {
-      let clusters = ClusterSet(count: file.header.clusterCount, words: try file.bitmap())
+      let clusters = ClusterSet(words: try file.bitmap())
       return Kept(
         disk: OverlayDisk(base, file, clusters, isKept: true), isNew: isNew,
         baseWasChanged: file.header.changed != changed)
@@ -122,9 +122,12 @@ public final class OverlayDisk: Sendable {
   }
 
   /// Brings what was written to the storage. Of an overlay that will be gone nothing needs to be.
+  ///
+  /// After it has failed once it fails: the kernel tells of what it could not write one time only.
   public func flush() throws(DiskError) {
     guard isKept else { return }
-    let outcome = flushing.withLock { _ -> DiskError? in
+    let outcome = flushing.withLock { failure -> DiskError? in
+      if let failure { return failure }
       let changed = clusters.takeChanged()
       do throws(DiskError) {
         // First the clusters: a bit must not be there before what it says.
@@ -138,7 +141,7 @@ public final class OverlayDisk: Sendable {
         try file.synchronize()
         return nil
       } catch {
-        clusters.giveBack(changed)
+        failure = error
         return error
       }
     }
@@ -187,14 +190,15 @@ public final class OverlayDisk: Sendable {
   ) throws(DiskError) -> Bool {
     var position = range.lowerBound
     while position < range.upperBound {
-      let data = seek(clinux_seek_data(file.descriptor.rawValue, place(of: position)), else: range.upperBound)
+      let data = try file.nextData(from: place(of: position)).map(offset) ?? range.upperBound
       if data > position {
         let end = min(data, range.upperBound)
         guard try body(DiskExtent(range: position..<end, state: .hole)) else { return false }
         position = end
       } else {
-        let hole = seek(clinux_seek_hole(file.descriptor.rawValue, place(of: position)), else: range.upperBound)
-        let end = max(position + 1, min(hole, range.upperBound))
+        let hole = try file.nextHole(from: place(of: position)).map(offset) ?? range.upperBound
+        // A file that changes meanwhile may say that its hole is here already; it is still no endless loop.
+        let end = hole > position ? min(hole, range.upperBound) : range.upperBound
         guard try body(DiskExtent(range: position..<end, state: .data)) else { return false }
         position = end
       }
@@ -202,9 +206,7 @@ public final class OverlayDisk: Sendable {
     return true
   }
 
-  private func seek(_ answer: Int64, else end: UInt64) -> UInt64 {
-    answer < 0 ? end : UInt64(answer) - min(UInt64(answer), file.header.dataOffset)
-  }
+  private func offset(of place: UInt64) -> UInt64 { place - min(place, file.header.dataOffset) }
 
   private func place(of offset: UInt64) -> UInt64 { file.header.dataOffset + offset }
 

@@ -27,13 +27,15 @@ struct OverlayFile: Sendable {
   static func kept(_ path: FilePath, _ header: OverlayHeader) throws(DiskError) -> (file: OverlayFile, isNew: Bool) {
     let isNew = path.withPlatformString { access($0, F_OK) } != 0
     let flags = O_RDWR | O_CLOEXEC | (isNew ? O_CREAT | O_EXCL : 0)
-    let descriptor = path.withPlatformString { open($0, flags, 0o666) }
+    let descriptor = path.withPlatformString { open($0, flags, 0o600) }
     guard descriptor >= 0 else { throw failure(path, "cannot open the overlay") }
     let file = OverlayFile(path: path, descriptor: FileDescriptor(rawValue: descriptor), header: header)
     do {
       try file.lock()
       if isNew {
         try file.prepare()
+        try file.synchronize()
+        synchronizeDirectory(of: path)
         return (file, true)
       }
       let found = try file.check(header)
@@ -43,6 +45,14 @@ struct OverlayFile: Sendable {
       if isNew { _ = path.withPlatformString { unlink($0) } }
       throw error
     }
+  }
+
+  /// So that the file's name outlives a crash, too, where the filesystem can do that.
+  private static func synchronizeDirectory(of path: FilePath) {
+    let directory = path.removingLastComponent()
+    guard let opened = try? FileDescriptor.open(directory.isEmpty ? "." : directory, .readOnly) else { return }
+    fsync(opened.rawValue)
+    try? opened.close()
   }
 
   func close() { try? descriptor.close() }
@@ -127,7 +137,9 @@ struct OverlayFile: Sendable {
 
   /// Makes a range read as zeros, without taking room where the filesystem can do that.
   func zero(_ range: Range<UInt64>) throws(DiskError) {
-    if clinux_punch_hole(descriptor.rawValue, range.lowerBound, UInt64(range.count)) == 0 { return }
+    repeat {
+      if clinux_punch_hole(descriptor.rawValue, range.lowerBound, UInt64(range.count)) == 0 { return }
+    } while errno == EINTR
     guard errno == EOPNOTSUPP else { throw Self.failure(path, "cannot write the overlay") }
     let zeros = [UInt8](repeating: 0, count: min(range.count, OverlayHeader.clusterSize))
     var offset = range.lowerBound
@@ -137,6 +149,33 @@ struct OverlayFile: Sendable {
         try write(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: offset)
       }
       offset += UInt64(count)
+    }
+  }
+
+  /// Where the next data are at or behind a place of the file; nil if there are none.
+  func nextData(from place: UInt64) throws(DiskError) -> UInt64? {
+    let found = clinux_seek_data(descriptor.rawValue, place)
+    return found >= 0 ? UInt64(found) : try nothingFound(from: place, else: place)
+  }
+
+  /// Where the next hole is at or behind a place of the file; nil if there is none.
+  func nextHole(from place: UInt64) throws(DiskError) -> UInt64? {
+    let found = clinux_seek_hole(descriptor.rawValue, place)
+    return found >= 0 ? UInt64(found) : try nothingFound(from: place, else: nil)
+  }
+
+  private func nothingFound(from place: UInt64, else all: UInt64?) throws(DiskError) -> UInt64? {
+    switch errno {
+    case ENXIO:
+      // Nothing but a hole up to the end, which must still be where it was: what was cut off is not zeros.
+      var status = stat()
+      guard fstat(descriptor.rawValue, &status) == 0, UInt64(clamping: status.st_size) >= header.fileSize else {
+        throw DiskError(path, "the overlay was truncated", errno: EIO)
+      }
+      return nil
+    // The filesystem cannot tell: all of it is data.
+    case EINVAL, EOPNOTSUPP: return all
+    default: throw Self.failure(path, "cannot tell data from holes of the overlay")
     }
   }
 

@@ -46,6 +46,9 @@ struct LogParameters: Sendable {
   /// The form that was asked for.
   /// - Parameter written: what is not on the disk any more as the map says.
   func form(_ index: MapIndex?, written: WrittenRanges) throws -> any LogForm {
+    guard selection.isEverything || index != nil else {
+      throw PluginError(errno: .invalid, "filter= and only= need a block map, and there is none")
+    }
     switch format {
     case .json: return JSONForm(index: index, selection: selection, written: written)
     case .text:

@@ -8,6 +8,8 @@ import NBDKit
 final class LoggedDisk: Connection {
   /// What is read at a time for a client that wants it in the cache, in bytes.
   private static let cacheStep: UInt64 = 1 << 20
+  /// A request without data may be of 4 GiB: it is logged in parts of so many bytes, which is what any other may have.
+  private static let mostBytes: UInt64 = 32 << 20
 
   private let disk: any VirtualDisk
   /// Nil: the disk cannot be written.
@@ -40,7 +42,7 @@ final class LoggedDisk: Connection {
     capabilities.canMultiConn = true
     capabilities.cache = .native
     // A client may ask for any bytes: one that has to round its reads up would touch more than it means to.
-    capabilities.blockSize = Capabilities.BlockSize(minimum: 1, preferred: 4096, maximum: 32 << 20)
+    capabilities.blockSize = Capabilities.BlockSize(minimum: 1, preferred: 4096, maximum: UInt32(Self.mostBytes))
     return capabilities
   }
 
@@ -56,17 +58,31 @@ final class LoggedDisk: Connection {
   }
 
   func zero(_ range: Range<UInt64>, mayTrim: Bool, fast: Bool, fua: Bool) throws {
-    try logged(.zero, range) {
-      try overlay?.zero(range)
-      if fua { try overlay?.flush() }
-    }
+    try zero(range, as: .zero, fua: fua)
   }
 
   /// What a guest does not need any more reads as zeros.
   func trim(_ range: Range<UInt64>, fua: Bool) throws {
-    try logged(.trim, range) {
-      try overlay?.zero(range)
-      if fua { try overlay?.flush() }
+    try zero(range, as: .trim, fua: fua)
+  }
+
+  private func zero(_ range: Range<UInt64>, as operation: Operation, fua: Bool) throws {
+    try forEachPart(of: range, Self.mostBytes) { part in
+      try logged(operation, part) {
+        try overlay?.zero(part)
+        if fua, part.upperBound == range.upperBound { try overlay?.flush() }
+      }
+    }
+  }
+
+  private func forEachPart(
+    of range: Range<UInt64>, _ size: UInt64, _ body: (Range<UInt64>) throws -> Void
+  ) rethrows {
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let end = start + min(size, range.upperBound - start)
+      try body(start..<end)
+      start = end
     }
   }
 
@@ -75,12 +91,12 @@ final class LoggedDisk: Connection {
   }
 
   func cache(_ range: Range<UInt64>) throws {
-    try logged(.cache, range) {
-      let step = min(UInt64(range.count), Self.cacheStep)
-      try withUnsafeTemporaryAllocation(byteCount: Int(step), alignment: 4096) { buffer in
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: Int(Self.cacheStep)) {
-          let count = Int(min(step, range.upperBound - start))
-          try fill(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), from: start)
+    try withUnsafeTemporaryAllocation(byteCount: Int(Self.cacheStep), alignment: 4096) { buffer in
+      try forEachPart(of: range, Self.mostBytes) { part in
+        try logged(.cache, part) {
+          try forEachPart(of: part, Self.cacheStep) { step in
+            try fill(UnsafeMutableRawBufferPointer(rebasing: buffer[..<step.count]), from: step.lowerBound)
+          }
         }
       }
     }

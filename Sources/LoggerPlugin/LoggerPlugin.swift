@@ -27,10 +27,10 @@ struct LoggerPlugin: Plugin {
                            Default: text.
       offsets=BOOL         Say in a text log where in its file each range is.
                            Default: false.
-      filter=KIND,...      Log only what is read of these kinds of objects: v p l d
-                           f m s b r, as in the map.
-      only=PATTERN         Log only what is read of files and directories whose path
-                           matches this pattern of a shell's.
+      filter=KIND,...      Log only what is named after these kinds of objects: v p
+                           l d f m s b r, as in the map.
+      only=PATTERN         Log only what is named after files and directories whose
+                           path matches this pattern of a shell's.
       overlay=temp         Let clients write: to a temporary file, not to the disk.
       overlay=FILE         The same, to a file that is kept, and taken up again.
       allow-external=BOOL  Let a VMDK name files outside its own directory, and

@@ -189,7 +189,7 @@ struct PluginTests {
       nbdkit -U - -r $P disk.img bmap=map overlay=temp logfile=log.r --run 'nbdinfo --is read-only "$uri" && echo no'
       test "$before" = "$(sha256sum < disk.img)" && echo unharmed
       head -n 4 log.temp; grep -c '^flush -$' log.temp; grep -o ' stale' log.temp | wc -l
-      cp map other; printf z | dd of=disk.img conv=notrunc status=none
+      cp map other; printf zzzzzzzz | dd of=disk.img conv=notrunc status=none
       nbdkit -U - $P disk.img bmap=map overlay=kept --run true; echo $?
       nbdkit -U - $P disk.img bmap=map overlay=map --run true; cmp map other
       nbdkit -U - $P disk.img bmap=map overlay=o.vmdk --run true
@@ -318,6 +318,7 @@ struct PluginTests {
     ),
     ("disk.img bmap=map filter=", "filter=: give kinds with commas between them, of v, p, l, d, f, m, s, b, r"),
     ("disk.img bmap=map only=", "only=: give a pattern of paths"),
+    ("disk.img bmap=none only=/etc", "filter= and only= need a block map, and there is none"),
     ("disk.img bmap=old offsets=true", "offsets=true: this map does not say where in a file its ranges are"),
     ("disk.img bmap=map logfile=no/log", "DIR/no/log: cannot write the log: No such file or directory"),
     ("disk.img bmap=map logfile=disk.img", "DIR/disk.img: the log would overwrite DIR/disk.img"),

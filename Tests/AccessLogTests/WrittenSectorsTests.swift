@@ -5,10 +5,10 @@ import Testing
 struct WrittenSectorsTests {
   /// Against a byte a sector.
   @Test func runsAreWhatWasInserted() {
-    for size: UInt64 in [1 << 16, 5 << 20] {
+    for size: UInt64 in [1 << 16, 3 << 20] {
       var written = WrittenSectors()
       var expected = [Bool](repeating: false, count: Int(size / 512))
-      for _ in 0..<20 {
+      for _ in 0..<10 {
         let start = UInt64.random(in: 0..<size)
         let end = min(size, start + UInt64.random(in: 0...[1, 600, 300_000, 3_000_000].randomElement()!))
         written.insert(start..<end)

@@ -43,6 +43,7 @@ import Testing
       inode 132
       data 0 1 15 1
       attr 2 1 20 3
+      end
       """
     #expect(
       XFSKeptBlocks.blocks(parsing: text, inodes: [131, 132]) == [
@@ -51,6 +52,8 @@ import Testing
         KeptBlock(inode: 132, range: 20500 * 4096..<20503 * 4096, offset: 8192),
       ])
     #expect(XFSKeptBlocks.blocks(parsing: text, inodes: [132]) == [])
+    // Of the last one there may be more.
+    #expect(XFSKeptBlocks.blocks(parsing: String(text.dropLast(4)), inodes: [131, 132]).map(\.inode) == [131])
   }
 
   @Test func numbersThatDoNotFit() {
@@ -58,7 +61,8 @@ import Testing
     #expect(
       ExtKeptBlocks.blocks(parsing: "block size: 4096\ninode 5\nacl \(large)\n(IND):\(large >> 12)", inodes: [5]) == [])
     #expect(ExtKeptBlocks.blocks(parsing: "block size: 0\ninode 5\nacl 4", inodes: [5]) == [])
-    let xfs = "blocksize: 4096\nagblocks: \(large)\ninode 5\nattr 0 3 4 5\nattr \(large) 0 0 1\nattr 0 0 1 \(large)"
+    let xfs =
+      "blocksize: 4096\nagblocks: \(large)\ninode 5\nattr 0 3 4 5\nattr \(large) 0 0 1\nattr 0 0 1 \(large)\nend"
     #expect(XFSKeptBlocks.blocks(parsing: xfs, inodes: [5]) == [])
     #expect(
       XFSKeptBlocks.blocks(parsing: "", inodes: [5]) == [] && ExtKeptBlocks.blocks(parsing: "", inodes: [5]) == [])

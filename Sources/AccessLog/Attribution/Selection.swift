@@ -19,7 +19,7 @@ public struct Selection: Sendable {
   }
 
   /// Whether it keeps everything.
-  var isEverything: Bool { kinds == nil && pattern == nil }
+  public var isEverything: Bool { kinds == nil && pattern == nil }
 
   /// Whether an object is one to keep.
   func keeps(_ object: ObjectID, _ objects: ObjectTable) -> Bool {

@@ -1,9 +1,13 @@
 /// Which parts of a disk were written, in sectors of 512 bytes.
 ///
-/// A page of bits for every 2 MiB of the disk of which anything was: about 600 bytes.
+/// A page of bits for every 2 MiB of the disk of which anything was: about 600 bytes, and 40 where all of it was.
 struct WrittenSectors: Sendable {
   private static let sectorBits: UInt64 = 9
   private static let pageBits: UInt64 = 12
+
+  private static let pageWords = 64
+  /// Of 2 MiB that were written wholly: one for all of them.
+  private static let full = [UInt64](repeating: .max, count: pageWords)
 
   /// By the number of their 2 MiB.
   private var pages: [UInt64: [UInt64]] = [:]
@@ -16,9 +20,18 @@ struct WrittenSectors: Sendable {
     while sector <= last {
       let page = sector >> Self.pageBits
       let end = min(last, (page + 1) << Self.pageBits - 1)
-      Self.set(Int(sector & 0xfff)...Int(end & 0xfff), in: &pages[page, default: Array(repeating: 0, count: 64)])
+      insert(Int(sector & 0xfff)...Int(end & 0xfff), page: page)
       sector = end + 1
     }
+  }
+
+  private mutating func insert(_ bits: ClosedRange<Int>, page: UInt64) {
+    guard bits.count < 64 * Self.pageWords else {
+      pages[page] = Self.full
+      return
+    }
+    Self.set(bits, in: &pages[page, default: Array(repeating: 0, count: Self.pageWords)])
+    if pages[page] == Self.full { pages[page] = Self.full }
   }
 
   private static func set(_ bits: ClosedRange<Int>, in words: inout [UInt64]) {

@@ -27,9 +27,11 @@ struct LogOutput {
     endsWithinLine = false
   }
 
-  /// Writes all of `bytes`, which hold `requests` requests; false if that failed and they are lost.
+  /// Writes all of `bytes`, which hold `requests` requests; false if that failed and they are lost. What was written of
+  /// them is taken back then, if it is in a file: half a line would be no line for who reads them.
   mutating func write(_ bytes: [UInt8], requests: UInt64) -> Bool {
     let descriptor = target.descriptor
+    let endedWithinLine = endsWithinLine
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes { bytes in
@@ -41,7 +43,9 @@ struct LogOutput {
       } else if count < 0, errno == EAGAIN {
         Self.waitUntilWritable(descriptor)
       } else if count == 0 || errno != EINTR {
-        reason = count == 0 ? "nothing could be written" : String(cString: strerror(errno))
+        let failure = errno
+        if Self.takeBack(written, descriptor) { endsWithinLine = endedWithinLine }
+        reason = count == 0 ? "nothing could be written" : String(cString: strerror(failure))
         lost &+= requests
         totalLost &+= requests
         hasFailed = true
@@ -50,6 +54,16 @@ struct LogOutput {
     }
     lost = 0
     hasFailed = false
+    return true
+  }
+
+  /// Cuts a file's last bytes off, if they are what was written last.
+  private static func takeBack(_ count: Int, _ descriptor: Int32) -> Bool {
+    var status = stat()
+    guard count > 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      lseek(descriptor, 0, SEEK_CUR) == status.st_size, ftruncate(descriptor, status.st_size - off_t(count)) == 0
+    else { return false }
+    lseek(descriptor, 0, SEEK_END)
     return true
   }
 

@@ -2,11 +2,9 @@ import Glibc
 
 /// Moves events from the queue to the log, in a thread of its own.
 struct LogWriter {
-  /// After so long without an event the open line is ended, in milliseconds.
-  private static let idleAfter = 100
-  /// What was appended is written at the latest when so much time has passed, in nanoseconds, or it has become
-  /// so many bytes, whichever is first.
-  private static let writeAfter: UInt64 = 100_000_000
+  /// After so long without an event the open line is ended, and what was appended is written at the latest when so much
+  /// time has passed, in milliseconds, or it has become `writeAt` bytes.
+  private static let longest = 100
   private static let writeAt = 64 << 10
 
   private let queue: EventQueue
@@ -17,6 +15,7 @@ struct LogWriter {
   /// The requests in `buffer`.
   private var requests: UInt64 = 0
   private var lastWrite = MonotonicTime.now()
+  private var lastEvent = MonotonicTime.now()
   private var hasReported = false
   private var hasReportedTarget = false
 
@@ -35,17 +34,18 @@ struct LogWriter {
     var batch: [AccessEvent] = []
     var isSettled = true
     while true {
-      switch queue.take(into: &batch, milliseconds: isSettled ? nil : Self.idleAfter) {
+      switch queue.take(into: &batch, milliseconds: isSettled ? nil : timeToWait) {
       case .events:
         isSettled = false
-        if requests == 0 { follow() }
+        lastEvent = MonotonicTime.now()
+        if buffer.isEmpty { follow() }
         for event in batch { append(event) }
         batch.removeAll(keepingCapacity: true)
-        if MonotonicTime.now().since(lastWrite) >= Self.writeAfter { write() }
+        if Self.timeLeft(since: lastWrite) == 0 { write() }
       case .idle:
-        isSettled = true
-        form.endLine(in: &buffer)
-        write()
+        isSettled = Self.timeLeft(since: lastEvent) == 0
+        if isSettled { form.endLine(in: &buffer) }
+        if isSettled || Self.timeLeft(since: lastWrite) == 0 { write() }
       case .closed:
         form.endLine(in: &buffer)
         write()
@@ -55,13 +55,24 @@ struct LogWriter {
     }
   }
 
+  /// In milliseconds, one at least.
+  private var timeToWait: Int {
+    let untilIdle = Self.timeLeft(since: lastEvent)
+    return max(1, buffer.isEmpty ? untilIdle : min(untilIdle, Self.timeLeft(since: lastWrite)))
+  }
+
+  private static func timeLeft(since time: MonotonicTime) -> Int {
+    longest - min(Int(MonotonicTime.now().since(time) / 1_000_000), longest)
+  }
+
   private mutating func append(_ event: AccessEvent) {
-    if requests == 0, output.hasFailed {
+    if buffer.isEmpty, output.lost > 0 {
       if output.endsWithinLine { buffer.append(0x0a) }
       form.appendLoss(of: output.lost, because: output.reason, to: &buffer)
     }
+    let before = buffer.count
     form.append(event, to: &buffer)
-    requests &+= 1
+    if buffer.count > before { requests &+= 1 }
     if buffer.count >= Self.writeAt { write() }
   }
 

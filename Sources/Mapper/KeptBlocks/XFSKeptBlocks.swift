@@ -5,7 +5,7 @@ enum XFSKeptBlocks {
 
   static func questions(about inodes: some Sequence<UInt64>) -> String {
     "sb 0\np blocksize agblocks\n"
-      + inodes.map { "echo inode \($0)\ninode \($0)\nbmap -d\nbmap -a\n" }.joined()
+      + inodes.map { "echo inode \($0)\ninode \($0)\nbmap -d\nbmap -a\n" }.joined() + "echo end\n"
   }
 
   /// Prints what `blocks(parsing:inodes:)` reads, of the device `$d`; `$q` has the questions.
@@ -13,6 +13,7 @@ enum XFSKeptBlocks {
     timeout 600 xfs_db -r $d <$q | sed -nE '
       s/^(xfs_db> )*(blocksize|agblocks) = ([0-9]+)$/\\2: \\3/p
       s/^(xfs_db> )*inode ([0-9]+) *$/inode \\2/p
+      s/^(xfs_db> )*end *$/end/p
       s,^(xfs_db> )*(data|attr) offset ([0-9]+) startblock [0-9]+ \\(([0-9]+)/([0-9]+)\\) count ([0-9]+) .*,\\2 \\3 \\4 \\5 \\6,p
       ' | head -c 256M
     """
@@ -25,15 +26,20 @@ enum XFSKeptBlocks {
       return []
     }
     var result: [KeptBlock] = []
+    // Where the blocks of the last inode begin: an answer may have been cut off.
+    var complete = 0
     var next = 0
     var inode: UInt64?
     for line in lines.dropFirst(2) {
       let fields = line.split(separator: " ")
       let values = fields.dropFirst().compactMap { UInt64($0) }
       if fields.first == "inode", values.count == 1 {
-        guard next < inodes.count, values[0] == inodes[next] else { return result }
+        complete = result.count
+        guard next < inodes.count, values[0] == inodes[next] else { break }
         inode = values[0]
         next += 1
+      } else if line == "end" {
+        complete = result.count
       } else if let inode, values.count == 4, let offset = values[0].times(size),
         let start = values[1].times(group)?.plus(values[2])?.times(size), let count = values[3].times(size), count > 0,
         let end = start.plus(count)
@@ -42,6 +48,6 @@ enum XFSKeptBlocks {
           KeptBlock(inode: inode, range: start..<end, offset: offset, isContent: fields.first == "data"))
       }
     }
-    return result
+    return Array(result.prefix(complete))
   }
 }
