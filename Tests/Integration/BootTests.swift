@@ -87,7 +87,9 @@ import Testing
       let isLoaders = name.path.starts(with: "/boot/".utf8)
       #expect(bytes <= (isLoaders ? 2 * whole : whole), "\(name): \(bytes) of \(whole)")
       if isLoaders || name.path.starts(with: "/usr/share/demo/".utf8) || name.device == "/dev/sda2" {
-        #expect(bytes >= whole, "\(name) was read whole: \(bytes) of \(whole)")
+        // The map has whole blocks; the loader reads the sectors of the last one that the file needs.
+        let least = isLoaders ? whole - min(whole, 4095) : whole
+        #expect(bytes >= least, "\(name) was read whole: \(bytes) of \(whole)")
       }
     }
   }
