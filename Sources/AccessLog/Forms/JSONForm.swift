@@ -11,8 +11,7 @@ import BlockMap
 /// the disk and in bytes, except that an object's `offset` is where in it the piece begins, which maps of 2014 do not
 /// say. `result` is `ok` or the name of an errno. `objects` has all that cover the piece, the most specific first; if
 /// there are more than can be listed, `more` says how many. A piece with `stale` was written since the map was made.
-/// Names are escaped as in a map, and bytes that are not UTF-8
-/// as well. A line `{"lost":5,"reason":"…"}` says how many requests could not be written.
+/// Names are escaped as in a map, and bytes that are not UTF-8 as well. A line `{"lost":5,"reason":"…"}` says how many requests could not be written.
 public struct JSONForm: LogForm {
   private var attribution: Attribution
   private var selection: MemorizedSelection

@@ -12,8 +12,8 @@ public struct Piece: Sendable {
 /// Immutable and without locks: any number of threads may ask at once, each with a `QueryScratch` of its own. A
 /// query takes O(log n + k) for the k pieces and ranges of the map that the request touches, O(log n + k log k) where
 /// they overlap each other in part, and allocates nothing once its scratch has grown. The index takes 18
-/// bytes for each range beside the map, up to twice as many where a range's end is not its partition's only border, and 8
-/// for each that others lie in.
+/// bytes for each range beside the map, up to twice as many where ranges do not lie in one another, and 8 for each that
+/// others lie in.
 public struct MapIndex: Sendable {
   /// How many ranges `forEachPiece` lists for one piece at most: the most specific ones.
   public static let ownersListed = 64
@@ -29,7 +29,7 @@ public struct MapIndex: Sendable {
   public init(_ map: BlockMap) {
     self.map = map
     var disks: [DiskIndex?] = []
-    var segments = SegmentTable()
+    var segments = SegmentTable(capacity: map.ranges.count)
     var hulls: [IntervalSection.Hull] = []
     var sweep = SegmentSweep(map)
     var first = 0

@@ -42,7 +42,7 @@ struct SegmentSweep {
   mutating func run(
     _ bounds: Range<Int>, _ section: IntervalSection, _ hulls: [IntervalSection.Hull], into table: inout SegmentTable
   ) -> SegmentTable.Section {
-    var segments = table.begin(capacity: 2 * bounds.count + 1)
+    var segments = table.begin()
     var last = SegmentTable.Value(first: Mark.none, rest: OwnerChains.end)
     func append(_ start: UInt64, _ first: UInt32, _ rest: UInt32 = OwnerChains.end) {
       let value = SegmentTable.Value(first: first, rest: rest)

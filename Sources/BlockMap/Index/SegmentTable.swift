@@ -16,8 +16,8 @@ struct SegmentTable: Sendable {
     fileprivate var firstBlock = 0
     fileprivate var blockCount = 0
     fileprivate var levelCount = 0
-    /// Where each level of the tree begins, the uppermost first. The lowest one has the blocks' own starts. There are
-    /// not so many levels as `UInt64` could need.
+    /// Where each level of the tree begins, the uppermost first. The lowest one has the blocks' own starts. With 22
+    /// levels of eight there could be a block for every `UInt64`.
     fileprivate var levels = InlineArray<22, Int>(repeating: 0)
   }
 
@@ -43,9 +43,13 @@ struct SegmentTable: Sendable {
   private var starts: [UInt64] = []
   private var filled = 0
 
+  /// - Parameter capacity: about how many entries there will be, on all disks.
+  init(capacity: Int) {
+    words.reserveCapacity((capacity / Self.fanOut + 1) * Self.blockWords)
+  }
+
   /// Begins the segments of another disk.
-  mutating func begin(capacity: Int) -> Section {
-    words.reserveCapacity(words.count + (capacity / Self.fanOut + 1) * Self.blockWords)
+  mutating func begin() -> Section {
     starts.removeAll()
     filled = Self.fanOut
     return Section(firstBlock: words.count / Self.blockWords)
