@@ -8,7 +8,7 @@ public import SystemPackage
 ///
 /// A write of less than a cluster takes the rest from the disk below. Every method may be called from many threads at
 /// once. What a kept overlay has been given before `flush` returned is there after a crash; what came later may be.
-public final class OverlayDisk: Sendable {
+public final class OverlayDisk: Overlay {
   private static let clusterSize = UInt64(OverlayHeader.clusterSize)
   private static let stripeCount = 64
 
@@ -85,10 +85,8 @@ public final class OverlayDisk: Sendable {
     }
   }
 
-  /// In bytes.
   public var size: UInt64 { base.size }
 
-  /// As `VirtualDisk` has it.
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
     try check(offset, buffer.count)
     try forEachRun(of: offset..<offset + UInt64(buffer.count)) { (range, isHere) throws(DiskError) in
@@ -103,7 +101,6 @@ public final class OverlayDisk: Sendable {
     }
   }
 
-  /// Writes bytes from `offset` on, all of which lie on the disk.
   public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(DiskError) {
     try check(offset, buffer.count)
     try forEachCluster(of: offset..<offset + UInt64(buffer.count)) { (range) throws(DiskError) in
@@ -113,7 +110,6 @@ public final class OverlayDisk: Sendable {
     }
   }
 
-  /// Makes a range of the disk read as zeros.
   public func zero(_ range: Range<UInt64>) throws(DiskError) {
     try check(range.lowerBound, range.count)
     try forEachCluster(of: range) { (range) throws(DiskError) in
@@ -121,10 +117,8 @@ public final class OverlayDisk: Sendable {
     }
   }
 
-  /// Brings what was written to the storage. Of an overlay that will be gone nothing needs to be.
-  ///
-  /// After it has failed once it fails: the kernel tells of what it could not write one time only.
   public func flush() throws(DiskError) {
+    // What will be gone needs no storage.
     guard isKept else { return }
     let outcome = flushing.withLock { failure -> DiskError? in
       if let failure { return failure }
@@ -148,7 +142,6 @@ public final class OverlayDisk: Sendable {
     if let outcome { throw outcome }
   }
 
-  /// As `VirtualDisk` has it, but that neighbours may have the same state.
   public func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
     try check(range.lowerBound, range.count)
     try forEachRun(of: range) { (range, isHere) throws(DiskError) in
@@ -164,7 +157,6 @@ public final class OverlayDisk: Sendable {
     }
   }
 
-  /// Calls `body` with the ranges of the disk that are in the overlay: whole clusters, of which a part was written.
   public func forEachWrittenRange(_ body: (Range<UInt64>) -> Void) {
     var cluster = 0
     while cluster < file.header.clusterCount {
@@ -177,8 +169,6 @@ public final class OverlayDisk: Sendable {
     }
   }
 
-  /// Keeps what was written, and closes the overlay; the disk below remains open.
-  /// - Throws: as `flush` does; it is closed nevertheless.
   public func close() throws(DiskError) {
     defer { file.close() }
     try flush()

@@ -13,12 +13,12 @@ final class LoggedDisk: Connection {
 
   private let disk: any VirtualDisk
   /// Nil: the disk cannot be written.
-  private let overlay: OverlayDisk?
+  private let overlay: (any Overlay)?
   private let log: AccessLog
   private let number: UInt32
 
   /// - Parameter number: of the connection, from 1 on.
-  init(disk: any VirtualDisk, overlay: OverlayDisk?, log: AccessLog, number: UInt32) {
+  init(disk: any VirtualDisk, overlay: (any Overlay)?, log: AccessLog, number: UInt32) {
     self.disk = disk
     self.overlay = overlay
     self.log = log

@@ -61,7 +61,7 @@ struct LoggerPlugin: Plugin {
 
   private var parameters = Parameters()
   private var disk: (any VirtualDisk)?
-  private var overlay: OverlayDisk?
+  private var overlay: (any Overlay)?
   private var index: MapIndex?
   private var form: (any LogForm)?
   private var output: LogFile?

@@ -24,7 +24,7 @@ enum OverlayParameter: Sendable {
   /// Opens the overlay of a disk, or begins it.
   /// - Parameter files: the disk's.
   /// - Returns: with a warning where it may not fit the disk any more.
-  func open(over disk: any VirtualDisk, files: [FilePath]) throws -> (overlay: OverlayDisk, warning: String?) {
+  func open(over disk: any VirtualDisk, files: [FilePath]) throws -> (overlay: any Overlay, warning: String?) {
     switch self {
     case .temporary:
       let directory = getenv("TMPDIR").map { FilePath(platformString: $0) } ?? "/var/tmp"
