@@ -35,7 +35,7 @@ struct Examiner {
   let method: MapMethod
   let keys: [DeviceKey]
   let isCancelled: @Sendable () -> Bool
-  private(set) var map = BlockMapBuilder()
+  var map = BlockMapBuilder()
   var findings = Findings()
   /// The encrypted devices that are open.
   var openedDevices: [OpenedDevice] = []
@@ -72,6 +72,7 @@ struct Examiner {
     // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
     _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
     let probed = try probe(disks)
+    try describe(probed)
     try examineVolumeMetadata(of: probed, disks: disks)
     for filesystem in try listFilesystems(probed) {
       guard !isCancelled() else { throw MapperError.interrupted }
@@ -103,7 +104,7 @@ struct Examiner {
       echo $n
       """)
     guard found.first == UInt8(ascii: "0") else { throw MapperError.appliance("it does not see all disks") }
-    let disks = guestDisks.indices.map { Self.name(ofDisk: $0 + 1) }
+    let disks = guestDisks.indices.map { DiskName.of($0 + 1) }
     try settle()
     return disks
   }

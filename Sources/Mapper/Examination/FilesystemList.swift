@@ -1,3 +1,4 @@
+import BlockMap
 import Guestfs
 
 /// A device that something may be on.
@@ -12,12 +13,7 @@ struct ProbedDevice {
 
   var isEncrypted: Bool { type == "crypto_LUKS" }
 
-  var holdsFilesystem: Bool {
-    switch type {
-    case "", "swap", "swsuspend", "crypto_LUKS", "BitLocker": false
-    default: !type.hasSuffix("_member")
-    }
-  }
+  var holdsFilesystem: Bool { DeviceDescription.isFilesystem(type) }
 }
 
 /// What may hold a filesystem. libguestfs's own list asks several programs about each device, one call after the other,
@@ -124,6 +120,16 @@ extension Examiner {
       }
     }
     return still
+  }
+
+  /// Says in the map what is on each device.
+  mutating func describe(_ probed: [ProbedDevice]) throws {
+    let opened = Set(try openedDevices.compactMap { try deviceNumber(of: $0.name).map { $0[...] } })
+    for device in probed {
+      let isEncrypted = devices.isMade(of: opened, device.number[...])
+      guard !device.type.isEmpty || isEncrypted else { continue }
+      map.addDevice(DeviceDescription(name: device.name, type: Array(device.type.utf8), isEncrypted: isEncrypted))
+    }
   }
 
   private func subvolumes(of device: [UInt8]) throws -> [[UInt8]] {
