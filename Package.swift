@@ -16,6 +16,7 @@ let package = Package(
     .executable(name: "virt-bmap", targets: ["virt-bmap"]),
     .executable(name: "virt-bmap-walker", targets: ["GuestWalker"]),
     .library(name: "nbdkit-bmaplogger-plugin", type: .dynamic, targets: ["LoggerPlugin"]),
+    .library(name: "nbdkit-bmaplogger-filter", type: .dynamic, targets: ["LoggerFilter"]),
     .library(name: "nbdkit-bmaprecorder-plugin", type: .dynamic, targets: ["RecorderPlugin"]),
   ],
   dependencies: [
@@ -65,11 +66,23 @@ let package = Package(
         "NBDKit", "DiskImage", "NBDSource", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
       ],
       linkerSettings: nbdkitModule),
+    .target(name: "DiskExports", dependencies: ["BlockMap"]),
+    .target(
+      name: "DiskLogger",
+      dependencies: [
+        "NBDKit", "DiskExports", "DiskImage", "DiskOverlay", "BlockMap", "AccessLog",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .target(
       name: "LoggerPlugin",
       dependencies: [
-        "NBDKit", "DiskImage", "DiskOverlay", "BlockMap", "AccessLog",
-        .product(name: "SystemPackage", package: "swift-system"),
+        "NBDKit", "DiskLogger", "DiskImage", "AccessLog", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      linkerSettings: nbdkitModule),
+    .target(
+      name: "LoggerFilter",
+      dependencies: [
+        "NBDKit", "DiskLogger", "DiskImage", .product(name: "SystemPackage", package: "swift-system"),
       ],
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"]),
@@ -146,6 +159,9 @@ let package = Package(
     .testTarget(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
+    .testTarget(
+      name: "DiskExportsTests",
+      dependencies: ["DiskExports", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
       name: "DiskOverlayTests",
       dependencies: ["DiskOverlay", "DiskImage", .product(name: "SystemPackage", package: "swift-system")]),

@@ -16,7 +16,8 @@ import Glibc
 ///
 /// With offsets each range is followed by ` +HEX`: where in the object it begins. If that differs between the objects
 /// of the lines above, it is one for each, in their order, with commas between them. ` stale` follows a range that was
-/// written since the map was made. A flush has the object line `flush -` and no ranges.
+/// written since the map was made. A range of another disk than the first one has the disk's number and a colon before
+/// it, as in `2:a10400-a18400`. A flush has the object line `flush -` and no ranges.
 public struct TextForm: LogForm {
   /// How long a line of ranges may become before another is begun, in bytes.
   private static let longLine = 4096
@@ -29,6 +30,7 @@ public struct TextForm: LogForm {
 
   /// A range that is not yet written, since what follows may continue it.
   private struct Pending {
+    var disk: UInt8
     var range: Range<UInt64>
     var objects: [ObjectID] = []
     /// Of each object.
@@ -64,7 +66,7 @@ public struct TextForm: LogForm {
         flush(event.operation, table, to: &output)
         continue
       }
-      let next = pending(part, of: request)
+      let next = pending(part, of: request, on: event.disk)
       if let joined = pending.flatMap({ join($0, next) }) {
         pending = joined
       } else {
@@ -98,8 +100,8 @@ public struct TextForm: LogForm {
     output.append(contentsOf: "# \(count) requests were not logged: \(reason)\n".utf8)
   }
 
-  private func pending(_ part: Int, of request: AttributedRequest) -> Pending {
-    var result = Pending(range: request.parts[part].range, isStale: request.parts[part].isStale)
+  private func pending(_ part: Int, of request: AttributedRequest, on disk: UInt8) -> Pending {
+    var result = Pending(disk: disk, range: request.parts[part].range, isStale: request.parts[part].isStale)
     let named = request.named(in: part)
     for owner in named where !result.objects.contains(owner.object) {
       result.objects.append(owner.object)
@@ -134,13 +136,18 @@ public struct TextForm: LogForm {
       endLine(in: &output)
     }
     let before = output.count
-    output.append(0x20)
-    HexNumber.append(part.range.lowerBound, to: &output)
-    output.append(0x2d)
-    HexNumber.append(part.range.upperBound, to: &output)
+    appendRange(part.range, disk: part.disk, to: &output)
     appendOffsets(part.offsets, to: &output)
     if part.isStale { output.append(contentsOf: " stale".utf8) }
     lineLength += output.count - before
+  }
+
+  private func appendRange(_ range: Range<UInt64>, disk: UInt8, to output: inout [UInt8]) {
+    output.append(0x20)
+    if disk != 1 { output.append(contentsOf: "\(disk):".utf8) }
+    HexNumber.append(range.lowerBound, to: &output)
+    output.append(0x2d)
+    HexNumber.append(range.upperBound, to: &output)
   }
 
   private func appendOffsets(_ offsets: [UInt64], to output: inout [UInt8]) {
@@ -174,12 +181,7 @@ public struct TextForm: LogForm {
 
   private func appendFailure(_ event: AccessEvent, to output: inout [UInt8]) {
     output.append(contentsOf: "# \(event.operation.word)".utf8)
-    if event.operation != .flush {
-      output.append(0x20)
-      HexNumber.append(event.range.lowerBound, to: &output)
-      output.append(0x2d)
-      HexNumber.append(event.range.upperBound, to: &output)
-    }
+    if event.operation != .flush { appendRange(event.range, disk: event.disk, to: &output) }
     output.append(contentsOf: " failed: \(String(cString: strerror(event.errno)))\n".utf8)
   }
 }
