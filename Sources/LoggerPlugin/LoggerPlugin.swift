@@ -33,6 +33,8 @@ struct LoggerPlugin: Plugin {
                            path matches this pattern of a shell's.
       overlay=temp         Let clients write: to a temporary file, not to the disk.
       overlay=FILE         The same, to a file that is kept, and taken up again.
+      overlay=FILE.vmdk    The same, to a VMDK snapshot of the disk, which has to be
+                           a VMDK.
       allow-external=BOOL  Let a VMDK name files outside its own directory, and
                            devices. Default: false.
       ignore-cid=BOOL      Read a snapshot although its parent was changed after it
@@ -97,7 +99,7 @@ struct LoggerPlugin: Plugin {
     }
     var written = WrittenRanges()
     if let parameter = parameters.overlay {
-      let (overlay, warning) = try parameter.open(over: opened.disk, files: opened.files)
+      let (overlay, warning) = try parameter.open(over: opened.disk, files: opened.files, chain: opened.chain)
       if let warning { Log.error(warning) }
       if case .file(let file) = parameter { inputs.append(file) }
       overlay.forEachWrittenRange { written.insert($0, disk: 1) }
