@@ -10,7 +10,7 @@ struct OverlaidBelow: Sendable {
   init(_ below: Below, _ parameters: LoggerParameters) throws {
     disk = NextDisk(try below.open(readOnly: true, exportName: []))
     do {
-      overlays = try Overlays(parameters, over: [Overlays.Base(disk, files: [])])
+      overlays = try Overlays(parameters, over: [Overlays.Base(disk)])
     } catch {
       disk.close()
       throw error

@@ -73,7 +73,8 @@ struct LoggerPlugin: Plugin {
     for (index, disk) in opened.enumerated() {
       try session.check(size: disk.disk.size, ofDisk: index + 1, "\(parameters.files[index])")
     }
-    overlays = try Overlays(parameters.logger, over: opened.map { Overlays.Base($0.disk, files: $0.files) })
+    overlays = try Overlays(
+      parameters.logger, over: opened.map { Overlays.Base($0.disk, files: $0.files, chain: $0.chain) })
     try session.openLog(inputs: opened.flatMap(\.files))
     self.session = session
   }

@@ -13,10 +13,13 @@ public struct Overlays: Sendable {
   public struct Base: Sendable {
     public var disk: any VirtualDisk
     public var files: [FilePath]
+    /// Its images, if it is a VMDK.
+    public var chain: [DiskLink]
 
-    public init(_ disk: any VirtualDisk, files: [FilePath]) {
+    public init(_ disk: any VirtualDisk, files: [FilePath] = [], chain: [DiskLink] = []) {
       self.disk = disk
       self.files = files
+      self.chain = chain
     }
   }
 
@@ -30,7 +33,7 @@ public struct Overlays: Sendable {
           overlays.append(nil)
           continue
         }
-        let (overlay, warning) = try parameter.open(over: base.disk, files: base.files)
+        let (overlay, warning) = try parameter.open(over: base.disk, files: base.files, chain: base.chain)
         overlays.append(overlay)
         if let warning { Log.error(warning) }
       }

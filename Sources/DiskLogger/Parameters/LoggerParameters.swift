@@ -27,6 +27,8 @@ public struct LoggerParameters: Sendable {
                          path matches this pattern of a shell's.
     overlay=temp         Let clients write: to a temporary file, not to the disk.
     overlay=FILE         The same, to a file that is kept, and taken up again.
+    overlay=FILE.vmdk    The same, to a VMDK snapshot of the disk, which has to be
+                         a VMDK.
 
     """
 

@@ -4,7 +4,7 @@ import Glibc
 import NBDKit
 import SystemPackage
 
-/// `overlay=temp` or `overlay=FILE`: where what the guest writes goes.
+/// `overlay=temp`, `overlay=FILE` or `overlay=FILE.vmdk`: where what the guest writes goes.
 enum OverlayParameter: Sendable {
   case temporary
   case file(FilePath)
@@ -14,25 +14,32 @@ enum OverlayParameter: Sendable {
       self = .temporary
       return
     }
-    let file = try value.absolutePath()
-    guard file.extension?.lowercased() != "vmdk" else {
-      throw PluginError(errno: .invalid, "\(file): an overlay is not a VMDK; give it another name")
-    }
-    self = .file(file)
+    self = .file(try value.absolutePath())
   }
 
   /// Opens the overlay of a disk, or begins it.
-  /// - Parameter files: the disk's.
-  /// - Returns: with a warning where it may not fit the disk any more.
-  func open(over disk: any VirtualDisk, files: [FilePath]) throws -> (overlay: any Overlay, warning: String?) {
+  /// - Parameters:
+  ///   - files: the disk's.
+  ///   - chain: the disk's, if it is a VMDK.
+  /// - Returns: with a warning where it may not fit the disk any more, or not be whole.
+  func open(
+    over disk: any VirtualDisk, files: [FilePath], chain: [DiskLink] = []
+  ) throws -> (overlay: any Overlay, warning: String?) {
     switch self {
     case .temporary:
       let directory = getenv("TMPDIR").map { FilePath(platformString: $0) } ?? "/var/tmp"
       return (try OverlayDisk.temporary(over: disk, in: directory), nil)
     case .file(let file):
-      let kept = try OverlayDisk.kept(file, over: disk, files: files)
-      let warning = "\(file): the disk was changed after this overlay was begun; what is read may never have been on it"
-      return (kept.disk, kept.baseWasChanged ? warning : nil)
+      let wasChanged =
+        "\(file): the disk was changed after this overlay was begun; what is read may never have been on it"
+      guard file.extension?.lowercased() == "vmdk" else {
+        let kept = try OverlayDisk.kept(file, over: disk, files: files)
+        return (kept.disk, kept.baseWasChanged ? wasChanged : nil)
+      }
+      let kept = try VMDKOverlay.kept(file, over: disk, chain: chain, files: files)
+      if kept.baseWasChanged { return (kept.disk, wasChanged) }
+      let wasNotClosed = "\(file): the overlay was not closed cleanly; what was not flushed may be missing"
+      return (kept.disk, kept.wasClosedCleanly ? nil : wasNotClosed)
     }
   }
 }
