@@ -18,11 +18,13 @@ SWIFT_FLAGS ?= -Xswiftc -warnings-as-errors
 export BMAP_BUILD ?= $(CURDIR)/.build/release
 demo = .build/demo
 
-# nbdkit looks for plugins in one place only.
+# nbdkit looks for plugins in one place only, and for filters in another.
 ifeq ($(PREFIX),/usr)
 plugindir = $(shell pkg-config --variable=plugindir nbdkit)
+filterdir = $(shell pkg-config --variable=filterdir nbdkit)
 else
 plugindir = $(PREFIX)/lib/nbdkit/plugins
+filterdir = $(PREFIX)/lib/nbdkit/filters
 endif
 
 .PHONY: build setup demo check check-debian benchmark benchmark-walk benchmark-vmdk benchmark-native benchmark-scale fuzz install clean
@@ -80,14 +82,17 @@ fuzz: setup
 # Needs what "make build" made, and nothing else: run it as root after that.
 install:
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/virt-bmap" "$(DESTDIR)$(plugindir)" \
-	    "$(DESTDIR)$(PREFIX)/share/man/man1"
+	    "$(DESTDIR)$(filterdir)" "$(DESTDIR)$(PREFIX)/share/man/man1"
 	install -s $(BMAP_BUILD)/virt-bmap "$(DESTDIR)$(PREFIX)/bin/"
 	install -s $(BMAP_BUILD)/virt-bmap-walker "$(DESTDIR)$(PREFIX)/lib/virt-bmap/"
 	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaprecorder-plugin.so \
 	    "$(DESTDIR)$(PREFIX)/lib/virt-bmap/nbdkit-bmaprecorder-plugin.so"
 	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so \
 	    "$(DESTDIR)$(plugindir)/nbdkit-bmaplogger-plugin.so"
-	install -m 644 man/virt-bmap.1 man/nbdkit-bmaplogger-plugin.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
+	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaplogger-filter.so \
+	    "$(DESTDIR)$(filterdir)/nbdkit-bmaplogger-filter.so"
+	install -m 644 man/virt-bmap.1 man/nbdkit-bmaplogger-plugin.1 man/nbdkit-bmaplogger-filter.1 \
+	    "$(DESTDIR)$(PREFIX)/share/man/man1/"
 
 clean:
 	rm -rf .build .build-fuzz
