@@ -27,7 +27,10 @@ extension Examiner {
   /// The partitions of a disk, by their numbers.
   func partitionNumbers(ofDisk number: Int) throws(GuestfsError) -> [Int32] {
     let text = try appliance.shell(
-      "cat /sys/class/block/$(basename $(readlink -f \(Appliance.path(ofDisk: number))))/*/partition 2>/dev/null; true")
+      """
+      \(Self.settled)
+      cat /sys/class/block/$(basename $(readlink -f \(Appliance.path(ofDisk: number))))/*/partition 2>/dev/null; true
+      """)
     return String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }.sorted()
   }
 }
