@@ -22,7 +22,8 @@ public struct Assembly: Sendable {
   ///   - disks: those that may be used.
   /// - Returns: nil if a part of the device is on none of them.
   public init?(_ ranges: [MappedRange], on disks: ClosedRange<Int>) {
-    let ordered = ranges.filter { disks.contains(Int($0.disk)) }.sorted { ($0.objectOffset, $0.disk) < ($1.objectOffset, $1.disk) }
+    let usable = ranges.filter { disks.contains(Int($0.disk)) }
+    let ordered = usable.sorted { ($0.objectOffset, $0.disk) < ($1.objectOffset, $1.disk) }
     var parts: [Part] = []
     var position: UInt64 = 0
     for range in ordered {
