@@ -1,4 +1,5 @@
 import DiskLogger
+import Glibc
 import NBDKit
 
 /// `nbdkit --filter=bmaplogger PLUGIN … [bmap=MAP] [bmap-disk=N] [logfile=FILE] …`: logs which objects are touched of a
@@ -18,6 +19,10 @@ struct LoggerFilter: Filter {
   private var session: LogSession?
   /// What is below, with its overlay, if there is one.
   private var overlaid: OverlaidBelow?
+  /// The process that gets ready, which is not the one that serves where nbdkit runs a program or goes to the background.
+  private var parent: pid_t = 0
+  /// Why clients cannot be served.
+  private var failure: PluginError?
 
   mutating func configure(key: String, value: ParameterValue) throws -> Bool {
     if key == "bmap-disk" {
@@ -32,16 +37,30 @@ struct LoggerFilter: Filter {
     return true
   }
 
-  mutating func configurationComplete() throws { try parameters.check() }
+  mutating func configurationComplete() throws {
+    try parameters.check()
+    guard !parameters.hasSnapshot else {
+      throw PluginError(
+        errno: .invalid, "overlay= with a VMDK needs a disk that is a VMDK: use the plugin, or another name")
+    }
+  }
 
   mutating func getReady() throws {
     var session = try LogSession(parameters, disks: disk...disk)
     try session.openLog(inputs: [])
     self.session = session
+    parent = getpid()
   }
 
   mutating func afterFork(_ below: Below) throws {
-    if parameters.hasOverlay { overlaid = try OverlaidBelow(below, parameters) }
+    do {
+      if parameters.hasOverlay { overlaid = try OverlaidBelow(below, parameters) }
+    } catch {
+      guard getpid() != parent else { throw error }
+      // The program that nbdkit runs would wait for ever for a server that is not there: it is told.
+      Log.error("\(error)")
+      failure = PluginError(errno: .inputOutput, "\(error)")
+    }
     try session?.start(overlaid?.overlays ?? Overlays())
   }
 
@@ -57,6 +76,7 @@ struct LoggerFilter: Filter {
   }
 
   func open(over next: NextConnection, readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
+    if let failure { throw failure }
     guard let session else { throw PluginError(errno: .inputOutput, "the map is not loaded") }
     try session.check(size: next.size, ofDisk: disk, "what is served")
     return try session.connection(to: session.hasExport(exportName) ? exportName : []) { _ in

@@ -18,6 +18,8 @@ struct LoggerPlugin: Plugin {
                            raw. Every kind of VMDK is read, snapshots too.
 
       """ + LoggerParameters.help + """
+        overlay=FILE.vmdk    The same, to a VMDK snapshot of the disk, which has to be
+                             a VMDK.
         allow-external=BOOL  Let a VMDK name files outside its own directory, and
                              devices. Default: false.
         ignore-cid=BOOL      Read a snapshot although its parent was changed after it

@@ -27,8 +27,6 @@ public struct LoggerParameters: Sendable {
                          path matches this pattern of a shell's.
     overlay=temp         Let clients write: to a temporary file, not to the disk.
     overlay=FILE         The same, to a file that is kept, and taken up again.
-    overlay=FILE.vmdk    The same, to a VMDK snapshot of the disk, which has to be
-                         a VMDK.
 
     """
 
@@ -61,6 +59,9 @@ public struct LoggerParameters: Sendable {
 
   /// Whether clients may write.
   public var hasOverlay: Bool { !overlays.isEmpty }
+
+  /// Whether what clients write is to be a snapshot of a VMDK.
+  public var hasSnapshot: Bool { overlays.contains(where: \.isSnapshot) }
 
   /// The files of the overlays that are kept.
   var overlayFiles: [FilePath] {

@@ -17,6 +17,12 @@ enum OverlayParameter: Sendable {
     self = .file(try value.absolutePath())
   }
 
+  /// Whether it is a VMDK.
+  var isSnapshot: Bool {
+    guard case .file(let file) = self else { return false }
+    return file.extension?.lowercased() == "vmdk"
+  }
+
   /// Opens the overlay of a disk, or begins it.
   /// - Parameters:
   ///   - files: the disk's.
@@ -32,7 +38,7 @@ enum OverlayParameter: Sendable {
     case .file(let file):
       let wasChanged =
         "\(file): the disk was changed after this overlay was begun; what is read may never have been on it"
-      guard file.extension?.lowercased() == "vmdk" else {
+      guard isSnapshot else {
         let kept = try OverlayDisk.kept(file, over: disk, files: files)
         return (kept.disk, kept.baseWasChanged ? wasChanged : nil)
       }

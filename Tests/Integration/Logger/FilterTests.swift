@@ -183,6 +183,22 @@ import Testing
     #expect(!again.output.text.contains("failed"), "\(again.output.text)")
   }
 
+  /// Found when the server begins to serve: whoever it runs must not wait for it.
+  @Test func anOverlayThatDoesNotFit() async throws {
+    let scratch = try Scratch()
+    try scratch.makeHole("bad", size: 1 << 20)
+    let outcome = try await serve(
+      [try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=bad"], in: scratch,
+      "qemu-io -r -f raw -c 'read 0 4k' \"$uri\"")
+    #expect(outcome.end == .exited(1))
+    #expect(outcome.errors.text.contains("bad: this is not an overlay of virt-bmap's"), "\(outcome.errors.text)")
+    let foreground = try await run(
+      "nbdkit",
+      ["-f", "-U", scratch("socket"), try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=bad"],
+      in: scratch.path, limit: .seconds(20))
+    #expect(foreground.end == .exited(1), "\(foreground.errors.text)")
+  }
+
   /// A partition that begins within a block of who is below, who takes whole blocks only.
   @Test func wholeBlocksOnly() async throws {
     let scratch = try Scratch()
@@ -218,6 +234,8 @@ import Testing
     (["bmap-disk=3"], "map: the map is of 2 disks, and has no disk 3"),
     (["bmap=missing"], "bmap= is given twice"), (["logformat=xml"], "logformat=xml: give text or json"),
     (["offsets=maybe"], "offsets=maybe: give true or false"), (["what=ever"], "unknown parameter 'what'"),
+    (["overlay=x.vmdk"], "overlay= with a VMDK needs a disk that is a VMDK"),
+    (["overlay=one", "overlay=two"], "overlay= is given twice"),
   ])
   func badParameters(parameters: [String], message: String) async throws {
     let scratch = try Scratch()
