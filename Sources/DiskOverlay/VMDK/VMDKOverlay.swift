@@ -4,7 +4,7 @@ import Synchronization
 public import SystemPackage
 
 /// A disk that can be written without touching the one below, a VMDK: what is written goes to a VMDK snapshot of it
-/// (`monolithicSparse`), which VMware and qemu open over the disk.
+/// (`monolithicSparse`) in VMware's own form, which qemu opens over the disk.
 ///
 /// A write of less than a grain takes the rest from the disk below. Every method may be called from many threads at
 /// once, and reads take no lock. What was given before `flush` returned is there after a crash; what came later may be.
@@ -235,7 +235,7 @@ public final class VMDKOverlay: Overlay {
     _ grain: Range<UInt64>, at place: UInt64, isZeroed: Bool, but range: Range<UInt64>, _ bytes: UnsafeRawBufferPointer?
   ) throws(DiskError) {
     var failure: DiskError?
-    withUnsafeTemporaryAllocation(byteCount: Int(snapshot.grainBytes), alignment: 4096) { buffer in
+    withUnsafeTemporaryAllocation(byteCount: Int(snapshot.grainBytes), alignment: 16) { buffer in
       func part(_ range: Range<UInt64>) -> UnsafeMutableRawBufferPointer {
         let start = Int(range.lowerBound - grain.lowerBound)
         return UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + range.count])
