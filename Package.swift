@@ -34,8 +34,10 @@ let package = Package(
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(name: "CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .target(name: "CLinux"),
+    .systemLibrary(name: "CPrefetch"),
 
-    .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+    .target(
+      name: "BlockMap", dependencies: ["CPrefetch", .product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "Inflate", dependencies: ["CDeflate"]),
     .target(name: "Digest", dependencies: ["CCrypto"]),
     .target(
