@@ -100,6 +100,14 @@ let package = Package(
       dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
       path: "Tests/Benchmarks/Benchmarking"),
     .executableTarget(
+      name: "bench-serve",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Tests/Benchmarks/bench-serve"),
+    .executableTarget(
       name: "bench-vmdk",
       dependencies: [
         "Benchmarking",
