@@ -61,11 +61,10 @@ public struct MapIndex: Sendable {
       return try body(Piece(range: request, ownerCount: 0), Span())
     }
     let found = segments.find(request.lowerBound, in: section)
-    let start = segments.start(of: found.cursor)
     let value = segments.value(of: found.cursor)
     // Nearly always.
     if request.upperBound <= found.limit, !value.isTangle {
-      let count = scratch.list(value, at: request.lowerBound, distance: request.lowerBound &- start, chains.span)
+      let count = scratch.list(value, at: request.lowerBound, distance: found.distance, chains.span)
       return try body(Piece(range: request, ownerCount: count), scratch.owners.span.extracting(first: count))
     }
     try forEachPiece(of: request, disk, from: found.cursor, in: section, &scratch, body)

@@ -76,9 +76,18 @@ struct SegmentTable: Sendable {
     }
   }
 
-  /// The segment with this byte of the disk, and a byte before which it does not end.
+  /// Where a byte is found.
+  struct Found {
+    var cursor: Cursor
+    /// How far behind the entry's beginning, in bytes.
+    var distance: UInt64
+    /// The segment does not end before.
+    var limit: UInt64
+  }
+
+  /// The segment with this byte of the disk.
   @inline(__always)
-  func find(_ byte: UInt64, in section: borrowing Section) -> (cursor: Cursor, limit: UInt64) {
+  func find(_ byte: UInt64, in section: borrowing Section) -> Found {
     let guess = directory.guess(byte, in: section.directory)
     var (line, limit) = (guess.line, guess.limit)
     if !guess.isNear || words[line &* Self.lineWords] > byte {
@@ -101,7 +110,8 @@ struct SegmentTable: Sendable {
     let isGap = gap <= behind
     let end = min(isGap ? .max : gap, next == Self.none ? .max : next)
     if end != .max { limit = base &+ end }
-    return (Cursor(line: line, entry: entry, isGap: isGap), limit)
+    return Found(
+      cursor: Cursor(line: line, entry: entry, isGap: isGap), distance: behind &- start, limit: limit)
   }
 
   /// Begins to fetch what `find` will read.
