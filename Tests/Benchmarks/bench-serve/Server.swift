@@ -1,6 +1,4 @@
 import Benchmarking
-import Glibc
-import Subprocess
 import SystemPackage
 
 /// What serves the disk, and what it is told to log.
@@ -39,22 +37,8 @@ struct Server: Sendable {
   /// Runs all servers while `body` runs.
   static func serving(_ servers: ArraySlice<Server>, _ body: () async throws -> Void) async throws {
     guard let first = servers.first else { return try await body() }
-    try await first.serving { try await serving(servers.dropFirst(), body) }
-  }
-
-  private func serving(_ body: () async throws -> Void) async throws {
-    _ = try await run(
-      .name("nbdkit"), arguments: Arguments(arguments), input: .none, output: .discarded, error: .currentStandardError
-    ) { execution in
-      defer { try? execution.send(signal: .terminate) }
-      let deadline = ContinuousClock.now + .seconds(30)
-      while access(socket.string, F_OK) != 0 {
-        guard ContinuousClock.now < deadline else {
-          throw BenchmarkFailure("nbdkit \(arguments) does not serve \(socket)")
-        }
-        try await Task.sleep(for: .milliseconds(10))
-      }
-      try await body()
+    try await Benchmarking.serving("nbdkit", first.arguments, socket: first.socket.string) {
+      try await serving(servers.dropFirst(), body)
     }
   }
 }

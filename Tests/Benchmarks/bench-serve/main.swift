@@ -11,22 +11,8 @@ import Glibc
 import Subprocess
 import SystemPackage
 
-/// - Throws: where a program is missing, with what to install.
-func checkPrograms() async throws {
-  var missing: [String] = []
-  for (program, package) in [("fio", "fio"), ("nbdcopy", "libnbd-bin"), ("nbdkit", "nbdkit")] {
-    do { _ = try await timed(.name(program), ["--version"]) } catch { missing.append(package) }
-  }
-  guard missing.isEmpty else {
-    throw BenchmarkFailure("programs are missing: apt-get install \(missing.joined(separator: " "))")
-  }
-  guard try await timed(.name("fio"), ["--enghelp"]).output.contains("nbd") else {
-    throw BenchmarkFailure("this fio was built without its nbd engine; Debian's fio package has it")
-  }
-}
-
 func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) async throws {
-  try await checkPrograms()
+  try await checkPrograms([("fio", "fio"), ("nbdcopy", "libnbd-bin"), ("nbdkit", "nbdkit")])
   let files = try await Files(in: directory.appending("serve"))
   let servers = Program.allCases.map { Server($0, files, plugin: plugin) }
   var rounds = [[[Double]]](repeating: [], count: Measurement.allCases.count)
@@ -52,7 +38,7 @@ func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) a
 }
 
 func show(_ measurement: Measurement, _ rounds: [[Double]], _ servers: [Server]) {
-  print("\n\(measurement.title); of bmaplogger \(measurement.asked) is asked for")
+  print("\n\(measurement.title); bmaplogger is to have \(measurement.least) of file at least")
   for (place, server) in servers.enumerated() {
     let values = rounds.map { $0[place] }
     let share = median(rounds.map { $0[place] / $0[0] })
