@@ -2,8 +2,8 @@
 # make check     formatting, a build without warnings, the tests
 # make check-debian   the same for a Debian root filesystem on everything: two hours under emulation
 # make install   PREFIX=/usr/local DESTDIR=
-# make benchmark time the mapper on 20,000 files, and reading a disk in several formats (make benchmark-walk, -vmdk;
-#                -native and -scale are not among them)
+# make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
+#                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
 # make fuzz      RUNS=2000000: open and read hostile VMDKs, see Tests/Fuzz/run
 # make clean
 # demo and check install the Debian packages they need first (scripts/setup).
@@ -27,7 +27,7 @@ plugindir = $(PREFIX)/lib/nbdkit/plugins
 filterdir = $(PREFIX)/lib/nbdkit/filters
 endif
 
-.PHONY: build setup demo check check-debian benchmark benchmark-walk benchmark-vmdk benchmark-native benchmark-scale fuzz install clean
+.PHONY: build setup demo check check-debian benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -54,7 +54,7 @@ check: build
 check-debian: build
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DebianTests
 
-benchmark: benchmark-walk benchmark-vmdk
+benchmark: benchmark-walk benchmark-vmdk benchmark-map benchmark-serve
 
 benchmark-walk: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
@@ -73,6 +73,14 @@ benchmark-scale: build
 # Needs fio and nbdcopy, and 4 GB in .build/benchmark.
 benchmark-vmdk: build
 	$(BMAP_BUILD)/bench-vmdk $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
+
+# The index of a million and of ten million ranges. Needs 4 GB of memory.
+benchmark-map: build
+	$(BMAP_BUILD)/bench-map
+
+# Needs fio and nbdcopy, and 2 GB in .build/benchmark.
+benchmark-serve: build
+	$(BMAP_BUILD)/bench-serve $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
 
 # A few minutes of a core's time. What it finds is kept, and the next time goes on from there.
 RUNS ?= 2000000

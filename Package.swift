@@ -35,8 +35,10 @@ let package = Package(
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(name: "CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .target(name: "CLinux"),
+    .systemLibrary(name: "CPrefetch"),
 
-    .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+    .target(
+      name: "BlockMap", dependencies: ["CPrefetch", .product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "Inflate", dependencies: ["CDeflate"]),
     .target(name: "Digest", dependencies: ["CCrypto"]),
     .target(
@@ -110,6 +112,14 @@ let package = Package(
       name: "Benchmarking",
       dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
       path: "Tests/Benchmarks/Benchmarking"),
+    .executableTarget(
+      name: "bench-serve",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Tests/Benchmarks/bench-serve"),
     .executableTarget(
       name: "bench-vmdk",
       dependencies: [
