@@ -3,8 +3,8 @@
 # make check-debian   the same for a Debian root filesystem on everything: two hours under emulation
 # make check-debian-boot   a part of that: a Debian boots from the logger and writes into every kind of overlay
 # make install   PREFIX=/usr/local DESTDIR=
-# make benchmark time the mapper on 20,000 files, and reading a disk in several formats (make benchmark-walk, -vmdk;
-#                -native and -scale are not among them)
+# make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
+#                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
 # make fuzz      RUNS=2000000: open and read hostile VMDKs, see Tests/Fuzz/run
 # make clean
 # demo and check install the Debian packages they need first (scripts/setup).
@@ -19,14 +19,16 @@ SWIFT_FLAGS ?= -Xswiftc -warnings-as-errors
 export BMAP_BUILD ?= $(CURDIR)/.build/release
 demo = .build/demo
 
-# nbdkit looks for plugins in one place only.
+# nbdkit looks for plugins in one place only, and for filters in another.
 ifeq ($(PREFIX),/usr)
 plugindir = $(shell pkg-config --variable=plugindir nbdkit)
+filterdir = $(shell pkg-config --variable=filterdir nbdkit)
 else
 plugindir = $(PREFIX)/lib/nbdkit/plugins
+filterdir = $(PREFIX)/lib/nbdkit/filters
 endif
 
-.PHONY: build setup demo check check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-native benchmark-scale fuzz install clean
+.PHONY: build setup demo check check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -56,7 +58,7 @@ check-debian: check-debian-boot
 check-debian-boot: build
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DebianBootTests
 
-benchmark: benchmark-walk benchmark-vmdk
+benchmark: benchmark-walk benchmark-vmdk benchmark-map benchmark-serve
 
 benchmark-walk: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
@@ -76,6 +78,14 @@ benchmark-scale: build
 benchmark-vmdk: build
 	$(BMAP_BUILD)/bench-vmdk $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
 
+# The index of a million and of ten million ranges. Needs 4 GB of memory.
+benchmark-map: build
+	$(BMAP_BUILD)/bench-map
+
+# Needs fio and nbdcopy, and 2 GB in .build/benchmark.
+benchmark-serve: build
+	$(BMAP_BUILD)/bench-serve $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
+
 # A few minutes of a core's time. What it finds is kept, and the next time goes on from there.
 RUNS ?= 2000000
 fuzz: setup
@@ -84,14 +94,17 @@ fuzz: setup
 # Needs what "make build" made, and nothing else: run it as root after that.
 install:
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/virt-bmap" "$(DESTDIR)$(plugindir)" \
-	    "$(DESTDIR)$(PREFIX)/share/man/man1"
+	    "$(DESTDIR)$(filterdir)" "$(DESTDIR)$(PREFIX)/share/man/man1"
 	install -s $(BMAP_BUILD)/virt-bmap "$(DESTDIR)$(PREFIX)/bin/"
 	install -s $(BMAP_BUILD)/virt-bmap-walker "$(DESTDIR)$(PREFIX)/lib/virt-bmap/"
 	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaprecorder-plugin.so \
 	    "$(DESTDIR)$(PREFIX)/lib/virt-bmap/nbdkit-bmaprecorder-plugin.so"
 	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so \
 	    "$(DESTDIR)$(plugindir)/nbdkit-bmaplogger-plugin.so"
-	install -m 644 man/virt-bmap.1 man/nbdkit-bmaplogger-plugin.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
+	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaplogger-filter.so \
+	    "$(DESTDIR)$(filterdir)/nbdkit-bmaplogger-filter.so"
+	install -m 644 man/virt-bmap.1 man/nbdkit-bmaplogger-plugin.1 man/nbdkit-bmaplogger-filter.1 \
+	    "$(DESTDIR)$(PREFIX)/share/man/man1/"
 
 clean:
 	rm -rf .build .build-fuzz

@@ -16,6 +16,7 @@ let package = Package(
     .executable(name: "virt-bmap", targets: ["virt-bmap"]),
     .executable(name: "virt-bmap-walker", targets: ["GuestWalker"]),
     .library(name: "nbdkit-bmaplogger-plugin", type: .dynamic, targets: ["LoggerPlugin"]),
+    .library(name: "nbdkit-bmaplogger-filter", type: .dynamic, targets: ["LoggerFilter"]),
     .library(name: "nbdkit-bmaprecorder-plugin", type: .dynamic, targets: ["RecorderPlugin"]),
   ],
   dependencies: [
@@ -34,8 +35,10 @@ let package = Package(
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(name: "CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .target(name: "CLinux"),
+    .systemLibrary(name: "CPrefetch"),
 
-    .target(name: "BlockMap", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+    .target(
+      name: "BlockMap", dependencies: ["CPrefetch", .product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "Inflate", dependencies: ["CDeflate"]),
     .target(name: "Digest", dependencies: ["CCrypto"]),
     .target(
@@ -65,11 +68,23 @@ let package = Package(
         "NBDKit", "DiskImage", "NBDSource", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
       ],
       linkerSettings: nbdkitModule),
+    .target(name: "DiskExports", dependencies: ["BlockMap"]),
+    .target(
+      name: "DiskLogger",
+      dependencies: [
+        "NBDKit", "DiskExports", "DiskImage", "DiskOverlay", "BlockMap", "AccessLog",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .target(
       name: "LoggerPlugin",
       dependencies: [
-        "NBDKit", "DiskImage", "DiskOverlay", "BlockMap", "AccessLog",
-        .product(name: "SystemPackage", package: "swift-system"),
+        "NBDKit", "DiskLogger", "DiskImage", "AccessLog", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      linkerSettings: nbdkitModule),
+    .target(
+      name: "LoggerFilter",
+      dependencies: [
+        "NBDKit", "DiskLogger", "DiskImage", .product(name: "SystemPackage", package: "swift-system"),
       ],
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"]),
@@ -97,6 +112,14 @@ let package = Package(
       name: "Benchmarking",
       dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
       path: "Tests/Benchmarks/Benchmarking"),
+    .executableTarget(
+      name: "bench-serve",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Tests/Benchmarks/bench-serve"),
     .executableTarget(
       name: "bench-vmdk",
       dependencies: [
@@ -146,6 +169,9 @@ let package = Package(
     .testTarget(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
+    .testTarget(
+      name: "DiskExportsTests",
+      dependencies: ["DiskExports", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
       name: "DiskOverlayTests",
       dependencies: ["DiskOverlay", "DiskImage", .product(name: "SystemPackage", package: "swift-system")]),

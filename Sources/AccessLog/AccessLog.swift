@@ -15,7 +15,7 @@ public final class AccessLog: Sendable {
     public var description: String { "cannot start the log's thread: \(String(cString: strerror(errnoValue)))" }
   }
 
-  /// How many requests wait at most, unless said otherwise.
+  /// How many requests wait, unless said otherwise, before `record` does.
   public static let defaultCapacity = 16384
 
   private let queue: EventQueue

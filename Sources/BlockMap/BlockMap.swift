@@ -4,6 +4,8 @@ import SystemPackage
 public struct BlockMap: Sendable {
   /// The disks as the header describes them, the first disk first; empty for a map without a header.
   public let disks: [DiskDescription]
+  /// What is on the guest's devices, as the header says; empty for a map that does not.
+  public let devices: [DeviceDescription]
   /// The objects that the ranges refer to.
   public let objects: ObjectTable
   /// The ranges, in the order of the format: by disk, start and end; equal ones with broader kinds first.
@@ -26,8 +28,12 @@ public struct BlockMap: Sendable {
     self = parsed
   }
 
-  init(disks: [DiskDescription], objects: ObjectTable, ranges: [MappedRange], hasOffsets: Bool) {
+  init(
+    disks: [DiskDescription], devices: [DeviceDescription] = [], objects: ObjectTable, ranges: [MappedRange],
+    hasOffsets: Bool
+  ) {
     self.disks = disks
+    self.devices = devices
     self.objects = objects
     self.ranges = ranges
     self.hasOffsets = hasOffsets

@@ -40,9 +40,13 @@ enum BaseIdentity {
     for file in files {
       var status = stat()
       guard file.withPlatformString({ stat($0, &status) }) == 0 else { continue }
-      let seconds = UInt64(clamping: status.st_mtim.tv_sec)
-      last = max(last, seconds &* 1_000_000_000 &+ UInt64(clamping: status.st_mtim.tv_nsec))
+      last = max(last, time(status))
     }
     return last
+  }
+
+  /// When a file was last changed, in nanoseconds since 1970.
+  static func time(_ status: stat) -> UInt64 {
+    UInt64(clamping: status.st_mtim.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: status.st_mtim.tv_nsec)
   }
 }

@@ -1,4 +1,3 @@
-import CLinux
 import DiskImage
 import Glibc
 import Synchronization
@@ -18,7 +17,8 @@ public final class OverlayDisk: Overlay {
   }
 
   private let base: any VirtualDisk
-  private let file: OverlayFile
+  private let file: StoredFile
+  private let header: OverlayHeader
   private let clusters: ClusterSet
   private let isKept: Bool
   private let stripes = (0..<OverlayDisk.stripeCount).map { _ in Stripe() }
@@ -27,7 +27,8 @@ public final class OverlayDisk: Overlay {
 
   private init(_ base: any VirtualDisk, _ file: OverlayFile, _ clusters: ClusterSet, isKept: Bool) {
     self.base = base
-    self.file = file
+    self.file = file.file
+    header = file.header
     self.clusters = clusters
     self.isKept = isKept
   }
@@ -74,7 +75,7 @@ public final class OverlayDisk: Overlay {
         disk: OverlayDisk(base, file, clusters, isKept: true), isNew: isNew,
         baseWasChanged: file.header.changed != changed)
     } catch {
-      file.close()
+      file.file.close()
       throw error
     }
   }
@@ -159,8 +160,8 @@ public final class OverlayDisk: Overlay {
 
   public func forEachWrittenRange(_ body: (Range<UInt64>) -> Void) {
     var cluster = 0
-    while cluster < file.header.clusterCount {
-      let run = clusters.run(in: cluster..<file.header.clusterCount)
+    while cluster < header.clusterCount {
+      let run = clusters.run(in: cluster..<header.clusterCount)
       let end = cluster + run.count
       if run.isThere {
         body(UInt64(cluster) * Self.clusterSize..<min(UInt64(end) * Self.clusterSize, size))
@@ -178,27 +179,17 @@ public final class OverlayDisk: Overlay {
   private func extentsHere(
     _ range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let data = try file.nextData(from: place(of: position)).map(offset) ?? range.upperBound
-      if data > position {
-        let end = min(data, range.upperBound)
-        guard try body(DiskExtent(range: position..<end, state: .hole)) else { return false }
-        position = end
-      } else {
-        let hole = try file.nextHole(from: place(of: position)).map(offset) ?? range.upperBound
-        // A file that changes meanwhile may say that its hole is here already; it is still no endless loop.
-        let end = hole > position ? min(hole, range.upperBound) : range.upperBound
-        guard try body(DiskExtent(range: position..<end, state: .data)) else { return false }
-        position = end
-      }
+    try file.forEachPart(
+      of: place(of: range.lowerBound)..<place(of: range.upperBound), length: header.fileSize
+    ) { (part, isHole) throws(DiskError) in
+      let range = offset(of: part.lowerBound)..<offset(of: part.upperBound)
+      return try body(DiskExtent(range: range, state: isHole ? .hole : .data))
     }
-    return true
   }
 
-  private func offset(of place: UInt64) -> UInt64 { place - min(place, file.header.dataOffset) }
+  private func offset(of place: UInt64) -> UInt64 { place - min(place, header.dataOffset) }
 
-  private func place(of offset: UInt64) -> UInt64 { file.header.dataOffset + offset }
+  private func place(of offset: UInt64) -> UInt64 { header.dataOffset + offset }
 
   private func check(_ offset: UInt64, _ count: Int) throws(DiskError) {
     guard offset <= size, UInt64(count) <= size - offset else {

@@ -30,13 +30,20 @@ extension DirectoryEntry {
       while rest.count > nameOffset {
         let length = Int(rest.loadUnaligned(fromByteOffset: lengthOffset, as: UInt16.self))
         guard length > nameOffset, length <= rest.count else { break }
-        let name = rest[nameOffset..<length].prefix { $0 != 0 }
-        if !name.isEmpty, !name.elementsEqual([0x2e]), !name.elementsEqual([0x2e, 0x2e]) {
+        let padded = UnsafeRawBufferPointer(rebasing: rest[nameOffset..<length])
+        let name = UnsafeRawBufferPointer(
+          rebasing: padded[..<(padded.baseAddress.map { strnlen($0, padded.count) } ?? 0)])
+        if !isItselfOrParent(name) {
           entries.append(DirectoryEntry(name: Array(name), kind: kind(rest[typeOffset])))
         }
         rest = UnsafeRawBufferPointer(rebasing: rest[length...])
       }
     }
+  }
+
+  /// `.`, `..` or no name at all.
+  private static func isItselfOrParent(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.count <= 2 && name.allSatisfy { $0 == 0x2e }
   }
 
   private static func kind(_ type: UInt8) -> Kind {
@@ -51,7 +58,10 @@ extension DirectoryEntry {
 
 /// Calls `body` with the name as a C string.
 func withName<R>(_ name: [UInt8], _ body: (UnsafePointer<CChar>) -> R) -> R? {
-  (name + [0]).withUnsafeBufferPointer { bytes in
-    bytes.withMemoryRebound(to: CChar.self) { $0.baseAddress.map(body) }
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: name.count + 1) { text in
+    guard let start = text.baseAddress else { return nil }
+    name.withUnsafeBytes { UnsafeMutableRawBufferPointer(text).copyMemory(from: $0) }
+    text[name.count] = 0
+    return body(start)
   }
 }

@@ -39,6 +39,8 @@ struct Filesystem {
   let rootDirectory: Range<UInt64>?
   /// Of NTFS, where ntfs-3g has it mounted.
   let boot: BootSector?
+  /// Where directories and inodes are read without a word about it: of ext2/3/4 that tells where everything is.
+  let readingAhead: ReadingAhead?
   let inodesInUse: UInt64
   let bytesInUse: UInt64
 
@@ -61,6 +63,7 @@ struct Filesystem {
     // Whatever looked for a filesystem here has left blocks in the cache, where a walk would not be seen to read them. Of
     // ext2/3/4 nothing is read through it but what the filesystem itself needs to know.
     guard kind == .ext && method != .read || clinux_flush_buffers(buffered) == 0 else { throw .system(device) }
+    readingAhead = kind == .ext && method != .read ? ReadingAhead(device: direct) : nil
     boot = kind == .fuse ? Self.readBootSector(direct) : nil
     rootDirectory = kind == .fat || kind == .exfat ? Self.readAllocationTables(buffered, kind) : nil
   }

@@ -96,6 +96,8 @@ struct ReadQueue {
   /// Reads everything that is queued.
   mutating func drain() throws(WalkError) {
     guard !items.isEmpty else { return }
+    filesystem.readingAhead?.putRequestsTogether(false)
+    defer { filesystem.readingAhead?.putRequestsTogether(true) }
     for index in items.indices { try readItem(index) }
     try settle()
     for item in items { close(item.layout.descriptor) }

@@ -40,6 +40,23 @@ public final class Guestfs {
     try check(guestfs_set_backend_setting(handle, name, value))
   }
 
+  /// Whether a backend setting is there, from `setBackendSetting` or from the environment.
+  public func hasBackendSetting(_ name: String) -> Bool {
+    let value = guestfs_get_backend_setting(handle, name)
+    defer { free(value) }
+    return value != nil
+  }
+
+  /// What is added to the command line of the appliance's kernel, by default what the environment says.
+  public var kernelOptions: String {
+    guestfs_get_append(handle).map { String(cString: $0) } ?? ""
+  }
+
+  /// Sets what is added to the command line of the appliance's kernel.
+  public func setKernelOptions(_ options: String) throws(GuestfsError) {
+    try check(guestfs_set_append(handle, options))
+  }
+
   /// Adds an export of an NBD server on a Unix domain socket as the next disk.
   ///
   /// `label`: ASCII letters, at most 20; the appliance finds the disk as `/dev/disk/guestfs/LABEL`.

@@ -12,7 +12,8 @@ public struct GuestfsError: Error, CustomStringConvertible, Sendable {
     description = guestfs_last_error(handle).map { String(cString: $0) } ?? "libguestfs gave no reason"
   }
 
-  init(_ description: String) {
+  /// For what is known without asking the appliance.
+  public init(_ description: String) {
     errnoValue = 0
     self.description = description
   }

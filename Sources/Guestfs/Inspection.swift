@@ -57,16 +57,6 @@ extension Guestfs {
     }
   }
 
-  /// The device under a mountable.
-  public func device(of mountable: [UInt8]) throws(GuestfsError) -> [UInt8] {
-    try string(with(mountable, guestfs_mountable_device))
-  }
-
-  /// Readahead of a block device, in sectors of 512 bytes.
-  public func setReadahead(_ device: [UInt8], sectors: Int32) throws(GuestfsError) {
-    try check(with(device) { guestfs_blockdev_setra($0, $1, sectors) })
-  }
-
   /// Mounts on the appliance's `/sysroot`.
   public func mountReadOnly(_ mountable: [UInt8]) throws(GuestfsError) {
     try check(with(mountable) { guestfs_mount_ro($0, $1, "/") })

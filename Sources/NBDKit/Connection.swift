@@ -15,9 +15,10 @@ public protocol Connection: AnyObject, Sendable {
   func trim(_ range: Range<UInt64>, fua: Bool) throws
   /// Called only with `Capabilities.canFlush`.
   func flush() throws
-  /// Called only with `Capabilities.canExtents`: add what lies from `range.lowerBound` on, in order and without gaps,
-  /// until `ExtentList.add` says that it is enough; with `one`, a single extent will do.
-  func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws
+  /// Called only with `Capabilities.canExtents`: calls `body` with what lies from `range.lowerBound` on, in order and
+  /// without gaps, until it returns false: that is enough. With `one`, a single extent will do.
+  func extents(
+    in range: Range<UInt64>, one: Bool, _ body: (Range<UInt64>, ExtentState) throws -> Bool) throws
   /// Called only with `Capabilities.Cache.native`: the client will read this soon.
   func cache(_ range: Range<UInt64>) throws
   /// The client is gone.
@@ -33,8 +34,10 @@ extension Connection {
   }
   public func trim(_ range: Range<UInt64>, fua: Bool) throws {}
   public func flush() throws {}
-  public func extents(in range: Range<UInt64>, one: Bool, into list: borrowing ExtentList) throws {
-    _ = try list.add(range, state: .data)
+  public func extents(
+    in range: Range<UInt64>, one: Bool, _ body: (Range<UInt64>, ExtentState) throws -> Bool
+  ) throws {
+    _ = try body(range, .data)
   }
   public func cache(_ range: Range<UInt64>) throws {}
   public func close() {}
@@ -48,6 +51,15 @@ public struct Capabilities: Sendable {
     /// nbdkit reads the range and throws it away.
     case emulate = 1
     /// `Connection.cache` is called.
+    case native = 2
+  }
+
+  /// What is done with a write that has to be on stable storage when it is answered.
+  public enum FUA: Int32, Sendable {
+    case none = 0
+    /// nbdkit flushes after it.
+    case emulate = 1
+    /// `Connection.write` and the others are told.
     case native = 2
   }
 
@@ -78,8 +90,8 @@ public struct Capabilities: Sendable {
   public var canExtents = false
   /// Several connections see one another's writes after a flush.
   public var canMultiConn = false
-  /// Writes with FUA reach `Connection.write` as such; otherwise nbdkit flushes after them.
-  public var canFUA = false
+  /// Nil: nbdkit flushes after such a write where `canFlush` is set.
+  public var fua: FUA?
   public var cache = Cache.none
   /// Nil: nothing is said to the client.
   public var blockSize: BlockSize?

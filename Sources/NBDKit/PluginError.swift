@@ -4,6 +4,12 @@ import Glibc
 /// An error that knows which errno the NBD client is to get.
 public protocol ErrnoError: Error {
   var errnoValue: Int32 { get }
+  /// Whether the user has been told of it.
+  var isReported: Bool { get }
+}
+
+extension ErrnoError {
+  public var isReported: Bool { false }
 }
 
 /// An error with a message for the user and an errno for the NBD client.
@@ -33,10 +39,12 @@ public struct PluginError: ErrnoError, CustomStringConvertible, Sendable {
   }
 }
 
-/// Tells nbdkit of an error: the message on its error log, the errno for the client.
-func report(_ error: any Error) {
-  bmap_nbdkit_error(String(describing: error))
-  nbdkit_set_error((error as? any ErrnoError)?.errnoValue ?? EIO)
+/// Tells the user of an error, on nbdkit's error log.
+/// - Returns: the errno for the client.
+func report(_ error: any Error) -> Int32 {
+  let known = error as? any ErrnoError
+  if known?.isReported != true { bmap_nbdkit_error(String(describing: error)) }
+  return known?.errnoValue ?? EIO
 }
 
 /// Messages outside of a call that can throw.

@@ -33,51 +33,40 @@ public struct RecordBuffer: Sendable {
 
   public mutating func append(_ record: Record) throws(RecordError) {
     switch record {
-    case .begin(let inodes, let bytes):
-      try head(type: 1, numbers: 2)
-      number(inodes)
-      number(bytes)
+    case .begin(let inodes, let bytes): try add(type: 1, count: 2, (inodes, bytes, 0, 0, 0))
     case .object(let id, let parent, let kind, let name):
-      try head(type: 2, flags: kind.rawValue, numbers: 2, name: name.count)
-      number(id)
-      number(parent)
-      bytes.append(contentsOf: name)
-    case .link(let id, let parent, let name):
-      try head(type: 3, numbers: 2, name: name.count)
-      number(id)
-      number(parent)
-      bytes.append(contentsOf: name)
+      try add(type: 2, flags: kind.rawValue, count: 2, (id, parent, 0, 0, 0), name: name)
+    case .link(let id, let parent, let name): try add(type: 3, count: 2, (id, parent, 0, 0, 0), name: name)
     case .chunk(let chunk):
-      try head(type: 4, flags: chunk.layout.rawValue, numbers: 5)
-      number(UInt64(chunk.number) | UInt64(chunk.replaces) << 32)
-      number(chunk.object)
-      number(chunk.offset)
-      number(chunk.length)
-      number(chunk.physical)
-    case .idle: try head(type: 5, numbers: 0)
-    case .settled: try head(type: 6, numbers: 0)
+      let numbers = UInt64(chunk.number) | UInt64(chunk.replaces) << 32
+      try add(
+        type: 4, flags: chunk.layout.rawValue, count: 5,
+        (numbers, chunk.object, chunk.offset, chunk.length, chunk.physical))
+    case .idle: try add(type: 5)
+    case .settled: try add(type: 6)
     case .failure(let parent, let errno, let name):
-      try head(type: 7, numbers: 2, name: name.count)
-      number(parent)
-      number(UInt64(UInt32(bitPattern: errno)))
-      bytes.append(contentsOf: name)
-    case .end: try head(type: 8, numbers: 0)
-    case .inode(let id, let inode):
-      try head(type: 9, numbers: 2)
-      number(id)
-      number(inode)
+      try add(type: 7, count: 2, (parent, UInt64(UInt32(bitPattern: errno)), 0, 0, 0), name: name)
+    case .end: try add(type: 8)
+    case .inode(let id, let number): try add(type: 9, count: 2, (id, number, 0, 0, 0))
     }
   }
 
-  /// - Parameters: how many numbers and how many bytes of a name follow.
-  private mutating func head(type: UInt8, flags: UInt8 = 0, numbers: Int, name: Int = 0) throws(RecordError) {
-    guard let length = UInt16(exactly: numbers * 8 + name) else { throw .tooLong }
-    bytes.append(type)
-    bytes.append(flags)
-    bytes.append(littleEndian: length)
-  }
+  private typealias Numbers = (UInt64, UInt64, UInt64, UInt64, UInt64)
 
-  private mutating func number(_ value: UInt64) { bytes.append(littleEndian: value) }
+  /// - Parameter count: how many of the numbers there are. They are put into the buffer in one go, since the walker, which
+  ///   is emulated, does this for every file.
+  private mutating func add(
+    type: UInt8, flags: UInt8 = 0, count: Int = 0, _ numbers: Numbers = (0, 0, 0, 0, 0), name: [UInt8] = []
+  ) throws(RecordError) {
+    let size = count * MemoryLayout<UInt64>.size
+    guard let length = UInt16(exactly: size + name.count) else { throw .tooLong }
+    let head = UInt32(type) | UInt32(flags) << 8 | UInt32(length) << 16
+    bytes.append(littleEndian: head)
+    let (a, b, c, d, e) = numbers
+    let ordered = (a.littleEndian, b.littleEndian, c.littleEndian, d.littleEndian, e.littleEndian)
+    Swift.withUnsafeBytes(of: ordered) { bytes.append(contentsOf: $0.prefix(size)) }
+    bytes.append(contentsOf: name)
+  }
 
   /// The whole write, padded to a multiple of 512 bytes.
   public mutating func padded() -> [UInt8] {

@@ -310,7 +310,8 @@ struct PluginTests {
         + "allow-external, ignore-cid and ignore-journal"
     ),
     ("disk.img bmap=map ignore-cid=maybe", "ignore-cid=maybe: give true or false"),
-    ("disk.img bmap=map file=disk.img", "file= is given twice"),
+    ("disk.img bmap=map file=disk.img", "DIR/disk.img: this disk is given twice"),
+    ("disk.img bmap=map bmap=map", "bmap= is given twice"),
     ("disk.img bmap=map logformat=xml", "logformat=xml: give text or json"),
     (
       "disk.img bmap=map filter=f,file",

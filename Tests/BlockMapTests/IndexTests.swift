@@ -4,7 +4,7 @@ import Testing
 @testable import BlockMap
 
 struct IndexTests {
-  /// A map of these ranges, whose object's number is its kind's and the offset tells them apart.
+  /// A map of these ranges, each of an object of its own, from bytes of it on that an index stores in several ways.
   private func map(_ ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)]) throws -> BlockMap {
     var objects = ObjectTable()
     var mapped: [MappedRange] = []
@@ -12,15 +12,21 @@ struct IndexTests {
       let device = Array("/dev/sda\(number)".utf8)
       let id = device.withUnsafeBytes { objects.intern(kind: range.kind, device: $0, path: nil) }
       mapped.append(
-        MappedRange(disk: range.disk, range: range.range, objectOffset: 0, object: try #require(id)))
+        MappedRange(
+          disk: range.disk, range: range.range, objectOffset: Self.offsets[number % Self.offsets.count],
+          object: try #require(id)))
     }
     mapped.sort { RangeOrder.precedes($0, $1, objects) }
     return BlockMap(disks: [], objects: objects, ranges: mapped, hasOffsets: true)
   }
 
+  private static let offsets: [UInt64] = [
+    0, 4096, 1 << 31 - 1, 1 << 31, 1 << 31 + 1, 1 << 40 - 512, 1 << 40, 1 << 63, .max - 511,
+  ]
+
   private struct Found: Equatable {
     var range: Range<UInt64>
-    var owners: [Int]
+    var owners: [Owner]
     var count: Int
   }
 
@@ -33,6 +39,16 @@ struct IndexTests {
         Found(range: piece.range, owners: owners.indices.map { owners[$0] }, count: piece.ownerCount))
     }
     return found
+  }
+
+  private func owner(_ map: BlockMap, _ place: Int, at byte: UInt64) -> Owner {
+    let mapped = map.ranges[place]
+    let kind = map.objects.kind(of: mapped.object)
+    let isDevice = [.disk, .partition, .logicalVolume].contains(kind)
+    return Owner(
+      object: mapped.object, specificity: kind.specificity,
+      offset: mapped.objectOffset &+ (byte - mapped.range.lowerBound),
+      deviceLength: isDevice ? mapped.range.upperBound - mapped.range.lowerBound : 0)
   }
 
   /// The same answer from nothing but the definition.
@@ -56,7 +72,9 @@ struct IndexTests {
           let (lengthA, lengthB) = (map.ranges[a].range.count, map.ranges[b].range.count)
           return lengthA != lengthB ? lengthA < lengthB : a < b
         }
-      return Found(range: start..<end, owners: Array(owners.prefix(MapIndex.ownersListed)), count: owners.count)
+      return Found(
+        range: start..<end, owners: owners.prefix(MapIndex.ownersListed).map { owner(map, $0, at: start) },
+        count: owners.count)
     }
   }
 
@@ -120,6 +138,45 @@ struct IndexTests {
     }
   }
 
+  /// Thousands close together, as far as can be from others: a search of the whole disk against one of the ranges.
+  @Test func findsWhatLiesCloseTogetherOnALargeDisk() throws {
+    var ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)] = [(1, 0..<1 << 63, .disk)]
+    for (start, step) in [(5, 3), (1 << 40, 4096), (1 << 40 + 1 << 30, 7), (1 << 62, 1 << 34)] as [(UInt64, UInt64)] {
+      for number in 0..<3000 as Range<UInt64> {
+        let first = start + number * step
+        let length = UInt64.random(in: 1...step)
+        ranges.append((1, first..<first + length, .file))
+        if number % 50 == 0 { ranges.append((1, first + step / 2..<first + length + step / 2, .metadata)) }
+      }
+    }
+    let map = try map(ranges)
+    let index = MapIndex(map)
+    var scratch = QueryScratch()
+    for round in 0..<20_000 {
+      let place = Int.random(in: 1..<map.ranges.count)
+      let start = (map.ranges[place].range.lowerBound &+ UInt64.random(in: 0..<20)) &- 10
+      let request = start..<start + UInt64.random(in: 1...20)
+      index.prefetch(start, disk: 1)
+      let found = query(index, request, disk: 1, &scratch)
+      // What can be here is near in the order of starts.
+      let near = [0] + Array(max(1, place - 60)..<min(place + 60, map.ranges.count))
+      var position = request.lowerBound
+      for piece in found {
+        #expect(piece.range.lowerBound == position)
+        let here = Set(near.filter { map.ranges[$0].range.contains(position) }.map { owner(map, $0, at: position) })
+        let isSame = Set(piece.owners) == here && piece.count == here.count
+        #expect(isSame, "round \(round), \(piece)")
+        let last = piece.range.upperBound - 1
+        let others = near.filter { map.ranges[$0].range.contains(last) }
+        #expect(others.count == piece.count)
+        position = piece.range.upperBound
+      }
+      #expect(position == request.upperBound)
+    }
+    index.prefetch(.max, disk: 1)
+    index.prefetch(0, disk: 2)
+  }
+
   @Test func findsWhatTouchesTheEndsOfTheNumbers() throws {
     let map = try map([
       (1, 0..<UInt64.max, .disk), (1, UInt64.max - 1..<UInt64.max, .file), (1, 0..<1, .file),
@@ -128,9 +185,10 @@ struct IndexTests {
     let index = MapIndex(map)
     #expect(
       query(index, 0..<UInt64.max, disk: 1, &scratch) == [
-        Found(range: 0..<1, owners: [0, 1], count: 2),
-        Found(range: 1..<UInt64.max - 1, owners: [1], count: 1),
-        Found(range: UInt64.max - 1..<UInt64.max, owners: [2, 1], count: 2),
+        Found(range: 0..<1, owners: [0, 1].map { owner(map, $0, at: 0) }, count: 2),
+        Found(range: 1..<UInt64.max - 1, owners: [owner(map, 1, at: 1)], count: 1),
+        Found(
+          range: UInt64.max - 1..<UInt64.max, owners: [2, 1].map { owner(map, $0, at: UInt64.max - 1) }, count: 2),
       ])
     #expect(query(index, 5..<5, disk: 1, &scratch) == [])
     #expect(query(index, 5..<6, disk: 7, &scratch) == [Found(range: 5..<6, owners: [], count: 0)])
@@ -162,7 +220,7 @@ struct IndexTests {
     let found = query(index, UInt64(count)..<UInt64(count) + 1, disk: 1, &scratch)
     #expect(found.count == 1)
     // The narrowest file, which is the last even number's.
-    #expect(found.first?.owners.first == count - 2)
+    #expect(found.first?.owners.first?.object == map.ranges[count - 2].object)
     #expect(found.first?.count == count)
   }
 }

@@ -26,6 +26,24 @@ struct ReaderTests {
 
     """
 
+  @Test func devicesOfTheHeader() throws {
+    let header = "# virt-bmap 2\n# disk 1 size=1000 format=raw file=x\n"
+    let map = try read(
+      header + "# device /dev/sda1 later=field type=ext4 encrypted=yes\n# device /dev/sda2\n# devices\n")
+    #expect(
+      map.devices == [
+        DeviceDescription(name: Array("/dev/sda1".utf8), type: Array("ext4".utf8), isEncrypted: true),
+        DeviceDescription(name: Array("/dev/sda2".utf8), type: [], isEncrypted: false),
+      ])
+    for (line, reason) in [
+      ("# device ", "the device has no name"), ("# device a  type=b", "a field of the device is empty"),
+      ("# device a\\9", "line 3"),
+    ] {
+      let error = #expect(throws: MapError.self) { try read(header + line + "\n") }
+      #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
+    }
+  }
+
   @Test func readsTheFormatOfTheDesign() throws {
     let map = try read(sample)
     #expect(

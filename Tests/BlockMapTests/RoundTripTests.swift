@@ -42,6 +42,26 @@ struct RoundTripTests {
     #expect(try readFile(path).count { $0 == 0x0a } == expected.count + 2)
   }
 
+  @Test func whatIsOnADeviceSurvives() throws {
+    let scratch = try Scratch()
+    let path = scratch.path.appending("map")
+    let devices = [
+      DeviceDescription(name: Array("/dev/sda1".utf8), type: Array("ext4".utf8), isEncrypted: false),
+      DeviceDescription(name: Array("/dev/mapper/a b".utf8), type: [], isEncrypted: true),
+      DeviceDescription(name: Array(0...255), type: Array(0...255), isEncrypted: true),
+    ]
+    var builder = BlockMapBuilder()
+    builder.addDisk(DiskDescription(size: 1 << 20, format: Array("raw".utf8), file: Array("disk".utf8)))
+    for device in devices { builder.addDevice(device) }
+    // There is no word for these.
+    builder.addDevice(DeviceDescription(name: [], type: Array("ext4".utf8), isEncrypted: false))
+    let long = [UInt8](repeating: 0x61, count: FormatLimits.deviceBytes + 1)
+    builder.addDevice(DeviceDescription(name: long, type: [], isEncrypted: false))
+    try builder.write(to: path)
+    #expect(try BlockMap(contentsOf: path).devices == devices)
+    #expect(try readFile(path).count { $0 == 0x0a } == 5)
+  }
+
   @Test func whatIsReadAndWrittenAgainIsTheSame() throws {
     let scratch = try Scratch()
     var generator = SystemRandomNumberGenerator()

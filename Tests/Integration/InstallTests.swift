@@ -12,7 +12,8 @@ import Testing
     try await tool(
       "make", ["-s", "-C", Products.package, "install", "PREFIX=\(prefix)"], environment: environment)
     let plugin = prefix.appending("lib/nbdkit/plugins/nbdkit-bmaplogger-plugin.so")
-    for path in [prefix.appending("bin/virt-bmap"), plugin, prefix.appending("share/man/man1/virt-bmap.1")] {
+    let filter = prefix.appending("lib/nbdkit/filters/nbdkit-bmaplogger-filter.so")
+    for path in [prefix.appending("bin/virt-bmap"), plugin, filter, prefix.appending("share/man/man1/virt-bmap.1")] {
       #expect(exists(path), "\(path)")
     }
     let staged = scratch("stage")
@@ -21,6 +22,8 @@ import Testing
     let plugins = try await tool("pkg-config", ["--variable=plugindir", "nbdkit"]).outputLines[0]
     #expect(exists(staged.appending("usr/bin/virt-bmap")))
     #expect(exists(staged.appending("\(plugins.dropFirst())/nbdkit-bmaplogger-plugin.so")))
+    let filters = try await tool("pkg-config", ["--variable=filterdir", "nbdkit"]).outputLines[0]
+    #expect(exists(staged.appending("\(filters.dropFirst())/nbdkit-bmaplogger-filter.so")))
 
     let disk = try await SmallDisks(scratch: scratch).withoutTable()
     let swift = FilePath((try await tool("sh", ["-c", "realpath $(command -v swift)"])).outputLines[0])
@@ -30,12 +33,14 @@ import Testing
     // In a namespace where there is something else in their places.
     let script = """
       set -e
-      prefix=$1 disk=$2 plugin=$3 work=$4
-      shift 4
+      prefix=$1 disk=$2 plugin=$3 filter=$4 work=$5
+      shift 5
       for hidden; do [ ! -d "$hidden" ] || mount -t tmpfs none "$hidden"; done
       cd /
       "$prefix/bin/virt-bmap" --machine-readable -o "$work/map" "$disk"
       nbdkit -U - "$plugin" file="$disk" bmap="$work/map" logfile="$work/log" \\
+          --run 'qemu-io -r -f raw -c "read 0 32M" "$uri"' >/dev/null
+      nbdkit -U - --filter="$filter" file "$disk" bmap="$work/map" logfile="$work/filter.log" \\
           --run 'qemu-io -r -f raw -c "read 0 32M" "$uri"' >/dev/null
       """
     let kept = ["LIBGUESTFS_BACKEND_SETTINGS", "LIBGUESTFS_CACHEDIR", "TMPDIR", "XDG_RUNTIME_DIR", Processes.variable]
@@ -45,8 +50,7 @@ import Testing
     let outcome = try await run.execute(
       [
         "sh", "-c", "exec \(clean.joined(separator: " ")) \(pass) \(unshare) sh -c \"$@\"", "sh", script, "sh", prefix,
-        disk,
-        plugin, scratch.path,
+        disk, plugin, filter, scratch.path,
       ] + hidden.map { $0 as any Word })
     #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
     #expect(outcome.errors.text == "")
@@ -55,6 +59,7 @@ import Testing
     #expect(!map.lines("f", "/dev/sda", Array("/the file".utf8)).isEmpty)
     let log = try LogText(contentsOf: scratch("log"))
     #expect(log.parts.map(\.joined) == map.attribution(of: [0..<32 << 20]))
+    #expect(try LogText(contentsOf: scratch("filter.log")).parts == log.parts)
     try await run.expectNothingLeft()
   }
 }

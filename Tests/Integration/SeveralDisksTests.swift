@@ -4,7 +4,7 @@ import Testing
 
 /// A guest of two disks that need each other, and encrypted volumes.
 @Suite struct SeveralDisksTests {
-  private struct Guest {
+  struct Guest {
     var disks: [FilePath]
     /// What every filesystem holds.
     var tree: FilePath
@@ -12,7 +12,7 @@ import Testing
     var map: MapText
   }
 
-  private static let mapped = Shared {
+  static let mapped = Shared {
     let directory = try await Guests.disks.value
     let disks = ["one.raw", "two.raw"].map { directory.appending($0) }
     let before = try await sums(of: disks)

@@ -7,7 +7,7 @@ import BlockMap
 /// devices that contain one another only the innermost. At most `MapIndex.ownersListed` are listed.
 struct Attribution: Sendable {
   /// Nil: nothing is known of the disk.
-  private let index: MapIndex?
+  let map: SharedMap?
   private var scratch = QueryScratch()
   private var request = AttributedRequest()
   /// What was written since the map was made, of each disk.
@@ -15,21 +15,22 @@ struct Attribution: Sendable {
 
   /// - Parameter written: what was written before.
   init(index: MapIndex?, written: [UInt8: WrittenSectors] = [:]) {
-    self.index = index
+    map = SharedMap(index)
     self.written = written
   }
 
-  /// The objects of the map, if there is one.
-  var objects: ObjectTable? { index?.map.objects }
-  /// Whether the map says where in its object a range is.
-  var hasOffsets: Bool { index?.map.hasOffsets ?? false }
+  /// These requests are asked for next.
+  func expect(_ events: ArraySlice<AccessEvent>) {
+    guard let map else { return }
+    for event in events { map.index.prefetch(event.range.lowerBound, disk: Int(event.disk)) }
+  }
 
   /// The parts of a request, which come in the order of the log: what one has written is stale for those after it. Their
   /// memory is used again for the next one, if this one is not kept.
   mutating func callAsFunction(_ event: AccessEvent) -> AttributedRequest {
     request.removeAll()
-    if let index {
-      Self.split(event, index, &scratch, into: &request)
+    if let map {
+      Self.split(event, map, &scratch, into: &request)
     } else if !event.range.isEmpty {
       request.add(AttributedRequest.Part(range: event.range))
     }
@@ -39,31 +40,21 @@ struct Attribution: Sendable {
   }
 
   private static func split(
-    _ event: AccessEvent, _ index: MapIndex, _ scratch: inout QueryScratch, into request: inout AttributedRequest
+    _ event: AccessEvent, _ map: SharedMap, _ scratch: inout QueryScratch, into request: inout AttributedRequest
   ) {
-    let map = index.map
-    index.forEachPiece(of: event.range, disk: Int(event.disk), scratch: &scratch) { piece, owners in
+    map.index.forEachPiece(of: event.range, disk: Int(event.disk), scratch: &scratch) { piece, owners in
       var part = AttributedRequest.Part(range: piece.range, unlisted: piece.ownerCount - owners.count)
-      guard !owners.isEmpty else { return request.add(part) }
-      let first = map.ranges[owners[0]]
-      let specificity = map.objects.kind(of: first.object).specificity
-      var isNamed = true
-      for place in owners.indices {
-        let owner = map.ranges[owners[place]]
-        isNamed =
-          isNamed && map.objects.kind(of: owner.object).specificity == specificity
-          && !contains(owner, first, specificity)
-        if isNamed { part.namedCount += 1 }
-        let offset = owner.objectOffset &+ (piece.range.lowerBound &- owner.range.lowerBound)
-        request.add(AttributedRequest.Owner(object: owner.object, offset: offset))
+      for number in owners.indices {
+        let owner = owners[number]
+        // Of devices that contain one another only the innermost, which comes first.
+        if number == part.namedCount, owner.specificity == owners[0].specificity,
+          owner.deviceLength <= owners[0].deviceLength
+        {
+          part.namedCount += 1
+        }
+        request.add(AttributedRequest.Owner(object: owner.object, offset: owner.offset))
       }
       request.add(part)
     }
-  }
-
-  /// Whether `owner` is a device that is larger than `first`, which is as specific.
-  private static func contains(_ owner: MappedRange, _ first: MappedRange, _ specificity: UInt8) -> Bool {
-    specificity <= ObjectKind.logicalVolume.specificity
-      && owner.range.upperBound &- owner.range.lowerBound > first.range.upperBound &- first.range.lowerBound
   }
 }

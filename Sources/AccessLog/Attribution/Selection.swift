@@ -22,10 +22,10 @@ public struct Selection: Sendable {
   public var isEverything: Bool { kinds == nil && pattern == nil }
 
   /// Whether an object is one to keep.
-  func keeps(_ object: ObjectID, _ objects: ObjectTable) -> Bool {
-    if let kinds, !kinds.contains(objects.kind(of: object)) { return false }
+  func keeps(_ object: ObjectID, _ map: SharedMap) -> Bool {
+    if let kinds, !kinds.contains(map.index.map.objects.kind(of: object)) { return false }
     guard let pattern else { return true }
-    return objects.withPath(of: object) { path in
+    return map.index.map.objects.withPath(of: object) { path in
       guard let path else { return false }
       // fnmatch wants a NUL behind it, and would stop at one within it, which no file's name has.
       let name = path.map { CChar(bitPattern: $0) } + [0]
@@ -46,21 +46,21 @@ struct MemorizedSelection: Sendable {
   /// A byte an object; none if everything is kept.
   private var verdicts: [UInt8]
 
-  init(_ selection: Selection, of objects: ObjectTable?) {
+  init(_ selection: Selection, of map: SharedMap?) {
     self.selection = selection
-    verdicts = selection.isEverything ? [] : Array(repeating: Verdict.unknown, count: objects?.count ?? 0)
+    verdicts = selection.isEverything ? [] : Array(repeating: Verdict.unknown, count: map?.index.map.objects.count ?? 0)
   }
 
   var isEverything: Bool { selection.isEverything }
 
   /// Whether any of these objects, after which a part is named, is one to keep.
-  mutating func keeps(_ named: ArraySlice<AttributedRequest.Owner>, _ objects: ObjectTable?) -> Bool {
+  mutating func keeps(_ named: ArraySlice<AttributedRequest.Owner>, _ map: SharedMap?) -> Bool {
     guard !selection.isEverything else { return true }
-    guard let objects else { return false }
+    guard let map else { return false }
     for owner in named {
       let place = Int(owner.object.rawValue)
       if verdicts[place] == Verdict.unknown {
-        verdicts[place] = selection.keeps(owner.object, objects) ? Verdict.kept : Verdict.dropped
+        verdicts[place] = selection.keeps(owner.object, map) ? Verdict.kept : Verdict.dropped
       }
       if verdicts[place] == Verdict.kept { return true }
     }

@@ -20,20 +20,22 @@ public struct JSONForm: LogForm {
     index: MapIndex?, selection: Selection = Selection(), written: WrittenRanges = WrittenRanges()
   ) {
     attribution = Attribution(index: index, written: written.sectors)
-    self.selection = MemorizedSelection(selection, of: index?.map.objects)
+    self.selection = MemorizedSelection(selection, of: attribution.map)
   }
+
+  public func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
 
   public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
     let start = output.count
     appendRequest(event, to: &output)
-    let table = attribution.objects
-    let hasOffsets = attribution.hasOffsets
+    let map = attribution.map
+    let hasOffsets = map?.index.map.hasOffsets ?? false
     let request = attribution(event)
     var isFirst = true
-    for part in request.parts.indices where selection.keeps(request.named(in: part), table) {
+    for part in request.parts.indices where selection.keeps(request.named(in: part), map) {
       if !isFirst { output.append(0x2c) }
       isFirst = false
-      Self.append(request, part, table, hasOffsets, to: &output)
+      Self.append(request, part, map, hasOffsets, to: &output)
     }
     guard !isFirst || selection.isEverything else { return output.removeSubrange(start...) }
     output.append(contentsOf: "]}\n".utf8)
@@ -68,16 +70,16 @@ public struct JSONForm: LogForm {
   }
 
   private static func append(
-    _ request: AttributedRequest, _ part: Int, _ table: ObjectTable?, _ hasOffsets: Bool, to output: inout [UInt8]
+    _ request: AttributedRequest, _ part: Int, _ map: SharedMap?, _ hasOffsets: Bool, to output: inout [UInt8]
   ) {
     output.append(0x7b)
     append(request.parts[part].range, isFirst: true, to: &output)
     output.append(contentsOf: ",\"objects\":[".utf8)
-    if let table {
+    if let map {
       let owners = request.owners(of: part)
       for (number, owner) in zip(owners.indices, owners) {
         if number > owners.startIndex { output.append(0x2c) }
-        append(owner, table, hasOffsets, to: &output)
+        append(owner, map, hasOffsets, to: &output)
       }
     }
     output.append(0x5d)
@@ -90,13 +92,15 @@ public struct JSONForm: LogForm {
   }
 
   private static func append(
-    _ owner: AttributedRequest.Owner, _ table: ObjectTable, _ hasOffsets: Bool, to output: inout [UInt8]
+    _ owner: AttributedRequest.Owner, _ map: SharedMap, _ hasOffsets: Bool, to output: inout [UInt8]
   ) {
     output.append(contentsOf: "{\"kind\":\"".utf8)
-    output.append(table.kind(of: owner.object).rawValue)
+    output.append(map.index.map.objects.kind(of: owner.object).rawValue)
     output.append(contentsOf: "\",\"device\":".utf8)
-    table.device(of: owner.object).withUnsafeBytes { JSONText.append(name: $0, as: .device, to: &output) }
-    table.withPath(of: owner.object) { path in
+    map.index.map.objects.device(of: owner.object).withUnsafeBytes {
+      JSONText.append(name: $0, as: .device, to: &output)
+    }
+    map.index.map.objects.withPath(of: owner.object) { path in
       guard let path else { return }
       output.append(contentsOf: ",\"path\":".utf8)
       JSONText.append(name: path, as: .path, to: &output)

@@ -16,20 +16,22 @@ import Glibc
 ///
 /// With offsets each range is followed by ` +HEX`: where in the object it begins. If that differs between the objects
 /// of the lines above, it is one for each, in their order, with commas between them. ` stale` follows a range that was
-/// written since the map was made. A flush has the object line `flush -` and no ranges.
+/// written since the map was made. A range of another disk than the first one has the disk's number and a colon before
+/// it, as in `2:a10400-a18400`. A flush has the object line `flush -` and no ranges.
 public struct TextForm: LogForm {
   /// How long a line of ranges may become before another is begun, in bytes.
   private static let longLine = 4096
 
   /// What stands on the lines above a line of ranges.
-  private struct Heading: Equatable {
+  private struct Heading {
     var operation: Operation
     var objects: [ObjectID]
   }
 
-  /// A range that is not yet written, since what follows may continue it.
+  /// A range that is not yet written, since what follows may continue it. Its arrays are used again.
   private struct Pending {
-    var range: Range<UInt64>
+    var disk: UInt8 = 1
+    var range: Range<UInt64> = 0..<0
     var objects: [ObjectID] = []
     /// Of each object.
     var offsets: [UInt64] = []
@@ -40,10 +42,13 @@ public struct TextForm: LogForm {
   private let writesOffsets: Bool
   private var attribution: Attribution
   private var selection: MemorizedSelection
-  private var heading: Heading?
+  private var heading = Heading(operation: .read, objects: [])
+  private var hasHeading = false
   /// The length of the line of ranges that is open; 0 if none is.
   private var lineLength = 0
-  private var pending: Pending?
+  private var pending = Pending()
+  private var hasPending = false
+  private var next = Pending()
 
   /// - Parameter offsets: whether to say where in its object a range is. The map has to know.
   public init(
@@ -51,31 +56,34 @@ public struct TextForm: LogForm {
     written: WrittenRanges = WrittenRanges()
   ) {
     attribution = Attribution(index: index, written: written.sectors)
-    self.selection = MemorizedSelection(selection, of: index?.map.objects)
+    self.selection = MemorizedSelection(selection, of: attribution.map)
     writesOffsets = offsets
   }
 
+  public func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
+
   public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
     let before = output.count
-    let table = attribution.objects
+    let map = attribution.map
     let request = attribution(event)
     for part in request.parts.indices {
-      guard selection.keeps(request.named(in: part), table) else {
-        flush(event.operation, table, to: &output)
+      guard selection.keeps(request.named(in: part), map) else {
+        flush(event.operation, map, to: &output)
         continue
       }
-      let next = pending(part, of: request)
-      if let joined = pending.flatMap({ join($0, next) }) {
-        pending = joined
+      fillNext(part, of: request, on: event.disk)
+      if hasPending, continuesPending() {
+        pending.range = pending.range.lowerBound..<next.range.upperBound
       } else {
-        flush(event.operation, table, to: &output)
-        pending = next
+        flush(event.operation, map, to: &output)
+        swap(&pending, &next)
+        hasPending = true
       }
     }
-    flush(event.operation, table, to: &output)
+    flush(event.operation, map, to: &output)
     if event.operation == .flush, selection.isEverything {
       endLine(in: &output)
-      heading = nil
+      hasHeading = false
       output.append(contentsOf: "flush -\n".utf8)
     }
     if event.errno != 0, output.count > before || selection.isEverything {
@@ -90,7 +98,7 @@ public struct TextForm: LogForm {
   }
 
   public mutating func restart() {
-    heading = nil
+    hasHeading = false
     lineLength = 0
   }
 
@@ -98,49 +106,57 @@ public struct TextForm: LogForm {
     output.append(contentsOf: "# \(count) requests were not logged: \(reason)\n".utf8)
   }
 
-  private func pending(_ part: Int, of request: AttributedRequest) -> Pending {
-    var result = Pending(range: request.parts[part].range, isStale: request.parts[part].isStale)
+  private mutating func fillNext(_ part: Int, of request: AttributedRequest, on disk: UInt8) {
+    next.disk = disk
+    next.range = request.parts[part].range
+    next.isStale = request.parts[part].isStale
+    next.objects.removeAll(keepingCapacity: true)
+    next.offsets.removeAll(keepingCapacity: true)
     let named = request.named(in: part)
-    for owner in named where !result.objects.contains(owner.object) {
-      result.objects.append(owner.object)
-      if writesOffsets { result.offsets.append(owner.offset) }
+    for owner in named where !next.objects.contains(owner.object) {
+      next.objects.append(owner.object)
+      if writesOffsets { next.offsets.append(owner.offset) }
     }
-    if named.count == request.owners(of: part).count { result.unnamed = request.parts[part].unlisted }
-    return result
+    next.unnamed = named.count == request.owners(of: part).count ? request.parts[part].unlisted : 0
   }
 
-  /// Both as one, where they are named alike. A border of something broader, such as a volume's extent, splits no file.
-  private func join(_ first: Pending, _ next: Pending) -> Pending? {
-    guard first.objects == next.objects, first.unnamed == next.unnamed, first.isStale == next.isStale else {
-      return nil
+  /// Whether what is next is named as what waits, and continues it. A border of something broader, such as a volume's
+  /// extent, splits no file.
+  private func continuesPending() -> Bool {
+    guard pending.objects == next.objects, pending.unnamed == next.unnamed, pending.isStale == next.isStale else {
+      return false
     }
-    let length = first.range.upperBound - first.range.lowerBound
-    guard zip(first.offsets, next.offsets).allSatisfy({ $0 &+ length == $1 }) else { return nil }
-    var joined = first
-    joined.range = first.range.lowerBound..<next.range.upperBound
-    return joined
+    let length = pending.range.upperBound - pending.range.lowerBound
+    return zip(pending.offsets, next.offsets).allSatisfy { $0 &+ length == $1 }
   }
 
   /// Writes the range that waited.
-  private mutating func flush(_ operation: Operation, _ table: ObjectTable?, to output: inout [UInt8]) {
-    guard let part = pending else { return }
-    pending = nil
-    let next = Heading(operation: operation, objects: part.objects)
-    if heading != next {
+  private mutating func flush(_ operation: Operation, _ map: SharedMap?, to output: inout [UInt8]) {
+    guard hasPending else { return }
+    hasPending = false
+    if !hasHeading || heading.operation != operation || heading.objects != pending.objects {
       endLine(in: &output)
-      heading = next
-      appendObjects(operation, part, table, to: &output)
+      hasHeading = true
+      heading.operation = operation
+      heading.objects.removeAll(keepingCapacity: true)
+      heading.objects.append(contentsOf: pending.objects)
+      appendObjects(operation, pending, map, to: &output)
     } else if lineLength >= Self.longLine {
       endLine(in: &output)
     }
     let before = output.count
-    output.append(0x20)
-    HexNumber.append(part.range.lowerBound, to: &output)
-    output.append(0x2d)
-    HexNumber.append(part.range.upperBound, to: &output)
-    appendOffsets(part.offsets, to: &output)
-    if part.isStale { output.append(contentsOf: " stale".utf8) }
+    appendRange(pending.range, disk: pending.disk, to: &output)
+    appendOffsets(pending.offsets, to: &output)
+    if pending.isStale { output.append(contentsOf: " stale".utf8) }
     lineLength += output.count - before
+  }
+
+  private func appendRange(_ range: Range<UInt64>, disk: UInt8, to output: inout [UInt8]) {
+    output.append(0x20)
+    if disk != 1 { output.append(contentsOf: "\(disk):".utf8) }
+    HexNumber.append(range.lowerBound, to: &output)
+    output.append(0x2d)
+    HexNumber.append(range.upperBound, to: &output)
   }
 
   private func appendOffsets(_ offsets: [UInt64], to output: inout [UInt8]) {
@@ -154,9 +170,9 @@ public struct TextForm: LogForm {
   }
 
   private func appendObjects(
-    _ operation: Operation, _ part: Pending, _ table: ObjectTable?, to output: inout [UInt8]
+    _ operation: Operation, _ part: Pending, _ map: SharedMap?, to output: inout [UInt8]
   ) {
-    guard let table, !part.objects.isEmpty else {
+    guard let map, !part.objects.isEmpty else {
       output.append(contentsOf: operation.word.utf8)
       output.append(contentsOf: " -\n".utf8)
       return
@@ -164,9 +180,9 @@ public struct TextForm: LogForm {
     for object in part.objects {
       output.append(contentsOf: operation.word.utf8)
       output.append(0x20)
-      output.append(table.kind(of: object).rawValue)
+      output.append(map.index.map.objects.kind(of: object).rawValue)
       output.append(0x20)
-      table.appendEscapedName(of: object, to: &output)
+      map.index.map.objects.appendEscapedName(of: object, to: &output)
       output.append(0x0a)
     }
     if part.unnamed > 0 { output.append(contentsOf: "# and \(part.unnamed) more\n".utf8) }
@@ -174,12 +190,7 @@ public struct TextForm: LogForm {
 
   private func appendFailure(_ event: AccessEvent, to output: inout [UInt8]) {
     output.append(contentsOf: "# \(event.operation.word)".utf8)
-    if event.operation != .flush {
-      output.append(0x20)
-      HexNumber.append(event.range.lowerBound, to: &output)
-      output.append(0x2d)
-      HexNumber.append(event.range.upperBound, to: &output)
-    }
+    if event.operation != .flush { appendRange(event.range, disk: event.disk, to: &output) }
     output.append(contentsOf: " failed: \(String(cString: strerror(event.errno)))\n".utf8)
   }
 }

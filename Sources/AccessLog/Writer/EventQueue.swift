@@ -1,6 +1,12 @@
 import Glibc
+import Synchronization
 
 /// A bounded queue from any number of threads to one. A full queue waits; nothing is dropped.
+///
+/// Events are in the order in which `put` took a number for them. It takes no lock: the thread that holds one may have to
+/// leave its processor to another, and all others of the server would wait for it. And it wakes the taker seldom, which
+/// would cost those who put more than all else here: for the first event after a while without any, and when many have
+/// come.
 ///
 /// To be made after the last fork: its lock and its conditions do not survive one.
 final class EventQueue: Sendable {
@@ -13,18 +19,23 @@ final class EventQueue: Sendable {
     case closed
   }
 
-  private let capacity: Int
+  /// So many are worth being taken at once.
+  private let many: UInt64
+  private let ring: EventRing
+  /// The number of events at which the taker is to be woken, counted from the first of all.
+  private let wakeAt = Atomic<UInt64>(.max)
+  /// How many threads wait for room.
+  private let waiting = Atomic<Int>(0)
+  private let isClosed = Atomic<Bool>(false)
   // POSIX wants these at one address for all their life. They are set once, here, and used by its functions.
   nonisolated(unsafe) private let lock: UnsafeMutablePointer<pthread_mutex_t>
   nonisolated(unsafe) private let notEmpty: UnsafeMutablePointer<pthread_cond_t>
   nonisolated(unsafe) private let notFull: UnsafeMutablePointer<pthread_cond_t>
-  // Used only with the lock held.
-  nonisolated(unsafe) private var events: [AccessEvent] = []
-  nonisolated(unsafe) private var isClosed = false
-  nonisolated(unsafe) private var isTakerWaiting = false
 
+  /// - Parameter capacity: how many events it holds at least.
   init(capacity: Int) {
-    self.capacity = max(1, capacity)
+    ring = EventRing(capacity: capacity)
+    many = UInt64(max(1, ring.capacity / 4))
     lock = .allocate(capacity: 1)
     notEmpty = .allocate(capacity: 1)
     notFull = .allocate(capacity: 1)
@@ -36,7 +47,6 @@ final class EventQueue: Sendable {
     pthread_cond_init(notEmpty, &attributes)
     pthread_cond_init(notFull, &attributes)
     pthread_condattr_destroy(&attributes)
-    events.reserveCapacity(self.capacity)
   }
 
   deinit {
@@ -50,49 +60,77 @@ final class EventQueue: Sendable {
 
   /// Adds an event, after waiting for room. False: the queue is closed.
   func put(_ event: AccessEvent) -> Bool {
-    pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
-    while events.count >= capacity, !isClosed { pthread_cond_wait(notFull, lock) }
-    guard !isClosed else { return false }
-    events.append(event)
-    if isTakerWaiting {
-      isTakerWaiting = false
-      pthread_cond_signal(notEmpty)
+    while true {
+      if isClosed.load(ordering: .relaxed) { return false }
+      guard let count = ring.put(event) else {
+        waitForRoom()
+        continue
+      }
+      // The taker says when it is to be woken and then looks how many there are; this is the other way around.
+      atomicMemoryFence(ordering: .sequentiallyConsistent)
+      let wanted = wakeAt.load(ordering: .relaxed)
+      if count >= wanted, wakeAt.compareExchange(expected: wanted, desired: .max, ordering: .relaxed).exchanged {
+        pthread_mutex_lock(lock)
+        pthread_cond_signal(notEmpty)
+        pthread_mutex_unlock(lock)
+      }
+      return true
     }
-    return true
   }
 
-  /// Exchanges `batch`, which must be empty, for what is in the queue; waits for it for `milliseconds`, or
-  /// without end.
-  func take(into batch: inout [AccessEvent], milliseconds: Int?) -> Outcome {
-    let deadline = milliseconds.map(Self.deadline)
+  private func waitForRoom() {
     pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
-    while events.isEmpty {
-      if isClosed { return .closed }
-      isTakerWaiting = true
-      if var deadline {
-        if pthread_cond_timedwait(notEmpty, lock, &deadline) == ETIMEDOUT, events.isEmpty, !isClosed {
-          isTakerWaiting = false
-          return .idle
-        }
-      } else {
-        pthread_cond_wait(notEmpty, lock)
-      }
-      isTakerWaiting = false
+    waiting.add(1, ordering: .sequentiallyConsistent)
+    while ring.isFull, !isClosed.load(ordering: .relaxed) { pthread_cond_wait(notFull, lock) }
+    waiting.subtract(1, ordering: .relaxed)
+    pthread_mutex_unlock(lock)
+  }
+
+  /// Appends what is in the queue to `batch`.
+  /// - Parameters:
+  ///   - milliseconds: how long to wait for a first event; nil for without end.
+  ///   - gathering: how many milliseconds, after there is one, to wait for many.
+  func take(into batch: inout [AccessEvent], milliseconds: Int?, gathering: Int) -> Outcome {
+    guard wait(for: 1, until: milliseconds.map(Self.deadline)) else { return .idle }
+    _ = wait(for: many, until: Self.deadline(milliseconds: gathering))
+    while !ring.take(into: &batch) {
+      if ring.count == 0 { return .closed }
+      // A thread has its number and was stopped before it put its event.
+      usleep(100)
     }
-    let wasFull = events.count >= capacity
-    swap(&events, &batch)
-    if wasFull { pthread_cond_broadcast(notFull) }
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if waiting.load(ordering: .relaxed) > 0 {
+      pthread_mutex_lock(lock)
+      pthread_cond_broadcast(notFull)
+      pthread_mutex_unlock(lock)
+    }
     return .events
+  }
+
+  /// Waits for so many events or the end; false if the time was over before.
+  private func wait(for count: UInt64, until deadline: timespec?) -> Bool {
+    if ring.count >= count { return true }
+    pthread_mutex_lock(lock)
+    defer {
+      wakeAt.store(.max, ordering: .relaxed)
+      pthread_mutex_unlock(lock)
+    }
+    while true {
+      wakeAt.store(ring.taken &+ count, ordering: .sequentiallyConsistent)
+      if ring.count >= count || isClosed.load(ordering: .relaxed) { return true }
+      guard var deadline else {
+        pthread_cond_wait(notEmpty, lock)
+        continue
+      }
+      if pthread_cond_timedwait(notEmpty, lock, &deadline) == ETIMEDOUT { return ring.count >= count }
+    }
   }
 
   /// Takes no more events; those that are there can still be taken. False: it was closed before.
   func close() -> Bool {
     pthread_mutex_lock(lock)
     defer { pthread_mutex_unlock(lock) }
-    guard !isClosed else { return false }
-    isClosed = true
+    guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return false }
     pthread_cond_broadcast(notEmpty)
     pthread_cond_broadcast(notFull)
     return true

@@ -2,10 +2,14 @@ import Glibc
 
 /// Moves events from the queue to the log, in a thread of its own.
 struct LogWriter {
+  /// How long to wait for more events when there is one, in milliseconds.
+  private static let gathering = 40
   /// After so long without an event the open line is ended, and what was appended is written at the latest when so much
-  /// time has passed, in milliseconds, or it has become `writeAt` bytes.
-  private static let longest = 100
+  /// time has passed, in milliseconds, or it has become `writeAt` bytes. With `gathering` it is less than 100.
+  private static let longest = 50
   private static let writeAt = 64 << 10
+  /// How many are looked up together.
+  private static let together = 32
 
   private let queue: EventQueue
   private var form: any LogForm
@@ -14,7 +18,8 @@ struct LogWriter {
   private var buffer: [UInt8] = []
   /// The requests in `buffer`.
   private var requests: UInt64 = 0
-  private var lastWrite = MonotonicTime.now()
+  /// When the first of it was appended.
+  private var firstAppended = MonotonicTime.now()
   private var lastEvent = MonotonicTime.now()
   private var hasReported = false
   private var hasReportedTarget = false
@@ -34,18 +39,25 @@ struct LogWriter {
     var batch: [AccessEvent] = []
     var isSettled = true
     while true {
-      switch queue.take(into: &batch, milliseconds: isSettled ? nil : timeToWait) {
+      switch queue.take(into: &batch, milliseconds: isSettled ? nil : timeToWait, gathering: Self.gathering) {
       case .events:
         isSettled = false
         lastEvent = MonotonicTime.now()
-        if buffer.isEmpty { follow() }
-        for event in batch { append(event) }
+        if buffer.isEmpty {
+          follow()
+          firstAppended = lastEvent
+        }
+        for start in stride(from: 0, to: batch.count, by: Self.together) {
+          let few = batch[start..<min(start + Self.together, batch.count)]
+          form.expect(few)
+          for event in few { append(event) }
+        }
         batch.removeAll(keepingCapacity: true)
-        if Self.timeLeft(since: lastWrite) == 0 { write() }
+        if Self.timeLeft(since: firstAppended) == 0 { write() }
       case .idle:
         isSettled = Self.timeLeft(since: lastEvent) == 0
         if isSettled { form.endLine(in: &buffer) }
-        if isSettled || Self.timeLeft(since: lastWrite) == 0 { write() }
+        if isSettled || Self.timeLeft(since: firstAppended) == 0 { write() }
       case .closed:
         form.endLine(in: &buffer)
         write()
@@ -58,7 +70,7 @@ struct LogWriter {
   /// In milliseconds, one at least.
   private var timeToWait: Int {
     let untilIdle = Self.timeLeft(since: lastEvent)
-    return max(1, buffer.isEmpty ? untilIdle : min(untilIdle, Self.timeLeft(since: lastWrite)))
+    return max(1, buffer.isEmpty ? untilIdle : min(untilIdle, Self.timeLeft(since: firstAppended)))
   }
 
   private static func timeLeft(since time: MonotonicTime) -> Int {
@@ -77,7 +89,7 @@ struct LogWriter {
   }
 
   private mutating func write() {
-    lastWrite = MonotonicTime.now()
+    firstAppended = MonotonicTime.now()
     guard !buffer.isEmpty else { return }
     if !output.write(buffer, requests: requests) {
       form.restart()

@@ -19,6 +19,15 @@ public enum Escaping {
     }
   }
 
+  /// The same of bytes in memory, at once where `field` holds all of them as they are, as nearly always.
+  public static func append(_ bytes: UnsafeRawBufferPointer, as field: Field, to output: inout [UInt8]) {
+    let lowestPlain = field.lowestPlain
+    var isEscaped = false
+    for byte in bytes where byte < lowestPlain || byte == 0x7f || byte == 0x5c { isEscaped = true }
+    guard isEscaped else { return output.append(contentsOf: bytes) }
+    for byte in bytes { append(byte, as: field, to: &output) }
+  }
+
   /// Appends one byte as `field` writes it.
   public static func append(_ byte: UInt8, as field: Field, to output: inout [UInt8]) {
     if byte < field.lowestPlain || byte == 0x7f || byte == 0x5c {

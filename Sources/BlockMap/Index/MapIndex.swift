@@ -11,9 +11,8 @@ public struct Piece: Sendable {
 ///
 /// Immutable and without locks: any number of threads may ask at once, each with a `QueryScratch` of its own. A
 /// query takes O(log n + k) for the k pieces and ranges of the map that the request touches, O(log n + k log k) where
-/// they overlap each other in part, and allocates nothing once its scratch has grown. The index takes 18
-/// bytes for each range beside the map, up to twice as many where ranges do not lie in one another, and 8 for each that
-/// others lie in.
+/// they overlap each other in part, and allocates nothing once its scratch has grown. The index takes 26 bytes for each
+/// range beside the map, up to twice as many where ranges do not lie in one another, and 32 for each that others lie in.
 public struct MapIndex: Sendable {
   /// How many ranges `forEachPiece` lists for one piece at most: the most specific ones.
   public static let ownersListed = 64
@@ -48,51 +47,71 @@ public struct MapIndex: Sendable {
     chains = sweep.chains.links
   }
 
-  /// Calls `body` with the pieces of `request`, in order and without gaps, and for each with the places in
-  /// `map.ranges` of the ranges over it.
+  /// Calls `body` with the pieces of `request`, in order and without gaps, and for each with the objects over it.
   ///
-  /// The most specific range comes first: by the kind's specificity, then the shorter range, then the order of
+  /// The most specific comes first: by the kind's specificity, then that with the shorter range, then the order of
   /// the map. A piece that no range covers has no owners. An empty request has no pieces. `disk` is 1 for the
   /// first; a disk that the map does not know has no ranges.
   public func forEachPiece(
     of request: Range<UInt64>, disk: Int, scratch: inout QueryScratch,
-    _ body: (Piece, Span<Int>) throws -> Void
+    _ body: (Piece, Span<Owner>) throws -> Void
   ) rethrows {
     guard !request.isEmpty else { return }
     guard disk >= 1, disk <= disks.count, let section = disks[disk - 1]?.segments else {
       return try body(Piece(range: request, ownerCount: 0), Span())
     }
-    var segment = segments.find(request.lowerBound, in: section)
+    let found = segments.find(request.lowerBound, in: section)
+    let value = segments.value(of: found.cursor)
+    // Nearly always.
+    if request.upperBound <= found.limit, !value.isTangle {
+      let count = scratch.list(value, at: request.lowerBound, distance: found.distance, chains.span)
+      return try body(Piece(range: request, ownerCount: count), scratch.owners.span.extracting(first: count))
+    }
+    try forEachPiece(of: request, disk, from: found.cursor, in: section, &scratch, body)
+  }
+
+  @inline(never)
+  private func forEachPiece(
+    of request: Range<UInt64>, _ disk: Int, from first: SegmentTable.Cursor, in section: SegmentTable.Section,
+    _ scratch: inout QueryScratch, _ body: (Piece, Span<Owner>) throws -> Void
+  ) rethrows {
+    var cursor = first
     var position = request.lowerBound
+    var start = segments.start(of: cursor)
     while position < request.upperBound {
-      let value = segments.value(of: segment, in: section)
-      var end = segments.end(of: segment, in: section)
-      segment = segments.after(segment, in: section)
-      if value.first == SegmentSweep.Mark.tangle {
+      let value = segments.value(of: cursor)
+      var end = segments.advance(&cursor, in: section)
+      if value.isTangle {
         // In one go: what lies over several segments is looked for once.
-        while end < request.upperBound, segments.value(of: segment, in: section).first == SegmentSweep.Mark.tangle {
-          end = segments.end(of: segment, in: section)
-          segment = segments.after(segment, in: section)
+        while end < request.upperBound, segments.value(of: cursor).isTangle {
+          end = segments.advance(&cursor, in: section)
         }
-        end = min(end, request.upperBound)
-        try untangle(position..<end, disk, &scratch, body)
+        try untangle(position..<min(end, request.upperBound), disk, &scratch, body)
       } else {
-        end = min(end, request.upperBound)
-        let count = scratch.list(value, chains.span)
-        try body(Piece(range: position..<end, ownerCount: count), scratch.owners.span.extracting(first: count))
+        let count = scratch.list(value, at: position, distance: position &- start, chains.span)
+        let piece = Piece(range: position..<min(end, request.upperBound), ownerCount: count)
+        try body(piece, scratch.owners.span.extracting(first: count))
       }
       position = end
+      start = end
     }
+  }
+
+  /// Begins to fetch from memory what a query that begins at this byte will wait for most. When several requests are to
+  /// be looked up, doing this for each of them first lets the memory work for all of them at once.
+  public func prefetch(_ byte: UInt64, disk: Int) {
+    guard disk >= 1, disk <= disks.count, let section = disks[disk - 1]?.segments else { return }
+    segments.prefetch(byte, in: section)
   }
 
   @inline(never)
   private func untangle(
     _ request: Range<UInt64>, _ disk: Int, _ scratch: inout QueryScratch,
-    _ body: (Piece, Span<Int>) throws -> Void
+    _ body: (Piece, Span<Owner>) throws -> Void
   ) rethrows {
     scratch.begin()
     disks[disk - 1]?.section.collect(request, map.ranges.span, hulls.span, into: &scratch.hits)
     scratch.arrange(map)
-    try scratch.sweep(request, body)
+    try scratch.sweep(request, map, body)
   }
 }

@@ -20,7 +20,9 @@ public struct QueryScratch: Sendable {
   /// The ranks of the hits that cover the current piece.
   private var active = RankSet()
   /// What is listed for a piece, and what is left of another.
-  private(set) var owners = [Int](repeating: 0, count: MapIndex.ownersListed)
+  private(set) var owners = [Owner](
+    repeating: Owner(object: ObjectID(rawValue: 0), specificity: 0, offset: 0, deviceLength: 0),
+    count: MapIndex.ownersListed)
 
   public init() {}
 
@@ -47,7 +49,7 @@ public struct QueryScratch: Sendable {
 
   /// Moves over `request` from border to border.
   mutating func sweep(
-    _ request: Range<UInt64>, _ body: (Piece, Span<Int>) throws -> Void
+    _ request: Range<UInt64>, _ map: BlockMap, _ body: (Piece, Span<Owner>) throws -> Void
   ) rethrows {
     var position = request.lowerBound
     var starting = 0
@@ -64,7 +66,7 @@ public struct QueryScratch: Sendable {
       var next = request.upperBound
       if starting < hits.count { next = min(next, hits[starting].range.lowerBound) }
       if ending < byEnd.count { next = min(next, byEnd[ending].key) }
-      let listed = listOwners()
+      let listed = listOwners(map, at: position)
       try body(
         Piece(range: position..<next, ownerCount: active.count), owners.span.extracting(first: listed))
       position = next
@@ -72,29 +74,36 @@ public struct QueryScratch: Sendable {
   }
 
   /// Lists what a segment says, and gives how many they are.
+  /// - Parameters:
+  ///   - byte: where the piece begins.
+  ///   - distance: how far that is behind the segment's beginning.
   @inline(__always)
-  mutating func list(_ value: SegmentTable.Value, _ chains: Span<OwnerChains.Link>) -> Int {
+  mutating func list(
+    _ value: SegmentValue, at byte: UInt64, distance: UInt64, _ chains: Span<OwnerChains.Link>
+  ) -> Int {
     var list = owners.mutableSpan
-    var count = 0
-    if value.first != SegmentSweep.Mark.none {
-      list[0] = Int(value.first)
-      count = 1
-    }
-    var link = value.rest
+    // Whether it is one or not: what is not is written over.
+    list[0] = value.owner(distance: distance)
+    var count = value.hasFirst ? 1 : 0
+    var number = value.rest
     // No chain is longer.
-    while link != OwnerChains.end, count < list.count {
-      list[count] = Int(chains[Int(link)].place)
-      link = chains[Int(link)].next
+    while number != OwnerChains.end, count < list.count {
+      let link = chains[Int(number)]
+      list[count] = Owner(
+        object: link.object, specificity: link.specificity, offset: link.offset &+ byte,
+        deviceLength: link.deviceLength)
+      number = link.next
       count += 1
     }
     return count
   }
 
-  private mutating func listOwners() -> Int {
+  private mutating func listOwners(_ map: BlockMap, at byte: UInt64) -> Int {
     var count = 0
     var rank = active.next(from: 0)
     while let current = rank, count < MapIndex.ownersListed {
-      owners[count] = hits[byRank[current].hit].place
+      let mapped = map.ranges[hits[byRank[current].hit].place]
+      owners[count] = Owner(mapped, map.objects.kind(of: mapped.object), at: byte)
       count += 1
       rank = active.next(from: current + 1)
     }

@@ -4,15 +4,9 @@
 /// each other in part), or more ranges lie than are listed, the segment is a tangle, which is to be looked up in the
 /// ranges themselves.
 struct SegmentSweep {
-  /// What a segment says in place of a range.
-  enum Mark {
-    /// Nothing is here.
-    static let none = UInt32.max
-    static let tangle = UInt32.max - 1
-  }
-
   private struct Active {
     var rank: UInt64
+    var kind: ObjectKind
     var place: Int
     var end: UInt64
   }
@@ -33,6 +27,8 @@ struct SegmentSweep {
   /// What lies here, the most specific first.
   private var active: [Active] = []
 
+  private static let tangle = SegmentValue(first: SegmentValue.tangle, rest: OwnerChains.end)
+
   init(_ map: BlockMap) {
     self.map = map
     following = Array(repeating: Following(), count: map.ranges.count)
@@ -43,20 +39,19 @@ struct SegmentSweep {
     _ bounds: Range<Int>, _ section: IntervalSection, _ hulls: [IntervalSection.Hull], into table: inout SegmentTable
   ) -> SegmentTable.Section {
     var segments = table.begin()
-    var last = SegmentTable.Value(first: Mark.none, rest: OwnerChains.end)
-    func append(_ start: UInt64, _ first: UInt32, _ rest: UInt32 = OwnerChains.end) {
-      let value = SegmentTable.Value(first: first, rest: rest)
-      let isRest = last.first < Mark.tangle && value == chains.value(of: last.rest)
+    // The chain that a gap behind the last segment would say; nil if it can have no gap.
+    var gap: UInt32?
+    func append(_ start: UInt64, _ value: SegmentValue, asChain chain: UInt32?) {
+      let isRest = gap != nil && gap == chain
       table.append(start: start, value, isRest: isRest)
-      // A gap has none behind it.
-      last = isRest ? SegmentTable.Value(first: Mark.none, rest: OwnerChains.end) : value
+      gap = !isRest && value.hasFirst ? value.rest : nil
     }
     // Nearly sorted, since ranges that lie side by side are.
     let ends = map.ranges[bounds].map(\.range.upperBound).sorted()
     var next = bounds.lowerBound
     var ended = 0
     var isTangled = false
-    if map.ranges[next].range.lowerBound > 0 { append(0, Mark.none) }
+    if map.ranges[next].range.lowerBound > 0 { append(0, .nothing, asChain: OwnerChains.end) }
     while ended < ends.count {
       let first = next
       let isStart = next < bounds.upperBound && map.ranges[next].range.lowerBound < ends[ended]
@@ -64,7 +59,7 @@ struct SegmentSweep {
       while ended < ends.count, ends[ended] <= border { ended += 1 }
       while next < bounds.upperBound, map.ranges[next].range.lowerBound <= border { next += 1 }
       guard next - bounds.lowerBound - ended <= MapIndex.ownersListed else {
-        if !isTangled { append(border, Mark.tangle) }
+        if !isTangled { append(border, Self.tangle, asChain: nil) }
         isTangled = true
         continue
       }
@@ -76,10 +71,20 @@ struct SegmentSweep {
       }
       isTangled = false
       guard let top = active.first else {
-        append(border, Mark.none)
+        append(border, .nothing, asChain: OwnerChains.end)
         continue
       }
-      if let rest = chain() { append(border, UInt32(top.place), rest) } else { append(border, Mark.tangle) }
+      guard let rest = chain() else {
+        append(border, Self.tangle, asChain: nil)
+        continue
+      }
+      let owner = Owner(map.ranges[top.place], top.kind, at: border)
+      if let value = SegmentValue(owner, rest: rest) {
+        append(border, value, asChain: following[top.place].link)
+      } else {
+        let whole = link(top, next: rest)
+        append(border, SegmentValue(first: SegmentValue.none, rest: whole), asChain: whole)
+      }
     }
     table.finish(&segments)
     return segments
@@ -97,11 +102,12 @@ struct SegmentSweep {
 
   private mutating func activate(_ place: Int) {
     let range = map.ranges[place].range
-    let rank = Rank.of(range, map.objects.kind(of: map.ranges[place].object))
+    let kind = map.objects.kind(of: map.ranges[place].object)
+    let rank = Rank.of(range, kind)
     // Equal ones stay in the order of the map.
     var position = active.count
     while position > 0, active[position - 1].rank > rank { position -= 1 }
-    active.insert(Active(rank: rank, place: place, end: range.upperBound), at: position)
+    active.insert(Active(rank: rank, kind: kind, place: place, end: range.upperBound), at: position)
   }
 
   /// The chain of what lies here behind the first; nil if a range would need two.
@@ -113,12 +119,17 @@ struct SegmentSweep {
       if following[place].next == Following.unknown { following[place].next = next }
       guard following[place].next == next else { return nil }
       guard number > 0 else { break }
-      if following[place].link == Following.unknown {
-        following[place].link = chains.append(OwnerChains.Link(place: UInt32(place), next: link))
-      }
-      link = following[place].link
+      link = self.link(active[number], next: link)
       next = UInt32(place)
     }
     return link
+  }
+
+  /// The one link of a range.
+  private mutating func link(_ range: Active, next: UInt32) -> UInt32 {
+    if following[range.place].link == Following.unknown {
+      following[range.place].link = chains.append(map.ranges[range.place], range.kind, next: next)
+    }
+    return following[range.place].link
   }
 }

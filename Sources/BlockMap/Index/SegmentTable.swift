@@ -1,168 +1,187 @@
 /// Finds the segment of a disk that a byte lies in: the stretches over which the same ranges of a map lie.
 ///
 /// Most often a range is followed by a gap in which only what the range lay in is left. Such a segment and its gap are
-/// one entry. Eight entries are a block: where each begins behind the first one, and what each says, in memory that is
-/// next to each other. To find one is to fetch two or three lines of the processor's cache; the tree over the blocks, an
-/// eighth of a word an entry, is there for the most part.
+/// one entry. Three entries are a line, as long as a line of the processor's cache: where the first one begins, where the
+/// others do behind it, and all that each says. A directory tells which line a byte is on. So to find a segment is to wait
+/// for the memory once, and for the directory where that is too large for the processor's caches.
 struct SegmentTable: Sendable {
-  private static let fanOut = 8
-  /// Of a block: its starts, and for each three more.
-  private static let blockWords = 4 * fanOut
-  /// In place of a start: the block has no further entry. In place of a length: there is no gap.
-  private static let none = UInt32.max
+  private static let entries = 3
+  /// Of a line: its start, the other entries' starts, and for each entry two more.
+  private static let lineWords = 8
+  /// In place of a start: the line has no such entry. In place of a length: there is no gap.
+  private static let none: UInt64 = 0xffff_ffff
 
   /// Where a disk's segments are.
   struct Section: Sendable {
-    fileprivate var firstBlock = 0
-    fileprivate var blockCount = 0
-    fileprivate var levelCount = 0
-    /// Where each level of the tree begins, the uppermost first. The lowest one has the blocks' own starts. With 22
-    /// levels of eight there could be a block for every `UInt64`.
-    fileprivate var levels = InlineArray<22, Int>(repeating: 0)
+    fileprivate var firstLine = 0
+    fileprivate var lineCount = 0
+    fileprivate var directory = LineDirectory.Section()
   }
 
-  /// What a segment says.
-  struct Value: Equatable, Sendable {
-    /// The place of the most specific range, or a mark; of a gap none.
-    var first: UInt32
-    /// The chain of those behind it.
-    var rest: UInt32
-  }
-
-  /// A segment that was found.
-  struct Segment {
-    fileprivate var block: Int
-    fileprivate var place: Int
+  /// A place in a disk's segments.
+  struct Cursor {
+    /// Among all lines.
+    fileprivate var line: Int
+    fileprivate var entry: Int
     /// Whether it is the gap behind the entry's first.
     fileprivate var isGap: Bool
   }
 
-  private var words: [UInt32] = []
-  private var tree: [UInt64] = []
-  /// Of the disk that is being built, where each block begins, and how full the last one is.
-  private var starts: [UInt64] = []
+  private var words: PageArray<UInt64>
+  private var directory: LineDirectory
+  /// How full the last line is.
   private var filled = 0
 
   /// - Parameter capacity: about how many entries there will be, on all disks.
   init(capacity: Int) {
-    words.reserveCapacity((capacity / Self.fanOut + 1) * Self.blockWords)
+    let lines = capacity / Self.entries + 1
+    words = PageArray(capacity: lines * Self.lineWords)
+    directory = LineDirectory(capacity: lines)
   }
 
   /// Begins the segments of another disk.
   mutating func begin() -> Section {
-    starts.removeAll()
-    filled = Self.fanOut
-    return Section(firstBlock: words.count / Self.blockWords)
+    filled = Self.entries
+    return Section(firstLine: words.count / Self.lineWords)
   }
 
   /// Adds a segment that begins behind all others of its disk; the first one begins at 0.
   /// - Parameter isRest: whether it says just what the rest of the last one is.
-  mutating func append(start: UInt64, _ value: Value, isRest: Bool) {
-    var behind = start &- (starts.last ?? 0)
-    let last = words.count - Self.blockWords
-    if isRest, filled > 0, case let length = behind &- UInt64(words[last + filled - 1]), length < UInt64(Self.none) {
-      words[last + Self.fanOut + 3 * (filled - 1)] = UInt32(truncatingIfNeeded: length)
+  mutating func append(start: UInt64, _ value: SegmentValue, isRest: Bool) {
+    let line = words.count - Self.lineWords
+    if isRest, case let length = start &- self.start(of: filled - 1, at: line), length < Self.none {
+      let place = line + 2 * filled
+      words[place] = words[place] & ~Self.none | length
       return
     }
-    if filled == Self.fanOut || behind >= UInt64(Self.none) {
-      starts.append(start)
-      words.append(contentsOf: repeatElement(Self.none, count: Self.blockWords))
+    if filled == Self.entries || start &- words[line] >= Self.none {
+      words.append(start)
+      for _ in 1..<Self.lineWords { words.append(.max) }
       filled = 0
-      behind = 0
+    } else {
+      let shift = UInt64(32 * (filled - 1))
+      words[line + 1] = words[line + 1] & ~(Self.none << shift) | (start &- words[line]) << shift
     }
-    let block = words.count - Self.blockWords
-    words[block + filled] = UInt32(truncatingIfNeeded: behind)
-    words[block + Self.fanOut + 3 * filled + 1] = value.first
-    words[block + Self.fanOut + 3 * filled + 2] = value.rest
+    let place = words.count - Self.lineWords + 2 + 2 * filled
+    words[place] = UInt64(value.first) << 32 | Self.none
+    words[place + 1] = UInt64(value.offset) << 32 | UInt64(value.rest)
     filled += 1
   }
 
-  /// Builds the tree over the segments that were added.
+  /// Builds the directory of the segments that were added.
   mutating func finish(_ section: inout Section) {
-    section.blockCount = starts.count
-    var levels = [starts]
-    starts = []
-    while let last = levels.last, last.count > Self.fanOut {
-      levels.append(stride(from: 0, to: last.count, by: Self.fanOut).map { last[$0] })
+    section.lineCount = words.count / Self.lineWords - section.firstLine
+    section.directory = directory.append(section.firstLine..<section.firstLine + section.lineCount) {
+      words[$0 * Self.lineWords]
     }
-    for (number, level) in levels.reversed().enumerated() {
-      section.levels[number] = tree.count
-      tree += level
-      // So that each step may look at as many.
-      tree += Array(repeating: .max, count: (Self.fanOut - level.count % Self.fanOut) % Self.fanOut)
-    }
-    section.levelCount = levels.count
+  }
+
+  /// Where a byte is found.
+  struct Found {
+    var cursor: Cursor
+    /// How far behind the entry's beginning, in bytes.
+    var distance: UInt64
+    /// The segment does not end before.
+    var limit: UInt64
   }
 
   /// The segment with this byte of the disk.
   @inline(__always)
-  func find(_ byte: UInt64, in section: borrowing Section) -> Segment {
-    let tree = tree.span
-    var block = 0
-    for level in 0..<section.levelCount {
-      block =
-        block * Self.fanOut + Self.last(notAbove: byte, of: tree, from: section.levels[level] + block * Self.fanOut)
+  func find(_ byte: UInt64, in section: borrowing Section) -> Found {
+    let guess = directory.guess(byte, in: section.directory)
+    var (line, limit) = (guess.line, guess.limit)
+    if !guess.isNear || words[line &* Self.lineWords] > byte {
+      line = search(byte, guess)
+      limit = line + 1 < section.firstLine + section.lineCount ? words[(line + 1) * Self.lineWords] : .max
     }
-    let behind = byte &- start(ofBlock: block, in: section)
-    let first = (section.firstBlock + block) * Self.blockWords
-    // No entry begins so far behind the block's first that this would be another one.
-    let short = UInt32(truncatingIfNeeded: min(behind, UInt64(Self.none - 1)))
-    let place = Self.last(notAbove: short, of: words.span, from: first)
-    let length = words[first + Self.fanOut + 3 * place]
-    let isGap = length != Self.none && behind &- UInt64(words[first + place]) >= UInt64(length)
-    return Segment(block: block, place: place, isGap: isGap)
+    let first = line &* Self.lineWords
+    let base = words[first]
+    let starts = words[first &+ 1]
+    let behind = byte &- base
+    // Without branches, since a processor cannot foresee which way they would go.
+    let (second, third) = (starts & Self.none, starts &>> 32)
+    let isBehindSecond = Self.mask(second <= behind && second != Self.none)
+    let isBehindThird = Self.mask(third <= behind && third != Self.none)
+    let entry = Int(truncatingIfNeeded: 0 &- isBehindSecond &- isBehindThird)
+    let start = second & (isBehindSecond ^ isBehindThird) | third & isBehindThird
+    let next = second & ~isBehindSecond | third & (isBehindSecond ^ isBehindThird) | Self.none & isBehindThird
+    let length = words[first &+ 2 &+ 2 &* entry] & Self.none
+    let gap = length == Self.none ? .max : start &+ length
+    let isGap = gap <= behind
+    let end = min(isGap ? .max : gap, next == Self.none ? .max : next)
+    if end != .max { limit = base &+ end }
+    return Found(
+      cursor: Cursor(line: line, entry: entry, isGap: isGap), distance: behind &- start, limit: limit)
   }
 
-  /// Where a segment ends; `UInt64.max` for the last one.
+  /// Begins to fetch what `find` will read.
   @inline(__always)
-  func end(of segment: Segment, in section: borrowing Section) -> UInt64 {
-    let first = (section.firstBlock + segment.block) * Self.blockWords
-    let length = words[first + Self.fanOut + 3 * segment.place]
-    if !segment.isGap, length != Self.none {
-      return start(ofBlock: segment.block, in: section) &+ UInt64(words[first + segment.place]) &+ UInt64(length)
-    }
-    let place = segment.place + 1
-    if place < Self.fanOut, words[first + place] != Self.none {
-      return start(ofBlock: segment.block, in: section) &+ UInt64(words[first + place])
-    }
-    return segment.block + 1 < section.blockCount ? start(ofBlock: segment.block + 1, in: section) : .max
+  func prefetch(_ byte: UInt64, in section: borrowing Section) {
+    words.prefetch(directory.guess(byte, in: section.directory).line &* Self.lineWords)
   }
 
-  /// The segment that comes next, if there is one.
   @inline(__always)
-  func after(_ segment: Segment, in section: borrowing Section) -> Segment {
-    let first = (section.firstBlock + segment.block) * Self.blockWords
-    if !segment.isGap, words[first + Self.fanOut + 3 * segment.place] != Self.none {
-      return Segment(block: segment.block, place: segment.place, isGap: true)
+  private static func mask(_ isSet: Bool) -> UInt64 { isSet ? .max : 0 }
+
+  /// Among the lines that a guess leaves.
+  @inline(never)
+  private func search(_ byte: UInt64, _ guess: LineDirectory.Guess) -> Int {
+    var (first, last) = (guess.line, guess.last)
+    if words[first * Self.lineWords] > byte {
+      (first, last) = (guess.first, guess.line - 1)
+      // Nearly always.
+      if words[last * Self.lineWords] <= byte { return last }
     }
-    let place = segment.place + 1
-    if place < Self.fanOut, words[first + place] != Self.none {
-      return Segment(block: segment.block, place: place, isGap: false)
+    while first < last {
+      let middle = (first + last + 1) / 2
+      if words[middle * Self.lineWords] <= byte { first = middle } else { last = middle - 1 }
     }
-    return Segment(block: segment.block + 1, place: 0, isGap: false)
+    return first
+  }
+
+  /// Where a segment begins.
+  @inline(__always)
+  func start(of cursor: Cursor) -> UInt64 {
+    let first = cursor.line * Self.lineWords
+    let start = start(of: cursor.entry, at: first)
+    return cursor.isGap ? start &+ words[first + 2 + 2 * cursor.entry] & Self.none : start
+  }
+
+  /// Moves to the next segment.
+  /// - Returns: where that begins; `UInt64.max` if there is none.
+  @inline(__always)
+  func advance(_ cursor: inout Cursor, in section: borrowing Section) -> UInt64 {
+    let first = cursor.line * Self.lineWords
+    if !cursor.isGap, case let length = words[first + 2 + 2 * cursor.entry] & Self.none, length != Self.none {
+      cursor.isGap = true
+      return start(of: cursor.entry, at: first) &+ length
+    }
+    cursor.isGap = false
+    if cursor.entry + 1 < Self.entries,
+      case let start = words[first + 1] >> UInt64(32 * cursor.entry) & Self.none, start != Self.none
+    {
+      cursor.entry += 1
+      return words[first] &+ start
+    }
+    cursor.entry = 0
+    cursor.line += 1
+    guard cursor.line < section.firstLine + section.lineCount else { return .max }
+    return words[cursor.line * Self.lineWords]
   }
 
   /// What a segment says.
   @inline(__always)
-  func value(of segment: Segment, in section: borrowing Section) -> Value {
-    let place = (section.firstBlock + segment.block) * Self.blockWords + Self.fanOut + 3 * segment.place
-    return Value(first: segment.isGap ? SegmentSweep.Mark.none : words[place + 1], rest: words[place + 2])
+  func value(of cursor: Cursor) -> SegmentValue {
+    let place = cursor.line * Self.lineWords + 2 + 2 * cursor.entry
+    let rest = words[place + 1]
+    return SegmentValue(
+      first: cursor.isGap ? SegmentValue.none : UInt32(truncatingIfNeeded: words[place] >> 32),
+      rest: UInt32(truncatingIfNeeded: rest), offset: UInt32(truncatingIfNeeded: rest >> 32))
   }
 
+  /// Where an entry of the line that is at `first` begins.
   @inline(__always)
-  private func start(ofBlock block: Int, in section: borrowing Section) -> UInt64 {
-    tree[section.levels[section.levelCount - 1] + block]
-  }
-
-  /// Which of 8 numbers in order is the last that is not above another; the first one if none is.
-  @inline(__always)
-  private static func last<Number: FixedWidthInteger>(
-    notAbove number: Number, of numbers: Span<Number>, from first: Int
-  ) -> Int {
-    var place = first
-    if numbers[place + 4] <= number { place += 4 }
-    if numbers[place + 2] <= number { place += 2 }
-    if numbers[place + 1] <= number { place += 1 }
-    return place - first
+  private func start(of entry: Int, at first: Int) -> UInt64 {
+    entry == 0 ? words[first] : words[first] &+ words[first + 1] >> UInt64(32 &* (entry &- 1)) & Self.none
   }
 }

@@ -33,6 +33,9 @@ public enum ObjectKind: UInt8, Sendable, CaseIterable {
     }
   }
 
+  /// Whether it is a whole disk, a partition or a logical volume.
+  public var isDevice: Bool { specificity <= Self.logicalVolume.specificity }
+
   /// The place of this kind when broader kinds come first; unlike `specificity` no two kinds share one.
   var sortRank: UInt16 { UInt16(specificity) << 8 | UInt16(rawValue) }
 }

@@ -15,21 +15,15 @@ enum DiskHeader {
         size = try cursor.hex("size=")
       } else if cursor.skip("format=") {
         guard format == nil else { throw LineProblem("format= is there twice") }
-        format = try name(&cursor)
+        format = try cursor.unescapedWord()
       } else if cursor.skip("file=") {
         guard file == nil else { throw LineProblem("file= is there twice") }
-        file = try name(&cursor)
+        file = try cursor.unescapedWord()
       } else if cursor.word().isEmpty {
         throw LineProblem("a field of the disk is empty")
       }
     }
     guard let size else { throw LineProblem("size= of disk \(number) is missing") }
     return (number, DiskDescription(size: size, format: format ?? [], file: file ?? []))
-  }
-
-  private static func name(_ cursor: inout LineCursor) throws(LineProblem) -> [UInt8] {
-    var bytes: [UInt8] = []
-    try Unescaper.unescape(cursor.word(), as: .device, into: &bytes)
-    return bytes
   }
 }

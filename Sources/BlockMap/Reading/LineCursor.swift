@@ -101,6 +101,13 @@ struct LineCursor {
     return UnsafeRawBufferPointer(start: start, count: place - start)
   }
 
+  /// Moves over a word, in which bytes may be escaped.
+  mutating func unescapedWord() throws(LineProblem) -> [UInt8] {
+    var bytes: [UInt8] = []
+    try Unescaper.unescape(word(), as: .device, into: &bytes)
+    return bytes
+  }
+
   @inline(never)
   private static func noSpace(before next: StaticString, atEnd: Bool) -> LineProblem {
     LineProblem(atEnd ? "ends before \(next)" : "one space must stand before \(next)")

@@ -15,6 +15,7 @@ struct MapParser {
   private var version = Version.unknown
   private var line = 0
   private var disks: [DiskDescription] = []
+  private var devices: [DeviceDescription] = []
   private var objects = ObjectTable()
   private var ranges: [MappedRange] = []
   private var isSorted = true
@@ -58,7 +59,8 @@ struct MapParser {
     if !isSorted {
       ranges.sort { [objects] in RangeOrder.precedes($0, $1, objects) }
     }
-    return BlockMap(disks: disks, objects: objects, ranges: ranges, hasOffsets: version == .two)
+    return BlockMap(
+      disks: disks, devices: devices, objects: objects, ranges: ranges, hasOffsets: version == .two)
   }
 
   @inline(__always)
@@ -93,6 +95,11 @@ struct MapParser {
       guard number > disks.count else { throw LineProblem("disk \(number) is described twice") }
       guard number == disks.count + 1 else { throw LineProblem("disk \(number) before disk \(disks.count + 1)") }
       disks.append(disk)
+    } else if version == .two, cursor.skip("# device ") {
+      guard devices.count < FormatLimits.devices else {
+        throw LineProblem("more than \(FormatLimits.devices) devices")
+      }
+      devices.append(try DeviceHeader.parse(&cursor))
     }
     return true
   }

@@ -57,7 +57,7 @@ public struct ObjectTable: Sendable {
 
   /// Appends an object's device and, after a space, its path if it has one, escaped as a map writes them.
   public func appendEscapedName(of id: ObjectID, to output: inout [UInt8]) {
-    Escaping.append(device(of: id), as: .device, to: &output)
+    devices[deviceNumber(of: id)].withUnsafeBytes { Escaping.append($0, as: .device, to: &output) }
     withPath(of: id) { path in
       guard let path else { return }
       output.append(0x20)

@@ -5,6 +5,7 @@ import SystemPackage
 /// About 32 bytes a range and 40 an object, and the names.
 public struct BlockMapBuilder: Sendable {
   private var disks: [DiskDescription] = []
+  private var devices: [DeviceDescription] = []
   private var objects = ObjectTable()
   private var ranges: [MappedRange] = []
 
@@ -18,6 +19,15 @@ public struct BlockMapBuilder: Sendable {
   public mutating func addDisk(_ disk: DiskDescription) -> Int {
     disks.append(disk)
     return disks.count
+  }
+
+  /// Adds what is known of one of the guest's devices. One whose name or type is longer than `FormatLimits.deviceBytes`
+  /// is left out.
+  public mutating func addDevice(_ device: DeviceDescription) {
+    guard max(device.name.count, device.type.count) <= FormatLimits.deviceBytes, !device.name.isEmpty,
+      devices.count < FormatLimits.devices
+    else { return }
+    devices.append(device)
   }
 
   /// Adds an object, or finds the one that was added before with the same kind, device and path.
@@ -68,7 +78,7 @@ public struct BlockMapBuilder: Sendable {
     arrange()
     if isCancelled() { throw .cancelled }
     var writer = try MapWriter(path: path)
-    try writer.writeHeader(disks)
+    try writer.writeHeader(disks, devices)
     for (count, range) in ranges.enumerated() {
       if count & 0xfff == 0, isCancelled() { throw .cancelled }
       try writer.write(range, objects)

@@ -11,7 +11,7 @@ struct MapWriter: ~Copyable {
     buffer.reserveCapacity(Self.flushAt + 4096)
   }
 
-  mutating func writeHeader(_ disks: [DiskDescription]) throws(MapError) {
+  mutating func writeHeader(_ disks: [DiskDescription], _ devices: [DeviceDescription]) throws(MapError) {
     buffer.append(contentsOf: "# virt-bmap 2\n".utf8)
     for (index, disk) in disks.enumerated() {
       buffer.append(contentsOf: "# disk \(index + 1) size=".utf8)
@@ -20,6 +20,16 @@ struct MapWriter: ~Copyable {
       Escaping.append(disk.format, as: .device, to: &buffer)
       buffer.append(contentsOf: " file=".utf8)
       Escaping.append(disk.file, as: .device, to: &buffer)
+      buffer.append(0x0a)
+    }
+    for device in devices {
+      buffer.append(contentsOf: "# device ".utf8)
+      Escaping.append(device.name, as: .device, to: &buffer)
+      if !device.type.isEmpty {
+        buffer.append(contentsOf: " type=".utf8)
+        Escaping.append(device.type, as: .device, to: &buffer)
+      }
+      if device.isEncrypted { buffer.append(contentsOf: " encrypted=yes".utf8) }
       buffer.append(0x0a)
     }
     try flush()

@@ -151,7 +151,9 @@ struct FileLayout {
     UnsafeMutableRawBufferPointer(rebasing: buffer[..<header]).initializeMemory(as: UInt8.self, repeating: 0)
     guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return nil }
     map.pointee.fm_start = position
-    map.pointee.fm_length = UInt64.max - position
+    // Not beyond the file's end, where the kernel would look for more.
+    let end = max(sizeInBlocks, size)
+    map.pointee.fm_length = end - min(position, end)
     map.pointee.fm_extent_count = UInt32(Self.pageSize)
     guard clinux_fiemap(descriptor, map) == 0 else { return nil }
     let count = min(Int(map.pointee.fm_mapped_extents), Self.pageSize)

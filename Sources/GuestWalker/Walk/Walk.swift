@@ -24,11 +24,17 @@ struct Walk {
     var name: [UInt8]
     var inode: Inode
     var object: Record.ObjectID
+    /// The last is the next.
     var subdirectories: [[UInt8]]
+    /// How many of the next have been read ahead.
+    var readAhead = 0
   }
 
   /// Deeper than any real tree; every level makes each path below it longer.
   private static let maximumDepth = 8192
+
+  /// So many directories are read ahead together.
+  private static let readAheadAtOnce = 256
 
   let filesystem: Filesystem
   let channel: Channel
@@ -57,10 +63,12 @@ struct Walk {
   }
 
   mutating func run() throws(WalkError) {
+    filesystem.readingAhead?.putRequestsTogether(true)
+    defer { filesystem.readingAhead?.putRequestsTogether(false) }
     try channel.say(.begin(inodes: filesystem.inodesInUse, bytes: filesystem.bytesInUse))
     try enter(name: Array(filesystem.directory.utf8), in: AT_FDCWD, parent: 0)
     while let top = stack.indices.last {
-      if let name = stack[top].subdirectories.popLast() {
+      if let name = takeSubdirectory(of: top) {
         try enter(name: name, in: current, parent: stack[top].object)
       } else {
         stack.removeLast()
@@ -70,6 +78,18 @@ struct Walk {
     try queue.drain()
     try readSample()
     try channel.say(.end)
+  }
+
+  /// The next directory to be entered in one that is the current one.
+  private mutating func takeSubdirectory(of frame: Int) -> [UInt8]? {
+    if stack[frame].readAhead == 0, stack[frame].subdirectories.count > 1, let ahead = filesystem.readingAhead {
+      let next = stack[frame].subdirectories.suffix(Self.readAheadAtOnce)
+      ahead.read(next, in: current)
+      stack[frame].readAhead = next.count
+    }
+    guard let name = stack[frame].subdirectories.popLast() else { return nil }
+    stack[frame].readAhead = max(0, stack[frame].readAhead - 1)
+    return name
   }
 
   private mutating func leave() throws(WalkError) {
@@ -110,7 +130,6 @@ struct Walk {
       case .unknown: break
       }
     }
-    // The last is taken first.
     stack[stack.count - 1].subdirectories.reverse()
   }
 

@@ -12,18 +12,20 @@ extension Examiner {
   /// More layers than anybody has.
   private static let maximumDepth = 8
 
-  /// Opens every encrypted device that a key is given for, those inside of others too.
+  /// Opens every encrypted device that a key is given for, those inside of others too, and takes the inventory of what
+  /// is there then.
   mutating func openEncryptedDevices(on disks: [[UInt8]]) throws {
     var tried: Set<[UInt8]> = []
     for _ in 0..<Self.maximumDepth {
-      let found = try probe(disks).filter { $0.isEncrypted && tried.insert($0.name).inserted }
+      inventory = try probe(disks)
+      let found = inventory.devices.filter { $0.isEncrypted && tried.insert($0.name).inserted }
       var isOneOpen = false
       for device in found where try open(device) { isOneOpen = true }
       guard isOneOpen else { return }
       // What was opened may be part of a volume group.
       try appliance.activateVolumes()
-      try settle()
     }
+    inventory = try probe(disks)
   }
 
   /// False, and it is said why, if the device stays closed.
@@ -53,9 +55,9 @@ extension Examiner {
   }
 
   /// Puts what was opened into the map.
-  mutating func examineOpenedDevices() throws {
+  mutating func examineOpenedDevices() {
     for device in openedDevices {
-      guard let number = try deviceNumber(of: device.name), let places = devices.places(of: number[...]) else {
+      guard let number = inventory.number(of: device.name), let places = devices.places(of: number) else {
         continue
       }
       add(.logicalVolume, device.name, places)

@@ -1,3 +1,4 @@
+import BlockMap
 import Guestfs
 
 /// The names of the guest's disks and partitions.
@@ -6,31 +7,19 @@ import Guestfs
 /// calls them, once, at its start: a disk that comes up late makes it take one for another. So its calls are given the
 /// names that come from the disks' labels.
 extension Examiner {
-  private static let prefix = Array("/dev/sd".utf8)
   private static let subvolumePrefix = Array("btrfsvol:".utf8)
-
-  /// libguestfs's name of a disk: `/dev/sda` for 1, `/dev/sdaa` for 27.
-  static func name(ofDisk number: Int) -> [UInt8] {
-    var letters: [UInt8] = []
-    var rest = number
-    while rest > 0 {
-      letters.insert(UInt8(ascii: "a") + UInt8((rest - 1) % 26), at: 0)
-      rest = (rest - 1) / 26
-    }
-    return prefix + letters
-  }
 
   /// What finds a device or a mountable in the appliance; names of other things than disks and partitions are as they are.
   func inAppliance(_ name: [UInt8]) -> [UInt8] {
     guard !name.starts(with: Self.subvolumePrefix) else {
       return Self.subvolumePrefix + inAppliance(Array(name.dropFirst(Self.subvolumePrefix.count)))
     }
-    guard name.starts(with: Self.prefix) else { return name }
-    let letters = name.dropFirst(Self.prefix.count).prefix { (0x61...0x7a).contains($0) }
-    let rest = name.dropFirst(Self.prefix.count + letters.count)
+    guard name.starts(with: DiskName.prefix) else { return name }
+    let letters = name.dropFirst(DiskName.prefix.count).prefix { (0x61...0x7a).contains($0) }
+    let rest = name.dropFirst(DiskName.prefix.count + letters.count)
     // A volume group may be called `sdx`: its volumes have a slash behind that.
     guard rest.first.map({ (0x30...0x39).contains($0) }) ?? true,
-      let number = (1...max(1, guestDisks.count)).first(where: { Self.name(ofDisk: $0) == Self.prefix + letters })
+      let number = (1...max(1, guestDisks.count)).first(where: { DiskName.of($0) == DiskName.prefix + letters })
     else { return name }
     return Array(Appliance.path(ofDisk: number).utf8) + rest
   }
@@ -38,7 +27,10 @@ extension Examiner {
   /// The partitions of a disk, by their numbers.
   func partitionNumbers(ofDisk number: Int) throws(GuestfsError) -> [Int32] {
     let text = try appliance.shell(
-      "cat /sys/class/block/$(basename $(readlink -f \(Appliance.path(ofDisk: number))))/*/partition 2>/dev/null; true")
+      """
+      \(Self.settled)
+      cat /sys/class/block/$(basename $(readlink -f \(Appliance.path(ofDisk: number))))/*/partition 2>/dev/null; true
+      """)
     return String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }.sorted()
   }
 }

@@ -35,10 +35,11 @@ struct Examiner {
   let method: MapMethod
   let keys: [DeviceKey]
   let isCancelled: @Sendable () -> Bool
-  private(set) var map = BlockMapBuilder()
+  var map = BlockMapBuilder()
   var findings = Findings()
   /// The encrypted devices that are open.
   var openedDevices: [OpenedDevice] = []
+  var inventory = Inventory()
   private(set) var devices = DeviceTable(parsing: "")
 
   init(
@@ -65,18 +66,19 @@ struct Examiner {
     }
     try openEncryptedDevices(on: disks)
     try readDevices()
-    try examineLogicalVolumes()
-    try examineOpenedDevices()
-    try examineParity()
+    examineLogicalVolumes()
+    examineArrays()
+    examineOpenedDevices()
+    examineParity()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
     // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
     _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
-    let probed = try probe(disks)
-    try examineVolumeMetadata(of: probed, disks: disks)
-    for filesystem in try listFilesystems(probed) {
+    describeDevices()
+    try examineVolumeMetadata(disks: disks)
+    for filesystem in try listFilesystems() {
       guard !isCancelled() else { throw MapperError.interrupted }
       try examine(filesystem)
-      try examineMetadata(of: filesystem, probed)
+      try examineMetadata(of: filesystem)
     }
   }
 
@@ -90,22 +92,21 @@ struct Examiner {
 
   /// The disks, as libguestfs names them.
   func findDisks() throws -> [[UInt8]] {
-    try keepPartitions()
     let labels = (1...max(1, guestDisks.count)).map { Appliance.path(ofDisk: $0) }
     // The kernel looks at its disks one beside the other, and not all may be there yet.
     let found = try appliance.shell(
       """
+      \(Self.keepPartitions)
       for i in 1 2 3 4 5 6 7 8 9 10; do
         n=0; for d in \(labels.joined(separator: " ")); do [ -b $d ] || n=1; done
         [ $n = 0 ] && break
         sleep 1; udevadm settle
       done
+      \(Self.settled)
       echo $n
       """)
     guard found.first == UInt8(ascii: "0") else { throw MapperError.appliance("it does not see all disks") }
-    let disks = guestDisks.indices.map { Self.name(ofDisk: $0 + 1) }
-    try settle()
-    return disks
+    return guestDisks.indices.map { DiskName.of($0 + 1) }
   }
 
   /// Finds out what the guest's volumes are made of.
@@ -123,18 +124,16 @@ struct Examiner {
     }
   }
 
-  private mutating func examineLogicalVolumes() throws {
-    let volumes = try appliance.listLogicalVolumes()
-    guard !volumes.isEmpty else { return }
-    for volume in volumes {
+  private mutating func examineLogicalVolumes() {
+    for volume in inventory.logicalVolumes {
       reporter.message("examining \(shown(volume)) ...")
       findings.logicalVolumes += 1
-      guard let number = try deviceNumber(of: volume) else {
+      guard let number = inventory.number(of: volume) else {
         findings.incomplete += 1
         reporter.warning("\(shown(volume)): this volume cannot be activated; a disk of its group may be missing")
         continue
       }
-      guard let places = devices.places(of: number[...]), !places.isEmpty else {
+      guard let places = devices.places(of: number), !places.isEmpty else {
         reporter.warning(
           "\(shown(volume)): this kind of volume is not followed; what is in it is mapped, itself it is not")
         continue
@@ -144,10 +143,10 @@ struct Examiner {
   }
 
   /// What an array keeps beside its data, to bring back what a lost device had.
-  private mutating func examineParity() throws {
-    for array in try appliance.listArrays() + appliance.listLogicalVolumes() {
-      guard let number = try deviceNumber(of: array) else { continue }
-      addParity(of: number[...], to: array, devices)
+  private mutating func examineParity() {
+    for array in inventory.arrays + inventory.logicalVolumes {
+      guard let number = inventory.number(of: array) else { continue }
+      addParity(of: number, to: array, devices)
     }
   }
 
@@ -157,25 +156,6 @@ struct Examiner {
       return reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
     }
     if !places.isEmpty { add(.raid, device, places) }
-  }
-
-  /// `MAJOR:MINOR`; nil if there is no such device.
-  func deviceNumber(of volume: [UInt8]) throws -> String? {
-    // LVM allows letters, digits and +_.- in names; anything else does not get near a shell.
-    let name = String(decoding: volume, as: UTF8.self)
-    guard name.utf8.allSatisfy({ isNameByte($0) }) else { return nil }
-    return try deviceNumber(named: name)
-  }
-
-  /// - Parameter name: for the shell to expand.
-  /// - Returns: nil if there is no such device.
-  private func deviceNumber(named name: String) throws -> String? {
-    let output = String(decoding: try appliance.shell("stat -L -c '%t %T' \(name) || true"), as: UTF8.self)
-    let fields = output.split(whereSeparator: \.isWhitespace)
-    guard fields.count == 2, let major = UInt32(fields[0], radix: 16), let minor = UInt32(fields[1], radix: 16) else {
-      return nil
-    }
-    return "\(major):\(minor)"
   }
 
   func isNameByte(_ byte: UInt8) -> Bool {
@@ -217,7 +197,7 @@ struct Examiner {
     _ filesystem: Guestfs.Filesystem, name: String, type: String
   ) throws -> WalkAssembler? {
     var method = method
-    let space = try addressSpace(type: type, on: name)
+    let space = try addressSpace(of: filesystem)
     while true {
       if method != .read, !space.isFollowed {
         reporter.detail("\(name): the volumes below are not followed; everything is read")
@@ -269,9 +249,9 @@ struct Examiner {
   }
 
   /// The addresses of the filesystem that is mounted.
-  func addressSpace(type: String, on name: String) throws -> AddressSpace {
+  func addressSpace(of filesystem: Guestfs.Filesystem) throws -> AddressSpace {
     var table = devices
-    if type == "btrfs" {
+    if filesystem.type.elementsEqual("btrfs".utf8) {
       let text: [UInt8]?
       do {
         text = try appliance.longShell(BtrfsTree.script)
@@ -280,14 +260,14 @@ struct Examiner {
         text = nil
       }
       guard let text, let tree = BtrfsTree(parsing: String(decoding: text, as: UTF8.self)) else {
-        reporter.detail("\(name): the tree cannot be read; directories are where they were first read")
+        reporter.detail(
+          "\(shown(filesystem.mountable)): the tree cannot be read; directories are where they were first read")
         return AddressSpace(table: table, device: BtrfsTree.device)
       }
       if let segments = tree.segments { table.add(BtrfsTree.device, madeOf: segments) }
       return AddressSpace(table: table, device: BtrfsTree.device, tree: tree)
     }
-    let mounted = "$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)"
-    return AddressSpace(table: table, device: try deviceNumber(named: mounted).map { $0[...] } ?? "-")
+    return AddressSpace(table: table, device: inventory.number(under: filesystem.mountable) ?? "-")
   }
 
   /// Directories on Btrfs are in blocks they share with everything near them, small files in such blocks; the tree says
@@ -310,37 +290,42 @@ struct Examiner {
     }
   }
 
-  /// Mounts on /sysroot, with readahead, in sectors, set before: ntfs-3g opens its device when it is mounted.
+  /// Mounts on /sysroot, with readahead, in KiB, set before: ntfs-3g opens its device when it is mounted.
   ///
   /// Tries again where a device is not there: while the kernel reads a partition table, there are no partitions.
-  func mount(_ mountable: [UInt8], readahead: Int32 = 0) throws(GuestfsError) {
+  func mount(_ mountable: [UInt8], readahead: Int = 0) throws(GuestfsError) {
+    guard let number = inventory.number(under: mountable) else {
+      throw GuestfsError("\(shown(mountable)): there is no such device")
+    }
     var attempts = 3
     while true {
       do {
-        try settle()
-        let mountable = inAppliance(mountable)
-        try appliance.setReadahead(try appliance.device(of: mountable), sectors: readahead)
-        return try appliance.mountReadOnly(mountable)
+        // A partition has its disk's.
+        _ = try appliance.shell(
+          """
+          \(Self.settled)
+          cd -P /sys/dev/block/\(number) && { [ -e queue ] || cd ..; } && echo \(readahead) > queue/read_ahead_kb
+          """)
+        return try appliance.mountReadOnly(inAppliance(mountable))
       } catch {
         attempts -= 1
-        guard attempts > 0, error.description.contains(String(cString: strerror(ENOENT))) else { throw error }
+        guard attempts > 0, Self.missingDevice.contains(where: error.description.contains) else { throw error }
       }
     }
   }
 
   /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
   /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none.
-  private func keepPartitions() throws(GuestfsError) {
-    _ = try appliance.shell(
-      """
-      mkdir -p /run/udev/rules.d
-      echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
-      udevadm control --reload && udevadm trigger --subsystem-match=block && udevadm settle
-      """)
-  }
+  private static let keepPartitions = """
+    mkdir -p /run/udev/rules.d
+    echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
+    udevadm control --reload && udevadm trigger --subsystem-match=block && udevadm settle || exit 1
+    """
 
-  /// Waits until udev in the appliance has nothing left to do.
-  func settle() throws(GuestfsError) { _ = try appliance.shell("udevadm settle") }
+  /// In a script: waits until udev in the appliance has nothing left to do.
+  static let settled = "udevadm settle"
+  /// What the shell and mount(8) say where it is not there.
+  private static let missingDevice = [String(cString: strerror(ENOENT)), "can't cd to"]
 
   /// What fails because the user has stopped the run or a helper is gone is not the guest's fault.
   func checkHelpers() throws {

@@ -1,3 +1,4 @@
+import BlockMap
 import Guestfs
 
 /// A device that something may be on.
@@ -12,22 +13,17 @@ struct ProbedDevice {
 
   var isEncrypted: Bool { type == "crypto_LUKS" }
 
-  var holdsFilesystem: Bool {
-    switch type {
-    case "", "swap", "swsuspend", "crypto_LUKS", "BitLocker": false
-    default: !type.hasSuffix("_member")
-    }
-  }
+  var holdsFilesystem: Bool { DeviceDescription.isFilesystem(type) }
 }
 
 /// What may hold a filesystem. libguestfs's own list asks several programs about each device, one call after the other,
 /// which takes minutes where there are many and the appliance is emulated.
 extension Examiner {
   /// The filesystems among what was found, Btrfs's subvolumes each by itself.
-  func listFilesystems(_ probed: [ProbedDevice]) throws -> [Guestfs.Filesystem] {
+  func listFilesystems() throws -> [Guestfs.Filesystem] {
     var result: [Guestfs.Filesystem] = []
     var seen: Set<Substring> = []
-    for device in probed where device.holdsFilesystem && !devices.isInVolume(device.number[...]) {
+    for device in inventory.devices where device.holdsFilesystem && !devices.isInVolume(device.number[...]) {
       let type = Array(device.type.utf8)
       guard device.type == "btrfs" else {
         result.append(Guestfs.Filesystem(mountable: device.name, type: type))
@@ -44,8 +40,7 @@ extension Examiner {
   }
 
   /// The disks, their partitions and everything that is made of them, and what is on each.
-  func probe(_ disks: [[UInt8]]) throws -> [ProbedDevice] {
-    try settle()
+  func probe(_ disks: [[UInt8]]) throws -> Inventory {
     var names: [[UInt8]] = []
     var inAppliance: [[UInt8]: String] = [:]
     for (index, disk) in disks.enumerated() {
@@ -54,18 +49,21 @@ extension Examiner {
         names.append(name)
       }
     }
-    for name in try appliance.listMapperDevices() + openedDevices.map(\.name) + appliance.listArrays()
-      + appliance.listLogicalVolumes() where inAppliance[name] == nil
-    {
+    let arrays = try appliance.listArrays()
+    let volumes = try appliance.listLogicalVolumes()
+    for name in try appliance.listMapperDevices() + openedDevices.map(\.name) + arrays + volumes
+    where inAppliance[name] == nil {
       inAppliance[name] = String(decoding: name, as: UTF8.self)
       names.append(name)
     }
+    // LVM allows letters, digits and +_.- in names; anything else does not get near a shell.
     let known = names.filter { $0.allSatisfy { isNameByte($0) } }
     let descriptions = try descriptions(of: known.compactMap { inAppliance[$0] })
-    return known.compactMap { name in
+    let devices = known.compactMap { name -> ProbedDevice? in
       guard let found = inAppliance[name].flatMap({ descriptions[$0[...]] }) else { return nil }
       return ProbedDevice(name: name, number: found.number, type: found.type, uuid: found.uuid)
     }
+    return Inventory(devices: devices, logicalVolumes: volumes, arrays: arrays)
   }
 
   private struct Description {
@@ -84,11 +82,11 @@ extension Examiner {
     let list = names.joined(separator: " ")
     let needed = names.filter { $0.hasPrefix(Appliance.directory) }
     for _ in 0..<5 {
-      try settle()
       // To start a program is what takes the time where the appliance is emulated. blkid itself ends at the first device
       // that it makes nothing of.
       let text = try appliance.longShell(
         """
+        \(Self.settled)
         stat -L -c 'number %n %t %T' \(list)
         for d in \(list); do blkid -p -o export -s TYPE -s UUID $d; done
         stat -L -c 'still %n' \(list)

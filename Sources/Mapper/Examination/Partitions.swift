@@ -22,7 +22,6 @@ extension Examiner {
   /// Nil where parted(8) does not take the table: of partitions that overlap or go on behind the disk's end.
   private mutating func table(of disk: [UInt8]) throws -> [Guestfs.Partition]? {
     do {
-      defer { try? settle() }
       return try appliance.partitions(of: inAppliance(disk))
     } catch {
       try checkHelpers()
@@ -37,7 +36,8 @@ extension Examiner {
   /// Where the kernel has a partition, in bytes of its disk.
   private func kernelsRange(of partition: [UInt8]) throws -> Range<UInt64>? {
     let name = String(decoding: inAppliance(partition), as: UTF8.self)
-    let text = try appliance.shell("cd /sys/class/block/$(basename $(readlink -f \(name))) && cat start size")
+    let text = try appliance.shell(
+      "\(Self.settled); cd /sys/class/block/$(basename $(readlink -f \(name))) && cat start size")
     let numbers = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace)
       .compactMap { DeviceTableParser.bytes(sectors: $0) }
     guard numbers.count == 2, numbers[1] > 0 else { return nil }

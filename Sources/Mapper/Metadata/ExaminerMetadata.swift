@@ -4,9 +4,9 @@ import Guestfs
 /// What filesystems keep beside files.
 extension Examiner {
   /// Adds a filesystem's metadata to the map. It need not be one that can be mounted.
-  mutating func examineMetadata(of filesystem: Guestfs.Filesystem, _ contents: [ProbedDevice]) throws {
+  mutating func examineMetadata(of filesystem: Guestfs.Filesystem) throws {
     // A subvolume's metadata is its filesystem's.
-    guard let content = contents.first(where: { $0.name == filesystem.mountable }),
+    guard let content = inventory.devices.first(where: { $0.name == filesystem.mountable }),
       let source = MetadataSource(type: content.type)
     else { return }
     let name = shown(content.name)

@@ -3,15 +3,15 @@ import Guestfs
 
 /// What partition tables and volume managers keep on devices, and swap space.
 extension Examiner {
-  mutating func examineVolumeMetadata(of contents: [ProbedDevice], disks: [[UInt8]]) throws {
-    var script = "export LC_ALL=C\n"
+  mutating func examineVolumeMetadata(disks: [[UInt8]]) throws {
+    let contents = inventory.devices
+    var script = "\(Self.settled)\nexport LC_ALL=C\n"
     for (index, content) in contents.enumerated() {
       let table = disks.contains(content.name) ? PartitionTableAreas.script : nil
       let part = VolumeHeader(type: content.type)?.script ?? table
       guard let part else { continue }
       script += "echo 'on \(index)'; d=/dev/block/\(content.number)\n{ \(part)\n} 2>/dev/null\n"
     }
-    try settle()
     let text: [UInt8]
     do {
       text = try appliance.longShell(script + "true")

@@ -142,6 +142,16 @@ struct DeviceTable {
     }
   }
 
+  /// Whether a device is one of these, or anything below it is.
+  func isMade(of wanted: Set<Substring>, _ number: Substring, depth: Int = 0) -> Bool {
+    guard !wanted.isEmpty, depth < Self.maximumDepth else { return false }
+    if wanted.contains(number) { return true }
+    guard case .made(let segments) = devices[number] else { return false }
+    return segments.contains { segment in
+      segment.target.devicesBelow.contains { isMade(of: wanted, $0, depth: depth + 1) }
+    }
+  }
+
   /// Whether an array or a volume is made of the device: what is on it, is the array's.
   func isInVolume(_ number: Substring) -> Bool {
     users[number, default: []].contains { !partitions.contains($0) }

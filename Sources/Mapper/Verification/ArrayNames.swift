@@ -11,15 +11,15 @@ struct ArrayNames {
   /// So many objects of an array have to be on it.
   private static let samples = 16
 
-  init(_ examiner: Examiner, _ files: MapFiles) throws {
+  init(_ examiner: Examiner, _ files: MapFiles) {
     let samples = files.samples(count: Self.samples) { $0.starts(with: Self.prefix) }
     guard !samples.isEmpty else { return }
-    for array in try examiner.appliance.listArrays() {
-      guard let number = try examiner.deviceNumber(of: array) else { continue }
+    for array in examiner.inventory.arrays {
+      guard let number = examiner.inventory.number(of: array) else { continue }
       let isHere = { (ranges: [MappedRange]) in
         ranges.allSatisfy { range in
           let start = range.range.lowerBound
-          return !examiner.devices.parts(of: number[...], heldBy: start..<start + 1, ofDisk: Int(range.disk)).isEmpty
+          return !examiner.devices.parts(of: number, heldBy: start..<start + 1, ofDisk: Int(range.disk)).isEmpty
         }
       }
       // Its own name, if nothing speaks against it.

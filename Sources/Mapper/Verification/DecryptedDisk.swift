@@ -6,9 +6,9 @@ import SystemPackage
 
 extension Examiner {
   /// The disks, but where a device on them is encrypted and open, what the appliance decrypts.
-  func decrypted(_ disks: [any VirtualDisk]) throws -> [any VirtualDisk] {
-    let opened = try openedDevices.compactMap { device in
-      try deviceNumber(of: device.name).map { DecryptedDisk.Opened(name: device.name, number: $0[...]) }
+  func decrypted(_ disks: [any VirtualDisk]) -> [any VirtualDisk] {
+    let opened = openedDevices.compactMap { device in
+      inventory.number(of: device.name).map { DecryptedDisk.Opened(name: device.name, number: $0) }
     }
     guard !opened.isEmpty else { return disks }
     let lock = ApplianceLock(appliance)

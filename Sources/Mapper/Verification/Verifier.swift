@@ -7,8 +7,8 @@ import Guestfs
 struct Verifier {
   /// Of a file with larger holes, reading has no end worth waiting for.
   private static let mostHoles: UInt64 = 64 << 30
-  /// In sectors of 512 bytes: files are read from one end to the other.
-  private static let readahead: Int32 = 2048
+  /// In KiB: files are read from one end to the other.
+  private static let readahead = 1024
   /// A read of a file's end is rounded up to a page at least, and its range with it.
   private static let leastBlock: UInt64 = 4096
 
@@ -26,12 +26,12 @@ struct Verifier {
   init(
     examiner: Examiner, files: MapFiles, disks: [any VirtualDisk],
     found: @escaping @Sendable (Verification.Finding) -> Void
-  ) throws {
+  ) {
     self.examiner = examiner
     self.files = files
     self.found = found
     comparer = FileComparer(files: files, disks: disks, isCancelled: examiner.isCancelled)
-    arrays = try ArrayNames(examiner, files)
+    arrays = ArrayNames(examiner, files)
     seen = [Bool](repeating: false, count: files.map.objects.count)
   }
 
@@ -51,7 +51,7 @@ struct Verifier {
     defer { examiner.reporter.progress(nil) }
     do {
       var work = FilesystemWork(
-        device: device, type: type, space: try examiner.addressSpace(type: type, on: shown(device)),
+        device: device, type: type, space: try examiner.addressSpace(of: filesystem),
         blockSize: max(Self.leastBlock, try blockSize()))
       try list(&work)
       try readFiles(&work)

@@ -26,9 +26,9 @@ public func verifyMap(
     try examiner.readDevices()
     let disks = try running.disks.map { try $0.open(request.options, isCancelled: isCancelled) }
     defer { for disk in disks { disk.close() } }
-    var verifier = try Verifier(
-      examiner: examiner, files: MapFiles(map), disks: try examiner.decrypted(disks), found: found)
-    for filesystem in try examiner.listFilesystems(examiner.probe(names)) { try verifier.verify(filesystem) }
+    var verifier = Verifier(
+      examiner: examiner, files: MapFiles(map), disks: examiner.decrypted(disks), found: found)
+    for filesystem in try examiner.listFilesystems() { try verifier.verify(filesystem) }
     verifier.finish()
     try running.end()
     return verifier.result

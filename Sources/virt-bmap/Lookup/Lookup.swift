@@ -24,18 +24,21 @@ struct Lookup {
     var scratch = QueryScratch()
     index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
       if piece.ownerCount <= owners.count {
-        for place in owners.indices { entries.append(entry(piece.range, of: map.ranges[owners[place]])) }
+        for owner in owners.indices.map({ owners[$0] }) {
+          entries.append(entry(piece.range, of: owner.object, offset: owner.offset))
+        }
       } else {
-        entries += allOwners(of: piece.range).map { entry(piece.range, of: $0) }
+        entries += allOwners(of: piece.range).map { owner in
+          let offset = owner.objectOffset &+ (piece.range.lowerBound - owner.range.lowerBound)
+          return entry(piece.range, of: owner.object, offset: offset)
+        }
       }
     }
     return Answer(entries: entries, asked: .range(disk, range), hasOffsets: map.hasOffsets)
   }
 
-  private func entry(_ part: Range<UInt64>, of owner: MappedRange) -> Answer.Entry {
-    Answer.Entry(
-      disk: Int(owner.disk), range: part,
-      offset: owner.objectOffset &+ (part.lowerBound - owner.range.lowerBound), object: map.objects[owner.object])
+  private func entry(_ part: Range<UInt64>, of object: ObjectID, offset: UInt64) -> Answer.Entry {
+    Answer.Entry(disk: disk, range: part, offset: offset, object: map.objects[object])
   }
 
   /// The index, made for a log, names so many owners of a piece and no more; here all are wanted, in its order.

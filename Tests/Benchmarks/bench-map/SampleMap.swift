@@ -1,52 +1,95 @@
 import BlockMap
 
-/// A map like that of a large guest: a disk, three partitions, and files of one to three fragments, a directory
-/// for every twenty.
+/// A map like that of a large guest: a disk, a partition to boot from and one for LVM, in it three volumes, one of them
+/// in two extents, and in these metadata, directories and files, closely in the one and far apart in the other.
+///
+/// A file has one to three fragments. Behind two of three ranges there is a gap; one of fifty has a second name, one of
+/// five hundred shares a part of its bytes with the one before.
 struct SampleMap {
   private static let diskSize: UInt64 = 1 << 40
   private static let block: UInt64 = 4096
+  private static let volumes: [(device: String, extents: [Range<UInt64>], share: Double)] = [
+    ("/dev/vg/root", [1 << 30..<200 << 30, 600 << 30..<650 << 30], 0.5),
+    ("/dev/vg/home", [200 << 30..<600 << 30], 0.3),
+    ("/dev/vg/data", [650 << 30..<1023 << 30], 0.2),
+  ]
+
+  private var builder = BlockMapBuilder()
+  private var generator = SplitMix(state: 42)
+  private var written = 0
+  private var file = 0
 
   /// A builder with about `count` ranges.
   static func builder(ranges count: Int) -> BlockMapBuilder {
-    var builder = BlockMapBuilder()
-    builder.addDisk(DiskDescription(size: diskSize, format: Array("raw".utf8), file: Array("guest.img".utf8)))
-    add(.disk, "/dev/sda", nil, 0..<diskSize, to: &builder)
-    let third = diskSize / 3
-    for number in 0..<3 as Range<UInt64> {
-      add(.partition, "/dev/sda\(number + 1)", nil, third * number..<third * (number + 1), to: &builder)
-    }
-    var generator = SplitMix(state: 42)
-    let step = diskSize / UInt64(max(count, 1)) / block * block
-    var place: UInt64 = 0
-    var file = 0
-    var written = 4
-    while written < count {
-      file += 1
-      let device = "/dev/sda\(min(3, place / third + 1))"
-      let directory = "/usr/lib/package-\(file / 20)/share/modules"
-      if file.isMultiple(of: 20) {
-        add(.directory, device, directory, place..<place + block, to: &builder)
-        place += step
-        written += 1
-      }
-      let fragments = UInt64.random(in: 1...3, using: &generator)
-      for fragment in 0..<fragments {
-        let length = UInt64.random(in: 1...max(1, step / block), using: &generator) * block
-        add(
-          .file, device, "\(directory)/file-\(file).so", place..<place + length, offset: fragment << 32, to: &builder)
-        place += step
-        written += 1
+    var sample = SampleMap()
+    sample.addDevices()
+    for volume in volumes {
+      let size = volume.extents.map { $0.upperBound - $0.lowerBound }.reduce(0, +)
+      for extent in volume.extents {
+        let part = Double(extent.upperBound - extent.lowerBound) / Double(size)
+        sample.fill(extent, of: volume.device, ranges: Int(Double(count) * volume.share * part))
       }
     }
-    return builder
+    return sample.builder
   }
 
-  private static func add(
-    _ kind: ObjectKind, _ device: String, _ path: String?, _ range: Range<UInt64>, offset: UInt64 = 0,
-    to builder: inout BlockMapBuilder
+  private mutating func addDevices() {
+    builder.addDisk(DiskDescription(size: Self.diskSize, format: Array("raw".utf8), file: Array("guest.img".utf8)))
+    add(.disk, "/dev/sda", nil, 0..<Self.diskSize)
+    add(.partition, "/dev/sda1", nil, 1 << 20..<1 << 30)
+    add(.partition, "/dev/sda2", nil, 1 << 30..<Self.diskSize - 1 << 20)
+    for volume in Self.volumes {
+      var offset: UInt64 = 0
+      for extent in volume.extents {
+        add(.logicalVolume, volume.device, nil, extent, offset: offset)
+        offset += extent.upperBound - extent.lowerBound
+      }
+    }
+  }
+
+  private mutating func fill(_ extent: Range<UInt64>, of device: String, ranges count: Int) {
+    let end = written + count
+    let step = (extent.upperBound - extent.lowerBound) / UInt64(max(count, 1)) / Self.block * Self.block
+    var place = extent.lowerBound
+    while written < end {
+      file += 1
+      let directory = "/usr/lib/package-\(file / 20)/share/modules"
+      if file.isMultiple(of: 20) {
+        add(.directory, device, directory, place..<place + Self.block)
+        place += step
+      }
+      if file.isMultiple(of: 100) {
+        add(.metadata, device, "inode table", place..<place + Self.block, offset: UInt64(file) * Self.block)
+        place += step
+      }
+      var offset: UInt64 = 0
+      for _ in 0..<UInt64.random(in: 1...3, using: &generator) {
+        offset += addFragment(device, "\(directory)/file-\(file)", place, step, offset: offset)
+        place += step
+      }
+    }
+  }
+
+  /// - Returns: its length.
+  private mutating func addFragment(
+    _ device: String, _ path: String, _ place: UInt64, _ step: UInt64, offset: UInt64
+  ) -> UInt64 {
+    let isFull = Int.random(in: 0..<3, using: &generator) == 0
+    let length = isFull ? step : UInt64.random(in: 1...max(1, step / Self.block), using: &generator) * Self.block
+    add(.file, device, "\(path).so", place..<place + length, offset: offset)
+    if file.isMultiple(of: 50) { add(.file, device, "\(path).so.1", place..<place + length, offset: offset) }
+    if file.isMultiple(of: 500), length > Self.block {
+      add(.file, device, "\(path).copy", place + Self.block..<place + length + step / 2, offset: offset)
+    }
+    return length
+  }
+
+  private mutating func add(
+    _ kind: ObjectKind, _ device: String, _ path: String?, _ range: Range<UInt64>, offset: UInt64 = 0
   ) {
     if let id = builder.addObject(kind: kind, device: Array(device.utf8), path: path.map { Array($0.utf8) }) {
       builder.addRange(of: id, disk: 1, range: range, objectOffset: offset)
+      written += 1
     }
   }
 }

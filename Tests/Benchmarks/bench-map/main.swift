@@ -1,93 +1,117 @@
-// Prints how long writing, reading and asking a map takes: bench-map [RANGES]. With --write FILE it only writes
-// the sample map to FILE.
+// Prints how long writing, reading and asking a map takes: bench-map [RANGES...], of a million and of ten million ranges
+// unless told otherwise. Times are medians of five, and those of asking in turns with a plain binary search, as a measure
+// of the machine. With --write FILE it only writes a sample map to FILE.
 import BlockMap
 import Glibc
 import SystemPackage
 
 let arguments = Array(CommandLine.arguments.dropFirst())
+let rounds = 5
 
-/// Prints the time that `body` took, by the clock and of the processor, which differ on a busy machine.
-func measured(_ what: String, count: Int, _ body: () throws -> Void) rethrows {
-  let processor = processorSeconds()
-  let elapsed = try ContinuousClock().measure(body) / .seconds(1)
-  let spent = processorSeconds() - processor
-  func each(_ seconds: Double) -> String { "\(Int(seconds * 1e9 / Double(max(count, 1)))) ns each" }
+func show(_ what: String, _ cost: Cost, each count: Int) {
+  func each(_ seconds: Double) -> String { "\((seconds * 1e10 / Double(max(count, 1))).rounded() / 10) ns each" }
   func rounded(_ seconds: Double) -> String { "\((seconds * 1000).rounded() / 1000) s" }
-  print("\(what): \(rounded(elapsed)), \(each(elapsed)); processor \(rounded(spent)), \(each(spent))")
-}
-
-func processorSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-/// The peak of the process's memory in MiB.
-func peakMemory() -> Int {
-  var usage = rusage()
-  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-  return usage.ru_maxrss / 1024
+  print(
+    "  \(what): \(rounded(cost.elapsed)), \(each(cost.elapsed)); "
+      + "processor \(rounded(cost.processor)), \(each(cost.processor))")
 }
 
 func benchmark(ranges count: Int, in directory: FilePath) throws {
   let path = directory.appending("map")
-  var builder = SampleMap.builder(ranges: count)
-  print("\(count) ranges of \(builder.objectCount) objects; memory \(peakMemory()) MiB")
-  try measured("write", count: count) { try builder.write(to: path) }
-  builder = BlockMapBuilder()
+  // Gone before memory is counted.
+  try {
+    var builder = SampleMap.builder(ranges: count)
+    print("\(count) ranges of \(builder.objectCount) objects")
+    show("write", try Cost.of { try builder.write(to: path) }, each: count)
+  }()
 
-  var loaded: BlockMap?
-  for _ in 0..<3 {
+  var loaded: MapIndex?
+  var (reads, indexes) = ([Cost](), [Cost]())
+  for _ in 0..<rounds {
     loaded = nil
-    try measured("read", count: count) { loaded = try BlockMap(contentsOf: path) }
-  }
-  guard let map = loaded, let size = map.size(ofDisk: 1) else { return }
-  var built: MapIndex?
-  measured("index", count: count) { built = MapIndex(map) }
-  guard let index = built else { return }
-  print("memory \(peakMemory()) MiB")
-
-  let queries = 2_000_000
-  let threads = 4
-  var owners = 0
-  for _ in 0..<2 {
-    measured("a random 4 KiB request", count: queries) {
-      owners += ask(index, queries, size, seed: 1)
+    var map: BlockMap?
+    reads.append(try Cost.of { map = try BlockMap(contentsOf: path) })
+    guard let map else { return }
+    let before = residentMemory()
+    indexes.append(Cost.of { loaded = MapIndex(map) })
+    if indexes.count == 1 {
+      print("  the index takes \(Double((residentMemory() - before) * 10 / map.ranges.count) / 10) bytes a range")
     }
   }
-  // The least that anybody would do, as a measure of the machine: to find the last range that begins before a byte.
-  let starts = map.ranges.map(\.range.lowerBound)
-  var found = 0
-  for _ in 0..<2 {
-    measured("a plain binary search of the ranges' starts", count: queries) {
-      found += searchPlainly(starts, queries, size, seed: 1)
-    }
-  }
-  print("(sum \(found))")
-  let shared = index
-  measured("the same from \(threads) threads, all together", count: queries * threads) {
-    inThreads(threads) { seed in _ = ask(shared, queries, size, seed: seed) }
-  }
-  print("\(Double(owners) / Double(2 * queries)) owners a request")
+  show("read", Cost.median(reads), each: count)
+  show("index", Cost.median(indexes), each: count)
+  let both = zip(reads, indexes).map { Cost(elapsed: $0.elapsed + $1.elapsed, processor: $0.processor + $1.processor) }
+  show("read and index", Cost.median(both), each: count)
+  guard let index = loaded, let size = index.map.size(ofDisk: 1) else { return }
+  try ask(index, size)
 }
 
-func ask(_ index: MapIndex, _ queries: Int, _ size: UInt64, seed: UInt64) -> Int {
+/// Random requests of 4 KiB, one after the other, by one thread and by several.
+func ask(_ index: MapIndex, _ size: UInt64) throws {
+  let requests = 1_000_000
+  let starts = index.map.ranges.map(\.range.lowerBound)
+  var sum: UInt64 = 0
+  var (single, batched, plain) = ([Cost](), [Cost](), [Cost]())
+  for round in 0..<UInt64(rounds) {
+    single.append(Cost.of { sum &+= attribute(index, requests, size, seed: round) })
+    batched.append(Cost.of { sum &+= attributeBatches(index, requests, size, seed: round) })
+    plain.append(Cost.of { sum &+= searchPlainly(starts, requests, size, seed: round) })
+  }
+  show("a random 4 KiB request", Cost.median(single), each: requests)
+  show("the same, looked up 32 at a time", Cost.median(batched), each: requests)
+  show("a plain binary search of the ranges' starts", Cost.median(plain), each: requests)
+  func ratio(_ costs: [Cost]) -> Double {
+    (Cost.median(costs).processor / Cost.median(plain).processor * 100).rounded() / 100
+  }
+  print("  of the plain search's time: \(ratio(single)) one at a time, \(ratio(batched)) 32 at a time (sum \(sum))")
+  let threads = 4
+  let together = Cost.of { inThreads(threads) { seed in _ = attribute(index, requests, size, seed: seed) } }
+  show("from \(threads) threads, all together", together, each: requests * threads)
+}
+
+/// What the log has to know of each request: objects, which of them are the most specific, and offsets.
+@inline(never)
+func attribute(_ index: MapIndex, _ requests: Int, _ size: UInt64, seed: UInt64) -> UInt64 {
   var generator = SplitMix(state: seed)
   var scratch = QueryScratch()
-  var owners = 0
-  for _ in 0..<queries {
-    let start = generator.next() % (size >> 12) << 12
-    index.forEachPiece(of: start..<start + 4096, disk: 1, scratch: &scratch) { piece, _ in
-      owners &+= piece.ownerCount
-    }
+  var sum: UInt64 = 0
+  for _ in 0..<requests {
+    attribute(generator.next() % (size >> 12) << 12, index, &scratch, &sum)
   }
-  return owners
+  return sum
 }
 
-func searchPlainly(_ starts: [UInt64], _ queries: Int, _ size: UInt64, seed: UInt64) -> Int {
+@inline(__always)
+func attribute(_ start: UInt64, _ index: MapIndex, _ scratch: inout QueryScratch, _ sum: inout UInt64) {
+  index.forEachPiece(of: start..<start + 4096, disk: 1, scratch: &scratch) { piece, owners in
+    for number in owners.indices {
+      let owner = owners[number]
+      sum &+= UInt64(owner.object.rawValue) &+ UInt64(owner.specificity) &+ owner.offset
+    }
+  }
+}
+
+/// As the log's writer does it, which takes what has come meanwhile.
+@inline(never)
+func attributeBatches(_ index: MapIndex, _ requests: Int, _ size: UInt64, seed: UInt64) -> UInt64 {
   var generator = SplitMix(state: seed)
-  var sum = 0
-  for _ in 0..<queries {
+  var scratch = QueryScratch()
+  var sum: UInt64 = 0
+  var batch = [UInt64](repeating: 0, count: 32)
+  for _ in 0..<requests / batch.count {
+    for place in batch.indices { batch[place] = generator.next() % (size >> 12) << 12 }
+    for start in batch { index.prefetch(start, disk: 1) }
+    for start in batch { attribute(start, index, &scratch, &sum) }
+  }
+  return sum
+}
+
+/// The least that anybody would do: to find the last range that begins before a byte.
+@inline(never)
+func searchPlainly(_ starts: [UInt64], _ requests: Int, _ size: UInt64, seed: UInt64) -> UInt64 {
+  var generator = SplitMix(state: seed)
+  var sum: UInt64 = 0
+  for _ in 0..<requests {
     let byte = generator.next() % (size >> 12) << 12
     var low = 0
     var high = starts.count
@@ -95,7 +119,7 @@ func searchPlainly(_ starts: [UInt64], _ queries: Int, _ size: UInt64, seed: UIn
       let middle = (low + high) / 2
       if starts[middle] <= byte { low = middle + 1 } else { high = middle }
     }
-    sum &+= low
+    sum &+= UInt64(low)
   }
   return sum
 }
@@ -137,7 +161,11 @@ do {
     defer {
       for gone in [directory.appending("map"), directory] { _ = gone.withPlatformString { remove($0) } }
     }
-    try benchmark(ranges: arguments.first.flatMap { Int($0) } ?? 1_000_000, in: directory)
+    let counts = arguments.isEmpty ? [1_000_000, 10_000_000] : arguments.compactMap { Int($0) }
+    for count in counts {
+      try benchmark(ranges: count, in: directory)
+      fflush(nil)
+    }
   }
 } catch {
   _ = try? FileDescriptor.standardError.writeAll("bench-map: \(error)\n".utf8)

@@ -1,6 +1,4 @@
 import Benchmarking
-import Glibc
-import Subprocess
 import SystemPackage
 
 /// What serves an image over NBD.
@@ -55,26 +53,11 @@ struct Server: Sendable {
     }
   }
 
-  /// Runs a server while `body` runs.
-  private func serving(_ body: () async throws -> Void) async throws {
-    _ = try await run(
-      .name(executable), arguments: Arguments(arguments), input: .none, output: .discarded, error: .currentStandardError
-    ) { execution in
-      defer { try? execution.send(signal: .terminate) }
-      let deadline = ContinuousClock.now + .seconds(10)
-      while access(socket.string, F_OK) != 0 {
-        guard ContinuousClock.now < deadline else {
-          throw BenchmarkFailure("\(executable) \(arguments) does not serve \(image)")
-        }
-        try await Task.sleep(for: .milliseconds(10))
-      }
-      try await body()
-    }
-  }
-
   /// Runs all servers while `body` runs.
   static func serving(_ servers: ArraySlice<Server>, _ body: () async throws -> Void) async throws {
     guard let first = servers.first else { return try await body() }
-    try await first.serving { try await serving(servers.dropFirst(), body) }
+    try await Benchmarking.serving(first.executable, first.arguments, socket: first.socket.string) {
+      try await serving(servers.dropFirst(), body)
+    }
   }
 }

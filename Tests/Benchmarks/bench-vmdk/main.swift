@@ -10,23 +10,10 @@ import Glibc
 import Subprocess
 import SystemPackage
 
-/// - Throws: where a program is missing, with what to install.
-func checkPrograms() async throws {
-  let programs = [("fio", "fio"), ("nbdcopy", "libnbd-bin"), ("nbdkit", "nbdkit"), ("qemu-nbd", "qemu-utils")]
-  var missing: [String] = []
-  for (program, package) in programs {
-    do { _ = try await timed(.name(program), ["--version"]) } catch { missing.append(package) }
-  }
-  guard missing.isEmpty else {
-    throw BenchmarkFailure("programs are missing: apt-get install \(missing.joined(separator: " "))")
-  }
-  guard try await timed(.name("fio"), ["--enghelp"]).output.contains("nbd") else {
-    throw BenchmarkFailure("this fio was built without its nbd engine")
-  }
-}
-
 func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) async throws {
-  try await checkPrograms()
+  try await checkPrograms([
+    ("fio", "fio"), ("nbdcopy", "libnbd-bin"), ("nbdkit", "nbdkit"), ("qemu-nbd", "qemu-utils"),
+  ])
   let images = directory.appending("vmdk")
   try await Image.makeAll(in: images)
   // A socket's path must be short.

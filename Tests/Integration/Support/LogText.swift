@@ -30,6 +30,8 @@ struct LogText {
   var parts: [Part] = []
   /// Of each range of all parts, in order, where in each object it begins; empty without `offsets=true`.
   var offsets: [[UInt64]] = []
+  /// Of each range of all parts, in order, the number of its disk.
+  var disks: [Int] = []
   /// The ranges that were written before.
   var stale: [Range<UInt64>] = []
   var flushes = 0
@@ -62,9 +64,14 @@ struct LogText {
             stale.append(last)
             continue
           }
-          let ends = field.split(separator: 0x2d).map { UInt64(Array($0).text, radix: 16) }
+          let words = field.split(separator: 0x3a)
+          guard let disk = words.count == 2 ? Int(Array(words[0]).text) : 1, let range = words.last else {
+            throw wrong()
+          }
+          let ends = range.split(separator: 0x2d).map { UInt64(Array($0).text, radix: 16) }
           guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else { throw wrong() }
           parts[parts.count - 1].ranges.append(start..<end)
+          disks.append(disk)
         }
       } else {
         let fields = line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false).map { Array($0) }

@@ -13,6 +13,7 @@ enum Products {
 
   static var mapper: FilePath { get throws { try product("virt-bmap") } }
   static var logger: FilePath { get throws { try product("libnbdkit-bmaplogger-plugin.so") } }
+  static var loggerFilter: FilePath { get throws { try product("libnbdkit-bmaplogger-filter.so") } }
   static var recorder: FilePath { get throws { try product("libnbdkit-bmaprecorder-plugin.so") } }
   static var walker: FilePath { get throws { try product("virt-bmap-walker") } }
 

@@ -160,7 +160,7 @@ private struct ChainOpener {
 }
 
 /// As a descriptor writes a content ID.
-func hexadecimal(_ cid: UInt32) -> String {
+package func hexadecimal(_ cid: UInt32) -> String {
   let digits = String(cid, radix: 16)
   return String(repeating: "0", count: 8 - digits.utf8.count) + digits
 }

@@ -151,7 +151,9 @@ import Testing
   }
 
   @Test func needsNoSwift() async throws {
-    for product in [try Products.logger, try Products.recorder, try Products.mapper, try Products.walker] {
+    for product in [
+      try Products.logger, try Products.loggerFilter, try Products.recorder, try Products.mapper, try Products.walker,
+    ] {
       let outcome = try await run("ldd", [product])
       #expect(!outcome.output.text.lowercased().contains("swift"), "\(product): \(outcome.output.text)")
       #expect(!outcome.output.text.contains("not found"), "\(product): \(outcome.output.text)")

@@ -6,12 +6,6 @@ import Glibc
 nonisolated(unsafe) private var plugin: (any Plugin)?
 nonisolated(unsafe) private var pluginType: (any Plugin.Type)?
 
-/// What `.open` hands to nbdkit as the connection's handle.
-private final class Handle: Sendable {
-  let connection: any Connection
-  init(_ connection: any Connection) { self.connection = connection }
-}
-
 /// The description of `type` that nbdkit takes from the library's `plugin_init`: a `struct nbdkit_plugin` that lives
 /// as long as the process.
 ///
@@ -39,11 +33,6 @@ public func register(_ type: any Plugin.Type) -> UnsafeMutableRawPointer {
   return UnsafeMutableRawPointer(description)
 }
 
-/// nbdkit keeps the pointers of the description until the process ends.
-private func permanent(_ text: String) -> UnsafePointer<CChar>? {
-  strdup(text).map { UnsafePointer($0) }
-}
-
 private func setLifeCycle(_ description: inout nbdkit_plugin) {
   description.load = { plugin = pluginType?.init() }
   description.unload = { plugin = nil }
@@ -60,14 +49,7 @@ private func setLifeCycle(_ description: inout nbdkit_plugin) {
   description.cleanup = { plugin?.cleanup() }
   description.list_exports = { readOnly, isTLS, exports in
     succeeded {
-      for export in try plugin?.listExports(readOnly: readOnly != 0, isTLS: isTLS != 0) ?? [] {
-        let added = (export.name + [0]).withUnsafeBufferPointer { name in
-          name.withMemoryRebound(to: CChar.self) {
-            nbdkit_add_export(exports, $0.baseAddress, export.description.isEmpty ? nil : export.description)
-          }
-        }
-        guard added == 0 else { throw PluginError(errno: .invalid, "nbdkit took no export") }
-      }
+      try Answers.add(try plugin?.listExports(readOnly: readOnly != 0, isTLS: isTLS != 0) ?? [], to: exports)
     }
   }
 }
@@ -75,28 +57,19 @@ private func setLifeCycle(_ description: inout nbdkit_plugin) {
 private func setConnection(_ description: inout nbdkit_plugin) {
   description.open = { readOnly in
     do {
-      guard let plugin, let name = nbdkit_export_name() else { return nil }
-      let exportName = Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
-      let connection = try plugin.open(readOnly: readOnly != 0, exportName: exportName)
-      return Unmanaged.passRetained(Handle(connection)).toOpaque()
+      guard let plugin, let name = nbdkit_export_name().map(bytes) else { return nil }
+      let connection = try plugin.open(readOnly: readOnly != 0, exportName: name)
+      return ConnectionHandle(readOnly: readOnly != 0, exportName: name, connection: connection).opaque
     } catch {
-      report(error)
+      nbdkit_set_error(report(error))
       return nil
     }
   }
   description.close = { handle in
     guard let handle else { return }
-    let owned = Unmanaged<Handle>.fromOpaque(handle).takeRetainedValue()
-    owned.connection.close()
+    ConnectionHandle.taken(handle).connection?.close()
   }
-  description.get_size = { handle in
-    guard let size = connection(handle).map(\.size) else { return -1 }
-    guard let signed = Int64(exactly: size) else {
-      report(PluginError(errno: .invalid, "a disk of \(size) bytes is larger than NBD allows"))
-      return -1
-    }
-    return signed
-  }
+  description.get_size = { Answers.size($0) }
 }
 
 private func setCapabilities(_ description: inout nbdkit_plugin) {
@@ -108,80 +81,45 @@ private func setCapabilities(_ description: inout nbdkit_plugin) {
   description.is_rotational = { capability($0) { $0.isRotational } }
   description.can_extents = { capability($0) { $0.canExtents } }
   description.can_multi_conn = { capability($0) { $0.canMultiConn } }
-  description.can_fua = { handle in
-    guard let capabilities = connection(handle)?.capabilities else { return -1 }
-    if capabilities.canFUA { return NBDKIT_FUA_NATIVE }
-    return capabilities.canFlush ? NBDKIT_FUA_EMULATE : NBDKIT_FUA_NONE
-  }
+  description.can_fua = { Answers.fua($0) }
   description.can_cache = { connection($0)?.capabilities.cache.rawValue ?? -1 }
-  description.block_size = { handle, minimum, preferred, maximum in
-    let size = connection(handle)?.capabilities.blockSize
-    minimum?.pointee = size?.minimum ?? 0
-    preferred?.pointee = size?.preferred ?? 0
-    maximum?.pointee = size?.maximum ?? 0
-    return 0
-  }
+  description.block_size = { Answers.blockSize($0, $1, $2, $3) }
 }
 
 private func setRequests(_ description: inout nbdkit_plugin) {
   description.pread = { handle, buffer, count, offset, _ in
-    succeeded {
-      try connection(handle)?.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(count)), at: offset)
+    request(handle) {
+      try $0.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(count)), at: offset)
     }
   }
   description.pwrite = { handle, buffer, count, offset, flags in
-    succeeded {
-      try connection(handle)?.write(
-        UnsafeRawBufferPointer(start: buffer, count: Int(count)), at: offset,
-        fua: flags & UInt32(NBDKIT_FLAG_FUA) != 0)
-    }
+    request(handle) { try Requests.write($0, buffer, count, offset, flags) }
   }
   description.zero = { handle, count, offset, flags in
-    succeeded {
-      try connection(handle)?.zero(
-        try range(offset, count), mayTrim: flags & UInt32(NBDKIT_FLAG_MAY_TRIM) != 0,
-        fast: flags & UInt32(NBDKIT_FLAG_FAST_ZERO) != 0, fua: flags & UInt32(NBDKIT_FLAG_FUA) != 0)
-    }
+    request(handle) { try Requests.zero($0, count, offset, flags) }
   }
   description.trim = { handle, count, offset, flags in
-    succeeded { try connection(handle)?.trim(try range(offset, count), fua: flags & UInt32(NBDKIT_FLAG_FUA) != 0) }
+    request(handle) { try Requests.trim($0, count, offset, flags) }
   }
-  description.flush = { handle, _ in succeeded { try connection(handle)?.flush() } }
-  description.cache = { handle, count, offset, _ in
-    succeeded { try connection(handle)?.cache(try range(offset, count)) }
-  }
+  description.flush = { handle, _ in request(handle) { try $0.flush() } }
+  description.cache = { handle, count, offset, _ in request(handle) { try Requests.cache($0, count, offset) } }
   description.extents = { handle, count, offset, flags, list in
-    succeeded {
-      guard let list else { return }
-      let range = try range(offset, count)
-      let one = flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
-      try connection(handle)?.extents(
-        in: range, one: one, into: ExtentList(list: list, end: range.upperBound, one: one))
-    }
+    request(handle) { try Requests.extents($0, count, offset, flags, into: list) }
   }
 }
 
-private func range(_ offset: UInt64, _ count: UInt32) throws -> Range<UInt64> {
-  let (end, overflow) = offset.addingReportingOverflow(UInt64(count))
-  guard !overflow else { throw PluginError(errno: .invalid, "a range beyond the end of any disk") }
-  return offset..<end
+@inline(__always)
+private func request(_ handle: UnsafeMutableRawPointer?, _ body: (any Connection) throws -> Void) -> Int32 {
+  succeeded { if let connection = connection(handle) { try body(connection) } }
 }
 
-private func connection(_ handle: UnsafeMutableRawPointer?) -> (any Connection)? {
-  handle.map { Unmanaged<Handle>.fromOpaque($0).takeUnretainedValue().connection }
-}
-
-private func capability(_ handle: UnsafeMutableRawPointer?, _ get: (Capabilities) -> Bool) -> Int32 {
-  guard let capabilities = connection(handle)?.capabilities else { return -1 }
-  return get(capabilities) ? 1 : 0
-}
-
+@inline(__always)
 private func succeeded(_ body: () throws -> Void) -> Int32 {
   do {
     try body()
     return 0
   } catch {
-    report(error)
+    nbdkit_set_error(report(error))
     return -1
   }
 }

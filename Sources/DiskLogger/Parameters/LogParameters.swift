@@ -4,8 +4,8 @@ import NBDKit
 import SystemPackage
 
 /// What the user gave about the log.
-struct LogParameters: Sendable {
-  enum Format: String, CaseIterable, Sendable {
+public struct LogParameters: Sendable {
+  public enum Format: String, CaseIterable, Sendable {
     case text, json
   }
 

@@ -1,0 +1,91 @@
+public import BlockMap
+
+/// What clients can connect to: the disks, and each partition, volume and filesystem that the map knows.
+///
+/// The disks are `""`, which is the first one, and `/dev/sda`, `/dev/sdb` …. Partitions and volumes have the names that
+/// they have in the map. A filesystem is offered once more under a name without slashes: `part1.ext4`,
+/// `disk2-part1.vfat`, `disk1.xfs`, `vg-root.btrfs`.
+public struct ExportTable: Sendable {
+  /// What an export is.
+  public enum Target: Sendable {
+    /// A disk as a whole, by its number; 1 for the first.
+    case disk(Int)
+    /// What is put together from the disks. It is only read.
+    case assembly(Assembly)
+  }
+
+  /// One export of the list.
+  public struct Export: Sendable {
+    /// What a client asks for.
+    public var name: [UInt8]
+    /// What is on it, in blkid(8)'s words, or which disk it is; empty where nothing is known.
+    public var description: String
+  }
+
+  /// In the order of the list.
+  public private(set) var exports: [Export] = []
+  private var targets: [[UInt8]: Target] = [:]
+
+  /// - Parameters:
+  ///   - map: nil if there is none.
+  ///   - disks: the numbers of those that are served.
+  public init(map: BlockMap?, disks: ClosedRange<Int>) {
+    for disk in disks {
+      if disk == disks.lowerBound { add([], "disk \(disk)", .disk(disk)) }
+      add(DiskName.of(disk), "disk \(disk)", .disk(disk))
+    }
+    guard let map else { return }
+    let contents = Dictionary(map.devices.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for (object, assembly) in Self.assemblies(of: map, disks) {
+      let name = map.objects.device(of: object)
+      guard contents[name]?.isEncrypted != true else { continue }
+      let kind = map.objects.kind(of: object)
+      if kind != .disk {
+        add(name, contents[name].map { String(decoding: $0.type, as: UTF8.self) } ?? "", .assembly(assembly))
+      }
+      guard let content = contents[name], content.holdsFilesystem else { continue }
+      add(Self.shortName(of: name, kind) + [0x2e] + content.type, "", .assembly(assembly))
+    }
+  }
+
+  /// What an export is; nil if there is none of this name.
+  public subscript(name: [UInt8]) -> Target? { targets[name] }
+
+  private mutating func add(_ name: [UInt8], _ description: String, _ target: Target) {
+    // Two devices of one name are not worth more than the first.
+    guard targets[name] == nil else { return }
+    targets[name] = target
+    exports.append(Export(name: name, description: description))
+  }
+
+  /// The devices that can be put together from these disks, in the order of the map.
+  private static func assemblies(of map: BlockMap, _ disks: ClosedRange<Int>) -> [(ObjectID, Assembly)] {
+    var order: [ObjectID] = []
+    var ranges: [ObjectID: [MappedRange]] = [:]
+    for range in map.ranges where map.objects.kind(of: range.object).specificity <= ObjectKind.logicalVolume.specificity
+    {
+      if ranges[range.object] == nil { order.append(range.object) }
+      ranges[range.object, default: []].append(range)
+    }
+    return order.compactMap { object in
+      let all = ranges[object] ?? []
+      // The format of 2014 does not say which part is where.
+      guard map.hasOffsets || all.count == 1 else { return nil }
+      return Assembly(all, on: disks).map { (object, $0) }
+    }
+  }
+
+  /// A device's name without slashes.
+  private static func shortName(of device: [UInt8], _ kind: ObjectKind) -> [UInt8] {
+    let path = Array("/dev/".utf8)
+    guard kind != .logicalVolume, device.starts(with: DiskName.prefix) else {
+      let name = device.starts(with: path) ? Array(device.dropFirst(path.count)) : device
+      return name.map { $0 == 0x2f ? 0x2d : $0 }
+    }
+    let letters = device.dropFirst(DiskName.prefix.count).prefix { (0x61...0x7a).contains($0) }
+    let number = letters.reduce(0) { ($0 &* 26) &+ Int($1 - 0x60) }
+    let part = device.dropFirst(DiskName.prefix.count + letters.count)
+    guard !part.isEmpty else { return Array("disk\(number)".utf8) }
+    return Array((number == 1 ? "part" : "disk\(number)-part").utf8) + part
+  }
+}

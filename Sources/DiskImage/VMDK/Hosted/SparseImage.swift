@@ -1,0 +1,92 @@
+import Glibc
+package import SystemPackage
+
+/// What has to be known of a VMDK to write into it: one that is a hosted sparse extent with its descriptor inside
+/// (`monolithicSparse`), a snapshot over another disk, and not compressed.
+package struct SparseImage: Sendable {
+  /// Of the disk, in bytes.
+  package let size: UInt64
+  /// Bytes of a grain, a power of two from 4 KiB to 1 MiB.
+  package let grainBytes: UInt64
+  /// How many grain tables there are.
+  package let tables: UInt64
+  /// Where the grain directories begin, in bytes; the one that is read first, and its copy if there is one.
+  package let directories: [UInt64]
+  /// Where the descriptor is, in bytes.
+  package let descriptor: Range<UInt64>
+  /// All the bytes there.
+  package let descriptorText: [UInt8]
+  package let parentCID: UInt32
+  /// Whether the entry 1 of a grain table means a grain of zeros.
+  package let hasZeroedGrains: Bool
+  package let wasClosedCleanly: Bool
+
+  /// The entries of a grain table.
+  package static let entriesPerTable: UInt64 = 512
+  /// The largest disk whose grains can all be stored, but for the room that the tables take: a grain's place is a sector's
+  /// number of 32 bits.
+  package static let mostBytes: UInt64 = 1 << 41
+
+  /// Reads the header and the descriptor of an open file.
+  /// - Parameters:
+  ///   - open: its descriptor, which remains open.
+  ///   - path: its name, for messages.
+  /// - Throws: `DiskError` with `EINVAL` or `ENOTSUP` where it is another kind of file, and `EIO` where it is damaged.
+  package init(of open: CInt, path: FilePath) throws(DiskError) {
+    let copy = fcntl(open, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw DiskError(path, systemError: errno, "cannot open") }
+    let file = try HostFile(adopting: copy, path: path, allowDevices: false)
+    guard file.length >= VMDKLimits.sectorBytes, try file.number(at: 0, width: 4) == UInt64(HostedHeader.magic) else {
+      throw DiskError(path, "is not a sparse VMDK with a header of its own: it cannot be written", errno: EINVAL)
+    }
+    let header = try ExtentHeader.read(from: file, options: OpenOptions())
+    let layout = header.layout
+    guard case .hosted(1...2) = header.kind, layout.compression == .none else {
+      throw DiskError(path, "is a compressed VMDK, or one of a newer version: it cannot be written", errno: ENOTSUP)
+    }
+    guard layout.entriesPerTable == Self.entriesPerTable, layout.grainBytes <= 1 << 20 else {
+      throw DiskError(
+        path, "has grains of \(layout.grainBytes) bytes and tables of \(layout.entriesPerTable): it cannot be written",
+        errno: ENOTSUP)
+    }
+    // A header that says there is a copy, where it cannot be, would be left saying so.
+    let hasCopy = try file.number(at: 8, width: 4) & 2 != 0
+    guard header.warnings.count == (header.wasClosedCleanly ? 0 : 1), layout.directories.count == (hasCopy ? 2 : 1)
+    else {
+      throw DiskError(
+        path, "one of the two grain directories is damaged, or the file was truncated: it cannot be written", errno: EIO
+      )
+    }
+
+    guard let place = header.descriptor else {
+      throw DiskError(path, "has no descriptor inside: it is a part of a VMDK and cannot be written", errno: ENOTSUP)
+    }
+    let text = try file.bytes(at: place.lowerBound, count: place.count)
+    let descriptor = try Descriptor(parsing: text, path: path)
+    guard lowercased(descriptor.createType.utf8) == lowercased("monolithicSparse".utf8) else {
+      throw DiskError(path, "is a \(descriptor.createType), which cannot be written", errno: ENOTSUP)
+    }
+    guard descriptor.extents.count == 1, let extent = descriptor.extents.first, case .sparse = extent.storage,
+      extent.access == .readWrite
+    else {
+      throw DiskError(path, "the descriptor has to name one RW SPARSE extent: it cannot be written", errno: EINVAL)
+    }
+    try header.checkCapacity(covers: extent, path: path)
+    guard descriptor.cid != nil, descriptor.parentCID != Descriptor.noParent else {
+      throw DiskError(path, "is a disk of its own and no snapshot over another: it cannot be written", errno: EINVAL)
+    }
+
+    size = extent.size
+    grainBytes = layout.grainBytes
+    tables = layout.tables
+    directories = layout.directories
+    self.descriptor = place
+    descriptorText = text
+    parentCID = descriptor.parentCID
+    guard case .sectors(let zeroed) = layout.entries else {
+      throw DiskError(path, "is not a hosted sparse VMDK: it cannot be written", errno: ENOTSUP)
+    }
+    hasZeroedGrains = zeroed
+    wasClosedCleanly = header.wasClosedCleanly
+  }
+}

@@ -1,0 +1,99 @@
+import DiskImage
+import DiskOverlay
+import NBDKit
+
+/// A client's view of a disk image, which is read, and of the overlay that takes what is written.
+final class ImageConnection: Connection {
+  /// What is read at a time for a client that wants it in the cache, in bytes.
+  private static let cacheStep = 1 << 20
+
+  private let disk: any VirtualDisk
+  /// Nil: the disk cannot be written.
+  private let overlay: (any Overlay)?
+
+  init(disk: any VirtualDisk, overlay: (any Overlay)?) {
+    self.disk = disk
+    self.overlay = overlay
+  }
+
+  var size: UInt64 { disk.size }
+
+  var capabilities: Capabilities {
+    var capabilities = Capabilities()
+    if overlay != nil {
+      capabilities.canWrite = true
+      capabilities.canFlush = true
+      capabilities.fua = .native
+      capabilities.canZero = true
+      capabilities.canFastZero = true
+      capabilities.canTrim = true
+    }
+    capabilities.canExtents = true
+    // A flush is of all that was written, by whatever connection.
+    capabilities.canMultiConn = true
+    capabilities.cache = .native
+    // A client may ask for any bytes: one that has to round its reads up would touch more than it means to.
+    capabilities.blockSize = Capabilities.BlockSize(
+      minimum: 1, preferred: 4096, maximum: UInt32(LoggedConnection.mostBytes))
+    return capabilities
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    if let overlay { try overlay.read(into: buffer, at: offset) } else { try disk.read(into: buffer, at: offset) }
+  }
+
+  func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
+    try overlay?.write(buffer, at: offset)
+    if fua { try overlay?.flush() }
+  }
+
+  func zero(_ range: Range<UInt64>, mayTrim: Bool, fast: Bool, fua: Bool) throws {
+    try overlay?.zero(range)
+    if fua { try overlay?.flush() }
+  }
+
+  /// What a guest does not need any more reads as zeros.
+  func trim(_ range: Range<UInt64>, fua: Bool) throws {
+    try zero(range, mayTrim: true, fast: false, fua: fua)
+  }
+
+  func flush() throws { try overlay?.flush() }
+
+  func cache(_ range: Range<UInt64>) throws {
+    try withUnsafeTemporaryAllocation(byteCount: Self.cacheStep, alignment: 4096) { buffer in
+      try range.forEachPart(of: UInt64(Self.cacheStep)) { step in
+        try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<step.count]), at: step.lowerBound)
+      }
+    }
+  }
+
+  func extents(
+    in range: Range<UInt64>, one: Bool, _ body: (Range<UInt64>, ExtentState) throws -> Bool
+  ) throws {
+    var failure: (any Error)?
+    let take = { (extent: DiskExtent) -> Bool in
+      do {
+        return try body(extent.range, extent.state.forNBD)
+      } catch {
+        failure = error
+        return false
+      }
+    }
+    if let overlay { try overlay.extents(in: range, take) } else { try disk.extents(in: range, take) }
+    if let failure { throw failure }
+  }
+}
+
+extension DiskExtent.State {
+  fileprivate var forNBD: ExtentState {
+    switch self {
+    case .data: .data
+    case .zero: .zero
+    case .hole: .hole
+    }
+  }
+}
+
+extension DiskError: ErrnoError {
+  public var errnoValue: Int32 { errno }
+}

@@ -1,0 +1,81 @@
+public import NBDKit
+import SystemPackage
+
+/// What the user gave about the map, the log and the overlays: the same for the plugin and the filter.
+public struct LoggerParameters: Sendable {
+  enum Map: Sendable {
+    case unspecified
+    /// `bmap=none`
+    case none
+    case file(FilePath)
+  }
+
+  /// Each with its description, as `--help` prints them.
+  public static let help = """
+    bmap=MAP             The block map of the disk, from virt-bmap. Default: the
+                         file "bmap" in the current directory. bmap=none logs
+                         ranges alone.
+    logfile=FILE         Where the log goes, which is overwritten. Default: "-",
+                         standard output.
+    logformat=FORMAT     text or json, which is a line for each request.
+                         Default: text.
+    offsets=BOOL         Say in a text log where in its file each range is.
+                         Default: false.
+    filter=KIND,...      Log only what is named after these kinds of objects: v p
+                         l d f m s b r, as in the map.
+    only=PATTERN         Log only what is named after files and directories whose
+                         path matches this pattern of a shell's.
+    overlay=temp         Let clients write: to a temporary file, not to the disk.
+    overlay=FILE         The same, to a file that is kept, and taken up again.
+
+    """
+
+  private(set) var map = Map.unspecified
+  private(set) var log = LogParameters()
+  /// One for each disk, or one `temp` for all.
+  private(set) var overlays: [OverlayParameter] = []
+
+  public init() {}
+
+  /// Takes a parameter.
+  /// - Returns: false if it is none of these.
+  public mutating func set(key: String, value: ParameterValue) throws -> Bool {
+    switch key {
+    case "bmap": map = value.text == "none" ? .none : try .file(value.absolutePath())
+    case "logfile", "logformat", "offsets", "filter", "only": try log.set(key: key, value: value)
+    case "overlay": overlays.append(try OverlayParameter(value))
+    default: return false
+    }
+    return true
+  }
+
+  /// Sees whether the parameters can be meant together.
+  public func check() throws {
+    guard log.file != nil || Host.standardStreamsAreFree else {
+      throw PluginError(
+        errno: .invalid, "standard output is the client's connection: say where the log goes with logfile=FILE")
+    }
+  }
+
+  /// Whether clients may write.
+  public var hasOverlay: Bool { !overlays.isEmpty }
+
+  /// Whether what clients write is to be a snapshot of a VMDK.
+  public var hasSnapshot: Bool { overlays.contains(where: \.isSnapshot) }
+
+  /// The files of the overlays that are kept.
+  var overlayFiles: [FilePath] {
+    overlays.compactMap { if case .file(let file) = $0 { file } else { nil } }
+  }
+
+  /// The overlay of each disk, nil for those that cannot be written.
+  func overlays(disks: Int) throws -> [OverlayParameter?] {
+    if overlays.isEmpty { return Array(repeating: nil, count: disks) }
+    if overlays.count == 1, case .temporary = overlays[0] { return Array(repeating: .temporary, count: disks) }
+    guard overlays.count == disks else {
+      throw PluginError(
+        errno: .invalid, "there are \(disks) disks and \(overlays.count) overlays: give overlay= once for each disk")
+    }
+    return overlays
+  }
+}

@@ -1,0 +1,80 @@
+import DiskImage
+import Glibc
+import SystemPackage
+
+/// The disk that a snapshot is over, as its descriptor names it.
+struct SnapshotParent {
+  let cid: UInt32
+  let link: DiskLink
+  /// What the disk is told by without its content ID, which not every program changes.
+  let identity: [UInt8]
+  /// When the disk's files were last changed, in nanoseconds since 1970.
+  let changed: UInt64
+  private let files: [FilePath]
+
+  /// - Parameters:
+  ///   - disk: the disk.
+  ///   - chain: as `OpenedDisk` has it.
+  ///   - files: as `OpenedDisk` has them.
+  ///   - overlay: for messages.
+  init(_ disk: any VirtualDisk, chain: [DiskLink], files: [FilePath], overlay: FilePath) throws(DiskError) {
+    guard let link = chain.first else {
+      throw DiskError(
+        overlay,
+        "a VMDK snapshot has to be over a VMDK, which the disk is not: give the disk a VMDK descriptor (monolithicFlat), "
+          + "or the overlay a name that does not end in .vmdk", errno: EINVAL)
+    }
+    guard let cid = link.cid, cid != UInt32.max else {
+      throw DiskError(
+        overlay,
+        "the disk \(printable(link.path.bytes)) has no CID by which a VMDK snapshot could name it: give the "
+          + "overlay a name that does not end in .vmdk", errno: EINVAL)
+    }
+    guard disk.size <= SparseImage.mostBytes else {
+      throw DiskError(overlay, "the disk is too large for a VMDK snapshot: 2 TiB at most", errno: EFBIG)
+    }
+    self.link = link
+    self.cid = cid
+    self.files = files
+    do { identity = try BaseIdentity.digest(of: disk) } catch {
+      throw DiskError(overlay, "\(error)", errno: EIO)
+    }
+    changed = BaseIdentity.lastChange(of: files)
+  }
+
+  /// Whether an open file is one of the disk's own.
+  func has(_ status: stat) -> Bool {
+    files.contains { file in
+      var other = stat()
+      return file.withPlatformString { stat($0, &other) } == 0 && other.st_dev == status.st_dev
+        && other.st_ino == status.st_ino
+    }
+  }
+
+  /// How a snapshot names the disk: by the file's name alone where it is in the same directory, so that both can be moved
+  /// together, else by its absolute path; without symbolic links, so that the disk's other files are beside it.
+  func hint(from overlay: FilePath) throws(DiskError) -> [UInt8] {
+    let parent = try link.path.resolved()
+    let directory = overlay.removingLastComponent()
+    guard try (directory.isEmpty ? "." : directory).resolved() == parent.removingLastComponent() else {
+      return parent.bytes
+    }
+    return FilePath(root: nil, parent.components.suffix(1)).bytes
+  }
+}
+
+extension FilePath {
+  /// Without the terminating NUL.
+  var bytes: [UInt8] {
+    withPlatformString { UnsafeBufferPointer(start: $0, count: strlen($0)).map(UInt8.init(bitPattern:)) }
+  }
+
+  /// The absolute path, without symbolic links.
+  func resolved() throws(DiskError) -> FilePath {
+    guard let path = withPlatformString({ realpath($0, nil) }) else {
+      throw StoredFile.failure(self, "cannot be found")
+    }
+    defer { free(path) }
+    return FilePath(platformString: path)
+  }
+}

@@ -1,0 +1,147 @@
+import DiskImage
+import Glibc
+import SystemPackage
+
+/// Reads the directories and tables of a snapshot that is there, and makes sure that it can be written: no grain may be
+/// where another is, or a table.
+struct TableReader {
+  let image: SparseImage
+  let file: StoredFile
+  /// Of the file, in bytes.
+  let length: UInt64
+
+  private static let sector: UInt64 = 512
+
+  /// What was found.
+  struct Found {
+    let tables: GrainTables
+    let entries: GrainEntries
+    /// The tables whose copy says something else, as a crash may leave it.
+    var staleCopies: [Int] = []
+    /// The sector at which the next grain is to be.
+    var next: UInt64
+  }
+
+  func read() throws(DiskError) -> Found {
+    let tables = GrainTables(
+      sectors: try image.directories.map { (place) throws(DiskError) in try directory(at: place) })
+    let metadataEnd = try checkPlaces(of: tables)
+    let grains = Int((image.size + image.grainBytes - 1) / image.grainBytes)
+    let step = image.grainBytes / Self.sector
+    var found = Found(
+      tables: tables, entries: try GrainEntries(count: grains, path: file.path),
+      next: (metadataEnd / Self.sector + step - 1) / step * step)
+    var places = GrainPlaces(after: metadataEnd, image: image, file: file, length: length)
+    let tableCount = (grains + GrainTables.entriesPerTable - 1) / GrainTables.entriesPerTable
+    for table in 0..<tableCount {
+      let first = table * GrainTables.entriesPerTable
+      let count = min(GrainTables.entriesPerTable, grains - first)
+      let place = UInt64(tables.sectors[0][table]) * Self.sector
+      let entries = try numbers(at: place, count: count)
+      for (index, entry) in entries.enumerated() where entry != GrainEntries.absent {
+        try places.add(entry, of: first + index, saidAt: place + UInt64(index * 4))
+        found.entries[first + index] = entry
+      }
+      if tables.sectors.count > 1 {
+        let copy = try numbers(at: UInt64(tables.sectors[1][table]) * Self.sector, count: count)
+        if copy != entries { found.staleCopies.append(table) }
+      }
+    }
+    found.next = places.next ?? found.next
+    return found
+  }
+
+  /// The sectors of the tables, all of which have to be in the file.
+  private func directory(at place: UInt64) throws(DiskError) -> [UInt32] {
+    let entries = try numbers(at: place, count: Int(image.tables))
+    for (table, entry) in entries.enumerated() {
+      let offset = place + UInt64(table * 4)
+      guard entry != 0 else {
+        throw DiskError(
+          file.path, "has no grain table for the grain directory's entry at offset \(offset): it cannot be written",
+          errno: ENOTSUP)
+      }
+      guard UInt64(entry) * Self.sector + GrainTables.bytes <= length else {
+        throw DiskError(
+          file.path,
+          "the grain directory's entry at offset \(offset) is sector \(entry), but the file has \(length) "
+            + "bytes: it was truncated or is damaged", errno: EIO)
+      }
+    }
+    return entries
+  }
+
+  /// - Returns: where the last of header, descriptor, directories and tables ends, in bytes.
+  private func checkPlaces(of tables: GrainTables) throws(DiskError) -> UInt64 {
+    var places = [0..<Self.sector, image.descriptor]
+    for directory in image.directories { places.append(directory..<directory + image.tables * 4) }
+    for sector in tables.sectors.joined() {
+      places.append(UInt64(sector) * Self.sector..<UInt64(sector) * Self.sector + GrainTables.bytes)
+    }
+    places.sort { $0.lowerBound < $1.lowerBound }
+    var end: UInt64 = 0
+    for place in places {
+      guard place.lowerBound >= end else {
+        throw DiskError(
+          file.path, "a grain table or directory at offset \(place.lowerBound) overlaps another: the file is damaged",
+          errno: EIO)
+      }
+      end = place.upperBound
+    }
+    return end
+  }
+
+  private func numbers(at place: UInt64, count: Int) throws(DiskError) -> [UInt32] {
+    var numbers = [UInt32](repeating: 0, count: count)
+    try numbers.withMutableBytes { (bytes) throws(DiskError) in try file.read(into: bytes, at: place) }
+    return numbers.map(UInt32.init(littleEndian:))
+  }
+}
+
+/// The places of grains in a file, of which no two may overlap.
+private struct GrainPlaces {
+  private let metadataEnd: UInt64
+  private let image: SparseImage
+  private let file: StoredFile
+  private let length: UInt64
+  private let step: UInt64
+  /// By how many sectors each grain is off a multiple of the grain; nil before the first.
+  private var phase: UInt64?
+  /// A bit for each place: 4 MiB for a file of 2 TiB.
+  private var used: [UInt64]
+  /// The sector behind the last grain; nil if there is none.
+  private(set) var next: UInt64?
+
+  init(after metadataEnd: UInt64, image: SparseImage, file: StoredFile, length: UInt64) {
+    self.metadataEnd = metadataEnd
+    self.image = image
+    self.file = file
+    self.length = length
+    step = image.grainBytes / 512
+    let most = min(length / 512, UInt64(UInt32.max)) / step
+    used = [UInt64](repeating: 0, count: Int(most / 64) + 1)
+  }
+
+  /// - Parameter place: of the entry in the file, for messages.
+  mutating func add(_ entry: UInt32, of grain: Int, saidAt place: UInt64) throws(DiskError) {
+    if entry == GrainEntries.zeroed, image.hasZeroedGrains { return }
+    let sector = UInt64(entry)
+    func wrong(_ what: String) -> DiskError {
+      DiskError(
+        file.path, "the grain table's entry at offset \(place) is sector \(entry), \(what): it cannot be written",
+        errno: EIO)
+    }
+    // Of the last grain only what is on the disk need be in the file.
+    let needed = min(image.grainBytes, image.size - UInt64(grain) * image.grainBytes)
+    guard sector * 512 >= metadataEnd else { throw wrong("where the file's tables are") }
+    guard sector * 512 + needed <= length else {
+      throw wrong("but the file has \(length) bytes; it was truncated or is damaged")
+    }
+    if phase == nil { phase = sector % step }
+    guard sector % step == phase else { throw wrong("which is not in line with the other grains") }
+    let slot = Int(sector / step)
+    guard used[slot / 64] >> UInt64(slot % 64) & 1 == 0 else { throw wrong("where another grain is") }
+    used[slot / 64] |= 1 << UInt64(slot % 64)
+    next = max(next ?? 0, sector + step)
+  }
+}

@@ -1,0 +1,4 @@
+import NBDKit
+
+@_cdecl("filter_init")
+public func filterInit() -> UnsafeMutableRawPointer { register(LoggerFilter.self) }

@@ -1,0 +1,70 @@
+import DiskImage
+import Glibc
+import NBDKit
+import SystemPackage
+
+/// Who is below the filter, as a disk that is read.
+struct NextDisk: VirtualDisk {
+  private static let name: FilePath = "what is served"
+
+  private let next: NextConnection
+
+  init(_ next: NextConnection) {
+    self.next = next
+  }
+
+  var size: UInt64 { next.size }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
+    guard offset <= size, UInt64(buffer.count) <= size - offset else { throw Self.beyondEnd }
+    do { try next.read(into: buffer, at: offset) } catch { throw Self.failure(error) }
+  }
+
+  func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
+    guard range.upperBound <= size else { throw Self.beyondEnd }
+    var pending: DiskExtent?
+    var isWanted = true
+    do {
+      try next.extents(in: range, one: false) { extent, state in
+        let found = DiskExtent(range: extent, state: DiskExtent.State(state))
+        guard let last = pending, last.state == found.state else {
+          if let last = pending { isWanted = try body(last) }
+          pending = found
+          return isWanted
+        }
+        pending = DiskExtent(range: last.range.lowerBound..<extent.upperBound, state: last.state)
+        return true
+      }
+    } catch let error as DiskError {
+      throw error
+    } catch {
+      throw Self.failure(error)
+    }
+    if isWanted, let pending { _ = try body(pending) }
+  }
+
+  /// One place: who is below is all that is known.
+  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+    guard range.upperBound <= size else { throw Self.beyondEnd }
+    guard !range.isEmpty else { return }
+    _ = try body(DiskPlace(range: range, storage: .file(Self.name, offset: range.lowerBound)))
+  }
+
+  func close() { next.close() }
+
+  private static var beyondEnd: DiskError { DiskError(name, "a request beyond the end of the disk", errno: EINVAL) }
+
+  private static func failure(_ error: any Error) -> DiskError {
+    DiskError(name, "\(error)", errno: (error as? any ErrnoError)?.errnoValue ?? EIO)
+  }
+}
+
+extension DiskExtent.State {
+  fileprivate init(_ state: ExtentState) {
+    switch state {
+    case .data: self = .data
+    case .zero: self = .zero
+    case .hole: self = .hole
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import DiskImage
+import DiskLogger
+import NBDKit
+import SystemPackage
+
+/// What the user gave on nbdkit's command line.
+struct PluginParameters: Sendable {
+  /// In the log a disk's number has one byte.
+  private static let mostDisks = 255
+
+  /// In the order of the map.
+  private(set) var files: [FilePath] = []
+  private(set) var format: DiskFormat?
+  /// What the disks may be opened in spite of.
+  private(set) var options = OpenOptions()
+  private(set) var logger = LoggerParameters()
+  private var seen = OnceOnly(but: ["file", "overlay"])
+
+  mutating func set(key: String, value: ParameterValue) throws {
+    switch key {
+    case "file":
+      guard files.count < Self.mostDisks else {
+        throw PluginError(errno: .invalid, "more than \(Self.mostDisks) disks")
+      }
+      files.append(try value.absolutePath())
+    case "format":
+      guard let format = DiskFormat(rawValue: value.text) else {
+        let formats = DiskFormat.allCases.map(\.rawValue).joined(separator: " or ")
+        throw PluginError(errno: .invalid, "format=\(value.text): give \(formats)")
+      }
+      self.format = format
+    case "allow-external": options.allowsExternal = try value.boolean(of: key)
+    case "ignore-cid": options.ignoresCID = try value.boolean(of: key)
+    case "ignore-journal": options.ignoresJournal = try value.boolean(of: key)
+    default:
+      guard try logger.set(key: key, value: value) else {
+        throw PluginError(
+          errno: .invalid,
+          "unknown parameter \(key): there are file, bmap, format, logfile, logformat, offsets, filter, only, overlay, "
+            + "allow-external, ignore-cid and ignore-journal"
+        )
+      }
+    }
+    try seen.insert(key)
+  }
+}

@@ -1,0 +1,25 @@
+import CNBDKit
+
+/// What a client may know of a range without reading it.
+public enum ExtentState: Sendable {
+  /// Allocated, any bytes.
+  case data
+  /// Allocated, known to read as zeros.
+  case zero
+  /// Not allocated, reads as zeros.
+  case hole
+
+  var flags: UInt32 {
+    switch self {
+    case .data: 0
+    case .zero: UInt32(NBDKIT_EXTENT_ZERO)
+    case .hole: UInt32(NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO)
+    }
+  }
+
+  init(flags: UInt32) {
+    let isHole = flags & UInt32(NBDKIT_EXTENT_HOLE) != 0
+    // A hole need not read as zeros.
+    self = flags & UInt32(NBDKIT_EXTENT_ZERO) == 0 ? .data : isHole ? .hole : .zero
+  }
+}

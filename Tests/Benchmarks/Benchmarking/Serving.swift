@@ -1,0 +1,59 @@
+import Glibc
+public import Subprocess
+
+/// - Parameter programs: with the Debian packages they are in. fio needs its nbd engine, which Debian's has.
+/// - Throws: where one is missing, with what to install.
+public func checkPrograms(_ programs: [(program: String, package: String)]) async throws {
+  var missing: [String] = []
+  for (program, package) in programs {
+    do { _ = try await timed(.name(program), ["--version"]) } catch { missing.append(package) }
+  }
+  guard missing.isEmpty else {
+    throw BenchmarkFailure("programs are missing: apt-get install \(missing.joined(separator: " "))")
+  }
+  guard try await timed(.name("fio"), ["--enghelp"]).output.contains("nbd") else {
+    throw BenchmarkFailure("this fio was built without its nbd engine")
+  }
+}
+
+/// Runs a server while `body` runs, from when its socket is there.
+public func serving(
+  _ executable: String, _ arguments: [String], socket: String, _ body: () async throws -> Void
+) async throws {
+  _ = try await run(
+    .name(executable), arguments: Arguments(arguments), input: .none, output: .discarded, error: .currentStandardError
+  ) { execution in
+    defer { try? execution.send(signal: .terminate) }
+    let deadline = ContinuousClock.now + .seconds(30)
+    while access(socket, F_OK) != 0 {
+      guard ContinuousClock.now < deadline else {
+        throw BenchmarkFailure("\(executable) \(arguments) does not serve \(socket)")
+      }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    try await body()
+  }
+}
+
+/// How many reads of 4 KiB a second fio makes of a server, at random places of `range`.
+/// - Parameters:
+///   - depth: how many are waited for at once.
+///   - round: the places are the same for all servers in one round.
+public func randomReads(
+  of uri: String, in range: Range<UInt64>, depth: Int, round: Int, seconds: Int
+) async throws -> Double {
+  let output = try await timed(
+    .name("fio"),
+    [
+      "--name=random", "--ioengine=nbd", "--uri=\(uri)", "--rw=randread", "--bs=4k", "--iodepth=\(depth)",
+      "--offset=\(range.lowerBound)", "--size=\(range.count)", "--randseed=\(round)", "--norandommap",
+      "--time_based", "--runtime=\(seconds)", "--output-format=terse", "--terse-version=3",
+    ]
+  ).output
+  // The line of figures begins with the form's version; the eighth is the reads a second.
+  for line in output.split(separator: "\n") {
+    let fields = line.split(separator: ";", omittingEmptySubsequences: false)
+    if fields.count > 7, fields[0] == "3", let rate = Double(fields[7]), rate > 0 { return rate }
+  }
+  throw BenchmarkFailure("fio does not say how many reads it made of \(uri): \(output.suffix(500))")
+}

@@ -1,0 +1,66 @@
+// Prints how fast the logger's plugin serves a raw disk while it logs, beside nbdkit's file plugin without a log and with
+// nbdkit's log filter:
+//
+//     bench-serve PLUGIN DIR [RUNS [SECONDS]]
+//
+// PLUGIN is libnbdkit-bmaplogger-plugin.so. DIR gets a disk of 1 GiB, which is used again, and the logs, which are
+// removed. Everything is measured in turns, RUNS times (5), random reads for SECONDS each (2); printed are the medians,
+// and as a share of the file plugin's the median of the shares of each turn.
+import Benchmarking
+import Glibc
+import Subprocess
+import SystemPackage
+
+func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) async throws {
+  try await checkPrograms([("fio", "fio"), ("nbdcopy", "libnbd-bin"), ("nbdkit", "nbdkit")])
+  let files = try await Files(in: directory.appending("serve"))
+  let servers = Program.allCases.map { Server($0, files, plugin: plugin) }
+  var rounds = [[[Double]]](repeating: [], count: Measurement.allCases.count)
+  try await Server.serving(servers[...]) {
+    // So that what is in no cache yet costs none of them more.
+    for server in servers { _ = try await Measurement.copy.value(of: server, round: 0, seconds: seconds) }
+    for round in 1...runs {
+      for (number, measurement) in Measurement.allCases.enumerated() {
+        var values = [Double](repeating: 0, count: servers.count)
+        // Another one begins each time.
+        for place in servers.indices.map({ ($0 + round) % servers.count }) {
+          values[place] = try await measurement.value(of: servers[place], round: round, seconds: seconds)
+        }
+        rounds[number].append(values)
+      }
+      print("round \(round) of \(runs) is done")
+      fflush(nil)
+    }
+  }
+  _ = try await timed(.name("rm"), ["-rf", files.sockets.string])
+  for program in Program.allCases { unlink(files.directory.appending("log.\(program)").string) }
+  for (measurement, rounds) in zip(Measurement.allCases, rounds) { show(measurement, rounds, servers) }
+}
+
+func show(_ measurement: Measurement, _ rounds: [[Double]], _ servers: [Server]) {
+  print("\n\(measurement.title); bmaplogger is to have \(measurement.least) of file at least")
+  for (place, server) in servers.enumerated() {
+    let values = rounds.map { $0[place] }
+    let share = median(rounds.map { $0[place] / $0[0] })
+    let name = server.program.rawValue
+    let padding = String(repeating: " ", count: max(1, 20 - name.count))
+    print(
+      "  \(name)\(padding)\(Int(median(values)))  (\(Int(values.min() ?? 0)) to \(Int(values.max() ?? 0)))  "
+        + "\(shown(share, 3)) of file")
+  }
+}
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+let numbers = arguments.dropFirst(2).map { Int($0) ?? 0 }
+guard 2...4 ~= arguments.count, numbers.allSatisfy({ $0 > 0 }) else {
+  print("usage: bench-serve PLUGIN DIR [RUNS [SECONDS]]")
+  exit(1)
+}
+do {
+  try await benchmark(
+    plugin: FilePath(arguments[0]), directory: FilePath(arguments[1]), runs: numbers.first ?? 5,
+    seconds: numbers.count > 1 ? numbers[1] : 2)
+} catch {
+  print("bench-serve: \(error)")
+  exit(1)
+}

@@ -1,0 +1,247 @@
+import SystemPackage
+import Testing
+
+/// The logger before other plugins, as a filter.
+@Suite struct FilterTests {
+  /// Runs nbdkit with these arguments, in a directory with a disk of 4 MiB, `disk`, and a map of it, and a shell's script.
+  private func serve(_ arguments: [String], in scratch: Scratch, _ script: String) async throws -> Outcome {
+    if !exists(scratch("disk")) {
+      try scratch.makeHole("disk", size: 4 << 20)
+      try scratch.write(Self.map, to: "map")
+    }
+    return try await run(
+      "nbdkit", ["-U", "-"] + arguments.map { $0 as any Word } + ["--run", script], in: scratch.path)
+  }
+
+  private static let map = """
+    # virt-bmap 2
+    # disk 1 size=400000 format=raw file=disk
+    # disk 2 size=200000 format=raw file=other
+    # device /dev/sda1 type=ext4
+    1 0 400000 v /dev/sda
+    1 600 3ffe00 p /dev/sda1
+    1 100000 180000 f /dev/sda1 /a
+    2 0 200000 v /dev/sdb
+
+    """
+
+  private var filter: String { get throws { "--filter=\(try Products.loggerFilter)" } }
+
+  private func requests(_ scratch: Scratch) throws -> [LogJSON.Request] {
+    try LogJSON(contentsOf: scratch("log")).requests
+  }
+
+  /// What the plugin logs of a disk, the filter logs of any plugin that serves it.
+  @Test func saysWhatThePluginSays() async throws {
+    let mapped = try await Maps.layers.value
+    let files = mapped.map.lines.filter { $0.kind == "f" && $0.range.count >= 8192 }.prefix(40)
+    let reads = files.map { "-c 'read \($0.range.lowerBound) 8192'" }.joined(separator: " ")
+    let scratch = try Scratch()
+    let fronts: [[any Word]] = [
+      [try Products.logger, "file=\(mapped.disk)", "logfile=plugin"],
+      [try filter, "file", mapped.disk, "logfile=filter"],
+    ]
+    for front in fronts {
+      let outcome = try await run(
+        "env",
+        ["-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "nbdkit", "-U", "-"] + front
+          + [
+            "bmap=\(mapped.file)", "--run",
+            "qemu-io -r -f raw \(reads) \"$uri\" && nbdcopy nbd+unix:////dev/sda1?socket=$unixsocket null:",
+          ],
+        in: scratch.path)
+      #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
+      #expect(outcome.errors.text == "")
+    }
+    let log = try LogText(contentsOf: scratch("filter"))
+    #expect(log.parts.count >= 40)
+    #expect(log.parts.prefix(40) == (try LogText(contentsOf: scratch("plugin"))).parts.prefix(40))
+  }
+
+  /// Whatever a client asks for reaches who is below, and the log.
+  @Test func everyRequest() async throws {
+    let scratch = try Scratch()
+    let outcome = try await serve(
+      [try filter, "file", "disk", "bmap=map", "logfile=log", "logformat=json"], in: scratch,
+      """
+      PATH=/usr/bin:$PATH &&
+      qemu-io -f raw -c 'write -P 5 1M 8k' -c 'read -P 5 1M 8k' -c 'write -z 1M 4k' -c 'discard 1028k 4k' -c flush "$uri" &&
+      nbdsh -u "$uri" -c 'h.cache(4096, 1<<20)' && nbdinfo --map --totals "$uri" && qemu-io -r -f raw -c 'read -P 0 1M 8k' disk
+      """)
+    #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
+    #expect(!outcome.output.text.contains("failed"), "\(outcome.output.text)")
+    let requests = try requests(scratch)
+    for operation in ["write", "read", "zero", "trim", "flush", "cache"] {
+      #expect(requests.contains { $0.op == operation && $0.result == "ok" }, "\(operation)")
+    }
+    for request in requests where request.op != "flush" {
+      #expect(request.pieces.allSatisfy { $0.objects.first?.path == "/a" }, "\(request)")
+    }
+  }
+
+  /// In whatever order with others.
+  @Test func amongOtherFilters() async throws {
+    let scratch = try Scratch()
+    let script = """
+      qemu-io -f raw -c 'write -P 7 1047040 4k' -c 'read -P 7 1047040 4k' "$uri"
+      """
+    // The guest sees the partition, the log the disk.
+    let above = try await serve(
+      [
+        "--filter=stats", "--filter=delay", "--filter=offset", try filter, "--filter=cow", "file", "disk", "bmap=map",
+        "logfile=log", "logformat=json", "statsfile=stats", "rdelay=1ms", "offset=1536",
+      ], in: scratch, script)
+    #expect(above.end == .exited(0) && !above.output.text.contains("failed"), "\(above.errors.text)")
+    let seen = try requests(scratch)
+    #expect(seen.filter { $0.op == "write" }.allSatisfy { $0.offset == 1_048_576 })
+    #expect(seen.contains { $0.op == "read" && $0.pieces.first?.objects.first?.path == "/a" })
+    // Above the copy-on-write the log has what the guest wrote; below it only what was read.
+    let below = try await serve(
+      [
+        "--filter=cow", try filter, "--filter=delay", "--filter=stats", "file", "disk", "bmap=map", "logfile=log",
+        "logformat=json", "statsfile=stats", "rdelay=1ms",
+      ], in: scratch, "qemu-io -f raw -c 'write -P 7 1M 4k' -c 'read 1M 4k' -c 'read 2M 4k' \"$uri\"")
+    #expect(below.end == .exited(0) && !below.output.text.contains("failed"), "\(below.errors.text)")
+    let read = try requests(scratch)
+    #expect(!read.isEmpty && read.allSatisfy { $0.op != "write" })
+    try await expectZeros(scratch)
+  }
+
+  private func expectZeros(_ scratch: Scratch) async throws {
+    let outcome = try await run("cmp", ["-n", "4194304", scratch("disk"), "/dev/zero"])
+    #expect(outcome.end == .exited(0), "the disk was written to")
+  }
+
+  /// An error of who is below is the guest's, and is logged; the server goes on.
+  @Test func aSourceThatFails() async throws {
+    let scratch = try Scratch()
+    let outcome = try await serve(
+      [
+        try filter, "--filter=error", "file", "disk", "bmap=map", "logfile=log", "logformat=json", "error=ENOSPC",
+        "error-pwrite-rate=100%", "error-pread-rate=100%", "error-file=broken",
+      ], in: scratch,
+      """
+      touch broken; qemu-io -f raw -c 'read 1M 4k' -c 'write 1M 4k' "$uri"; rm broken
+      qemu-io -f raw -c 'read 1M 4k' "$uri"
+      """)
+    #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
+    let requests = try requests(scratch)
+    let failed = requests.filter { $0.result == "ENOSPC" }
+    #expect(failed.contains { $0.op == "read" } && failed.contains { $0.op == "write" }, "\(requests)")
+    #expect(requests.last?.result == "ok" || requests.last?.op == "flush")
+    #expect(requests.contains { $0.op == "read" && $0.result == "ok" })
+  }
+
+  /// qcow2 through qemu-nbd, and what is written of it.
+  @Test func beforeAnotherServer() async throws {
+    let scratch = try Scratch()
+    try await tool("qemu-img", ["create", "-q", "-f", "qcow2", "image.qcow2", "4M"], in: scratch.path)
+    let outcome = try await serve(
+      [try filter, "nbd", "bmap=map", "logfile=log", "logformat=json", "socket=socket"], in: scratch,
+      "qemu-io -f raw -c 'write -P 3 1M 64k' -c 'read -P 3 1M 64k' \"$uri\"",
+      during: ["qemu-nbd", "-k", scratch("socket").string, "-f", "qcow2", "-t", scratch("image.qcow2").string])
+    #expect(outcome.end == .exited(0) && !outcome.output.text.contains("failed"), "\(outcome.errors.text)")
+    #expect(try requests(scratch).filter { $0.pieces.first?.objects.first?.path == "/a" }.count >= 2)
+    let check = try await run(
+      "qemu-io", ["-r", "-f", "qcow2", "-c", "read -P 3 1M 64k", "image.qcow2"], in: scratch.path)
+    #expect(!check.output.text.contains("failed"), "\(check.output.text)")
+  }
+
+  /// Runs another server, too, which is ended afterwards.
+  private func serve(
+    _ arguments: [String], in scratch: Scratch, _ script: String, during server: [String]
+  ) async throws -> Outcome {
+    let quoted = server.map { "'\($0)'" }.joined(separator: " ")
+    try scratch.makeHole("disk", size: 4 << 20)
+    try scratch.write(Self.map, to: "map")
+    let nbdkit = (["nbdkit", "-U", "-"] + arguments + ["--run", script]).map {
+      "'\($0.replacing("'", with: "'\\''"))'"
+    }.joined(separator: " ")
+    return try await run(
+      "sh",
+      [
+        "-c",
+        "\(quoted) & server=$!; while [ ! -S socket ]; do sleep 0.05; done; \(nbdkit); end=$?; kill $server; wait; exit $end",
+      ],
+      in: scratch.path)
+  }
+
+  @Test func anOverlay() async throws {
+    let scratch = try Scratch()
+    for parameter in ["overlay=temp", "overlay=kept"] {
+      let outcome = try await serve(
+        [try filter, "-r", "file", "disk", "bmap=map", "logfile=log", "logformat=json", parameter].filter {
+          $0 != "-r"
+        },
+        in: scratch, "qemu-io -f raw -c 'write -P 5 1M 8k' -c 'read -P 5 1M 8k' -c 'read -P 0 2M 8k' \"$uri\"")
+      #expect(outcome.end == .exited(0) && !outcome.output.text.contains("failed"), "\(outcome.errors.text)")
+      try await expectZeros(scratch)
+    }
+    let again = try await serve(
+      [try filter, "file", "disk", "bmap=map", "logfile=log", "logformat=json", "overlay=kept"], in: scratch,
+      "qemu-io -r -f raw -c 'read -P 5 1M 8k' \"$uri\"")
+    #expect(!again.output.text.contains("failed"), "\(again.output.text)")
+  }
+
+  /// Found when the server begins to serve: whoever it runs must not wait for it.
+  @Test func anOverlayThatDoesNotFit() async throws {
+    let scratch = try Scratch()
+    try scratch.makeHole("bad", size: 1 << 20)
+    let outcome = try await serve(
+      [try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=bad"], in: scratch,
+      "qemu-io -r -f raw -c 'read 0 4k' \"$uri\"")
+    #expect(outcome.end == .exited(1))
+    #expect(outcome.errors.text.contains("bad: this is not an overlay of virt-bmap's"), "\(outcome.errors.text)")
+    let foreground = try await run(
+      "nbdkit",
+      ["-f", "-U", scratch("socket"), try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=bad"],
+      in: scratch.path, limit: .seconds(20))
+    #expect(foreground.end == .exited(1), "\(foreground.errors.text)")
+  }
+
+  /// A partition that begins within a block of who is below, who takes whole blocks only.
+  @Test func wholeBlocksOnly() async throws {
+    let scratch = try Scratch()
+    let outcome = try await serve(
+      [
+        try filter, "--filter=blocksize-policy", "file", "disk", "bmap=map", "logfile=log", "logformat=json",
+        "blocksize-minimum=4096", "blocksize-preferred=4096", "blocksize-maximum=1M", "blocksize-error-policy=error",
+      ], in: scratch,
+      """
+      qemu-io -f raw -c 'write -P 9 0 4M' disk && nbdcopy nbd+unix:////dev/sda1?socket=$unixsocket part &&
+      cmp -n $((0x3ff800)) -i 1536:0 disk part
+      """)
+    #expect(outcome.end == .exited(0), "\(outcome.output.text)\(outcome.errors.text)")
+  }
+
+  @Test func anotherDiskOfTheMap() async throws {
+    let scratch = try Scratch()
+    let size = try await serve(
+      [try filter, "file", "disk", "bmap=map", "logfile=log", "bmap-disk=2"], in: scratch,
+      "qemu-io -r -f raw -c 'read 0 4k' \"$uri\"")
+    #expect(size.end != .exited(0))
+    #expect(size.errors.text.contains("map: the map is of a disk of 2097152 bytes, but what is served has 4194304"))
+    try scratch.makeHole("other", size: 2 << 20)
+    let second = try await serve(
+      [try filter, "file", "other", "bmap=map", "logfile=log", "bmap-disk=2"], in: scratch,
+      "qemu-io -r -f raw -c 'read 0 4k' \"$uri\"")
+    #expect(second.end == .exited(0), "\(second.errors.text)")
+    #expect(try [UInt8](contentsOf: scratch("log")).text == "read v /dev/sdb\n 2:0-1000\n")
+  }
+
+  @Test(arguments: [
+    (["bmap-disk=0"], "bmap-disk=0: give a number from 1 to 255"),
+    (["bmap-disk=3"], "map: the map is of 2 disks, and has no disk 3"),
+    (["bmap=missing"], "bmap= is given twice"), (["logformat=xml"], "logformat=xml: give text or json"),
+    (["offsets=maybe"], "offsets=maybe: give true or false"), (["what=ever"], "unknown parameter 'what'"),
+    (["overlay=x.vmdk"], "overlay= with a VMDK needs a disk that is a VMDK"),
+    (["overlay=one", "overlay=two"], "overlay= is given twice"),
+  ])
+  func badParameters(parameters: [String], message: String) async throws {
+    let scratch = try Scratch()
+    let outcome = try await serve(
+      [try filter, "file", "disk", "bmap=map", "logfile=log"] + parameters, in: scratch, "echo started")
+    #expect(outcome.end == .exited(1) && outcome.output.text == "")
+    #expect(outcome.errors.text.contains(message), "\(outcome.errors.text)")
+  }
+}

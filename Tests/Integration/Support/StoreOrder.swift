@@ -1,0 +1,72 @@
+import SystemPackage
+
+/// Whether a server has written a snapshot in an order that a crash at any time cannot harm: from what strace says of its
+/// `pwrite64` and `fdatasync`.
+struct StoreOrder {
+  /// How many entries of grain tables were written.
+  private(set) var entries = 0
+  /// Those that were written before their grains were in the storage.
+  private(set) var early: [String] = []
+
+  private var tables: [Range<Int>] = []
+  /// The places of grains that were written and are not in the storage yet, and of those that are.
+  private var written: Set<Int> = []
+  private var stored: Set<Int> = []
+  /// What a process had begun to bring to the storage, and the calls that have not returned.
+  private var storing: [Substring: Set<Int>] = [:]
+  private var unfinished: [Substring: Substring] = [:]
+
+  /// - Parameters:
+  ///   - trace: strace's output, of `-f -xx`.
+  ///   - snapshot: the file, as it is afterwards.
+  init(_ trace: String, of snapshot: [UInt8]) {
+    func number(_ offset: Int, _ width: Int) -> Int {
+      snapshot[offset..<offset + width].reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+    let grains = (number(12, 8) + 127) / 128
+    for directory in [number(56, 8), number(48, 8)] {
+      for table in 0..<(grains + 511) / 512 {
+        let place = number(directory * 512 + table * 4, 4) * 512
+        tables.append(place..<place + 2048)
+      }
+    }
+    for line in trace.split(separator: "\n") {
+      guard let space = line.firstIndex(of: " ") else { continue }
+      let (process, rest) = (line[..<space], line[space...].drop { $0 == " " })
+      if rest.hasPrefix("<... ") {
+        if let call = unfinished.removeValue(forKey: process) { end(call, of: process) }
+      } else {
+        begin(rest, of: process)
+        if rest.contains("<unfinished") { unfinished[process] = rest } else { end(rest, of: process) }
+      }
+    }
+  }
+
+  private mutating func begin(_ call: Substring, of process: Substring) {
+    if call.hasPrefix("fdatasync") { storing[process] = written }
+    guard let (bytes, place) = write(call), tables.contains(where: { $0.contains(place) }) else { return }
+    for start in stride(from: 0, to: bytes.count, by: 4) {
+      let sector = bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+      guard sector != 0 else { continue }
+      entries += 1
+      if !stored.contains(sector * 512) { early.append("sector \(sector), by \(call.suffix(60))") }
+    }
+  }
+
+  private mutating func end(_ call: Substring, of process: Substring) {
+    if call.hasPrefix("fdatasync"), let done = storing.removeValue(forKey: process) {
+      stored.formUnion(done)
+      written.subtract(done)
+    }
+    if let (_, place) = write(call), place % 65536 == 0 { written.insert(place) }
+  }
+
+  /// The bytes and the place of a `pwrite64(4, "\x01\x02"..., 2, 4096`.
+  private func write(_ call: Substring) -> (bytes: [UInt8], place: Int)? {
+    let parts = call.split(separator: "\"", maxSplits: 2, omittingEmptySubsequences: false)
+    guard call.hasPrefix("pwrite64("), parts.count == 3 else { return nil }
+    let bytes = parts[1].split(separator: "\\x").compactMap { UInt8($0, radix: 16) }
+    let numbers = parts[2].split { !"0123456789".contains($0) }.compactMap { Int($0) }
+    return numbers.count >= 2 ? (bytes, numbers[1]) : nil
+  }
+}
