@@ -313,11 +313,18 @@ struct Examiner {
   }
 
   /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none.
+  /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none, and the list
+  /// by which it knows those that it watches already is emptied. To have it look at each device again, so that it drops
+  /// its watch, would run all its rules, seconds of work where there are many devices.
   private static let keepPartitions = """
     mkdir -p /run/udev/rules.d
     echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
-    udevadm control --reload && udevadm trigger --subsystem-match=block && udevadm settle || exit 1
+    udevadm control --reload && udevadm settle || exit 1
+    if [ -d /run/udev/watch ]; then
+      rm -f /run/udev/watch/*
+    else
+      udevadm trigger --subsystem-match=block && udevadm settle || exit 1
+    fi
     """
 
   /// In a script: waits until udev in the appliance has nothing left to do.
