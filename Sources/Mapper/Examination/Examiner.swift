@@ -70,8 +70,6 @@ struct Examiner {
     examineOpenedDevices()
     examineParity()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
-    // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
-    _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
     try examineVolumeMetadata(disks: disks)
     for filesystem in try listFilesystems() {
       guard !isCancelled() else { throw MapperError.interrupted }
@@ -222,8 +220,13 @@ struct Examiner {
   ) throws -> WalkAssembler? {
     pump.begin()
     do {
+      // Requests put together, pieces of a file that are neighbours in the wrong order would look like one. A walker that
+      // came to no end may have left it so.
       _ = try appliance.shell(
-        "\(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot \(method.walkerArgument)")
+        """
+        for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done
+        \(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot \(method.walkerArgument)
+        """)
     } catch {
       reporter.progress(nil)
       // If the appliance is still there, the other filesystems may be in order.
