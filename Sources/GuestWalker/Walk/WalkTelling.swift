@@ -53,13 +53,14 @@ extension Walk {
           physical: physical)))
   }
 
-  /// A small file's bytes may be where its inode is: ext4 and NTFS's table say where, and of Btrfs virt-bmap reads the tree.
+  /// A small file's bytes may be where its inode is: ext4 and NTFS's table say where, and of Btrfs virt-bmap reads the tree,
+  /// in which attributes are, too.
   mutating func noteInlineData(
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID
   ) throws(WalkError) {
+    if filesystem.kind == .btrfs { try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
     guard status.st_size > 0, status.st_size <= Self.mostInlineBytes else { return }
     switch filesystem.kind {
-    case .btrfs: try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
     case .ext where UInt64(max(0, status.st_blocks)) &* 512 < filesystem.blockSize:
       // Such a file has no block, though ext4 counts its bytes as sectors.
       guard let piece = FileLayout.inlineData(of: descriptor), let physical = piece.physical,
