@@ -273,8 +273,8 @@ struct Examiner {
     return AddressSpace(table: table, device: inventory.number(under: filesystem.mountable) ?? "-")
   }
 
-  /// Directories on Btrfs are in blocks they share with everything near them, small files in such blocks; the tree says
-  /// which.
+  /// Directories on Btrfs are in blocks they share with everything near them, small files and extended attributes in such
+  /// blocks; the tree says which.
   private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: AddressSpace) {
     guard let tree = space.tree, space.isFollowed else { return }
     // What was replayed of a log is in new blocks, of which the guest's disk knows nothing.
@@ -290,6 +290,10 @@ struct Examiner {
     walk.setDirectories(directories)
     for data in tree.inlineData where isOnDisk(data.range) {
       walk.addInlineData(of: data.inode, data.range, offset: data.offset, isEncoded: data.isCompressed)
+    }
+    for attribute in tree.attributes where isOnDisk(attribute.range) {
+      guard let object = walk.inodes[attribute.inode] else { continue }
+      walk.addKept(object, attribute.range, offset: 0)
     }
   }
 
