@@ -2,11 +2,11 @@ import Glibc
 
 /// Moves events from the queue to the log, in a thread of its own.
 struct LogWriter {
-  /// How long to wait for more events when there is one, in milliseconds.
+  /// How long to wait for more events when there is one, in milliseconds; then they are written.
   private static let gathering = 40
-  /// After so long without an event the open line is ended, and what was appended is written at the latest when so much
-  /// time has passed, in milliseconds, or it has become `writeAt` bytes. With `gathering` it is less than 100.
+  /// After so long without an event the open line is ended, in milliseconds.
   private static let longest = 50
+  /// What was appended is written, too, when it has become so many bytes.
   private static let writeAt = 64 << 10
   /// How many are looked up together.
   private static let together = 32
@@ -18,8 +18,6 @@ struct LogWriter {
   private var buffer: [UInt8] = []
   /// The requests in `buffer`.
   private var requests: UInt64 = 0
-  /// When the first of it was appended.
-  private var firstAppended = MonotonicTime.now()
   private var lastEvent = MonotonicTime.now()
   private var hasReported = false
   private var hasReportedTarget = false
@@ -43,21 +41,20 @@ struct LogWriter {
       case .events:
         isSettled = false
         lastEvent = MonotonicTime.now()
-        if buffer.isEmpty {
-          follow()
-          firstAppended = lastEvent
-        }
+        follow()
         for start in stride(from: 0, to: batch.count, by: Self.together) {
           let few = batch[start..<min(start + Self.together, batch.count)]
           form.expect(few)
           for event in few { append(event) }
         }
         batch.removeAll(keepingCapacity: true)
-        if Self.timeLeft(since: firstAppended) == 0 { write() }
+        write()
       case .idle:
         isSettled = Self.timeLeft(since: lastEvent) == 0
-        if isSettled { form.endLine(in: &buffer) }
-        if isSettled || Self.timeLeft(since: firstAppended) == 0 { write() }
+        if isSettled {
+          form.endLine(in: &buffer)
+          write()
+        }
       case .closed:
         form.endLine(in: &buffer)
         write()
@@ -68,10 +65,7 @@ struct LogWriter {
   }
 
   /// In milliseconds, one at least.
-  private var timeToWait: Int {
-    let untilIdle = Self.timeLeft(since: lastEvent)
-    return max(1, buffer.isEmpty ? untilIdle : min(untilIdle, Self.timeLeft(since: firstAppended)))
-  }
+  private var timeToWait: Int { max(1, Self.timeLeft(since: lastEvent)) }
 
   private static func timeLeft(since time: MonotonicTime) -> Int {
     longest - min(Int(MonotonicTime.now().since(time) / 1_000_000), longest)
@@ -89,7 +83,6 @@ struct LogWriter {
   }
 
   private mutating func write() {
-    firstAppended = MonotonicTime.now()
     guard !buffer.isEmpty else { return }
     if !output.write(buffer, requests: requests) {
       form.restart()
