@@ -1,37 +1,57 @@
 import SystemPackage
 import Testing
 
-/// The demo guest boots from the logger, and the log names what it reads.
+/// The demo guest boots from the logger with each kind of overlay, and the log names what it reads.
 @Suite struct BootTests {
   private struct Boot: Sendable {
+    /// The VMDK, and the map of the disk in it.
     var mapped: MappedGuest
     /// What was read.
     var parts: [LogText.Part]
     var log: LogText
     var scratch: Scratch
+    /// The directory for temporary files that the logger had.
+    var temporary: FilePath
   }
 
-  private static let boot = Shared {
-    let mapped = try await Maps.demo.value
+  private static let boots = Dictionary(
+    uniqueKeysWithValues: OverlayKind.allCases.map { kind in (kind, Shared { try await boot(kind) }) })
+
+  /// Each kind boots once.
+  private func boot(_ kind: OverlayKind) async throws -> Boot { try await #require(Self.boots[kind]).value }
+
+  private static func boot(_ kind: OverlayKind) async throws -> Boot {
+    var mapped = try await Maps.demo.value
+    mapped.disk = try await Guests.demo.value.appending("guest.vmdk")
     let scratch = try Scratch()
+    let temporary = try scratch.makeDirectory("t")
     let before = try await tool("sha256sum", [mapped.disk]).output
+    let log = try await powerOn(mapped, kind, scratch, temporary)
+    #expect(try await tool("sha256sum", [mapped.disk]).output == before, "the disk was written to")
+    return Boot(
+      mapped: mapped, parts: log.parts.filter { $0.operation == "read" }, log: log, scratch: scratch,
+      temporary: temporary)
+  }
+
+  /// One run of the guest, from its start until it powers off.
+  private static func powerOn(
+    _ mapped: MappedGuest, _ kind: OverlayKind, _ scratch: Scratch, _ temporary: FilePath
+  ) async throws -> LogText {
+    let arguments: [any Word] = [mapped.disk, mapped.file, scratch("log")]
+    let environment = [
+      "BMAP_ACCEL": "tcg", "BMAP_BUILD": Products.directory.string, "BMAP_TIMEOUT": "150",
+      "BMAP_OVERLAY": kind.parameter(in: scratch), "TMPDIR": temporary.string,
+    ]
     let outcome = try await VirtualMachines.run {
       try await run(
-        Products.package.appending("examples/boot-trace").string, [mapped.disk, mapped.file, scratch("log")],
-        environment: [
-          "BMAP_ACCEL": "tcg", "BMAP_BUILD": Products.directory.string, "BMAP_TIMEOUT": "150",
-          "BMAP_OVERLAY": scratch("overlay").string,
-        ],
+        Products.package.appending("examples/boot-trace").string, arguments, environment: environment,
         limit: .seconds(200))
     }
     guard outcome.end == .exited(0) else { throw TestFailure("\(outcome.end): \(outcome.errors.text)") }
     guard outcome.output.text.contains("virt-bmap demo guest: read 9 files") else {
       throw TestFailure("the guest did not read its files: \(outcome.output.text.suffix(1000))")
     }
-    #expect(try await tool("sha256sum", [mapped.disk]).output == before, "the disk was written to")
-    let log = try LogText(contentsOf: scratch("log"))
-    return Boot(
-      mapped: mapped, parts: log.parts.filter { $0.operation == "read" }, log: log, scratch: scratch)
+    return try LogText(contentsOf: scratch("log"))
   }
 
   /// Everything that was read, in the order of its first read.
@@ -43,8 +63,8 @@ import Testing
     .filter { seen.insert($0).inserted }
   }
 
-  @Test func theBootIsInTheLogInItsOrder() async throws {
-    let boot = try await Self.boot.value
+  @Test(arguments: OverlayKind.allCases) func theBootIsInTheLogInItsOrder(kind: OverlayKind) async throws {
+    let boot = try await boot(kind)
     let order = order(boot.parts)
     #expect(boot.parts.first?.ranges.first?.lowerBound == 0, "the MBR")
     #expect(order.first == "b /dev/sda:MBR")
@@ -64,8 +84,8 @@ import Testing
     #expect(Set(demo) == Set(wanted.filter { $0.contains("/usr/share/demo/") || $0.hasPrefix("f /dev/sda2:") }))
   }
 
-  @Test func everyRangeIsItsObjects() async throws {
-    let boot = try await Self.boot.value
+  @Test(arguments: OverlayKind.allCases) func everyRangeIsItsObjects(kind: OverlayKind) async throws {
+    let boot = try await boot(kind)
     let parts = boot.parts.map(\.joined)
     for part in parts {
       #expect(boot.mapped.map.attribution(of: part.ranges) == [part])
@@ -74,8 +94,8 @@ import Testing
 
   /// What the kernel reads it keeps: no block of a file twice. The boot loader reads through the BIOS, and some sectors
   /// twice.
-  @Test func noFileIsReadMoreThanTheGuestAskedFor() async throws {
-    let boot = try await Self.boot.value
+  @Test(arguments: OverlayKind.allCases) func noFileIsReadMoreThanTheGuestAskedFor(kind: OverlayKind) async throws {
+    let boot = try await boot(kind)
     var read: [ObjectName: UInt64] = [:]
     for part in boot.parts {
       guard let object = part.objects.first, object.kind == "f" else { continue }
@@ -95,23 +115,22 @@ import Testing
   }
 
   /// The guest has written, the log says where, and what is in the overlay makes a sound filesystem with the disk.
-  @Test func whatTheGuestWroteIsInTheOverlay() async throws {
-    let boot = try await Self.boot.value
+  @Test(arguments: OverlayKind.allCases) func whatTheGuestWroteIsInTheOverlay(kind: OverlayKind) async throws {
+    let boot = try await boot(kind)
     let written = boot.log.parts.filter { $0.operation != "read" }
     #expect(written.contains { $0.operation == "write" && $0.objects.contains { $0.kind == "m" } })
     #expect(boot.log.flushes > 0)
-    let copy = boot.scratch("copy")
-    _ = try await tool(
-      "nbdkit",
-      [
-        "-U", "-", try Products.logger, boot.mapped.disk, "bmap=none", "logfile=\(boot.scratch("copy.log"))",
-        "overlay=\(boot.scratch("overlay"))", "--run", "nbdcopy \"$uri\" \(copy)",
-      ])
+    guard kind != .temporary else {
+      #expect(try names(in: boot.temporary) == [])
+      return
+    }
+    let disk = OverlaidDisk(base: boot.mapped.disk, kind: kind, scratch: boot.scratch)
+    let copy = try await disk.copied()
     let root = try #require(boot.mapped.map.lines("p", "/dev/sda1").first).range
-    let check = try await run("e2fsck", ["-fn", "\(copy)?offset=\(root.lowerBound)"])
-    #expect(check.end == .exited(0), "\(check.output.text)")
+    try await expectSoundExt4(copy, at: root.lowerBound)
     // What differs from the disk was written, and nothing else.
-    let places = try await run("cmp", ["-l", boot.mapped.disk, copy]).outputLines.compactMap {
+    let raw = try await Guests.demo.value.appending("guest.raw")
+    let places = try await run("cmp", ["-l", raw, copy]).outputLines.compactMap {
       $0.split(separator: " ").first.flatMap { UInt64($0) }.map { $0 - 1 }
     }
     #expect(!places.isEmpty)

@@ -16,6 +16,10 @@ enum Guests {
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))
   }
+  /// A Debian that boots. (A guest's directories begin with no other guest's name.)
+  static let debianBoot = Shared {
+    try await build("boot", script: "Tests/Integration/Guests/make-debian-boot-guest", limit: .seconds(3600))
+  }
   /// The guest that boots.
   static let demo = Shared { try await build("demo", script: "examples/make-guest") }
 

@@ -14,6 +14,8 @@ struct LogJSON {
       var offset: UInt64
       var length: UInt64
       var objects: [Object]
+      /// Nil for false.
+      var stale: Bool?
     }
     var time: Double
     var op: String
@@ -27,6 +29,8 @@ struct LogJSON {
   }
 
   var requests: [Request] = []
+
+  init(requests: [Request]) { self.requests = requests }
 
   init(contentsOf path: FilePath) throws {
     let decoder = JSONDecoder()

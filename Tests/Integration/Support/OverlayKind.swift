@@ -1,0 +1,82 @@
+import SystemPackage
+import Testing
+
+/// The overlays that a guest can write into.
+enum OverlayKind: String, CaseIterable, CustomTestStringConvertible {
+  /// Gone when the logger ends.
+  case temporary
+  /// The logger's own, kept in a file.
+  case kept
+  /// A snapshot that others can open.
+  case vmdk
+
+  /// What the others keep, or nil.
+  func file(in scratch: Scratch) -> FilePath? {
+    switch self {
+    case .temporary: nil
+    case .kept: scratch("overlay")
+    case .vmdk: scratch("overlay.vmdk")
+    }
+  }
+
+  /// The value of `overlay=`.
+  func parameter(in scratch: Scratch) -> String { file(in: scratch)?.string ?? "temp" }
+
+  var testDescription: String { rawValue }
+}
+
+/// A disk with what a guest has written over it, once the logger has ended.
+struct OverlaidDisk {
+  var base: FilePath
+  var kind: OverlayKind
+  /// Where the overlay is, and what is made here.
+  var scratch: Scratch
+
+  /// All of it as one raw file: an overlay of the logger's own is read through the logger, a VMDK without it.
+  func copied() async throws -> FilePath {
+    let copy = scratch("copy")
+    let overlay = try #require(kind.file(in: scratch))
+    if kind == .vmdk {
+      try await expectSoundSnapshot()
+      try await tool("qemu-img", ["convert", "-f", "vmdk", "-O", "raw", overlay, copy], limit: .seconds(600))
+      // Whoever takes it up again sees the same.
+      try await served("qemu-img compare -f raw -F raw \"$uri\" \(copy)")
+    } else {
+      try await served("qemu-img convert -f raw -O raw \"$uri\" \(copy)")
+    }
+    return copy
+  }
+
+  private func served(_ command: String) async throws {
+    try await tool(
+      "nbdkit",
+      [
+        "-U", "-", try Products.logger, base, "bmap=none", "logfile=\(scratch("copy.log"))",
+        "overlay=\(kind.parameter(in: scratch))", "--run", command,
+      ], limit: .seconds(600))
+  }
+
+  /// `qemu-img check` has nothing to say, and the disk is the snapshot's parent.
+  private func expectSoundSnapshot() async throws {
+    let overlay = try #require(kind.file(in: scratch))
+    let check = try await run("qemu-img", ["check", "-f", "vmdk", overlay], limit: .seconds(300))
+    #expect(check.end == .exited(0), "\(check.output.text)\(check.errors.text)")
+    #expect(check.output.text.contains("No errors were found on the image."), "\(check.output.text)")
+    let information = try await tool("qemu-img", ["info", "-f", "vmdk", "--backing-chain", overlay])
+    #expect(information.outputLines.contains { $0.hasPrefix("backing file: ") && $0.contains(base.lastName) })
+    #expect(information.outputLines.contains("    create type: monolithicSparse"))
+  }
+}
+
+extension FilePath {
+  fileprivate var lastName: String { lastComponent?.string ?? "" }
+}
+
+/// Checks that `e2fsck`, which changes nothing, finds nothing in a filesystem.
+/// - Parameter start: of the filesystem in the image, in bytes.
+func expectSoundExt4(
+  _ image: FilePath, at start: UInt64, sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+  let check = try await run("e2fsck", ["-fn", "\(image)?offset=\(start)"], limit: .seconds(300))
+  #expect(check.end == .exited(0), "\(check.output.text)", sourceLocation: sourceLocation)
+}
