@@ -2,11 +2,12 @@ import Glibc
 
 /// Moves events from the queue to the log, in a thread of its own.
 struct LogWriter {
-  /// How long to wait for more events when there is one, in milliseconds; then they are written.
+  /// How long to wait for more events when there is one, in milliseconds.
   private static let gathering = 40
-  /// After so long without an event the open line is ended, in milliseconds.
-  private static let longest = 50
-  /// What was appended is written, too, when it has become so many bytes.
+  /// After so long without an event the open line is ended and written, in milliseconds; what was appended is written after
+  /// the first gathering that ends later than that, or when it has become `writeAt` bytes. So an event is written 100 ms
+  /// after it came at the latest: two gatherings and this.
+  private static let longest = 20
   private static let writeAt = 64 << 10
   /// How many are looked up together.
   private static let together = 32
@@ -18,6 +19,8 @@ struct LogWriter {
   private var buffer: [UInt8] = []
   /// The requests in `buffer`.
   private var requests: UInt64 = 0
+  /// When the first of it was appended.
+  private var firstAppended = MonotonicTime.now()
   private var lastEvent = MonotonicTime.now()
   private var hasReported = false
   private var hasReportedTarget = false
@@ -41,20 +44,21 @@ struct LogWriter {
       case .events:
         isSettled = false
         lastEvent = MonotonicTime.now()
-        follow()
+        if buffer.isEmpty {
+          follow()
+          firstAppended = lastEvent
+        }
         for start in stride(from: 0, to: batch.count, by: Self.together) {
           let few = batch[start..<min(start + Self.together, batch.count)]
           form.expect(few)
           for event in few { append(event) }
         }
         batch.removeAll(keepingCapacity: true)
-        write()
+        if Self.timeLeft(since: firstAppended) == 0 { write() }
       case .idle:
         isSettled = Self.timeLeft(since: lastEvent) == 0
-        if isSettled {
-          form.endLine(in: &buffer)
-          write()
-        }
+        if isSettled { form.endLine(in: &buffer) }
+        if isSettled || Self.timeLeft(since: firstAppended) == 0 { write() }
       case .closed:
         form.endLine(in: &buffer)
         write()
@@ -65,7 +69,10 @@ struct LogWriter {
   }
 
   /// In milliseconds, one at least.
-  private var timeToWait: Int { max(1, Self.timeLeft(since: lastEvent)) }
+  private var timeToWait: Int {
+    let untilIdle = Self.timeLeft(since: lastEvent)
+    return max(1, buffer.isEmpty ? untilIdle : min(untilIdle, Self.timeLeft(since: firstAppended)))
+  }
 
   private static func timeLeft(since time: MonotonicTime) -> Int {
     longest - min(Int(MonotonicTime.now().since(time) / 1_000_000), longest)
@@ -83,6 +90,7 @@ struct LogWriter {
   }
 
   private mutating func write() {
+    firstAppended = MonotonicTime.now()
     guard !buffer.isEmpty else { return }
     if !output.write(buffer, requests: requests) {
       form.restart()

@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 import Testing
 
@@ -226,6 +227,7 @@ import Testing
     let scratch = try Scratch()
     try scratch.write(
       """
+      #!/bin/sh
       case "$1" in
         get_size) echo 4M ;;
         thread_model) echo serialize_requests ;;
@@ -234,6 +236,7 @@ import Testing
       esac
 
       """, to: "plugin")
+    chmod(scratch("plugin").string, 0o755)
     let outcome = try await serve(
       [try filter, "sh", "plugin", "bmap=map", "logfile=log", "logformat=json", "overlay=temp"], in: scratch,
       "qemu-io -f raw -c 'write -P 9 0 4M' disk && cd \(scratch.path) && nbdcopy --connections=4 \"$uri\" copy && cmp disk copy"
