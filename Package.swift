@@ -61,7 +61,8 @@ let package = Package(
     .executableTarget(
       name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "ExtInode", "CLinux"],
       swiftSettings: [.unsafeFlags(["-static-executable"])],
-      linkerSettings: [.unsafeFlags(["-static-executable"])]),
+      // Stripped: it is sent into an appliance each time.
+      linkerSettings: [.unsafeFlags(["-static-executable", "-Xlinker", "--strip-all"])]),
     .target(
       name: "RecorderPlugin",
       dependencies: [

@@ -14,6 +14,10 @@ public struct ExportTable: Sendable {
     case assembly(Assembly)
   }
 
+  /// Beyond nobody reads the list, and nbdkit shows none.
+  private static let mostExports = 5000
+  private static let mostNameBytes = 4096
+
   /// One export of the list.
   public struct Export: Sendable {
     /// What a client asks for.
@@ -51,9 +55,14 @@ public struct ExportTable: Sendable {
   /// What an export is; nil if there is none of this name.
   public subscript(name: [UInt8]) -> Target? { targets[name] }
 
+  /// What the list says of an export; empty if that is nothing.
+  public func description(of name: [UInt8]) -> String { exports.first { $0.name == name }?.description ?? "" }
+
+  /// Adds an export, if there is none of this name, and NBD allows it: UTF-8 of at most 4096 bytes.
   private mutating func add(_ name: [UInt8], _ description: String, _ target: Target) {
-    // Two devices of one name are not worth more than the first.
-    guard targets[name] == nil else { return }
+    guard targets[name] == nil, exports.count < Self.mostExports, name.count <= Self.mostNameBytes,
+      description.utf8.count <= Self.mostNameBytes, !name.contains(0), String(validating: name, as: UTF8.self) != nil
+    else { return }
     targets[name] = target
     exports.append(Export(name: name, description: description))
   }

@@ -99,14 +99,16 @@ public struct LogSession: Sendable {
     guard let log else { throw PluginError(errno: .inputOutput, "the log is not open") }
     let number = log.countConnection()
     let logged = { (disk: any Connection, diskNumber: Int) in
-      LoggedConnection(disk, log: log, diskNumber: UInt8(clamping: diskNumber), number: number)
+      LoggedConnection(
+        disk, log: log, diskNumber: UInt8(clamping: diskNumber), number: number,
+        description: exports.description(of: name))
     }
     switch target {
     case .disk(let number): return logged(try disk(number), number)
     case .assembly(let assembly):
       var needed: [Int: any Connection] = [:]
       for number in Set(assembly.parts.map(\.disk)) { needed[number] = logged(try disk(number), number) }
-      return AssembledConnection(assembly, disks: needed)
+      return try AssembledConnection(assembly, disks: needed, description: exports.description(of: name))
     }
   }
 

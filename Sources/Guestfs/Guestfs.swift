@@ -101,13 +101,17 @@ public final class Guestfs {
   /// The same for a command that may print more than fits into one answer of the appliance's.
   public func longShell(_ command: String) throws(GuestfsError) -> [UInt8] {
     let file = "/tmp/virt-bmap-output"
-    _ = try shell("{ \(command)\n} > \(file)")
-    var output: [UInt8] = []
-    while true {
-      let part = try read(applianceFile: file, at: output.count, count: 1 << 20)
+    let most = 1 << 20
+    // The first part comes with the answer: mostly it is all.
+    var output = Array(
+      try shell("{ \(command)\n} > \(file) && \(Self.piece(of: file, at: 0, count: most))").dropLast())
+    var isAll = output.count < most
+    while !isAll {
+      let part = try read(applianceFile: file, at: output.count, count: most)
       output += part
-      if part.count < 1 << 20 { return output }
+      isAll = part.count < most
     }
+    return output
   }
 
   /// A piece of a file in the appliance, which holds no NUL.
@@ -117,10 +121,12 @@ public final class Guestfs {
   ///   - offset: in bytes.
   ///   - count: in bytes, 3 MiB at most; less comes at the file's end.
   public func read(applianceFile name: String, at offset: Int, count: Int) throws(GuestfsError) -> [UInt8] {
-    // The appliance takes newlines away from the end of what a command prints: this ends in something else.
-    Array(
-      try shell("dd if=\(name) bs=64K iflag=skip_bytes,count_bytes skip=\(offset) count=\(count) 2>/dev/null; printf .")
-        .dropLast())
+    Array(try shell(Self.piece(of: name, at: offset, count: count)).dropLast())
+  }
+
+  /// The appliance takes newlines away from the end of what a command prints: this ends in something else.
+  private static func piece(of name: String, at offset: Int, count: Int) -> String {
+    "{ dd if=\(name) bs=64K iflag=skip_bytes,count_bytes skip=\(offset) count=\(count) 2>/dev/null; printf .; }"
   }
 
   /// Copies a local file to `name` in the appliance's own filesystem.

@@ -40,9 +40,6 @@ extension Guestfs {
   /// The md arrays that are running.
   public func listArrays() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_md_devices)) }
 
-  /// Devices that the device mapper makes and that are no logical volumes.
-  public func listMapperDevices() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_dm_devices)) }
-
   /// The paths of the subvolumes of the Btrfs filesystem mounted by `mountReadOnly`, from its top, but for the one that is
   /// mounted where none is named.
   public func subvolumesOfRoot() throws(GuestfsError) -> [[UInt8]] {

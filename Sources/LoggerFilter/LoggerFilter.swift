@@ -1,6 +1,7 @@
 import DiskLogger
 import Glibc
 import NBDKit
+import SystemPackage
 
 /// `nbdkit --filter=bmaplogger PLUGIN … [bmap=MAP] [bmap-disk=N] [logfile=FILE] …`: logs which objects are touched of a
 /// disk that another plugin serves.
@@ -17,8 +18,11 @@ struct LoggerFilter: Filter {
   private var disk = 1
   private var seen = OnceOnly(but: [])
   private var session: LogSession?
-  /// What is below, with its overlay, if there is one.
-  private var overlaid: OverlaidBelow?
+  /// The plugin with the overlay, if there is one.
+  private var overlaid: OverlaidNext?
+  private var threadModel = ThreadModel.serializeConnections
+  /// Files that the plugin was given, as far as can be told: the log must not overwrite one.
+  private var inputs: [FilePath] = []
   /// The process that gets ready, which is not the one that serves where nbdkit runs a program or goes to the background.
   private var parent: pid_t = 0
   /// Why clients cannot be served.
@@ -31,7 +35,12 @@ struct LoggerFilter: Filter {
       }
       disk = Int(number)
     } else {
-      guard try parameters.set(key: key, value: value) else { return false }
+      guard try parameters.set(key: key, value: value) else {
+        if !value.bytes.isEmpty, let path = try? value.absolutePath(), access(path.string, F_OK) == 0 {
+          inputs.append(path)
+        }
+        return false
+      }
     }
     try seen.insert(key)
     return true
@@ -45,16 +54,17 @@ struct LoggerFilter: Filter {
     }
   }
 
-  mutating func getReady() throws {
+  mutating func getReady(_ threadModel: ThreadModel) throws {
     var session = try LogSession(parameters, disks: disk...disk)
-    try session.openLog(inputs: [])
+    try session.openLog(inputs: inputs)
     self.session = session
+    self.threadModel = threadModel
     parent = getpid()
   }
 
-  mutating func afterFork(_ below: Below) throws {
+  mutating func afterFork(_ backend: Backend) throws {
     do {
-      if parameters.hasOverlay { overlaid = try OverlaidBelow(below, parameters) }
+      if parameters.hasOverlay { overlaid = try OverlaidNext(backend, parameters, threadModel) }
     } catch {
       guard getpid() != parent else { throw error }
       // The program that nbdkit runs would wait for ever for a server that is not there: it is told.
@@ -65,22 +75,30 @@ struct LoggerFilter: Filter {
   }
 
   func listExports(readOnly: Bool) throws -> [Export] {
-    // The disk itself is in the list of who is below.
+    // The disk itself is in the plugin's list.
     session?.list.filter { !$0.name.isEmpty } ?? []
   }
 
-  /// What is not an export of the map's may be one of who is below.
-  func exportBelow(readOnly: Bool, exportName: [UInt8]) throws -> ExportBelow {
-    guard let session, session.hasExport(exportName) else { return ExportBelow(readOnly: readOnly, name: exportName) }
-    return ExportBelow(readOnly: readOnly || overlaid != nil || session.isReadOnly(exportName), name: [])
+  /// With an overlay there is one connection to the plugin for all. Without, what is not an export of the map's may be one
+  /// of the plugin's.
+  func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport? {
+    guard !parameters.hasOverlay else { return nil }
+    guard let session, session.hasExport(exportName) else { return NextExport(readOnly: readOnly, name: exportName) }
+    return NextExport(readOnly: readOnly || session.isReadOnly(exportName), name: [])
   }
 
-  func open(over next: NextConnection, readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
+  func open(over next: NextConnection?, readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
     if let failure { throw failure }
-    guard let session else { throw PluginError(errno: .inputOutput, "the map is not loaded") }
-    try session.check(size: next.size, ofDisk: disk, "what is served")
-    return try session.connection(to: session.hasExport(exportName) ? exportName : []) { _ in
-      overlaid?.connection ?? next
+    guard let session, let size = overlaid?.size ?? next?.size else {
+      throw PluginError(errno: .inputOutput, "the plugin is not open")
+    }
+    try session.check(size: size, ofDisk: disk, "the plugin's disk")
+    let isPlugins = overlaid == nil && !session.hasExport(exportName)
+    return try session.connection(to: isPlugins ? [] : exportName) { _ in
+      guard let disk = overlaid?.connection ?? next else {
+        throw PluginError(errno: .inputOutput, "the plugin is not open")
+      }
+      return disk
     }
   }
 

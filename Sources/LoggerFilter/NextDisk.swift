@@ -1,23 +1,29 @@
 import DiskImage
+import DiskLogger
 import Glibc
 import NBDKit
+import Synchronization
 import SystemPackage
 
-/// Who is below the filter, as a disk that is read.
-struct NextDisk: VirtualDisk {
-  private static let name: FilePath = "what is served"
+/// What the plugin serves, as a disk that is read.
+final class NextDisk: VirtualDisk {
+  private static let name: FilePath = "the plugin's disk"
 
-  private let next: NextConnection
+  private let next: WholeBlocks
+  /// All clients share one connection to the plugin, which may allow no more than one request at a time in each.
+  private let isSerialized: Bool
+  private let turn = Mutex(())
 
-  init(_ next: NextConnection) {
-    self.next = next
+  init(_ next: NextConnection, _ threadModel: ThreadModel) {
+    self.next = WholeBlocks(next)
+    isSerialized = threadModel != .parallel
   }
 
-  var size: UInt64 { next.size }
+  var size: UInt64 { next.connection.size }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
     guard offset <= size, UInt64(buffer.count) <= size - offset else { throw Self.beyondEnd }
-    do { try next.read(into: buffer, at: offset) } catch { throw Self.failure(error) }
+    do { try inTurn { try next.read(into: buffer, at: offset) } } catch { throw Self.failure(error) }
   }
 
   func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
@@ -25,15 +31,17 @@ struct NextDisk: VirtualDisk {
     var pending: DiskExtent?
     var isWanted = true
     do {
-      try next.extents(in: range, one: false) { extent, state in
-        let found = DiskExtent(range: extent, state: DiskExtent.State(state))
-        guard let last = pending, last.state == found.state else {
-          if let last = pending { isWanted = try body(last) }
-          pending = found
-          return isWanted
+      try inTurn {
+        try next.extents(in: range, one: false) { extent, state in
+          let found = DiskExtent(range: extent, state: DiskExtent.State(state))
+          guard let last = pending, last.state == found.state else {
+            if let last = pending { isWanted = try body(last) }
+            pending = found
+            return isWanted
+          }
+          pending = DiskExtent(range: last.range.lowerBound..<extent.upperBound, state: last.state)
+          return true
         }
-        pending = DiskExtent(range: last.range.lowerBound..<extent.upperBound, state: last.state)
-        return true
       }
     } catch let error as DiskError {
       throw error
@@ -43,14 +51,19 @@ struct NextDisk: VirtualDisk {
     if isWanted, let pending { _ = try body(pending) }
   }
 
-  /// One place: who is below is all that is known.
+  /// One place: the plugin is all that is known.
   func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
     guard range.upperBound <= size else { throw Self.beyondEnd }
     guard !range.isEmpty else { return }
     _ = try body(DiskPlace(range: range, storage: .file(Self.name, offset: range.lowerBound)))
   }
 
-  func close() { next.close() }
+  func close() { next.connection.close() }
+
+  private func inTurn(_ body: () throws -> Void) throws {
+    guard isSerialized else { return try body() }
+    try turn.withLock { _ in try body() }
+  }
 
   private static var beyondEnd: DiskError { DiskError(name, "a request beyond the end of the disk", errno: EINVAL) }
 

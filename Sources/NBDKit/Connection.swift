@@ -3,6 +3,8 @@ public protocol Connection: AnyObject, Sendable {
   /// Bytes, at most `Int64.max`.
   var size: UInt64 { get }
   var capabilities: Capabilities { get }
+  /// What a client is told of the export; empty for nothing.
+  var exportDescription: String { get }
 
   /// Fills the whole buffer with the bytes from `offset` on. nbdkit has checked the range against `size`.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws
@@ -26,6 +28,7 @@ public protocol Connection: AnyObject, Sendable {
 }
 
 extension Connection {
+  public var exportDescription: String { "" }
   public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
     throw PluginError(errno: .readOnly, "this export cannot be written")
   }

@@ -11,21 +11,22 @@ public protocol Filter: Sendable {
   init()
 
   /// One `key=value` of the command line.
-  /// - Returns: false if it is not the filter's but one for who is below.
+  /// - Returns: false if it is not the filter's: it is handed on.
   mutating func configure(key: String, value: ParameterValue) throws -> Bool
   /// All parameters have been seen.
   mutating func configurationComplete() throws
   /// The last call before nbdkit forks: the place to open files.
-  mutating func getReady() throws
-  /// The first call in the serving process: the place to start threads, and to open what is below for all connections.
-  mutating func afterFork(_ below: Below) throws
-  /// What is offered beside the exports of who is below.
+  /// - Parameter threadModel: the one that filters and plugin agree on.
+  mutating func getReady(_ threadModel: ThreadModel) throws
+  /// The first call in the serving process: the place to start threads, and to open the plugin for all connections.
+  mutating func afterFork(_ backend: Backend) throws
+  /// What is offered beside the plugin's own exports.
   func listExports(readOnly: Bool) throws -> [Export]
   /// A client wants to connect to an export.
-  /// - Returns: how to open who is below.
-  func exportBelow(readOnly: Bool, exportName: [UInt8]) throws -> ExportBelow
-  /// A client connects, and who is below is open.
-  func open(over next: NextConnection, readOnly: Bool, exportName: [UInt8]) throws -> any Connection
+  /// - Returns: which one of the plugin's to open for it; nil for none.
+  func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport?
+  /// A client connects, and what `nextExport` said is open; nil if that was nothing.
+  func open(over next: NextConnection?, readOnly: Bool, exportName: [UInt8]) throws -> any Connection
   /// All connections are closed and the server is about to end.
   func cleanup()
 }
@@ -46,8 +47,8 @@ public struct FilterInformation: Sendable {
   }
 }
 
-/// How a filter opens who is below it for a connection.
-public struct ExportBelow: Sendable {
+/// How a filter opens the plugin for a connection.
+public struct NextExport: Sendable {
   public var readOnly: Bool
   public var name: [UInt8]
 

@@ -1,9 +1,9 @@
 import CNBDKit
 import Glibc
 
-/// A connection to who is below a filter: another filter, or the plugin.
+/// A filter's connection to what comes next: another filter, or the plugin.
 public final class NextConnection: Connection {
-  /// An error that who is below has told the user of.
+  /// An error that the user has been told of where it happened.
   private struct Failure: ErrnoError, CustomStringConvertible {
     var errnoValue: Int32
     var isReported: Bool { true }
@@ -18,7 +18,7 @@ public final class NextConnection: Connection {
   private let isShared: Bool
 
   /// - Parameter next: prepared, and not yet finalized as long as this is used.
-  /// - Throws: what who is below has told the user of.
+  /// - Throws: what the user has been told of.
   init(_ next: UnsafeMutablePointer<nbdkit_next>, isShared: Bool = false) throws {
     guard let size = UInt64(exactly: next.pointee.get_size(next)) else { throw Failure(errnoValue: EIO) }
     self.next = next
@@ -104,7 +104,7 @@ public final class NextConnection: Connection {
       let count = UInt32(clamping: min(range.upperBound - position, 1 << 31))
       try call { next.pointee.extents(next, count, position, one ? UInt32(NBDKIT_FLAG_REQ_ONE) : 0, list, &$0) }
       let found = nbdkit_extents_count(list)
-      // Who says nothing has not said that there is a hole.
+      // To say nothing is not to say that there is a hole.
       guard found > 0 else {
         _ = try body(position..<range.upperBound, .data)
         return
@@ -132,8 +132,8 @@ public final class NextConnection: Connection {
   }
 }
 
-/// Who is below a filter, while no client is connected, too.
-public struct Below: Sendable {
+/// What comes next behind a filter, while no client is connected, too.
+public struct Backend: Sendable {
   // Of nbdkit, from `afterFork` to `cleanup`.
   nonisolated(unsafe) private let backend: OpaquePointer
 
@@ -144,14 +144,18 @@ public struct Below: Sendable {
   /// Opens it for all connections; to be closed in `cleanup`.
   /// - Throws: what the user has been told of.
   public func open(readOnly: Bool, exportName: [UInt8]) throws -> NextConnection {
-    let opened = (exportName + [0]).withUnsafeBufferPointer { name in
-      name.withMemoryRebound(to: CChar.self) { nbdkit_next_context_open(backend, readOnly ? 1 : 0, $0.baseAddress, 1) }
-    }
-    guard let next = opened else { throw PluginError(errno: .inputOutput, "what is below the filter cannot be opened") }
+    let opened = withCString(exportName) { nbdkit_next_context_open(backend, readOnly ? 1 : 0, $0, 1) }
+    guard let next = opened else { throw PluginError(errno: .inputOutput, "the plugin cannot be opened") }
     guard next.pointee.prepare(next) == 0 else {
       nbdkit_next_context_close(next)
-      throw PluginError(errno: .inputOutput, "what is below the filter cannot be opened")
+      throw PluginError(errno: .inputOutput, "the plugin cannot be opened")
     }
-    return try NextConnection(next, isShared: true)
+    do {
+      return try NextConnection(next, isShared: true)
+    } catch {
+      _ = next.pointee.finalize(next)
+      nbdkit_next_context_close(next)
+      throw error
+    }
   }
 }

@@ -27,9 +27,7 @@ public struct ParameterValue: Sendable {
 
   /// The value as a file name that stays right when nbdkit changes its working directory.
   public func absolutePath() throws -> FilePath {
-    let absolute = (bytes + [0]).withUnsafeBufferPointer { path in
-      path.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { nbdkit_absolute_path($0) } }
-    }
+    let absolute = withCString(bytes) { $0.flatMap { nbdkit_absolute_path($0) } }
     guard let absolute else { throw PluginError(errno: .invalid, "\(text): not a usable file name") }
     defer { free(absolute) }
     return FilePath(platformString: absolute)

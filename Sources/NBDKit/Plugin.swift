@@ -40,20 +40,20 @@ extension Plugin {
   public static var dumpFields: [(key: String, value: String)] { [] }
 }
 
+/// How nbdkit may call a plugin from several threads, from nbdkit-plugin(3), "Threads".
+public enum ThreadModel: Int32, Sendable {
+  /// One connection at a time.
+  case serializeConnections = 0
+  /// One request at a time over all connections.
+  case serializeAllRequests = 1
+  /// One request at a time in each connection.
+  case serializeRequests = 2
+  /// Any number of requests at a time.
+  case parallel = 3
+}
+
 /// What nbdkit shows of a plugin, and how it may call it.
 public struct PluginInformation: Sendable {
-  /// How a plugin may be called by several threads, from nbdkit-plugin(3), "Threads".
-  public enum ThreadModel: Int32, Sendable {
-    /// One connection at a time.
-    case serializeConnections = 0
-    /// One request at a time over all connections.
-    case serializeAllRequests = 1
-    /// One request at a time in each connection.
-    case serializeRequests = 2
-    /// Any number of requests at a time.
-    case parallel = 3
-  }
-
   public var name: String
   public var longName: String
   public var version: String

@@ -4,6 +4,9 @@
 struct Attribute: Sendable {
   static let list: UInt64 = 0x20
   static let data: UInt64 = 0x80
+  static let indexAllocation: UInt64 = 0xa0
+  static let reparsePoint: UInt64 = 0xc0
+  static let extendedAttributes: UInt64 = 0xe0
   private static let end: UInt64 = 0xffff_ffff
   private static let headerBytes = 24
   private static let nonResidentHeaderBytes = 64

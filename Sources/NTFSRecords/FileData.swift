@@ -16,7 +16,7 @@ public enum FileData: Equatable, Sendable {
   case encoded
 
   /// A file in more pieces is not followed: for each there are some 30 bytes of memory.
-  private static let mostRuns = 1 << 18
+  static let mostRuns = 1 << 18
 
   /// - Parameters:
   ///   - number: of the file's first record.
@@ -49,7 +49,7 @@ public enum FileData: Equatable, Sendable {
     return collected.result
   }
 
-  private static func value<Source: RecordSource>(
+  static func value<Source: RecordSource>(
     of list: Attribute, in record: FileRecord, _ source: inout Source
   ) -> [UInt8]? {
     switch list.value {
@@ -111,7 +111,7 @@ extension FileRecord {
   }
 
   /// The runs of a part; nil where they are not what its header says.
-  fileprivate func runs(of header: Attribute.RunsHeader) -> [Run]? {
+  func runs(of header: Attribute.RunsHeader) -> [Run]? {
     guard let runs = RunList.decode(bytes[header.list], from: header.lowest) else { return nil }
     guard let last = runs.last else { return header.highest == UInt64.max && header.lowest == 0 ? [] : nil }
     return header.highest == last.start + last.count - 1 ? runs : nil

@@ -1,5 +1,6 @@
 import BlockMap
 import Glibc
+import SystemPackage
 import Testing
 
 @testable import AccessLog
@@ -74,5 +75,56 @@ struct JSONFormTests {
     var output: [UInt8] = []
     JSONForm(index: nil).appendLoss(of: 12, because: "No \"space\"\n", to: &output)
     #expect(String(decoding: output, as: UTF8.self) == #"{"lost":12,"reason":"No \"space\"\u000a"}"# + "\n")
+  }
+}
+
+/// What a map of very many ranges makes of one request.
+struct LargeRequestTests {
+  /// As many ranges as fit, each a byte behind the last one, over one another.
+  private func index() throws -> MapIndex {
+    let path = FilePath("/tmp/bmap-large-\(UInt64.random(in: 0...UInt64.max))")
+    var text = "# virt-bmap 2\n# disk 1 size=10000000 format=raw file=x\n"
+    let name = String(repeating: "name", count: 60)
+    for number in 0..<200_000 {
+      text += "1 \(String(number, radix: 16)) \(String(number + 100, radix: 16)) f /dev/sda1 /\(name)-\(number)\n"
+    }
+    let file = try FileDescriptor.open(path, .writeOnly, options: [.create], permissions: [.ownerReadWrite])
+    defer { _ = path.withPlatformString { unlink($0) } }
+    try file.closeAfter { _ = try file.writeAll(Array(text.utf8)) }
+    return MapIndex(try BlockMap(contentsOf: path))
+  }
+
+  private let event = AccessEvent(
+    operation: .read, disk: 1, connection: 1, range: 0..<300_000, time: MonotonicTime(nanoseconds: 0), latency: 0,
+    errno: 0)
+
+  @Test func aLineHasAnEnd() throws {
+    let index = try index()
+    var output: [UInt8] = []
+    var json = JSONForm(index: index)
+    json.append(event, to: &output)
+    #expect(output.count > 16 << 20 && output.count < 17 << 20)
+    let end = String(decoding: output.suffix(200), as: UTF8.self)
+    #expect(end.hasSuffix("\"objects\":[],\"rest\":true}]}\n"), "\(end)")
+
+    output = []
+    var text = TextForm(index: index)
+    text.append(event, to: &output)
+    text.endLine(in: &output)
+    #expect(output.count > 16 << 20 && output.count < 17 << 20)
+    let lines = String(decoding: output.suffix(200), as: UTF8.self).split(separator: "\n").suffix(3)
+    #expect(lines.first == "# too many pieces: what lies under the rest of this request is not said")
+    #expect(lines.last?.hasSuffix("-493e0") == true, "\(lines)")
+  }
+
+  @Test func soHasARequest() throws {
+    var attribution = Attribution(index: try index())
+    let request = attribution(event)
+    let last = try #require(request.parts.last)
+    #expect(last.isRest && last.range.upperBound == event.range.upperBound)
+    #expect(request.parts.indices.reduce(0) { $0 + request.owners(of: $1).count } <= 1 << 18 + 64)
+    for (part, next) in zip(request.parts, request.parts.dropFirst()) {
+      #expect(part.range.upperBound == next.range.lowerBound && !part.isRest)
+    }
   }
 }

@@ -30,6 +30,21 @@ struct WrittenSectorsTests {
     }
   }
 
+  /// A guest that writes everywhere costs no more memory, and what it wrote stays written.
+  @Test func manyPlaces() {
+    var written = WrittenSectors()
+    let step: UInt64 = 2 << 20
+    for number in 0..<70_000 as Range<UInt64> { written.insert(number * step * 2..<number * step * 2 + 1) }
+    for number in [0, 65_535, 65_536, 69_999] as [UInt64] {
+      let start = number * step * 2
+      let run = written.run(in: start..<start + 2 * step)
+      #expect(run.isWritten)
+      // Of the first ones it is known to the sector, of the others to the 2 MiB.
+      #expect(run.end == start + (number < 65_536 ? 512 : step))
+      #expect(written.run(in: start + step..<start + 2 * step) == (false, start + 2 * step))
+    }
+  }
+
   @Test func reachesTheEndOfTheNumbers() {
     var written = WrittenSectors()
     written.insert(UInt64.max - 1..<UInt64.max)

@@ -154,7 +154,7 @@ struct IndexTests {
     var scratch = QueryScratch()
     for round in 0..<20_000 {
       let place = Int.random(in: 1..<map.ranges.count)
-      let start = (map.ranges[place].range.lowerBound &+ UInt64.random(in: 0..<20)) &- 10
+      let start = max(map.ranges[place].range.lowerBound + UInt64.random(in: 0..<20), 10) - 10
       let request = start..<start + UInt64.random(in: 1...20)
       index.prefetch(start, disk: 1)
       let found = query(index, request, disk: 1, &scratch)

@@ -34,6 +34,74 @@ import Testing
     #expect(ExtKeptBlocks.questions(about: [12, 13]) == "stat <12>\nstat <13>\n")
   }
 
+  /// Inodes that hold values of attributes; 12 and 13 share one.
+  @Test func extValuesInInodes() {
+    let text = """
+      block size: 1024
+      inode 12
+      acl 40
+      end
+      inode 13
+      acl 0
+      (0):20
+      owner 12
+      value 30
+      value 30
+      value 31
+      owner 13
+      value 30
+      value 32
+      holder 30
+      flags 280000
+      piece (0-2):8705-8707
+      piece (3):9000
+      piece (ETB0):9001
+      holder 31
+      flags 80000
+      piece (0):7
+      holder 32
+      flags 200000
+      piece (IND):9100
+      piece (0-4096):20000-24096
+      piece (2000):30000
+      piece (0):0
+      """
+    let found = ExtKeptBlocks.blocks(parsing: text, inodes: [12, 13])
+    #expect(
+      found.map { [$0.inode, $0.range.lowerBound / 1024, UInt64($0.range.count) / 1024, $0.offset / 1024] } == [
+        [12, 40, 1, 0], [13, 20, 1, 0], [12, 8705, 3, 0], [13, 8705, 3, 0], [12, 9000, 1, 3], [13, 9000, 1, 3],
+        [12, 9001, 1, 0], [13, 9001, 1, 0], [13, 9100, 1, 0],
+      ])
+  }
+
+  /// What many files share is not in the map a million times and more.
+  @Test func extValuesOfVeryManyFiles() {
+    let owners = (1...2000).map { "owner \($0)\nvalue 5\n" }.joined()
+    let pieces = (0..<1000).map { "piece (\($0)):\(2 * $0 + 100)\n" }.joined()
+    let text = "block size: 1024\n\(owners)holder 5\nflags 200000\n\(pieces)"
+    #expect(ExtKeptBlocks.blocks(parsing: text, inodes: []).count == 1 << 20)
+  }
+
+  @Test func xfsQuestions() {
+    #expect(
+      XFSKeptBlocks.questions(about: [5, 6]) { $0 == 6 } == """
+        sb 0
+        p blocksize agblocks
+        echo inode 5
+        inode 5
+        bmap -d
+        bmap -a
+        btdump -i
+        btdump -a -i
+        echo inode 6
+        inode 6
+        btdump -i
+        btdump -a -i
+        echo end
+
+        """)
+  }
+
   @Test func xfs() {
     let text = """
       blocksize: 4096
@@ -43,6 +111,7 @@ import Testing
       inode 132
       data 0 1 15 1
       attr 2 1 20 3
+      tree 9112
       end
       """
     #expect(
@@ -50,6 +119,7 @@ import Testing
         KeptBlock(inode: 131, range: 40960..<45056),
         KeptBlock(inode: 132, range: 20495 * 4096..<20496 * 4096, isContent: true),
         KeptBlock(inode: 132, range: 20500 * 4096..<20503 * 4096, offset: 8192),
+        KeptBlock(inode: 132, range: 9112 * 512..<9112 * 512 + 4096),
       ])
     #expect(XFSKeptBlocks.blocks(parsing: text, inodes: [132]) == [])
     // Of the last one there may be more.
@@ -60,9 +130,14 @@ import Testing
     let large = UInt64.max
     #expect(
       ExtKeptBlocks.blocks(parsing: "block size: 4096\ninode 5\nacl \(large)\n(IND):\(large >> 12)", inodes: [5]) == [])
+    let values = "owner 5\nvalue 6\nholder 6\nflags 200000\npiece (\(large)):5\npiece (0):\(large)\n"
+    #expect(
+      ExtKeptBlocks.blocks(
+        parsing: "block size: 4096\n\(values)piece (0-\(large)):0-\(large)\npiece (1):\npiece :1", inodes: [5]) == [])
     #expect(ExtKeptBlocks.blocks(parsing: "block size: 0\ninode 5\nacl 4", inodes: [5]) == [])
     let xfs =
-      "blocksize: 4096\nagblocks: \(large)\ninode 5\nattr 0 3 4 5\nattr \(large) 0 0 1\nattr 0 0 1 \(large)\nend"
+      "blocksize: 4096\nagblocks: \(large)\ninode 5\nattr 0 3 4 5\nattr \(large) 0 0 1\nattr 0 0 1 \(large)"
+      + "\ntree \(large)\ntree \(large >> 9)\ntree 0\ntree\nend"
     #expect(XFSKeptBlocks.blocks(parsing: xfs, inodes: [5]) == [])
     #expect(
       XFSKeptBlocks.blocks(parsing: "", inodes: [5]) == [] && ExtKeptBlocks.blocks(parsing: "", inodes: [5]) == [])

@@ -232,14 +232,18 @@ import Testing
           entry 256
           inline 257 0 13758 10 0
           inline 258 0 100 2048 1
+          xattr 258 50 37
           node 30720000
           inline 259 0 1 1 0
+          xattr 259 50 37
           """))
     // A leaf's header is of 101 bytes, what describes an item's data of 21.
     let start: UInt64 = 30_703_616 + 101 + 21
     #expect(tree.inlineData.map(\.inode) == [257, 258])
     #expect(tree.inlineData.map(\.range) == [start + 13758..<start + 13768, start + 100..<start + 2148])
     #expect(tree.inlineData.map(\.isCompressed) == [false, true])
+    #expect(tree.attributes.map(\.inode) == [258])
+    #expect(tree.attributes.map(\.range) == [start - 21 + 50..<start - 21 + 87])
   }
 
   @Test func guidPartitionTable() {
@@ -310,7 +314,7 @@ import Testing
       "Sector Size: \(most)\nCluster Size: \(most)\nbackup: \(most)\ninode 0\nname '$MFT'\nattribute $DATA\n"
         + "run ffffffffffffffff ffffffffffffffff ffffffffffffffff\nrun 0 0 2\nrun x",
       "nodesize 1\nsuper 8:1 \(most)\nchunk \(most)\nlength \(most) 1 SYSTEM\nstripe 0 devid 1 offset \(most)\n"
-        + "leaf \(most)\ninline 1 \(most) \(most) \(most) 0",
+        + "leaf \(most)\ninline 1 \(most) \(most) \(most) 0\nxattr 1 \(most) \(most)",
       "table \(most) \(most) MBR\nfirst \(most)", "label_header: \(most)\nSuper Offset: \(most)\nSegment: 0",
     ]
     for text in texts {

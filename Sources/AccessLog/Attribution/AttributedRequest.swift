@@ -19,11 +19,18 @@ struct AttributedRequest: Sendable {
     var unlisted = 0
     /// Whether it was written since the map was made.
     var isStale = false
+    /// Whether it is what was left when the parts became too many: what lies here was not looked up.
+    var isRest = false
     fileprivate var ownersEnd = 0
 
     init(range: Range<UInt64>, unlisted: Int = 0) {
       self.range = range
       self.unlisted = unlisted
+    }
+
+    init(rest range: Range<UInt64>) {
+      self.range = range
+      isRest = true
     }
   }
 
@@ -35,6 +42,22 @@ struct AttributedRequest: Sendable {
   /// does.
   func owners(of part: Int) -> ArraySlice<Owner> {
     owners[(part == 0 ? 0 : parts[part - 1].ownersEnd)..<parts[part].ownersEnd]
+  }
+
+  /// So that a map of whatever ranges costs no more than a few megabytes for a request.
+  private static let mostParts = 1 << 16
+  private static let mostOwners = 1 << 18
+
+  /// Whether there is room for another part and its owners.
+  var hasRoom: Bool { parts.count < Self.mostParts && owners.count < Self.mostOwners }
+
+  /// Adds to the rest, which becomes the last part.
+  mutating func addToRest(_ range: Range<UInt64>) {
+    if let last = parts.last, last.isRest {
+      parts[parts.count - 1].range = last.range.lowerBound..<range.upperBound
+    } else {
+      add(Part(rest: range))
+    }
   }
 
   /// The most specific ones.

@@ -35,7 +35,7 @@ struct Attribution: Sendable {
       request.add(AttributedRequest.Part(range: event.range))
     }
     if let written = written[event.disk] { request.split(by: written) }
-    if event.operation.changes { written[event.disk, default: WrittenSectors()].insert(event.range) }
+    if event.mayHaveWritten { written[event.disk, default: WrittenSectors()].insert(event.range) }
     return request
   }
 
@@ -43,6 +43,7 @@ struct Attribution: Sendable {
     _ event: AccessEvent, _ map: SharedMap, _ scratch: inout QueryScratch, into request: inout AttributedRequest
   ) {
     map.index.forEachPiece(of: event.range, disk: Int(event.disk), scratch: &scratch) { piece, owners in
+      guard request.hasRoom else { return request.addToRest(piece.range) }
       var part = AttributedRequest.Part(range: piece.range, unlisted: piece.ownerCount - owners.count)
       for number in owners.indices {
         let owner = owners[number]

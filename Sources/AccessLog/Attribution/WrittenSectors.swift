@@ -1,6 +1,8 @@
 /// Which parts of a disk were written, in sectors of 512 bytes.
 ///
-/// A page of bits for every 2 MiB of the disk of which anything was: about 600 bytes, and 40 where all of it was.
+/// A page of bits for every 2 MiB of the disk of which anything was: about 600 bytes, and 40 where all of it was. After
+/// 65,536 pages, of a further 2 MiB only that anything was: then all of it counts. In all 40 MB, and 40 bytes more for each
+/// 128 MiB.
 struct WrittenSectors: Sendable {
   private static let sectorBits: UInt64 = 9
   private static let pageBits: UInt64 = 12
@@ -9,8 +11,12 @@ struct WrittenSectors: Sendable {
   /// Of 2 MiB that were written wholly: one for all of them.
   private static let full = [UInt64](repeating: .max, count: pageWords)
 
+  private static let mostPages = 1 << 16
+
   /// By the number of their 2 MiB.
   private var pages: [UInt64: [UInt64]] = [:]
+  /// A bit for each 2 MiB that has no page and counts as written; by the number of their 128 MiB.
+  private var whole: [UInt64: UInt64] = [:]
 
   /// - Parameter range: in bytes; a sector of which a part was written counts.
   mutating func insert(_ range: Range<UInt64>) {
@@ -26,6 +32,10 @@ struct WrittenSectors: Sendable {
   }
 
   private mutating func insert(_ bits: ClosedRange<Int>, page: UInt64) {
+    guard pages.count < Self.mostPages || pages[page] != nil else {
+      whole[page >> 6, default: 0] |= 1 << (page & 63)
+      return
+    }
     guard bits.count < 64 * Self.pageWords else {
       pages[page] = Self.full
       return
@@ -50,7 +60,7 @@ struct WrittenSectors: Sendable {
     let isWritten = word(first) >> (first & 63) & 1 != 0
     var sector = first + 1
     while sector <= last {
-      if pages[sector >> Self.pageBits] == nil, !isWritten {
+      if pages[sector >> Self.pageBits] == nil, !isWritten, !isWhole(sector >> Self.pageBits) {
         sector = (sector >> Self.pageBits + 1) << Self.pageBits
         continue
       }
@@ -65,8 +75,11 @@ struct WrittenSectors: Sendable {
     return (isWritten, sector << Self.sectorBits)
   }
 
+  private func isWhole(_ page: UInt64) -> Bool { (whole[page >> 6] ?? 0) >> (page & 63) & 1 != 0 }
+
   /// The 64 sectors that one is of.
   private func word(_ sector: UInt64) -> UInt64 {
-    pages[sector >> Self.pageBits]?[Int(sector >> 6 & 63)] ?? 0
+    if let page = pages[sector >> Self.pageBits] { return page[Int(sector >> 6 & 63)] }
+    return isWhole(sector >> Self.pageBits) ? .max : 0
   }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One request, as the log takes it: when it has been answered.
 public struct AccessEvent: Hashable, Sendable {
   public var operation: Operation
@@ -13,6 +15,11 @@ public struct AccessEvent: Hashable, Sendable {
   public var latency: UInt64
   /// The errno that the client got; 0 if it got what it asked for.
   public var errno: Int32
+
+  /// Whether the bytes of its range may be others now: also after an error, but for those that say that nothing was done.
+  var mayHaveWritten: Bool {
+    operation.changes && ![ENOTSUP, EROFS, EPERM, EINVAL].contains(errno)
+  }
 
   public init(
     operation: Operation, disk: UInt8, connection: UInt32, range: Range<UInt64>, time: MonotonicTime, latency: UInt64,

@@ -11,8 +11,12 @@ import BlockMap
 /// the disk and in bytes, except that an object's `offset` is where in it the piece begins, which maps of 2014 do not
 /// say. `result` is `ok` or the name of an errno. `objects` has all that cover the piece, the most specific first; if
 /// there are more than can be listed, `more` says how many. A piece with `stale` was written since the map was made.
-/// Names are escaped as in a map, and bytes that are not UTF-8 as well. A line `{"lost":5,"reason":"…"}` says how many requests could not be written.
+/// One with `rest` is the last of too many: what lies there was not looked up. Names are escaped as in a map, and bytes
+/// that are not UTF-8 as well. A line `{"lost":5,"reason":"…"}` says how many requests could not be written.
 public struct JSONForm: LogForm {
+  /// Of a line, about: names may be long, and pieces many.
+  private static let mostBytes = 16 << 20
+
   private var attribution: Attribution
   private var selection: MemorizedSelection
 
@@ -35,6 +39,12 @@ public struct JSONForm: LogForm {
     for part in request.parts.indices where selection.keeps(request.named(in: part), map) {
       if !isFirst { output.append(0x2c) }
       isFirst = false
+      guard output.count - start < Self.mostBytes else {
+        var rest = AttributedRequest()
+        rest.addToRest(request.parts[part].range.lowerBound..<event.range.upperBound)
+        Self.append(rest, 0, map, hasOffsets, to: &output)
+        break
+      }
       Self.append(request, part, map, hasOffsets, to: &output)
     }
     guard !isFirst || selection.isEverything else { return output.removeSubrange(start...) }
@@ -87,6 +97,7 @@ public struct JSONForm: LogForm {
       output.append(contentsOf: ",\"more\":".utf8)
       JSONText.append(UInt64(more), to: &output)
     }
+    if request.parts[part].isRest { output.append(contentsOf: ",\"rest\":true".utf8) }
     if request.parts[part].isStale { output.append(contentsOf: ",\"stale\":true".utf8) }
     output.append(0x7d)
   }

@@ -21,6 +21,8 @@ import Glibc
 public struct TextForm: LogForm {
   /// How long a line of ranges may become before another is begun, in bytes.
   private static let longLine = 4096
+  /// What is written of one request, about, in bytes: names may be long, and parts many.
+  private static let mostBytes = 16 << 20
 
   /// What stands on the lines above a line of ranges.
   private struct Heading {
@@ -37,6 +39,7 @@ public struct TextForm: LogForm {
     var offsets: [UInt64] = []
     var unnamed = 0
     var isStale = false
+    var isRest = false
   }
 
   private let writesOffsets: Bool
@@ -67,6 +70,15 @@ public struct TextForm: LogForm {
     let map = attribution.map
     let request = attribution(event)
     for part in request.parts.indices {
+      guard output.count - before < Self.mostBytes else {
+        flush(event.operation, map, to: &output)
+        var rest = AttributedRequest()
+        rest.addToRest(request.parts[part].range.lowerBound..<event.range.upperBound)
+        fillNext(0, of: rest, on: event.disk)
+        swap(&pending, &next)
+        hasPending = true
+        break
+      }
       guard selection.keeps(request.named(in: part), map) else {
         flush(event.operation, map, to: &output)
         continue
@@ -110,6 +122,7 @@ public struct TextForm: LogForm {
     next.disk = disk
     next.range = request.parts[part].range
     next.isStale = request.parts[part].isStale
+    next.isRest = request.parts[part].isRest
     next.objects.removeAll(keepingCapacity: true)
     next.offsets.removeAll(keepingCapacity: true)
     let named = request.named(in: part)
@@ -123,9 +136,9 @@ public struct TextForm: LogForm {
   /// Whether what is next is named as what waits, and continues it. A border of something broader, such as a volume's
   /// extent, splits no file.
   private func continuesPending() -> Bool {
-    guard pending.objects == next.objects, pending.unnamed == next.unnamed, pending.isStale == next.isStale else {
-      return false
-    }
+    guard pending.objects == next.objects, pending.unnamed == next.unnamed, pending.isStale == next.isStale,
+      pending.isRest == next.isRest
+    else { return false }
     let length = pending.range.upperBound - pending.range.lowerBound
     return zip(pending.offsets, next.offsets).allSatisfy { $0 &+ length == $1 }
   }
@@ -134,6 +147,11 @@ public struct TextForm: LogForm {
   private mutating func flush(_ operation: Operation, _ map: SharedMap?, to output: inout [UInt8]) {
     guard hasPending else { return }
     hasPending = false
+    if pending.isRest {
+      endLine(in: &output)
+      hasHeading = false
+      output.append(contentsOf: "# too many pieces: what lies under the rest of this request is not said\n".utf8)
+    }
     if !hasHeading || heading.operation != operation || heading.objects != pending.objects {
       endLine(in: &output)
       hasHeading = true

@@ -4,9 +4,10 @@ import Glibc
 struct LogWriter {
   /// How long to wait for more events when there is one, in milliseconds.
   private static let gathering = 40
-  /// After so long without an event the open line is ended, and what was appended is written at the latest when so much
-  /// time has passed, in milliseconds, or it has become `writeAt` bytes. With `gathering` it is less than 100.
-  private static let longest = 50
+  /// After so long without an event the open line is ended and written, in milliseconds; what was appended is written after
+  /// the first gathering that ends later than that, or when it has become `writeAt` bytes. So an event is written 100 ms
+  /// after it came at the latest: two gatherings and this.
+  private static let longest = 20
   private static let writeAt = 64 << 10
   /// How many are looked up together.
   private static let together = 32

@@ -5,24 +5,35 @@ import NBDKit
 final class AssembledConnection: Connection {
   private let assembly: Assembly
   /// Those that the device has parts on.
-  private let disks: [Int: any Connection]
+  private let disks: [Int: WholeBlocks]
+  let exportDescription: String
 
-  init(_ assembly: Assembly, disks: [Int: any Connection]) {
+  /// - Parameter description: of the export.
+  /// - Throws: the map says that a part lies where its disk has ended.
+  init(_ assembly: Assembly, disks: [Int: any Connection], description: String) throws {
     self.assembly = assembly
-    self.disks = disks
+    self.disks = disks.mapValues { WholeBlocks($0) }
+    exportDescription = description
+    try assembly.forEachPart(of: 0..<assembly.size) { part, disk, place in
+      let end = place.addingReportingOverflow(part.upperBound - part.lowerBound)
+      guard let size = disks[disk]?.size, !end.overflow, end.partialValue <= size else {
+        throw PluginError(errno: .invalid, "the map has a part of this export behind the end of disk \(disk)")
+      }
+      return true
+    }
   }
 
   var size: UInt64 { assembly.size }
 
   var capabilities: Capabilities {
-    let below = disks.values.map(\.capabilities)
+    let below = disks.values.map(\.connection.capabilities)
     var capabilities = Capabilities()
     capabilities.isRotational = below.contains(where: \.isRotational)
     capabilities.canExtents = true
     capabilities.canMultiConn = below.allSatisfy(\.canMultiConn)
     capabilities.cache = below.allSatisfy { $0.cache == .native } ? .native : .none
     capabilities.blockSize = below.compactMap(\.blockSize).max { $0.minimum < $1.minimum }
-    // Nor need it end where a block does.
+    // The device need not end where a block does.
     capabilities.blockSize?.minimum = 1
     return capabilities
   }
@@ -30,27 +41,9 @@ final class AssembledConnection: Connection {
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     try forEachPart(of: offset..<offset &+ UInt64(buffer.count)) { range, disk, place in
       let start = Int(range.lowerBound - offset)
-      try read(disk, into: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + range.count]), at: place)
+      try disk.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + range.count]), at: place)
       return true
     }
-  }
-
-  /// Reads whole blocks where the disk has no others: a device need not begin where one does.
-  private func read(_ disk: any Connection, into buffer: UnsafeMutableRawBufferPointer, at place: UInt64) throws {
-    let wanted = place..<place + UInt64(buffer.count)
-    let whole = blocks(of: wanted, on: disk)
-    guard whole != wanted else { return try disk.read(into: buffer, at: place) }
-    try withUnsafeTemporaryAllocation(byteCount: whole.count, alignment: 16) { blocks in
-      try disk.read(into: blocks, at: whole.lowerBound)
-      let skipped = Int(place - whole.lowerBound)
-      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: blocks[skipped..<skipped + buffer.count]))
-    }
-  }
-
-  /// The blocks that a range of a disk is in.
-  private func blocks(of range: Range<UInt64>, on disk: any Connection) -> Range<UInt64> {
-    let mask = UInt64(max(disk.capabilities.blockSize?.minimum ?? 1, 1)) - 1
-    return range.lowerBound & ~mask..<min((range.upperBound + mask) & ~mask, disk.size)
   }
 
   func extents(
@@ -58,13 +51,9 @@ final class AssembledConnection: Connection {
   ) throws {
     try forEachPart(of: range) { part, disk, place in
       var isWanted = true
-      let onDisk = place..<place + UInt64(part.count)
-      guard disk.capabilities.canExtents else { return try body(part, .data) && !one }
-      try disk.extents(in: blocks(of: onDisk, on: disk), one: one) { extent, state in
-        let found = extent.clamped(to: onDisk)
-        guard !found.isEmpty else { return true }
-        let start = part.lowerBound + (found.lowerBound - place)
-        isWanted = try body(start..<start + UInt64(found.count), state) && !one
+      try disk.extents(in: place..<place + UInt64(part.count), one: one) { extent, state in
+        let start = part.lowerBound + (extent.lowerBound - place)
+        isWanted = try body(start..<start + UInt64(extent.count), state) && !one
         return isWanted
       }
       return isWanted
@@ -79,11 +68,11 @@ final class AssembledConnection: Connection {
   }
 
   func close() {
-    for disk in disks.values { disk.close() }
+    for disk in disks.values { disk.connection.close() }
   }
 
   private func forEachPart(
-    of range: Range<UInt64>, _ body: (Range<UInt64>, any Connection, UInt64) throws -> Bool
+    of range: Range<UInt64>, _ body: (Range<UInt64>, WholeBlocks, UInt64) throws -> Bool
   ) throws {
     try assembly.forEachPart(of: range) { part, disk, place in
       guard let disk = disks[disk] else { throw PluginError(errno: .inputOutput, "disk \(disk) is not served") }

@@ -16,7 +16,9 @@ final class LoggedConnection: Connection {
   ///   - disk: what answers.
   ///   - diskNumber: of the map, from 1 on.
   ///   - number: of the connection, from 1 on.
-  init(_ disk: any Connection, log: AccessLog, diskNumber: UInt8, number: UInt32) {
+  ///   - description: of the export.
+  init(_ disk: any Connection, log: AccessLog, diskNumber: UInt8, number: UInt32, description: String) {
+    exportDescription = description
     self.disk = disk
     self.log = log
     self.diskNumber = diskNumber
@@ -27,6 +29,7 @@ final class LoggedConnection: Connection {
 
   let size: UInt64
   let capabilities: Capabilities
+  let exportDescription: String
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     try logged(.read, offset..<offset &+ UInt64(buffer.count)) { try disk.read(into: buffer, at: offset) }
@@ -37,11 +40,13 @@ final class LoggedConnection: Connection {
   }
 
   func zero(_ range: Range<UInt64>, mayTrim: Bool, fast: Bool, fua: Bool) throws {
-    try inParts(.zero, range) { try disk.zero($0, mayTrim: mayTrim, fast: fast, fua: fua) }
+    try inParts(.zero, range) { part in
+      try disk.zero(part, mayTrim: mayTrim, fast: fast, fua: fua && isEnough(part, of: range))
+    }
   }
 
   func trim(_ range: Range<UInt64>, fua: Bool) throws {
-    try inParts(.trim, range) { try disk.trim($0, fua: fua) }
+    try inParts(.trim, range) { try disk.trim($0, fua: fua && isEnough($0, of: range)) }
   }
 
   func flush() throws {
@@ -59,6 +64,11 @@ final class LoggedConnection: Connection {
   }
 
   func close() { disk.close() }
+
+  /// Where a flush stands for it, it is enough after the last part.
+  private func isEnough(_ part: Range<UInt64>, of range: Range<UInt64>) -> Bool {
+    capabilities.fua == .native || part.upperBound == range.upperBound
+  }
 
   private func inParts(
     _ operation: Operation, _ range: Range<UInt64>, _ body: (Range<UInt64>) throws -> Void

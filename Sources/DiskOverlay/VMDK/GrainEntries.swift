@@ -20,6 +20,8 @@ final class GrainEntries: Sendable {
 
   /// - Parameter path: the overlay's, for the message.
   init(count: Int, path: FilePath) throws(DiskError) {
+    // No disk, no grains, and memory of no bytes there is not.
+    let count = max(count, 1)
     self.count = count
     // Memory that is zeros, and takes none until something is put there.
     let memory = mmap(

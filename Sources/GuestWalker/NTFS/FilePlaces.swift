@@ -1,4 +1,20 @@
+import Glibc
 import NTFSRecords
+import WalkRecord
+
+extension Walk {
+  /// What NTFS keeps for an object beside its bytes, as its file table says; nothing on another filesystem.
+  /// - Parameter withData: its data too: those of what is no file are a link's target.
+  mutating func noteKeptAttributes(
+    _ status: stat, _ object: Record.ObjectID, withData: Bool = false
+  ) throws(WalkError) {
+    guard let pieces = table?.keptPieces(of: UInt64(status.st_ino), withData: withData) else { return }
+    for piece in pieces {
+      guard let physical = piece.physical else { continue }
+      try note(.kept, object, at: piece.offset, physical, length: piece.length)
+    }
+  }
+}
 
 /// Where the file table says that a file's bytes are.
 extension FileTable {
@@ -21,6 +37,23 @@ extension FileTable {
   mutating func residentPieces(of number: UInt64) -> [FileLayout.Piece] {
     guard case .resident(let record, let parts) = FileData.find(of: number, in: &self) else { return [] }
     return parts.flatMap { resident($0, record) }
+  }
+
+  /// What a file has beside its data, and with them where they are asked for, too. Of what is in clusters these are whole.
+  mutating func keptPieces(of number: UInt64, withData: Bool) -> [FileLayout.Piece] {
+    KeptAttribute.all(of: number, in: &self, withData: withData).flatMap { attribute in
+      switch attribute {
+      case .resident(let record, let parts): parts.flatMap { resident($0, record) }
+      case .runs(let runs):
+        runs.compactMap { run in
+          run.cluster.map {
+            FileLayout.Piece(
+              offset: run.start * clusterSize, length: run.count * clusterSize, layout: .kept,
+              physical: $0 * clusterSize)
+          }
+        }
+      }
+    }
   }
 
   private func resident(_ part: ResidentPart, _ record: UInt64) -> [FileLayout.Piece] {

@@ -18,6 +18,8 @@ struct FileTable: RecordSource {
   /// Where the table is, in its order.
   private var runs: [Run]
   private var cache: [Slot]
+  /// Several questions about one file come one after the other.
+  private var last: (number: UInt64, record: FileRecord?)?
 
   /// A part of the table that has been read.
   private struct Slot {
@@ -51,6 +53,13 @@ struct FileTable: RecordSource {
   }
 
   mutating func record(_ number: UInt64) -> FileRecord? {
+    if let last, last.number == number { return last.record }
+    let record = parsed(number)
+    last = (number, record)
+    return record
+  }
+
+  private mutating func parsed(_ number: UInt64) -> FileRecord? {
     let (start, overflow) = number.multipliedReportingOverflow(by: recordSize)
     guard !overflow, start < Self.mostBytes else { return nil }
     let slot = start / Self.slotBytes
@@ -136,5 +145,6 @@ struct FileTable: RecordSource {
 
   private mutating func forgetAll() {
     for index in cache.indices { cache[index].number = nil }
+    last = nil
   }
 }

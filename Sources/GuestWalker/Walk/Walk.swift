@@ -205,6 +205,7 @@ struct Walk {
       // It has no FIEMAP for directories, and reads ahead in them, so that the order of the reads says little.
       try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
     }
+    try noteKeptAttributes(status, object)
     if filesystem.kind == .ext {
       try addDirectoryBlocks(descriptor, status: status, object: object, parent: parent, name: name)
     }

@@ -37,20 +37,21 @@ extension Walk {
       purpose: purpose)
   }
 
-  /// A symbolic link or a special file that may have blocks of its own. It cannot be asked for them: virt-bmap asks the
-  /// filesystem's tools.
+  /// A symbolic link or a special file that may have blocks of its own, or something in a tree or a table. It cannot be
+  /// asked for them: virt-bmap asks the filesystem's tools, and NTFS's table tells.
   mutating func add(other name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
-    guard [.ext, .xfs, .btrfs].contains(filesystem.kind) else { return }
+    guard [.ext, .xfs, .btrfs].contains(filesystem.kind) || table != nil else { return }
     var status = stat()
     guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
       isOnThisFilesystem(Inode(status))
     else { return }
-    // Btrfs has a link's target in its tree.
-    guard filesystem.kind == .btrfs ? status.st_mode & S_IFMT == S_IFLNK : status.st_blocks > 0,
+    // Btrfs has a link's target and attributes in its tree.
+    guard filesystem.kind == .btrfs || table != nil || status.st_blocks > 0,
       try !isLink(status, name: name, in: directory)
     else { return }
     let object = nextObject
     try declare(.other, parent: directory.object, name: name)
+    guard table == nil else { return try noteKeptAttributes(status, object, withData: true) }
     try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
   }
 
@@ -92,6 +93,7 @@ extension Walk {
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
     try tell(pieces, object: object)
+    try noteKeptAttributes(status, object)
     addToSample(object, pieces, size: size, name: name, in: directory)
     return true
   }
@@ -173,6 +175,7 @@ extension Walk {
     }
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
+    try noteKeptAttributes(status, object)
     var item = item(descriptor, status, object, directory.object, name, isDirect: isDirect, .map)
     if try tellAndSample(&item, status, in: directory) {
       close(descriptor)

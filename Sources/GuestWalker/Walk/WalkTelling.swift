@@ -53,13 +53,14 @@ extension Walk {
           physical: physical)))
   }
 
-  /// A small file's bytes may be where its inode is: ext4 and NTFS's table say where, and of Btrfs virt-bmap reads the tree.
+  /// A small file's bytes may be where its inode is: ext4 and NTFS's table say where, and of Btrfs virt-bmap reads the tree,
+  /// in which attributes are, too.
   mutating func noteInlineData(
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID
   ) throws(WalkError) {
+    if filesystem.kind == .btrfs { try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
     guard status.st_size > 0, status.st_size <= Self.mostInlineBytes else { return }
     switch filesystem.kind {
-    case .btrfs: try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
     case .ext where UInt64(max(0, status.st_blocks)) &* 512 < filesystem.blockSize:
       // Such a file has no block, though ext4 counts its bytes as sectors.
       guard let piece = FileLayout.inlineData(of: descriptor), let physical = piece.physical,
@@ -77,7 +78,8 @@ extension Walk {
   }
 
   /// What ext2/3/4 and XFS keep for an object in blocks of their own, beside its bytes: extended attributes, of which XFS
-  /// says where those of files are, and, on ext2/3/4, the list of its blocks, too; there virt-bmap asks debugfs.
+  /// says where those of files are, and the list of its blocks; for what the kernel does not tell virt-bmap asks the
+  /// filesystem's tools.
   /// - Parameter data: how many bytes the filesystem has told of; nil: they have to be counted.
   mutating func noteKeptBlocks(
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, data: UInt64?
@@ -86,11 +88,16 @@ extension Walk {
     let layout = FileLayout(
       descriptor: descriptor, size: UInt64(max(0, status.st_size)), allocated: UInt64(status.st_blocks) &* 512,
       filesystem: filesystem)
-    guard layout.allocated > data ?? layout.toldBytes() else { return }
-    if filesystem.kind == .ext { return try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
-    for piece in FileLayout.attributeBlocks(of: descriptor) {
-      guard let physical = piece.physical else { continue }
-      try note(.kept, object, at: piece.offset, physical, length: piece.length)
+    var told = data ?? layout.toldBytes()
+    guard layout.allocated > told else { return }
+    if filesystem.kind == .xfs {
+      for piece in FileLayout.attributeBlocks(of: descriptor) {
+        guard let physical = piece.physical else { continue }
+        told &+= piece.length
+        try note(.kept, object, at: piece.offset, physical, length: piece.length)
+      }
+      guard layout.allocated > told else { return }
     }
+    try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
   }
 }

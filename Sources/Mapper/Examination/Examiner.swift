@@ -71,8 +71,6 @@ struct Examiner {
     examineOpenedDevices()
     examineParity()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
-    // Requests put together, pieces of a file that are neighbours in the wrong order would look like one.
-    _ = try appliance.shell("for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done")
     describeDevices()
     try examineVolumeMetadata(disks: disks)
     for filesystem in try listFilesystems() {
@@ -224,8 +222,13 @@ struct Examiner {
   ) throws -> WalkAssembler? {
     pump.begin()
     do {
+      // Requests put together, pieces of a file that are neighbours in the wrong order would look like one. A walker that
+      // came to no end may have left it so.
       _ = try appliance.shell(
-        "\(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot \(method.walkerArgument)")
+        """
+        for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done
+        \(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot \(method.walkerArgument)
+        """)
     } catch {
       reporter.progress(nil)
       // If the appliance is still there, the other filesystems may be in order.
@@ -270,8 +273,8 @@ struct Examiner {
     return AddressSpace(table: table, device: inventory.number(under: filesystem.mountable) ?? "-")
   }
 
-  /// Directories on Btrfs are in blocks they share with everything near them, small files in such blocks; the tree says
-  /// which.
+  /// Directories on Btrfs are in blocks they share with everything near them, small files and extended attributes in such
+  /// blocks; the tree says which.
   private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: AddressSpace) {
     guard let tree = space.tree, space.isFollowed else { return }
     // What was replayed of a log is in new blocks, of which the guest's disk knows nothing.
@@ -287,6 +290,10 @@ struct Examiner {
     walk.setDirectories(directories)
     for data in tree.inlineData where isOnDisk(data.range) {
       walk.addInlineData(of: data.inode, data.range, offset: data.offset, isEncoded: data.isCompressed)
+    }
+    for attribute in tree.attributes where isOnDisk(attribute.range) {
+      guard let object = walk.inodes[attribute.inode] else { continue }
+      walk.addKept(object, attribute.range, offset: 0)
     }
   }
 
@@ -315,11 +322,18 @@ struct Examiner {
   }
 
   /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none.
+  /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none, and the list
+  /// by which it knows those that it watches already is emptied. To have it look at each device again, so that it drops
+  /// its watch, would run all its rules, seconds of work where there are many devices.
   private static let keepPartitions = """
     mkdir -p /run/udev/rules.d
     echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
-    udevadm control --reload && udevadm trigger --subsystem-match=block && udevadm settle || exit 1
+    udevadm control --reload && udevadm settle || exit 1
+    if [ -d /run/udev/watch ]; then
+      rm -f /run/udev/watch/*
+    else
+      udevadm trigger --subsystem-match=block && udevadm settle || exit 1
+    fi
     """
 
   /// In a script: waits until udev in the appliance has nothing left to do.

@@ -51,7 +51,7 @@ extension Examiner {
     }
     let arrays = try appliance.listArrays()
     let volumes = try appliance.listLogicalVolumes()
-    for name in try appliance.listMapperDevices() + openedDevices.map(\.name) + arrays + volumes
+    for name in try listMapperDevices() + openedDevices.map(\.name) + arrays + volumes
     where inAppliance[name] == nil {
       inAppliance[name] = String(decoding: name, as: UTF8.self)
       names.append(name)
@@ -64,6 +64,19 @@ extension Examiner {
       return ProbedDevice(name: name, number: found.number, type: found.type, uuid: found.uuid)
     }
     return Inventory(devices: devices, logicalVolumes: volumes, arrays: arrays)
+  }
+
+  /// What the device mapper makes and LVM does not know of. libguestfs, asked for it, starts lvm once for each device.
+  private func listMapperDevices() throws(GuestfsError) -> [[UInt8]] {
+    let names = try appliance.shell(
+      """
+      for b in /sys/class/block/dm-*; do
+        [ -e $b/dm/uuid ] || continue
+        read -r u <$b/dm/uuid; read -r n <$b/dm/name
+        case $u in LVM-*) ;; *) printf '/dev/mapper/%s\\n' "$n" ;; esac
+      done
+      """)
+    return names.split(separator: 0x0a).map(Array.init)
   }
 
   private struct Description {

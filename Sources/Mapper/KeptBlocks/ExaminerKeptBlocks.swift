@@ -2,7 +2,7 @@ import Guestfs
 import WalkRecord
 
 /// What a filesystem keeps for files, directories, links and special files beside their bytes; and on XFS the directories
-/// themselves.
+/// themselves. Btrfs's is in its tree (`BtrfsTree`), NTFS's in its file table, which the walker reads.
 extension Examiner {
   private static let questionsFile = "/tmp/virt-bmap-inodes"
   /// About how many inodes a tool is asked in one go.
@@ -16,7 +16,7 @@ extension Examiner {
     for start in stride(from: 0, to: inodes.count, by: Self.most) {
       guard !isCancelled() else { throw MapperError.interrupted }
       let part = Array(inodes[start..<min(inodes.count, start + Self.most)])
-      try appliance.upload(text: tool.questions(part), name: Self.questionsFile)
+      try appliance.upload(text: tool.questions(part) { isFile($0, walk) }, name: Self.questionsFile)
       guard
         let text = try output(
           of: tool.script, tools: tool.tools,
@@ -34,13 +34,18 @@ extension Examiner {
     }
     walk.replaceDirectories(directories)
   }
+
+  private func isFile(_ inode: UInt64, _ walk: WalkAssembler) -> Bool {
+    walk.inodes[inode].map { walk.tree.kind(of: $0) == .file } ?? false
+  }
 }
 
 /// The tool that knows the blocks of one type of filesystem.
 private struct KeptBlocksTool {
   var tools: [String]
   var script: String
-  var questions: ([UInt64]) -> String
+  /// Of these inodes, of which some are files.
+  var questions: ([UInt64], (UInt64) -> Bool) -> String
   var blocks: (String, [UInt64]) -> [KeptBlock]
   /// Whether it says where all of a directory is.
   var tellsDirectories: Bool
@@ -50,12 +55,12 @@ private struct KeptBlocksTool {
     switch type {
     case "ext2", "ext3", "ext4":
       (tools, script) = (ExtKeptBlocks.tools, ExtKeptBlocks.script)
-      questions = { ExtKeptBlocks.questions(about: $0) }
+      questions = { inodes, _ in ExtKeptBlocks.questions(about: inodes) }
       blocks = { ExtKeptBlocks.blocks(parsing: $0, inodes: $1) }
       tellsDirectories = false
     case "xfs":
       (tools, script) = (XFSKeptBlocks.tools, XFSKeptBlocks.script)
-      questions = { XFSKeptBlocks.questions(about: $0) }
+      questions = { XFSKeptBlocks.questions(about: $0, isFile: $1) }
       blocks = { XFSKeptBlocks.blocks(parsing: $0, inodes: $1) }
       tellsDirectories = true
     default: return nil

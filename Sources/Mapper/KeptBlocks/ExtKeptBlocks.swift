@@ -1,5 +1,5 @@
 /// The blocks of inodes of ext2, ext3 and ext4 that hold no data, as debugfs(8) tells them: extended attributes and
-/// the lists of the other blocks, and of symbolic links the target.
+/// the lists of the other blocks, and of symbolic links the target. Values of attributes in inodes of their own are theirs, too.
 enum ExtKeptBlocks {
   static let tools = ["debugfs"]
 
@@ -12,21 +12,32 @@ enum ExtKeptBlocks {
   /// target of a link without blocks, which may hold anything, is shown behind all of it that is used.
   static let script = """
     echo "block size: $(stat -f -c %S /sysroot)"
+    e=/dev/null
+    case " $(timeout 600 debugfs -c -R features $d) " in *' ea_inode '*) e=$q.answer ;; esac
     timeout 600 debugfs -c -f $q $d | sed -nE '
       s/^debugfs: stat <([0-9]+)>$/inode \\1/p
       s/^File ACL: ([0-9]+).*/acl \\1/p
       s/^Fast link dest: .*/end/p
-      /^\\(/ { s/, /\\n/g; p; }' | grep -E '^(block size|inode|acl|end|\\((0|[A-Z]+[0-9]*)\\):)' | head -c 256M
+      /^\\(/ { s/, /\\n/g; p; }' | grep -E '^(block size|inode|acl|end|\\((0|[A-Z]+[0-9]*)\\):)' | head -c 256M | tee $e
+    if [ $e != /dev/null ]; then
+    \(ExtAttributeValues.script)
+    fi
     """
 
   /// - Parameter inodes: that were asked about, in their order.
   static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
     let lines = text.split(separator: "\n")
     guard let size = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(size) else { return [] }
+    let values = lines.firstIndex { $0.hasPrefix("owner ") } ?? lines.endIndex
+    return blocks(lines[1..<max(1, values)], size: size, inodes: inodes)
+      + ExtAttributeValues.blocks(parsing: lines[values...], size: size)
+  }
+
+  private static func blocks(_ lines: ArraySlice<Substring>, size: UInt64, inodes: [UInt64]) -> [KeptBlock] {
     var result: [KeptBlock] = []
     var next = 0
     var inode: UInt64?
-    for line in lines.dropFirst() {
+    for line in lines {
       if line.hasPrefix("inode ") {
         inode = UInt64(line.dropFirst(6))
         guard next < inodes.count, inode == inodes[next] else { return result }

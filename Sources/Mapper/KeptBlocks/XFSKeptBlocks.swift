@@ -1,11 +1,16 @@
-/// The blocks of symbolic links, special files and directories on XFS, as xfs_db(8) tells them: a link's target, a
-/// directory's entries and their index, and extended attributes. Of files the kernel tells.
+/// The blocks of inodes on XFS, as xfs_db(8) tells them: a link's target, a directory's entries and their index, extended
+/// attributes, and the trees that say where all these and a file's data are. Of a file's attributes the kernel tells.
 enum XFSKeptBlocks {
   static let tools = ["xfs_db"]
+  /// Of a sector, in which a block's place is given, in bytes.
+  private static let sector: UInt64 = 512
 
-  static func questions(about inodes: some Sequence<UInt64>) -> String {
+  static func questions(about inodes: some Sequence<UInt64>, isFile: (UInt64) -> Bool) -> String {
     "sb 0\np blocksize agblocks\n"
-      + inodes.map { "echo inode \($0)\ninode \($0)\nbmap -d\nbmap -a\n" }.joined() + "echo end\n"
+      + inodes.map { inode in
+        "echo inode \(inode)\ninode \(inode)\n" + (isFile(inode) ? "" : "bmap -d\nbmap -a\n")
+          + "btdump -i\nbtdump -a -i\n"
+      }.joined() + "echo end\n"
   }
 
   /// Prints what `blocks(parsing:inodes:)` reads, of the device `$d`; `$q` has the questions.
@@ -14,6 +19,7 @@ enum XFSKeptBlocks {
       s/^(xfs_db> )*(blocksize|agblocks) = ([0-9]+)$/\\2: \\3/p
       s/^(xfs_db> )*inode ([0-9]+) *$/inode \\2/p
       s/^(xfs_db> )*end *$/end/p
+      s/^(xfs_db> )*bmapbt[da] level [0-9]+ block [0-9]+ daddr ([0-9]+) *$/tree \\2/p
       s,^(xfs_db> )*(data|attr) offset ([0-9]+) startblock [0-9]+ \\(([0-9]+)/([0-9]+)\\) count ([0-9]+) .*,\\2 \\3 \\4 \\5 \\6,p
       ' | head -c 256M
     """
@@ -40,6 +46,10 @@ enum XFSKeptBlocks {
         next += 1
       } else if line == "end" {
         complete = result.count
+      } else if fields.first == "tree", let inode, values.count == 1, let start = values[0].times(sector),
+        let end = start.plus(size), start > 0
+      {
+        result.append(KeptBlock(inode: inode, range: start..<end))
       } else if let inode, values.count == 4, let offset = values[0].times(size),
         let start = values[1].times(group)?.plus(values[2])?.times(size), let count = values[3].times(size), count > 0,
         let end = start.plus(count)

@@ -8,6 +8,8 @@ struct BtrfsTree {
   private(set) var directories: [UInt64: [Range<UInt64>]] = [:]
   /// The data that leaves of the tree hold, in the order of the tree.
   private(set) var inlineData: [InlineData] = []
+  /// Extended attributes, in the order of the tree.
+  private(set) var attributes: [Attribute] = []
   /// What the filesystem's addresses are made of; nil where a chunk is arranged in a way that is not followed.
   private(set) var segments: [DeviceTable.Segment]?
 
@@ -20,19 +22,37 @@ struct BtrfsTree {
     var range: Range<UInt64>
     var isCompressed: Bool
 
-    /// From a leaf's address on, the leaf's header, then the items' data. An item of inline data begins with what
-    /// describes it (btrfs's "On-disk format": btrfs_header and btrfs_file_extent_item).
-    private static let headerBytes: UInt64 = 101
+    /// An item of inline data begins with what describes it (btrfs's "On-disk format": btrfs_file_extent_item).
     private static let descriptionBytes: UInt64 = 21
 
     /// - Parameter fields: `inline INODE OFFSET PLACE SIZE COMPRESSION`; the item's place in the leaf's data.
     init?(_ fields: [Substring], leaf: UInt64) {
       let numbers = fields.dropFirst().compactMap { UInt64($0) }
       guard numbers.count == 5,
-        let start = leaf.plus(Self.headerBytes + Self.descriptionBytes)?.plus(numbers[2]),
+        let start = leaf.plus(BtrfsTree.headerBytes + Self.descriptionBytes)?.plus(numbers[2]),
         let end = start.plus(numbers[3])
       else { return nil }
       (inode, offset, range, isCompressed) = (numbers[0], numbers[1], start..<end, numbers[4] != 0)
+    }
+  }
+
+  /// From a leaf's address on, its header, then the items' data (btrfs's "On-disk format": btrfs_header).
+  private static let headerBytes: UInt64 = 101
+
+  /// The extended attributes of an inode whose names have the same hash: one, in all likelihood. They are in a leaf, each
+  /// with its name before its value.
+  struct Attribute: Equatable {
+    var inode: UInt64
+    /// In bytes of the filesystem's addresses.
+    var range: Range<UInt64>
+
+    /// - Parameter fields: `xattr INODE PLACE SIZE`; the item's place in the leaf's data.
+    init?(_ fields: [Substring], leaf: UInt64) {
+      let numbers = fields.dropFirst().compactMap { UInt64($0) }
+      guard numbers.count == 3, let start = leaf.plus(BtrfsTree.headerBytes)?.plus(numbers[1]), numbers[2] > 0,
+        let end = start.plus(numbers[2])
+      else { return nil }
+      (inode, range) = (numbers[0], start..<end)
     }
   }
 
@@ -58,6 +78,7 @@ struct BtrfsTree {
     \(chunkScript)
     btrfs inspect-internal dump-tree --hide-names -t $(btrfs inspect-internal rootid /sysroot) $d | sed -nE \
       's/^(leaf|node) ([0-9]+) .*/\\1 \\2/p; s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) DIR_(ITEM|INDEX) .*/entry \\1/p
+      s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) XATTR_ITEM [0-9]+\\) itemoff ([0-9]+) itemsize ([0-9]+)$/xattr \\1 \\2 \\3/p
       /^[[:space:]]+item [0-9]+ key \\([0-9]+ EXTENT_DATA /h
       /^[[:space:]]+inline extent data size/ { G
         s/^[[:space:]]+inline extent data size ([0-9]+) .* compression ([0-9]+) .*\\(([0-9]+) EXTENT_DATA ([0-9]+)\\) itemoff ([0-9]+) .*/inline \\3 \\4 \\5 \\1 \\2/p }' |
@@ -136,6 +157,8 @@ struct BtrfsTree {
         leaves[number, default: []].insert(leaf)
       case "inline":
         if let leaf, let data = InlineData(fields, leaf: leaf) { inlineData.append(data) }
+      case "xattr":
+        if let leaf, let attribute = Attribute(fields, leaf: leaf) { attributes.append(attribute) }
       default: continue
       }
     }

@@ -16,7 +16,9 @@ extension DeviceTable {
       read -r d <$b/dev; read -r n <$b/size
       if [ -e $b/partition ]; then read -r p <$b/../dev; read -r s <$b/start; fi
       echo "device $d $p $s $n"
-      if [ -e $b/dm/name ]; then dmsetup table "$(cat $b/dm/name)" | sed "s/^/table $d /"; fi
+      if [ -e $b/dm/name ]; then
+        read -r m <$b/dm/name; dmsetup table "$m" | while read -r t; do printf 'table %s %s\\n' "$d" "$t"; done
+      fi
       if [ -e $b/md/level ]; then
         read -r l <$b/md/level; read -r y <$b/md/layout; read -r c <$b/md/chunk_size
         read -r n <$b/md/raid_disks; read -r r <$b/md/reshape_position

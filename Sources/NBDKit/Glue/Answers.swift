@@ -30,10 +30,8 @@ enum Answers {
 
   static func add(_ exports: [Export], to list: OpaquePointer?) throws {
     for export in exports {
-      let added = (export.name + [0]).withUnsafeBufferPointer { name in
-        name.withMemoryRebound(to: CChar.self) {
-          nbdkit_add_export(list, $0.baseAddress, export.description.isEmpty ? nil : export.description)
-        }
+      let added = withCString(export.name) {
+        nbdkit_add_export(list, $0, export.description.isEmpty ? nil : export.description)
       }
       guard added == 0 else { throw PluginError(errno: .invalid, "nbdkit took no export") }
     }

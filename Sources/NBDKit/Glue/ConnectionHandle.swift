@@ -44,6 +44,19 @@ func permanent(_ text: String) -> UnsafePointer<CChar>? {
   strdup(text).map { UnsafePointer($0) }
 }
 
+/// Calls `body` with bytes, which hold no NUL, as a C string.
+func withCString<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>?) throws -> R) rethrows -> R {
+  try (bytes + [0]).withUnsafeBufferPointer { bytes in
+    try bytes.withMemoryRebound(to: CChar.self) { try body($0.baseAddress) }
+  }
+}
+
+/// What nbdkit is told of an export when a client connects to it; nbdkit keeps a copy for as long as the connection is.
+func exportDescription(_ handle: UnsafeMutableRawPointer?) -> UnsafePointer<CChar>? {
+  guard let description = connection(handle)?.exportDescription, !description.isEmpty else { return nil }
+  return nbdkit_strdup_intern(description)
+}
+
 /// The bytes of a C string, without its NUL.
 func bytes(_ text: UnsafePointer<CChar>) -> [UInt8] {
   Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))

@@ -31,26 +31,29 @@ public func register(_ type: any Filter.Type) -> UnsafeMutableRawPointer {
 private func setLifeCycle(_ description: inout nbdkit_filter) {
   description.load = { filter = filterType?.init() }
   description.unload = { filter = nil }
-  description.config = { next, below, key, value in
+  description.config = { next, backend, key, value in
     guard let key, let value else { return -1 }
     var isOurs = false
     let status = succeeded {
       isOurs = try filter?.configure(key: String(cString: key), value: ParameterValue(value)) ?? false
     }
-    return status != 0 || isOurs ? status : next?(below, key, value) ?? -1
+    return status != 0 || isOurs ? status : next?(backend, key, value) ?? -1
   }
-  description.config_complete = { next, below in
+  description.config_complete = { next, backend in
     let status = succeeded { try filter?.configurationComplete() }
-    return status != 0 ? status : next?(below) ?? -1
+    return status != 0 ? status : next?(backend) ?? -1
   }
-  description.get_ready = { _ in succeeded { try filter?.getReady() } }
-  description.after_fork = { below in
-    guard let below else { return -1 }
-    return succeeded { try filter?.afterFork(Below(below)) }
+  description.get_ready = { model in
+    // One that is not known here is taken for the narrowest.
+    succeeded { try filter?.getReady(ThreadModel(rawValue: model) ?? .serializeConnections) }
+  }
+  description.after_fork = { backend in
+    guard let backend else { return -1 }
+    return succeeded { try filter?.afterFork(Backend(backend)) }
   }
   description.cleanup = { _ in filter?.cleanup() }
-  description.list_exports = { next, below, readOnly, _, exports in
-    guard let status = next?(below, readOnly, exports), status == 0 else { return -1 }
+  description.list_exports = { next, backend, readOnly, _, exports in
+    guard let status = next?(backend, readOnly, exports), status == 0 else { return -1 }
     return succeeded { try Answers.add(try filter?.listExports(readOnly: readOnly != 0) ?? [], to: exports) }
   }
 }
@@ -60,21 +63,21 @@ private func setConnection(_ description: inout nbdkit_filter) {
     guard let next, let exportName else { return nil }
     let name = bytes(exportName)
     do {
-      guard let below = try filter?.exportBelow(readOnly: readOnly != 0, exportName: name) else { return nil }
-      let status = (below.name + [0]).withUnsafeBufferPointer { name in
-        name.withMemoryRebound(to: CChar.self) { next(context, below.readOnly ? 1 : 0, $0.baseAddress) }
+      if let export = try filter?.nextExport(readOnly: readOnly != 0, exportName: name) {
+        let status = withCString(export.name) { next(context, export.readOnly ? 1 : 0, $0) }
+        guard status == 0 else { return nil }
       }
-      return status == 0 ? ConnectionHandle(readOnly: readOnly != 0, exportName: name).opaque : nil
+      return ConnectionHandle(readOnly: readOnly != 0, exportName: name).opaque
     } catch {
       _ = report(error)
       return nil
     }
   }
   description.prepare = { next, handle, _ in
-    guard let next, let handle = ConnectionHandle.of(handle) else { return -1 }
+    guard let handle = ConnectionHandle.of(handle) else { return -1 }
     return succeeded {
       handle.connection = try filter?.open(
-        over: try NextConnection(next), readOnly: handle.readOnly, exportName: handle.exportName)
+        over: try next.map { try NextConnection($0) }, readOnly: handle.readOnly, exportName: handle.exportName)
     }
   }
   description.finalize = { _, handle in
@@ -86,8 +89,7 @@ private func setConnection(_ description: inout nbdkit_filter) {
   }
   description.get_size = { _, handle in Answers.size(handle) }
   description.export_description = { next, handle in
-    // Of what is not below nothing is known there.
-    next.flatMap { $0.pointee.export_description($0) }
+    exportDescription(handle) ?? next.flatMap { $0.pointee.export_description($0) }
   }
 }
 

@@ -70,6 +70,7 @@ private func setConnection(_ description: inout nbdkit_plugin) {
     ConnectionHandle.taken(handle).connection?.close()
   }
   description.get_size = { Answers.size($0) }
+  description.export_description = { exportDescription($0) }
 }
 
 private func setCapabilities(_ description: inout nbdkit_plugin) {

@@ -1,5 +1,5 @@
 import Glibc
-public import Subprocess
+import Subprocess
 
 /// - Parameter programs: with the Debian packages they are in. fio needs its nbd engine, which Debian's has.
 /// - Throws: where one is missing, with what to install.

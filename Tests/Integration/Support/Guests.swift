@@ -42,7 +42,11 @@ enum Guests {
     try await VirtualMachines.run {
       _ = try await tool(
         program.string, [unfinished],
-        environment: ["LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp"],
+        environment: [
+          "LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp",
+          // As virt-bmap has it for itself.
+          "LIBGUESTFS_APPEND": "clearcpuid=erms,fsrm",
+        ],
         limit: limit)
     }
     guard rename(unfinished.string, directory.string) == 0 else { throw Errno(rawValue: errno) }

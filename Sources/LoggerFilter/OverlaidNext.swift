@@ -2,13 +2,13 @@ import DiskImage
 import DiskLogger
 import NBDKit
 
-/// Who is below the filter, opened once for all clients, with an overlay that takes what they write.
-struct OverlaidBelow: Sendable {
+/// What the plugin serves, opened once for all clients, with an overlay that takes what they write.
+struct OverlaidNext: Sendable {
   private let disk: NextDisk
   let overlays: Overlays
 
-  init(_ below: Below, _ parameters: LoggerParameters) throws {
-    disk = NextDisk(try below.open(readOnly: true, exportName: []))
+  init(_ backend: Backend, _ parameters: LoggerParameters, _ threadModel: ThreadModel) throws {
+    disk = NextDisk(try backend.open(readOnly: true, exportName: []), threadModel)
     do {
       overlays = try Overlays(parameters, over: [Overlays.Base(disk)])
     } catch {
@@ -16,6 +16,8 @@ struct OverlaidBelow: Sendable {
       throw error
     }
   }
+
+  var size: UInt64 { disk.size }
 
   var connection: any Connection { overlays.connection(to: disk, index: 0) }
 
