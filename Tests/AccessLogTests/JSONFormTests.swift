@@ -80,12 +80,12 @@ struct JSONFormTests {
 
 /// What a map of very many ranges makes of one request.
 struct LargeRequestTests {
-  /// As many ranges as fit, each a byte behind the last one, over one another.
+  /// Thousands of ranges, each a byte behind the last one, over one another.
   private func index() throws -> MapIndex {
     let path = FilePath("/tmp/bmap-large-\(UInt64.random(in: 0...UInt64.max))")
     var text = "# virt-bmap 2\n# disk 1 size=10000000 format=raw file=x\n"
     let name = String(repeating: "name", count: 60)
-    for number in 0..<200_000 {
+    for number in 0..<6000 {
       text += "1 \(String(number, radix: 16)) \(String(number + 100, radix: 16)) f /dev/sda1 /\(name)-\(number)\n"
     }
     let file = try FileDescriptor.open(path, .writeOnly, options: [.create], permissions: [.ownerReadWrite])
@@ -95,7 +95,7 @@ struct LargeRequestTests {
   }
 
   private let event = AccessEvent(
-    operation: .read, disk: 1, connection: 1, range: 0..<300_000, time: MonotonicTime(nanoseconds: 0), latency: 0,
+    operation: .read, disk: 1, connection: 1, range: 0..<9000, time: MonotonicTime(nanoseconds: 0), latency: 0,
     errno: 0)
 
   @Test func aLineHasAnEnd() throws {
@@ -114,7 +114,7 @@ struct LargeRequestTests {
     #expect(output.count > 16 << 20 && output.count < 17 << 20)
     let lines = String(decoding: output.suffix(200), as: UTF8.self).split(separator: "\n").suffix(3)
     #expect(lines.first == "# too many pieces: what lies under the rest of this request is not said")
-    #expect(lines.last?.hasSuffix("-493e0") == true, "\(lines)")
+    #expect(lines.last?.hasSuffix("-2328") == true, "\(lines)")
   }
 
   @Test func soHasARequest() throws {
