@@ -25,7 +25,7 @@ struct DebianBoot: Sendable {
     let disk = try await Guests.debianBoot.value.appending("debian.vmdk")
     let before = try await sum(disk)
     let run = try MapperRun()
-    let file = Products.package.appending(".build/integration/debian-boots.bmap")
+    let file = Products.package.appending(".build/integration/boots.bmap")
     let outcome = try await run(["-o", file, disk])
     guard outcome.end == .exited(0), !outcome.errors.text.contains("warning") else {
       throw TestFailure("virt-bmap: \(outcome.end): \(outcome.errors.text.suffix(2000))")
@@ -62,6 +62,7 @@ struct DebianBoot: Sendable {
       throw TestFailure("\(kind): \(outcome.end): \(outcome.errors.text)\n\(console.suffix(3000))")
     }
     #expect(outcome.errors.text == "", "nbdkit or qemu said something")
+    #expect(console.contains("reboot: Power down"), "the guest did not power off by itself: \(console.suffix(1000))")
     #expect(try await sum(guest.disk) == before, "the disk was written to")
     let mark = "virt-bmap Debian guest: "
     let said = console.split(whereSeparator: \.isNewline).compactMap { line in

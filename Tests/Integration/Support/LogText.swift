@@ -114,8 +114,13 @@ extension MapText {
       for (start, end) in zip(cuts, cuts.dropFirst()) {
         let here = touched.filter { $0.range.lowerBound <= start && $0.range.upperBound >= end }
         let kinds = order.first { kinds in here.contains { kinds.contains($0.kind) } } ?? []
+        let named = here.filter { kinds.contains($0.kind) }
+        // Of devices that contain one another, a logical partition and the extended one, the innermost.
+        let least = named.map(\.range.count).min()
+        let isOfDevices = !kinds.isDisjoint(with: ["l", "p", "v"])
         let objects = Set(
-          here.filter { kinds.contains($0.kind) }.map { LogText.Part.Object(kind: $0.kind, name: $0.name) })
+          named.filter { !isOfDevices || $0.range.count == least }
+            .map { LogText.Part.Object(kind: $0.kind, name: $0.name) })
         if parts.last?.objects == objects {
           parts[parts.count - 1].ranges.append(start..<end)
         } else {
