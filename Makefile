@@ -43,13 +43,15 @@ demo: build
 	@echo
 	@examples/boot-summary $(demo)/boot.log
 
-# The tests build apart: the static standard library has no Testing module. The corpus of images goes first, by itself:
-# beside it, what boots and what is interrupted at the right moment would wait for a processor.
+# The tests build apart: the static standard library has no Testing module. The corpus of images goes first, by itself,
+# then what runs no other programs: beside them, what boots, what has a time limit and what is interrupted at the right
+# moment would wait for a processor.
 check: build
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
 	Tests/Oracles/setup
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DiskImageTests
-	$(SWIFT) test $(SWIFT_FLAGS) --skip DiskImageTests --skip DebianTests --skip DebianBootTests
+	$(SWIFT) test $(SWIFT_FLAGS) --skip DiskImageTests --skip Integration
+	$(SWIFT) test $(SWIFT_FLAGS) --filter Integration --skip DebianTests --skip DebianBootTests
 
 # Too long for each time.
 check-debian: check-debian-boot

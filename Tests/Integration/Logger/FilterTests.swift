@@ -48,7 +48,7 @@ import Testing
         ["-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "nbdkit", "-U", "-"] + front
           + [
             "bmap=\(mapped.file)", "--run",
-            "qemu-io -r -f raw \(reads) \"$uri\" && nbdcopy nbd+unix:////dev/sda1?socket=$unixsocket null:",
+            "qemu-io -r -f raw \(reads) \"$uri\" && qemu-io -r -f raw -c 'read 0 1M' -c 'read 20M 2M' nbd+unix:////dev/sda1?socket=$unixsocket",
           ],
         in: scratch.path)
       #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
@@ -57,14 +57,7 @@ import Testing
     let log = try LogText(contentsOf: scratch("filter"))
     let expected = try LogText(contentsOf: scratch("plugin"))
     #expect(log.parts.count >= 40)
-    #expect(log.parts.prefix(40) == expected.parts.prefix(40))
-    // nbdcopy reads in no order.
-    let bytes = { (log: LogText) in
-      Dictionary(grouping: log.parts, by: \.objects).mapValues {
-        $0.flatMap(\.ranges).reduce(0) { $0 + $1.count }
-      }
-    }
-    #expect(bytes(log) == bytes(expected))
+    #expect(log.parts == expected.parts)
   }
 
   /// Whatever a client asks for reaches who is below, and the log.

@@ -59,17 +59,20 @@ import Testing
     try scratch.makeHole("disk", size: 512_000_000)
     try scratch.write(Self.clients, to: "clients")
     try scratch.write(Self.reader, to: "reader")
-    let outcome = try await tool(
-      "sh",
-      [
-        "-c",
-        """
-        mkfifo log
-        python3 reader > read & reader=$!
-        nbdkit -U - "$1" disk bmap=none logformat=json logfile=log --run '/usr/bin/python3 clients "$uri"' || exit 1
-        wait $reader && cat read
-        """, "sh", try Products.logger,
-      ], environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], in: scratch.path, limit: .seconds(300))
+    // It takes all processors, as virtual machines do.
+    let outcome = try await VirtualMachines.run {
+      try await tool(
+        "sh",
+        [
+          "-c",
+          """
+          mkfifo log
+          python3 reader > read & reader=$!
+          nbdkit -U - "$1" disk bmap=none logformat=json logfile=log --run '/usr/bin/python3 clients "$uri"' || exit 1
+          wait $reader && cat read
+          """, "sh", try Products.logger,
+        ], environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], in: scratch.path, limit: .seconds(300))
+    }
     #expect(outcome.errors.text == "")
     let lines = outcome.outputLines
     #expect(lines.last == "1000000 lines, 8 connections, 1000000 once, 0 wrong")
