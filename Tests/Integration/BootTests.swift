@@ -23,7 +23,7 @@ import Testing
   private static func boot(_ kind: OverlayKind) async throws -> Boot {
     var mapped = try await Maps.demo.value
     mapped.disk = try await Guests.demo.value.appending("guest.vmdk")
-    let scratch = try Scratch()
+    let scratch = try Scratch(shared: "boots-demo-\(kind)")
     let temporary = try scratch.makeDirectory("t")
     let before = try await tool("sha256sum", [mapped.disk]).output
     let log = try await powerOn(mapped, kind, scratch, temporary)
@@ -124,8 +124,9 @@ import Testing
       #expect(try names(in: boot.temporary) == [])
       return
     }
-    let disk = OverlaidDisk(base: boot.mapped.disk, kind: kind, scratch: boot.scratch)
-    let copy = try await disk.copied()
+    let scratch = try Scratch()
+    let copy = scratch("copy")
+    try await OverlaidDisk(base: boot.mapped.disk, kind: kind, scratch: boot.scratch).copied(to: copy)
     let root = try #require(boot.mapped.map.lines("p", "/dev/sda1").first).range
     try await expectSoundExt4(copy, at: root.lowerBound)
     // What differs from the disk was written, and nothing else.

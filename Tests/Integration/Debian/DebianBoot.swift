@@ -42,7 +42,7 @@ struct DebianBoot: Sendable {
   private static func boot(_ kind: OverlayKind) async throws -> DebianBoot {
     let guest = try await guest.value
     let before = try await sum(guest.disk)
-    let scratch = try Scratch()
+    let scratch = try Scratch(shared: "boots-debian-\(kind)")
     let temporary = try scratch.makeDirectory("t")
     // The log filter takes `logfile=` for its own: the logger's is on the standard output.
     let arguments: [any Word] = [

@@ -147,13 +147,15 @@ import Testing
   func whatTheGuestWroteIsInTheOverlay(kind: OverlayKind) async throws {
     let boot = try await DebianBoot.of(kind)
     let guest = try await DebianBoot.guest.value
-    let copy = try await OverlaidDisk(base: guest.disk, kind: kind, scratch: boot.scratch).copied()
+    let scratch = try Scratch()
+    let copy = scratch("copy")
+    try await OverlaidDisk(base: guest.disk, kind: kind, scratch: boot.scratch).copied(to: copy)
     let partition = try #require(guest.map.lines("p", Self.boot).first).range
     let volume = try #require(guest.map.lines("l", Self.root).first).range
     try await expectSoundExt4(copy, at: partition.lowerBound)
     try await expectSoundExt4(copy, at: volume.lowerBound)
     // The guest's files are what the guest has read at its end.
-    let directory = try boot.scratch.makeDirectory("files")
+    let directory = try scratch.makeDirectory("files")
     try await tool(
       "debugfs", ["-R", "rdump /var/lib/guest \(directory)", "\(copy)?offset=\(volume.lowerBound)"])
     let files = directory.appending("guest")

@@ -29,12 +29,11 @@ enum OverlayKind: String, CaseIterable, CustomTestStringConvertible {
 struct OverlaidDisk {
   var base: FilePath
   var kind: OverlayKind
-  /// Where the overlay is, and what is made here.
+  /// Where the overlay is.
   var scratch: Scratch
 
   /// All of it as one raw file: an overlay of the logger's own is read through the logger, a VMDK without it.
-  func copied() async throws -> FilePath {
-    let copy = scratch("copy")
+  func copied(to copy: FilePath) async throws {
     let overlay = try #require(kind.file(in: scratch))
     if kind == .vmdk {
       try await expectSoundSnapshot()
@@ -44,7 +43,6 @@ struct OverlaidDisk {
     } else {
       try await served("qemu-img convert -f raw -O raw \"$uri\" \(copy)")
     }
-    return copy
   }
 
   private func served(_ command: String) async throws {

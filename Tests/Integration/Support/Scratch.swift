@@ -14,6 +14,13 @@ final class Scratch: Sendable {
     path = FilePath(platformString: template)
   }
 
+  /// One of this name in .build, begun anew: for what all of a run's tests share, which never ends.
+  init(shared name: String) throws {
+    path = Products.package.appending(".build/integration/\(name)")
+    if exists(path) { try FileManager.default.removeItem(atPath: path.string) }
+    try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+  }
+
   deinit { try? FileManager.default.removeItem(atPath: path.string) }
 
   func callAsFunction(_ name: String) -> FilePath { path.appending(name) }
