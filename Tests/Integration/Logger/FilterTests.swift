@@ -60,7 +60,7 @@ import Testing
     #expect(log.parts == expected.parts)
   }
 
-  /// Whatever a client asks for reaches who is below, and the log.
+  /// Whatever a client asks for reaches the plugin, and the log.
   @Test func everyRequest() async throws {
     let scratch = try Scratch()
     let outcome = try await serve(
@@ -114,7 +114,7 @@ import Testing
     #expect(outcome.end == .exited(0), "the disk was written to")
   }
 
-  /// An error of who is below is the guest's, and is logged; the server goes on.
+  /// An error of the plugin is the guest's, and is logged; the server goes on.
   @Test func aSourceThatFails() async throws {
     let scratch = try Scratch()
     let outcome = try await serve(
@@ -199,7 +199,7 @@ import Testing
     #expect(foreground.end == .exited(1), "\(foreground.errors.text)")
   }
 
-  /// A partition that begins within a block of who is below, who takes whole blocks only.
+  /// A partition that begins within a block of a plugin that takes whole blocks only.
   @Test(arguments: [false, true])
   func wholeBlocksOnly(hasOverlay: Bool) async throws {
     let scratch = try Scratch()
