@@ -152,11 +152,15 @@ struct IndexTests {
     let map = try map(ranges)
     let index = MapIndex(map)
     var scratch = QueryScratch()
+    var lookahead = Lookahead()
     for round in 0..<20_000 {
       let place = Int.random(in: 1..<map.ranges.count)
       let start = max(map.ranges[place].range.lowerBound + UInt64.random(in: 0..<20), 10) - 10
       let request = start..<start + UInt64.random(in: 1...20)
-      index.prefetch(start, disk: 1)
+      lookahead.removeAll()
+      lookahead.add(start, disk: 1)
+      lookahead.fetch(from: index)
+      lookahead.fetchNames(from: index)
       let found = query(index, request, disk: 1, &scratch)
       // What can be here is near in the order of starts.
       let near = [0] + Array(max(1, place - 60)..<min(place + 60, map.ranges.count))
@@ -173,8 +177,9 @@ struct IndexTests {
       }
       #expect(position == request.upperBound)
     }
-    index.prefetch(.max, disk: 1)
-    index.prefetch(0, disk: 2)
+    for (byte, disk) in [(.max, 1), (0, 2), (0, 0)] as [(UInt64, Int)] { lookahead.add(byte, disk: disk) }
+    lookahead.fetch(from: index)
+    lookahead.fetchNames(from: index)
   }
 
   @Test func findsWhatTouchesTheEndsOfTheNumbers() throws {

@@ -38,11 +38,14 @@ struct AttributedRequest: Sendable {
   /// Of all parts, one after the other.
   private var owners: [Owner] = []
 
-  /// All that cover a part, the most specific first, equally specific ones in the order of the map; empty if nothing
-  /// does.
-  func owners(of part: Int) -> ArraySlice<Owner> {
-    owners[(part == 0 ? 0 : parts[part - 1].ownersEnd)..<parts[part].ownersEnd]
-  }
+  /// The owner at one of the places that `owners(of:)` or `named(in:)` gives.
+  @inline(__always)
+  subscript(owner place: Int) -> Owner { owners[place] }
+
+  /// The places of all that cover a part, the most specific first, equally specific ones in the order of the map; empty if
+  /// nothing does.
+  @inline(__always)
+  func owners(of part: Int) -> Range<Int> { (part == 0 ? 0 : parts[part - 1].ownersEnd)..<parts[part].ownersEnd }
 
   /// So that a map of whatever ranges costs no more than a few megabytes for a request.
   private static let mostParts = 1 << 16
@@ -60,8 +63,12 @@ struct AttributedRequest: Sendable {
     }
   }
 
-  /// The most specific ones.
-  func named(in part: Int) -> ArraySlice<Owner> { owners(of: part).prefix(parts[part].namedCount) }
+  /// The places of the most specific ones.
+  @inline(__always)
+  func named(in part: Int) -> Range<Int> {
+    let all = owners(of: part)
+    return all.lowerBound..<all.lowerBound + min(parts[part].namedCount, all.count)
+  }
 
   /// Adds an owner of the part that is added next.
   mutating func add(_ owner: Owner) { owners.append(owner) }
@@ -80,7 +87,8 @@ struct AttributedRequest: Sendable {
       var start = range.lowerBound
       while start < range.upperBound {
         let run = written.run(in: start..<range.upperBound)
-        for owner in whole.owners(of: number) {
+        for place in whole.owners(of: number) {
+          let owner = whole[owner: place]
           add(Owner(object: owner.object, offset: owner.offset &+ (start - range.lowerBound)))
         }
         var part = whole.parts[number]

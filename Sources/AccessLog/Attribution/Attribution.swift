@@ -10,6 +10,7 @@ struct Attribution: Sendable {
   let map: SharedMap?
   private var scratch = QueryScratch()
   private var request = AttributedRequest()
+  private var lookahead = Lookahead()
   /// What was written since the map was made, of each disk.
   private var written: [UInt8: WrittenSectors]
 
@@ -19,10 +20,13 @@ struct Attribution: Sendable {
     self.written = written
   }
 
-  /// These requests are asked for next.
-  func expect(_ events: ArraySlice<AccessEvent>) {
+  /// These requests are asked for next, and the names of what lies there.
+  mutating func expect(_ events: ArraySlice<AccessEvent>) {
     guard let map else { return }
-    for event in events { map.index.prefetch(event.range.lowerBound, disk: Int(event.disk)) }
+    lookahead.removeAll()
+    for place in events.indices { lookahead.add(events[place].range.lowerBound, disk: Int(events[place].disk)) }
+    lookahead.fetch(from: map.index)
+    lookahead.fetchNames(from: map.index)
   }
 
   /// The parts of a request, which come in the order of the log: what one has written is stale for those after it. Their

@@ -53,16 +53,17 @@ struct MemorizedSelection: Sendable {
 
   var isEverything: Bool { selection.isEverything }
 
-  /// Whether any of these objects, after which a part is named, is one to keep.
-  mutating func keeps(_ named: ArraySlice<AttributedRequest.Owner>, _ map: SharedMap?) -> Bool {
+  /// Whether any of the objects after which a part is named is one to keep.
+  mutating func keeps(_ request: AttributedRequest, _ part: Int, _ map: SharedMap?) -> Bool {
     guard !selection.isEverything else { return true }
     guard let map else { return false }
-    for owner in named {
-      let place = Int(owner.object.rawValue)
-      if verdicts[place] == Verdict.unknown {
-        verdicts[place] = selection.keeps(owner.object, map) ? Verdict.kept : Verdict.dropped
+    for place in request.named(in: part) {
+      let object = request[owner: place].object
+      let number = Int(object.rawValue)
+      if verdicts[number] == Verdict.unknown {
+        verdicts[number] = selection.keeps(object, map) ? Verdict.kept : Verdict.dropped
       }
-      if verdicts[place] == Verdict.kept { return true }
+      if verdicts[number] == Verdict.kept { return true }
     }
     return false
   }

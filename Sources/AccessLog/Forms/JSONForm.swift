@@ -27,7 +27,7 @@ public struct JSONForm: LogForm {
     self.selection = MemorizedSelection(selection, of: attribution.map)
   }
 
-  public func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
+  public mutating func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
 
   public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
     let start = output.count
@@ -36,7 +36,7 @@ public struct JSONForm: LogForm {
     let hasOffsets = map?.index.map.hasOffsets ?? false
     let request = attribution(event)
     var isFirst = true
-    for part in request.parts.indices where selection.keeps(request.named(in: part), map) {
+    for part in request.parts.indices where selection.keeps(request, part, map) {
       if !isFirst { output.append(0x2c) }
       isFirst = false
       guard output.count - start < Self.mostBytes else {
@@ -87,9 +87,9 @@ public struct JSONForm: LogForm {
     output.append(contentsOf: ",\"objects\":[".utf8)
     if let map {
       let owners = request.owners(of: part)
-      for (number, owner) in zip(owners.indices, owners) {
-        if number > owners.startIndex { output.append(0x2c) }
-        append(owner, map, hasOffsets, to: &output)
+      for place in owners {
+        if place > owners.lowerBound { output.append(0x2c) }
+        append(request[owner: place], map, hasOffsets, to: &output)
       }
     }
     output.append(0x5d)

@@ -3,24 +3,34 @@ import BlockMap
 /// Values as JSON writes them (RFC 8259), appended to bytes without making strings of them.
 enum JSONText {
   static func append(_ number: UInt64, to output: inout [UInt8]) {
-    var divisor: UInt64 = 1
-    while number / divisor >= 10 { divisor *= 10 }
-    while divisor > 0 {
-      output.append(0x30 + UInt8(truncatingIfNeeded: number / divisor % 10))
-      divisor /= 10
-    }
+    append(number, point: 0, to: &output)
   }
 
   /// A number that is given as a multiple of a power of ten: 1234 with 2 decimals is `12.34`.
   static func append(_ number: UInt64, decimals: Int, to output: inout [UInt8]) {
-    var divisor: UInt64 = 1
-    for _ in 0..<decimals { divisor *= 10 }
-    append(number / divisor, to: &output)
-    output.append(0x2e)
-    while divisor > 1 {
-      divisor /= 10
-      output.append(0x30 + UInt8(truncatingIfNeeded: number / divisor % 10))
-    }
+    append(number, point: decimals, to: &output)
+  }
+
+  /// From the last digit on, and then at once.
+  /// - Parameter point: how many digits, up to 18, are behind the point; 0 for no point.
+  @inline(__always)
+  private static func append(_ number: UInt64, point: Int, to output: inout [UInt8]) {
+    // As many as the largest number has, a zero before the point and that.
+    var digits = InlineArray<24, UInt8>(repeating: 0x30)
+    var first = digits.count
+    var rest = number
+    var count = 0
+    repeat {
+      if count == point, point > 0 {
+        first -= 1
+        digits[first] = 0x2e
+      }
+      first -= 1
+      digits[first] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+      count += 1
+    } while rest != 0 || count <= point
+    digits.span.extracting(first...).withUnsafeBytes { output.append(contentsOf: $0) }
   }
 
   /// A name, escaped as in a map, and what is not UTF-8 as well.

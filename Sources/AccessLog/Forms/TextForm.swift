@@ -63,7 +63,7 @@ public struct TextForm: LogForm {
     writesOffsets = offsets
   }
 
-  public func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
+  public mutating func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
 
   public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
     let before = output.count
@@ -79,7 +79,7 @@ public struct TextForm: LogForm {
         hasPending = true
         break
       }
-      guard selection.keeps(request.named(in: part), map) else {
+      guard selection.keeps(request, part, map) else {
         flush(event.operation, map, to: &output)
         continue
       }
@@ -126,7 +126,9 @@ public struct TextForm: LogForm {
     next.objects.removeAll(keepingCapacity: true)
     next.offsets.removeAll(keepingCapacity: true)
     let named = request.named(in: part)
-    for owner in named where !next.objects.contains(owner.object) {
+    for place in named {
+      let owner = request[owner: place]
+      guard !next.objects.contains(owner.object) else { continue }
       next.objects.append(owner.object)
       if writesOffsets { next.offsets.append(owner.offset) }
     }
@@ -157,7 +159,7 @@ public struct TextForm: LogForm {
       hasHeading = true
       heading.operation = operation
       heading.objects.removeAll(keepingCapacity: true)
-      heading.objects.append(contentsOf: pending.objects)
+      for place in pending.objects.indices { heading.objects.append(pending.objects[place]) }
       appendObjects(operation, pending, map, to: &output)
     } else if lineLength >= Self.longLine {
       endLine(in: &output)
@@ -195,7 +197,8 @@ public struct TextForm: LogForm {
       output.append(contentsOf: " -\n".utf8)
       return
     }
-    for object in part.objects {
+    for place in part.objects.indices {
+      let object = part.objects[place]
       output.append(contentsOf: operation.word.utf8)
       output.append(0x20)
       output.append(map.index.map.objects.kind(of: object).rawValue)

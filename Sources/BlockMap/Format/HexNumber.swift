@@ -2,11 +2,16 @@
 public enum HexNumber {
   /// Appends `value` to `output`.
   public static func append(_ value: UInt64, to output: inout [UInt8]) {
-    var shift = value == 0 ? 0 : (63 - value.leadingZeroBitCount) & ~3
-    while shift >= 0 {
-      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 0xf
-      output.append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit)
-      shift -= 4
-    }
+    // From the last digit on, and then at once: a digit at a time the output would be asked for room as often.
+    var digits = InlineArray<16, UInt8>(repeating: 0)
+    var first = digits.count
+    var rest = value
+    repeat {
+      first -= 1
+      let digit = UInt8(truncatingIfNeeded: rest) & 0xf
+      digits[first] = digit < 10 ? 0x30 &+ digit : 0x57 &+ digit
+      rest >>= 4
+    } while rest != 0
+    digits.span.extracting(first...).withUnsafeBytes { output.append(contentsOf: $0) }
   }
 }

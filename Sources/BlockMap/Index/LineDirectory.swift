@@ -87,10 +87,24 @@ struct LineDirectory: Sendable {
     return UInt8(truncatingIfNeeded: min(bits, UInt64(none - 1)))
   }
 
+  /// The part with a byte, among those of its disk; the last one has what is behind.
+  @inline(__always)
+  private static func part(of byte: UInt64, in section: borrowing Section) -> UInt64 {
+    min(byte &>> section.shift, UInt64(section.count &- 1))
+  }
+
+  /// Begins to fetch what `guess` will read.
+  @inline(__always)
+  func prefetch(_ byte: UInt64, in section: borrowing Section) {
+    let part = section.first &+ Int(truncatingIfNeeded: Self.part(of: byte, in: section))
+    parts.prefetch(part &* Self.words)
+    lines.prefetch(part)
+  }
+
   /// Where a byte is.
   @inline(__always)
   func guess(_ byte: UInt64, in section: borrowing Section) -> Guess {
-    let number = min(byte &>> section.shift, UInt64(section.count &- 1))
+    let number = Self.part(of: byte, in: section)
     let part = section.first &+ Int(truncatingIfNeeded: number)
     let isBehind = byte &>> section.shift != number
     let key = isBehind ? Self.none - 1 : Self.key(byte, section.shift)

@@ -97,11 +97,25 @@ public struct MapIndex: Sendable {
     }
   }
 
-  /// Begins to fetch from memory what a query that begins at this byte will wait for most. When several requests are to
-  /// be looked up, doing this for each of them first lets the memory work for all of them at once.
-  public func prefetch(_ byte: UInt64, disk: Int) {
+  /// For `Lookahead`: begins to fetch what tells where a query that begins at this byte is answered.
+  func prefetchDirectory(_ byte: UInt64, disk: Int) {
+    guard disk >= 1, disk <= disks.count, let section = disks[disk - 1]?.segments else { return }
+    segments.prefetchDirectory(byte, in: section)
+  }
+
+  /// For `Lookahead`: begins to fetch what answers a query that begins at this byte.
+  func prefetchSegment(_ byte: UInt64, disk: Int) {
     guard disk >= 1, disk <= disks.count, let section = disks[disk - 1]?.segments else { return }
     segments.prefetch(byte, in: section)
+  }
+
+  /// For `Lookahead`: the first object over this byte, or nil where that is not known at once.
+  func likelyObject(at byte: UInt64, disk: Int) -> ObjectID? {
+    guard disk >= 1, disk <= disks.count, let section = disks[disk - 1]?.segments else { return nil }
+    let value = segments.value(of: segments.find(byte, in: section).cursor)
+    if value.hasFirst { return value.owner(distance: 0).object }
+    guard !value.isTangle, value.rest != OwnerChains.end else { return nil }
+    return chains[Int(value.rest)].object
   }
 
   @inline(never)

@@ -114,6 +114,12 @@ struct SegmentTable: Sendable {
       cursor: Cursor(line: line, entry: entry, isGap: isGap), distance: behind &- start, limit: limit)
   }
 
+  /// Begins to fetch what `prefetch` will read.
+  @inline(__always)
+  func prefetchDirectory(_ byte: UInt64, in section: borrowing Section) {
+    directory.prefetch(byte, in: section.directory)
+  }
+
   /// Begins to fetch what `find` will read.
   @inline(__always)
   func prefetch(_ byte: UInt64, in section: borrowing Section) {

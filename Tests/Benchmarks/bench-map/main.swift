@@ -98,9 +98,12 @@ func attributeBatches(_ index: MapIndex, _ requests: Int, _ size: UInt64, seed: 
   var scratch = QueryScratch()
   var sum: UInt64 = 0
   var batch = [UInt64](repeating: 0, count: 32)
+  var lookahead = Lookahead()
   for _ in 0..<requests / batch.count {
     for place in batch.indices { batch[place] = generator.next() % (size >> 12) << 12 }
-    for start in batch { index.prefetch(start, disk: 1) }
+    lookahead.removeAll()
+    for start in batch { lookahead.add(start, disk: 1) }
+    lookahead.fetch(from: index)
     for start in batch { attribute(start, index, &scratch, &sum) }
   }
   return sum
