@@ -352,7 +352,12 @@ struct Examiner {
     guard walk.failureCount > 0 else { return }
     findings.unreadable += walk.failureCount
     for failure in walk.failures {
-      reporter.detail("\(name): \(shown(failure.path)): \(String(cString: strerror(failure.errno)))")
+      // It follows no symbolic link: the kernel says this of a directory that is its own ancestor, the walker of others.
+      let reason =
+        failure.errno == ELOOP
+        ? "this directory is elsewhere, too, or within itself; it is mapped once"
+        : String(cString: strerror(failure.errno))
+      reporter.detail("\(name): \(shown(failure.path)): \(reason)")
     }
   }
 

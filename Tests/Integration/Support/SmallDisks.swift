@@ -29,7 +29,7 @@ struct SmallDisks {
 
   /// Three partitions: ext4 whose superblock says that it is larger than its partition; ext4 with an inode that is
   /// damaged, `/damaged`, one that says that its data are behind the partition's end, `/outside`, one that says that it is
-  /// of 1 TiB, `/huge`, and one that is in order, `/the file`; Btrfs with `/broken`, a block of which does not have its
+  /// of 1 TiB, `/huge`, one that is in order, `/the file`, and a directory `/a/b` that holds `/a`, as `again`; Btrfs with `/broken`, a block of which does not have its
   /// checksum, and `/whole`.
   func damaged() async throws -> FilePath {
     let disk = try scratch.makeHole("damaged.raw", size: 256 << 20)
@@ -50,6 +50,9 @@ struct SmallDisks {
         set_inode_field /outside block[5] 20480
         write file huge
         set_inode_field /huge size 1099511627776
+        mkdir a
+        mkdir a/b
+        link /a /a/b/again
 
         """)
 
