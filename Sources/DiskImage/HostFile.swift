@@ -46,18 +46,12 @@ final class HostFile: Sendable {
     try resolvedPathOfDescriptor(descriptor.load(ordering: .relaxed), path: path)
   }
 
-  /// What tells a file from all others, whatever its names.
-  struct Identity: Equatable {
-    let device: dev_t
-    let inode: ino_t
-  }
-
-  func identity() throws(DiskError) -> Identity {
+  func identity() throws(DiskError) -> FileIdentity {
     var status = stat()
     guard fstat(descriptor.load(ordering: .relaxed), &status) == 0 else {
       throw DiskError(path, systemError: errno, "cannot examine")
     }
-    return Identity(device: status.st_dev, inode: status.st_ino)
+    return FileIdentity(status)
   }
 
   /// Fills the buffer from the bytes at `offset`.

@@ -1,4 +1,5 @@
 import AccessLog
+import DiskImage
 import Glibc
 import NBDKit
 import SystemPackage
@@ -11,12 +12,7 @@ struct LogFile: LogTarget {
   private let inputs: [FilePath]
   private var file: FileDescriptor
   /// Nil where it cannot be renamed: a device, a FIFO.
-  private var identity: Identity?
-
-  private struct Identity: Equatable {
-    var device: dev_t
-    var inode: ino_t
-  }
+  private var identity: FileIdentity?
 
   /// Standard output if `path` is nil, else the file, emptied, which must be none of `inputs`.
   init(_ path: FilePath?, butNot inputs: [FilePath]) throws {
@@ -38,9 +34,8 @@ struct LogFile: LogTarget {
 
   var hasMoved: Bool {
     guard let path, let identity else { return false }
-    var status = stat()
-    guard path.withPlatformString({ stat($0, &status) }) == 0 else { return errno == ENOENT }
-    return Identity(device: status.st_dev, inode: status.st_ino) != identity
+    guard let named = FileIdentity(of: path) else { return errno == ENOENT }
+    return named != identity
   }
 
   mutating func follow() throws {
@@ -52,7 +47,7 @@ struct LogFile: LogTarget {
 
   private static func open(
     _ path: FilePath, butNot inputs: [FilePath], emptied: Bool
-  ) throws -> (FileDescriptor, Identity?) {
+  ) throws -> (FileDescriptor, FileIdentity?) {
     do {
       let file = try FileDescriptor.open(
         path, .writeOnly, options: [.create, .append, .closeOnExec],
@@ -71,18 +66,15 @@ struct LogFile: LogTarget {
   /// Empties the file not by opening it so: `logfile=` naming the disk by mistake must not cost the disk.
   private static func check(
     _ file: FileDescriptor, _ path: FilePath, butNot inputs: [FilePath], emptied: Bool
-  ) throws -> Identity? {
+  ) throws -> FileIdentity? {
     var status = stat()
     guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
-    for input in inputs {
-      var other = stat()
-      guard input.withPlatformString({ stat($0, &other) }) == 0 else { continue }
-      if other.st_dev == status.st_dev, other.st_ino == status.st_ino {
-        throw PluginError(errno: .invalid, "\(path): the log would overwrite \(input)")
-      }
+    let identity = FileIdentity(status)
+    if let input = inputs.first(where: { FileIdentity(of: $0) == identity }) {
+      throw PluginError(errno: .invalid, "\(path): the log would overwrite \(input)")
     }
     guard status.st_mode & S_IFMT == S_IFREG else { return nil }
     if emptied, ftruncate(file.rawValue, 0) != 0 { throw Errno(rawValue: errno) }
-    return Identity(device: status.st_dev, inode: status.st_ino)
+    return identity
   }
 }

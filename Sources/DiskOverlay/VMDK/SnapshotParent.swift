@@ -44,11 +44,8 @@ struct SnapshotParent {
 
   /// Whether an open file is one of the disk's own.
   func has(_ status: stat) -> Bool {
-    files.contains { file in
-      var other = stat()
-      return file.withPlatformString { stat($0, &other) } == 0 && other.st_dev == status.st_dev
-        && other.st_ino == status.st_ino
-    }
+    let identity = FileIdentity(status)
+    return files.contains { FileIdentity(of: $0) == identity }
   }
 
   /// How a snapshot names the disk: by the file's name alone where it is in the same directory, so that both can be moved

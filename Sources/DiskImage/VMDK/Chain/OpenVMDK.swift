@@ -15,7 +15,7 @@ private struct ChainOpener {
   /// The images so far, each one's file being what was named or a parent.
   private var links: [DiskLink] = []
   private var layers: [Layer] = []
-  private var seen: [HostFile.Identity] = []
+  private var seen: [FileIdentity] = []
   private var files: [FilePath] = []
   private var warnings: [String] = []
 
