@@ -109,6 +109,32 @@ import Testing
     try await expectZeros(scratch)
   }
 
+  /// Above it the guest has a partition and the log the disk; below it the partition is the disk of the log and its map.
+  @Test func ofAPartition() async throws {
+    let scratch = try Scratch()
+    try scratch.makeHole("disk", size: 4 << 20)
+    try await tool(
+      "sfdisk", ["-q", scratch("disk")], input: "label: dos\nstart=2048, size=4096, type=83\n")
+    try scratch.write(Self.map, to: "map")
+    let common = ["partition=1", "logfile=log", "logformat=json"]
+    let above = try await serve(
+      ["--filter=partition", try filter, "file", "disk", "bmap=map", "overlay=temp"] + common, in: scratch,
+      "test $(nbdinfo --size \"$uri\") = 2097152 && qemu-io -f raw -c 'write -P 5 0 4k' -c 'read -P 5 0 4k' \"$uri\"")
+    #expect(above.end == .exited(0) && !above.output.text.contains("failed"), "\(above.errors.text)")
+    let written = try requests(scratch).filter { $0.op == "write" }
+    #expect(written.map(\.offset) == [1 << 20])
+    #expect(written.first?.pieces.first?.objects.first?.path == "/a")
+
+    try scratch.write(
+      "# virt-bmap 2\n# disk 1 size=200000 format=raw file=disk\n1 0 200000 v /dev/sda\n1 0 80000 f /dev/sda /a\n",
+      to: "partition's")
+    let below = try await serve(
+      [try filter, "--filter=partition", "file", "disk", "bmap=partition's"] + common, in: scratch,
+      "qemu-io -r -f raw -c 'read -P 0 0 4k' \"$uri\"")
+    #expect(below.end == .exited(0) && !below.output.text.contains("failed"), "\(below.errors.text)")
+    #expect(try requests(scratch).contains { $0.offset == 0 && $0.pieces.first?.objects.first?.path == "/a" })
+  }
+
   private func expectZeros(_ scratch: Scratch) async throws {
     let outcome = try await run("cmp", ["-n", "4194304", scratch("disk"), "/dev/zero"])
     #expect(outcome.end == .exited(0), "the disk was written to")
