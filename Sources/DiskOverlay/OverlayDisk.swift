@@ -7,7 +7,7 @@ public import SystemPackage
 ///
 /// A write of less than a cluster takes the rest from the disk below. Every method may be called from many threads at
 /// once. What a kept overlay has been given before `flush` returned is there after a crash; what came later may be.
-public final class OverlayDisk: Overlay {
+public final class OverlayDisk: StoredOverlay {
   private static let clusterSize = UInt64(OverlayHeader.clusterSize)
   private static let stripeCount = 64
 
@@ -17,13 +17,12 @@ public final class OverlayDisk: Overlay {
   }
 
   private let base: any VirtualDisk
-  private let file: StoredFile
+  let file: StoredFile
   private let header: OverlayHeader
   private let clusters: ClusterSet
   private let isKept: Bool
   private let stripes = (0..<OverlayDisk.stripeCount).map { _ in Stripe() }
-  /// Held while the bits are brought to the file; why what was written did not reach the storage, once that has happened.
-  private let flushing = Mutex<DiskError?>(nil)
+  private let flushing = Flushing()
 
   private init(_ base: any VirtualDisk, _ file: OverlayFile, _ clusters: ClusterSet, isKept: Bool) {
     self.base = base
@@ -121,26 +120,18 @@ public final class OverlayDisk: Overlay {
   public func flush() throws(DiskError) {
     // What will be gone needs no storage.
     guard isKept else { return }
-    let outcome = flushing.withLock { failure -> DiskError? in
-      if let failure { return failure }
+    try flushing.perform { () throws(DiskError) in
       let changed = clusters.takeChanged()
-      do throws(DiskError) {
-        // First the clusters: a bit must not be there before what it says.
-        try file.synchronize()
-        guard !changed.isEmpty else { return nil }
-        for (number, word) in changed {
-          try [word.littleEndian].withBytes { (bytes) throws(DiskError) in
-            try file.write(bytes, at: UInt64(OverlayHeader.size + number * 8))
-          }
+      // First the clusters: a bit must not be there before what it says.
+      try file.synchronize()
+      guard !changed.isEmpty else { return }
+      for (number, word) in changed {
+        try [word.littleEndian].withBytes { (bytes) throws(DiskError) in
+          try file.write(bytes, at: UInt64(OverlayHeader.size + number * 8))
         }
-        try file.synchronize()
-        return nil
-      } catch {
-        failure = error
-        return error
       }
+      try file.synchronize()
     }
-    if let outcome { throw outcome }
   }
 
   public func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
@@ -190,12 +181,6 @@ public final class OverlayDisk: Overlay {
   private func offset(of place: UInt64) -> UInt64 { place - min(place, header.dataOffset) }
 
   private func place(of offset: UInt64) -> UInt64 { header.dataOffset + offset }
-
-  private func check(_ offset: UInt64, _ count: Int) throws(DiskError) {
-    guard offset <= size, UInt64(count) <= size - offset else {
-      throw DiskError(file.path, "a request beyond the end of the disk", errno: EINVAL)
-    }
-  }
 
   /// Calls `body` with the parts of a range that are in the overlay or not, until it returns false.
   private func forEachRun(

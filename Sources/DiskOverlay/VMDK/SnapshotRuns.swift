@@ -60,12 +60,6 @@ extension VMDKOverlay {
     }
   }
 
-  func check(_ offset: UInt64, _ count: Int) throws(DiskError) {
-    guard offset <= size, UInt64(count) <= size - offset else {
-      throw DiskError(file.path, "a request beyond the end of the disk", errno: EINVAL)
-    }
-  }
-
   /// The part of the disk that a grain is, in bytes. The last may be shorter than the others.
   func range(ofGrain grain: Int) -> Range<UInt64> {
     let start = UInt64(grain) * snapshot.grainBytes

@@ -12,7 +12,7 @@ public import SystemPackage
 /// at the end of the file, which are used anew.
 ///
 /// Memory: 4 bytes a grain, where grains were written (`GrainEntries`), and 8 for each table of 512.
-public final class VMDKOverlay: Overlay {
+public final class VMDKOverlay: StoredOverlay {
   private static let stripeCount = 64
 
   /// Held while a grain becomes one of the overlay's.
@@ -27,8 +27,7 @@ public final class VMDKOverlay: Overlay {
   /// Whether the file says that it is being written.
   private let isWritten = Atomic(false)
   private let beginning = Mutex(())
-  /// Held while entries are brought to the tables; why what was written did not reach the storage, once that has happened.
-  private let flushing = Mutex<DiskError?>(nil)
+  private let flushing = Flushing()
 
   private init(_ base: any VirtualDisk, _ snapshot: SnapshotFile) {
     self.base = base
@@ -123,22 +122,14 @@ public final class VMDKOverlay: Overlay {
 
   public func flush() throws(DiskError) {
     guard isWritten.load(ordering: .acquiring) else { return }
-    let outcome = flushing.withLock { failure -> DiskError? in
-      if let failure { return failure }
+    try flushing.perform { () throws(DiskError) in
       let new = newGrains.take()
-      do throws(DiskError) {
-        // First the grains: a table must not have one before it is there.
-        try file.synchronize()
-        guard !new.isEmpty else { return nil }
-        try snapshot.tables.write(new, in: file)
-        try file.synchronize()
-        return nil
-      } catch {
-        failure = error
-        return error
-      }
+      // First the grains: a table must not have one before it is there.
+      try file.synchronize()
+      guard !new.isEmpty else { return }
+      try snapshot.tables.write(new, in: file)
+      try file.synchronize()
     }
-    if let outcome { throw outcome }
   }
 
   public func close() throws(DiskError) {
