@@ -1,5 +1,6 @@
 // Prints how long virt-bmap's walker takes for a filesystem that this machine's own kernel has mounted, with no appliance
-// and no emulation between, and how long fiwalk of The Sleuth Kit takes for the same files:
+// and no emulation between, and how long fiwalk of The Sleuth Kit takes for the same files: once as XML, the form in which
+// it tells where their bytes are, as the walker does, and once as text, without that:
 //
 //     bench-native WALKER DISK START [RUNS]
 //
@@ -35,22 +36,33 @@ func benchmark(walker: String, disk: String, start: String, runs: Int) async thr
   _ = try await timed(.name("umount"), [mounted.string])
 }
 
+/// What fiwalk is asked for: not what the files contain, nor what was deleted.
+enum Peer: String, CaseIterable {
+  case xml = "fiwalk -g -z -O -x"
+  case text = "fiwalk -g -z -O"
+
+  func seconds(of disk: String) async throws -> Double {
+    // What it prints is thrown away: to take it would cost more than to make it.
+    try await timed(.name("sh"), ["-c", "\(rawValue) \"$0\" >/dev/null", disk]).seconds
+  }
+}
+
 func measure(walker: String, _ arguments: [String], disk: String, runs: Int) async throws {
-  // Its text is thrown away: to take it would cost more than to make it.
-  let script = "fiwalk -g -z -O \"$0\" >/dev/null"
   let listed = try await timed(.name("fiwalk"), ["-g", "-z", "-O", disk]).output
   let files = listed.split(separator: "\nname_type: r\n", omittingEmptySubsequences: false).count - 1
   _ = try await timed(.path(FilePath(walker)), arguments)
+  for peer in Peer.allCases { _ = try await peer.seconds(of: disk) }
   var walks: [Double] = []
-  var peers: [Double] = []
+  var peers = [[Double]](repeating: [], count: Peer.allCases.count)
   for _ in 1...runs {
     walks.append(try await timed(.path(FilePath(walker)), arguments).seconds)
-    peers.append(try await timed(.name("sh"), ["-c", script, disk]).seconds)
+    for (number, peer) in Peer.allCases.enumerated() { peers[number].append(try await peer.seconds(of: disk)) }
   }
   print("\(files) files; medians of \(runs) runs")
   print("virt-bmap-walker, extents: \(shown(median(walks), 3)) s")
-  print("fiwalk -g -z -O: \(shown(median(peers), 3)) s")
-  print("ratio \(shown(median(walks) / median(peers)))")
+  for (peer, times) in zip(Peer.allCases, peers) {
+    print("\(peer.rawValue): \(shown(median(times), 3)) s; ratio \(shown(median(walks) / median(times)))")
+  }
 }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
