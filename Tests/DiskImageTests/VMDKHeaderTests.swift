@@ -201,7 +201,6 @@ struct VMDKHeaderTests {
     Wrong("descriptor outside", "descriptor of 4096 bytes", EIO) { $0.descriptorSector = 1020 },
     Wrong("descriptor far outside", "descriptor of", EIO) { $0.descriptorSector = .max },
     Wrong("huge descriptor", "descriptor of", EINVAL) { $0.descriptorSectors = .max },
-    Wrong("empty descriptor", "empty VMDK descriptor", EINVAL) { $0.descriptorSectors = 0 },
     Wrong("capacity below the descriptor's", "holds 131072 bytes", EINVAL) { $0.capacity = 256 },
     Wrong("capacity above the descriptor's", "holds 262144 bytes", EINVAL) { $0.capacity = 512 },
     Wrong("a flat file inside", "one SPARSE extent", EINVAL) {

@@ -9,6 +9,9 @@ enum VMDKLimits {
   /// The largest descriptor, in bytes: room for the extents below.
   static let descriptorBytes: UInt64 = 4 << 20
 
+  /// How many bytes of a name or a value in a descriptor a message shows.
+  static let shownName = 1024
+
   /// The most extents of one disk and its parents: 62 TiB, the most that VMware allows, in pieces of 2 GiB.
   static let extents = 32768
 

@@ -39,7 +39,13 @@ struct ImageDirectory: ~Copyable {
     guard !name.contains(0) else { throw refused(name, role) }
     let given = FilePath(platformString: name.map(CChar.init(bitPattern:)) + [0])
     if allowsExternal { return try HostFile.open(given.isAbsolute ? given : path.appending(given.components)) }
+    return try openBeside(name, role: role)
+  }
 
+  /// Opens a file of the directory, whatever the user allows.
+  func openBeside(_ name: [UInt8], role: String) throws(DiskError) -> HostFile {
+    guard !name.contains(0) else { throw refused(name, role) }
+    let given = FilePath(platformString: name.map(CChar.init(bitPattern:)) + [0])
     guard !name.contains(UInt8(ascii: "/")), name != [UInt8](".".utf8), name != [UInt8]("..".utf8) else {
       throw refused(name, role)
     }
@@ -60,7 +66,7 @@ struct ImageDirectory: ~Copyable {
   private func refused(_ name: [UInt8], _ role: String) -> DiskError {
     DiskError(
       named,
-      "\(role), \"\(printable(name))\", is refused: it is not in the descriptor's own directory "
+      "\(role), \"\(printable(name.prefix(VMDKLimits.shownName)))\", is refused: it is not in the descriptor's own directory "
         + "(allow-external allows it)", errno: EACCES)
   }
 }

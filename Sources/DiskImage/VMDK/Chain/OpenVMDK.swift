@@ -26,17 +26,19 @@ private struct ChainOpener {
 
   mutating func open(_ named: HostFile) throws(DiskError) -> OpenedDisk {
     var next: HostFile? = named
-    // Where the next one's content ID is expected, and who says so.
-    var expected: (cid: UInt32, by: FilePath)?
+    // What is expected of the next one, and who says so.
+    var expected: Expected?
     while let file = next {
       let (image, isDescriptor) = try read(file)
+      warnings += image.descriptor?.warnings ?? []
       try checkCID(of: image.descriptor, path: file.path, expected)
       let layer = try open(image, isDescriptor: isDescriptor)
       layers.append(layer)
       next = nil
       if let descriptor = image.descriptor, descriptor.parentCID != Descriptor.noParent {
-        next = try parent(of: descriptor, file: file)
-        expected = (descriptor.parentCID, file.path)
+        let parent = try parent(of: descriptor, file: file)
+        next = parent.file
+        expected = Expected(cid: descriptor.parentCID, by: file.path, insteadOf: parent.insteadOf)
       }
       // The descriptor has been read, nothing will be read from it any more.
       if isDescriptor { file.close() }
@@ -68,7 +70,11 @@ private struct ChainOpener {
       guard let place = header.descriptor else {
         return (Image(file: file, descriptor: nil, header: header), isDescriptor: false)
       }
-      let descriptor = try Descriptor(parsing: file.bytes(at: place.lowerBound, count: place.count), path: file.path)
+      let text = try file.bytes(at: place.lowerBound, count: place.count)
+      guard !Descriptor.isEmpty(text) else {
+        return (Image(file: file, descriptor: nil, header: header), isDescriptor: false)
+      }
+      let descriptor = try Descriptor(parsing: text, in: .extent, path: file.path)
       try CreateType.check(descriptor, path: file.path)
       return (Image(file: file, descriptor: descriptor, header: header), isDescriptor: false)
     }
@@ -78,7 +84,8 @@ private struct ChainOpener {
         "is not a VMDK: it has no VMDK header, and a descriptor has no more than \(VMDKLimits.descriptorBytes) bytes "
           + "(a flat extent by itself is format raw)", errno: EINVAL)
     }
-    let descriptor = try Descriptor(parsing: file.bytes(at: 0, count: Int(file.length)), path: file.path)
+    let text = try file.bytes(at: 0, count: Int(file.length))
+    let descriptor = try Descriptor(parsing: text, in: .ownFile, path: file.path)
     try CreateType.check(descriptor, path: file.path)
     return (Image(file: file, descriptor: descriptor, header: nil), isDescriptor: true)
   }
@@ -133,24 +140,47 @@ private struct ChainOpener {
     if files.last != file, !files.contains(file) { files.append(file) }
   }
 
-  private func parent(of descriptor: Descriptor, file: HostFile) throws(DiskError) -> HostFile {
+  private func parent(of descriptor: Descriptor, file: HostFile) throws(DiskError) -> ParentFile {
     guard let hint = descriptor.parentFileNameHint, !hint.isEmpty else {
       throw DiskError(
         file.path,
         "is a snapshot over another disk (parentCID \(hexadecimal(descriptor.parentCID))), but has no "
           + "parentFileNameHint that says which", errno: EINVAL)
     }
-    return try ImageDirectory(of: file, options: options).open(hint, role: "the parent")
+    return try ParentFile(hint, in: ImageDirectory(of: file, options: options))
+  }
+
+  /// What a snapshot says of its parent.
+  private struct Expected {
+    let cid: UInt32
+    let by: FilePath
+    /// See `ParentFile.insteadOf`.
+    let insteadOf: [UInt8]?
   }
 
   private mutating func checkCID(
-    of descriptor: Descriptor?, path: FilePath, _ expected: (cid: UInt32, by: FilePath)?
+    of descriptor: Descriptor?, path: FilePath, _ expected: Expected?
   ) throws(DiskError) {
-    guard let expected, descriptor?.cid != expected.cid else { return }
+    guard let expected else { return }
+    let snapshot = printable(expected.by)
+    let hint = expected.insteadOf.map { printable($0.prefix(VMDKLimits.shownName)) }
+    guard descriptor?.cid != expected.cid else {
+      guard let hint else { return }
+      warnings.append(
+        "\(snapshot): the parent \"\(hint)\" is looked for beside the snapshot by the last part of its name alone: "
+          + "\(printable(path)) is there, and has the right CID")
+      return
+    }
     let found = descriptor?.cid.map { "has CID \(hexadecimal($0))" } ?? "has no CID"
+    if let hint {
+      throw DiskError(
+        path,
+        "\(found), but its snapshot \(snapshot) expects parentCID \(hexadecimal(expected.cid)): it is not the parent "
+          + "\"\(hint)\", though it has its name (allow-external lets that one be opened)", errno: EINVAL)
+    }
     let error = DiskError(
       path,
-      "\(found), but its snapshot \(printable(expected.by)) expects parentCID \(hexadecimal(expected.cid)): the parent "
+      "\(found), but its snapshot \(snapshot) expects parentCID \(hexadecimal(expected.cid)): the parent "
         + "was changed after the snapshot was taken", errno: EINVAL)
     guard options.ignoresCID else {
       throw DiskError(path, "\(error.message) (ignore-cid reads it anyway)", errno: EINVAL)

@@ -16,7 +16,7 @@ enum CreateType {
   /// - Throws: `DiskError` with `ENOTSUP` for a kind that is not known.
   static func check(_ descriptor: Descriptor, path: FilePath) throws(DiskError) {
     guard known.contains(descriptor.createType.lowercased()) else {
-      throw DiskError(path, "unknown createType \"\(descriptor.createType)\"", errno: ENOTSUP)
+      throw DiskError(path, "unknown createType \"\(descriptor.createType.prefix(80))\"", errno: ENOTSUP)
     }
   }
 }

@@ -28,17 +28,21 @@ struct DescriptorExtent: Equatable, Sendable {
   /// The line of the descriptor, from 1, for messages.
   let line: Int
 
+  /// Whether a line is meant to be one, be it right or wrong.
   static func looksLikeExtent(_ line: ArraySlice<UInt8>) -> Bool {
-    let word = line.prefix { !isSpace($0) }
-    return Access(rawValue: String(decoding: word, as: UTF8.self)) != nil
+    var rest = line
+    let first = String(decoding: word(&rest), as: UTF8.self)
+    if Access(rawValue: first) != nil { return true }
+    return Access(rawValue: first.uppercased()) != nil && decimal(word(&rest)) != nil
   }
 
   /// - Parameters:
   ///   - line: one for which `looksLikeExtent` is true, without white space around it.
   ///   - number: the line's, from 1.
   ///   - path: the descriptor's file, for messages.
+  /// - Returns: nil for one of no sectors, which is no part of the disk.
   /// - Throws: `DiskError` with `EINVAL` and the line's number.
-  init(parsing line: ArraySlice<UInt8>, number: Int, path: FilePath) throws(DiskError) {
+  init?(parsing line: ArraySlice<UInt8>, number: Int, path: FilePath) throws(DiskError) {
     func wrong(_ what: String) -> DiskError {
       DiskError(path, "line \(number): \(what): \"\(printable(line.prefix(80)))\"", errno: EINVAL)
     }
@@ -48,9 +52,10 @@ struct DescriptorExtent: Equatable, Sendable {
       throw wrong("an extent's access has to be RW, RDONLY or NOACCESS")
     }
     self.access = access
-    guard let sectors = decimal(DescriptorExtent.word(&rest)), sectors > 0 else {
-      throw wrong("an extent's size has to be a number of sectors above 0")
+    guard let sectors = decimal(DescriptorExtent.word(&rest)) else {
+      throw wrong("an extent's size has to be a number of sectors")
     }
+    if sectors == 0 { return nil }
     guard let size = DescriptorExtent.bytes(sectors: sectors) else { throw wrong("the extent is too large") }
     self.size = size
 

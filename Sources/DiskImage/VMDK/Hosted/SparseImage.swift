@@ -62,7 +62,14 @@ package struct SparseImage: Sendable {
       throw DiskError(path, "has no descriptor inside: it is a part of a VMDK and cannot be written", errno: ENOTSUP)
     }
     let text = try file.bytes(at: place.lowerBound, count: place.count)
-    let descriptor = try Descriptor(parsing: text, path: path)
+    guard !Descriptor.isEmpty(text) else {
+      throw DiskError(path, "has no descriptor inside: it is a part of a VMDK and cannot be written", errno: ENOTSUP)
+    }
+    let descriptor = try Descriptor(parsing: text, in: .extent, path: path)
+    guard descriptor.warnings.isEmpty else {
+      throw DiskError(
+        path, "its descriptor is odd, so that it cannot be written: \(descriptor.warnings[0])", errno: ENOTSUP)
+    }
     guard lowercased(descriptor.createType.utf8) == lowercased("monolithicSparse".utf8) else {
       throw DiskError(path, "is a \(descriptor.createType), which cannot be written", errno: ENOTSUP)
     }

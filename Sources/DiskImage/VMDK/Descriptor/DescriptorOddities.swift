@@ -1,0 +1,23 @@
+import SystemPackage
+
+/// What is odd in a descriptor, within bounds: the text may be a hostile one of nothing else.
+struct DescriptorOddities {
+  /// How many are told one by one.
+  static let most = 8
+
+  private let path: FilePath
+  private var told: [String] = []
+  private var more = 0
+
+  init(path: FilePath) { self.path = path }
+
+  /// - Parameter message: one line, escaped.
+  mutating func add(_ message: String) {
+    if told.count < Self.most { told.append("\(printable(path)): \(message)") } else { more += 1 }
+  }
+
+  var warnings: [String] {
+    guard more > 0 else { return told }
+    return told + ["\(printable(path)): \(more) more lines of the descriptor are left out in the same way"]
+  }
+}
