@@ -46,8 +46,10 @@ let package = Package(
     .target(
       name: "DiskOverlay",
       dependencies: ["DiskImage", "Digest", "CLinux", .product(name: "SystemPackage", package: "swift-system")]),
+    .target(name: "PrintableText"),
     .target(
-      name: "NBDKit", dependencies: ["CNBDKit", .product(name: "SystemPackage", package: "swift-system")],
+      name: "NBDKit",
+      dependencies: ["CNBDKit", "PrintableText", .product(name: "SystemPackage", package: "swift-system")],
       exclude: ["exports.map"]),
     .target(
       name: "NBDSource",
@@ -89,7 +91,7 @@ let package = Package(
       ],
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"]),
-    .target(name: "Guestfs", dependencies: ["CGuestfs"]),
+    .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"]),
     .target(
       name: "Mapper",
       dependencies: [
@@ -100,7 +102,7 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Mapper", "BlockMap", "DiskImage", "NBDSource", "LibvirtDomain",
+        "Mapper", "BlockMap", "DiskImage", "NBDSource", "LibvirtDomain", "PrintableText",
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -186,6 +188,7 @@ let package = Package(
     .testTarget(
       name: "LibvirtDomainTests",
       dependencies: ["LibvirtDomain", .product(name: "SystemPackage", package: "swift-system")]),
+    .testTarget(name: "PrintableTextTests", dependencies: ["PrintableText"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
     .testTarget(name: "ExtInodeTests", dependencies: ["ExtInode"]),

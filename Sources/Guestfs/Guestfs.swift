@@ -16,6 +16,7 @@ public final class Guestfs {
     self.handle = handle
     // Errors are thrown; without this they would be printed as well.
     guestfs_set_error_handler(handle, nil, nil)
+    showMessages(of: handle)
   }
 
   deinit { guestfs_close(handle) }

@@ -1,15 +1,18 @@
 import CGuestfs
+import Glibc
+import PrintableText
 
 /// What libguestfs said when a call failed.
 public struct GuestfsError: Error, CustomStringConvertible, Sendable {
   /// The errno of the appliance or the library, 0 if there is none.
   public let errnoValue: Int32
-  /// One line, or several as libguestfs wrote them.
+  /// One line, or several as libguestfs wrote them, escaped: names that a guest gave to something are in them.
   public let description: String
 
   init(_ handle: OpaquePointer) {
     errnoValue = guestfs_last_errno(handle)
-    description = guestfs_last_error(handle).map { String(cString: $0) } ?? "libguestfs gave no reason"
+    let text = guestfs_last_error(handle).map { UnsafeRawBufferPointer(start: $0, count: strlen($0)) }
+    description = text.map { PrintableText.text($0, keepingNewlines: true) } ?? "libguestfs gave no reason"
   }
 
   /// For what is known without asking the appliance.

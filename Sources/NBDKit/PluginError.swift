@@ -1,5 +1,6 @@
 import CNBDKit
 import Glibc
+import PrintableText
 
 /// An error that knows which errno the NBD client is to get.
 public protocol ErrnoError: Error {
@@ -43,12 +44,12 @@ public struct PluginError: ErrnoError, CustomStringConvertible, Sendable {
 /// - Returns: the errno for the client.
 func report(_ error: any Error) -> Int32 {
   let known = error as? any ErrnoError
-  if known?.isReported != true { bmap_nbdkit_error(String(describing: error)) }
+  if known?.isReported != true { Log.error(String(describing: error)) }
   return known?.errnoValue ?? EIO
 }
 
 /// Messages outside of a call that can throw.
 public enum Log {
   /// Always shown: on stderr, or in the system log when nbdkit runs in the background.
-  public static func error(_ message: String) { bmap_nbdkit_error(message) }
+  public static func error(_ message: String) { bmap_nbdkit_error(PrintableText.text(message.utf8)) }
 }

@@ -73,7 +73,7 @@ import Testing
     let start = line.range.lowerBound
     let byName = try await lookup([mapped.file, "--path", Array("/dev/vg/xfs:".utf8) + path])
     #expect(byName.end == .exited(0))
-    let found = try MapText(byName.output)
+    let found = try MapText(byName.output, isAnswer: true)
     #expect(found.lines.map(\.range) == [line.range])
     #expect(found.lines.map(\.path) == [path])
 
@@ -83,7 +83,7 @@ import Testing
     ] {
       let outcome = try await lookup([mapped.file] + question)
       #expect(outcome.end == .exited(0))
-      #expect(try MapText(outcome.output).lines.first?.path == path, "\(question)")
+      #expect(try MapText(outcome.output, isAnswer: true).lines.first?.path == path, "\(question)")
     }
   }
 

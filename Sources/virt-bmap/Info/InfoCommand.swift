@@ -40,7 +40,8 @@ struct InfoCommand: ParsableCommand {
     let information = try DiskInformation(of: opened, progress: bar.show)
     bar.finish()
     do {
-      _ = try FileDescriptor.standardOutput.writeAll(json ? try information.json : Array(information.text.utf8))
+      let answer = json ? try information.json : Messages.printable(answer: Array(information.text.utf8))
+      _ = try FileDescriptor.standardOutput.writeAll(answer)
     } catch let error as Errno {
       throw InfoError("standard output: \(error)")
     }

@@ -75,7 +75,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
   /// An answer that does not arrive must not look like one that found nothing.
   private func write(_ answer: [UInt8]) throws {
     do {
-      _ = try FileDescriptor.standardOutput.writeAll(answer)
+      _ = try FileDescriptor.standardOutput.writeAll(json ? answer : Messages.printable(answer: answer))
     } catch {
       throw LookupError("standard output: \(error)")
     }

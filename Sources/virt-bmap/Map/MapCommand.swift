@@ -61,7 +61,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   var showVersion = false
 
   func run() async throws {
-    if showVersion { return Messages.write("virt-bmap \(version)\n", to: 1) }
+    if showVersion { return Messages.line("virt-bmap \(version)", to: 1) }
     let isTerminal = isatty(1) == 1
     let reporter = TerminalReporter(
       showsMessages: !quiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
@@ -93,11 +93,10 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
       let hint = verbose ? "" : " (-v names them)"
       reporter.warning("\(findings.unreadable) files and directories could not be read\(hint)")
     }
-    reporter.message(
-      """
-      successfully examined \(findings.partitions) partitions, \(findings.logicalVolumes) logical volumes,
-                 \(findings.filesystems) filesystems, \(findings.directories) directories, \(findings.files) files
-      """)
+    reporter.message([
+      "successfully examined \(findings.partitions) partitions, \(findings.logicalVolumes) logical volumes,",
+      "\(findings.filesystems) filesystems, \(findings.directories) directories, \(findings.files) files",
+    ])
     reporter.detail(
       "appliance launched in \(rounded(findings.launchSeconds)) s, walked in \(rounded(findings.walkSeconds)) s")
     reporter.message("output written to \(outputName)")
@@ -117,6 +116,6 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
     let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "verify", "info"]
-    Messages.write(features.map { $0 + "\n" }.joined(), to: 1)
+    Messages.lines(features, to: 1)
   }
 }

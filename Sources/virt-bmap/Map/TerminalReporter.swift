@@ -15,16 +15,20 @@ final class TerminalReporter: Reporter {
     bar = showsProgress ? Mutex(ProgressBar(descriptor: 1)) : nil
   }
 
-  func message(_ text: String) {
+  func message(_ text: String) { message([text]) }
+
+  /// A message of several lines.
+  func message(_ lines: [String]) {
     guard showsMessages else { return }
-    print(text, to: 1)
+    print(lines, to: 1)
   }
 
-  func warning(_ text: String) { print("warning: \(text)", to: 2) }
+  func warning(_ text: String) { print(["warning: \(text)"], to: 2) }
 
+  /// Of libguestfs and tools, a detail may be several lines.
   func detail(_ text: String) {
     guard showsDetails else { return }
-    print(text, to: 2)
+    print(text.split(whereSeparator: \.isNewline).map(String.init), to: 2)
   }
 
   func activity(_ text: String) { bar?.withLock { $0.show("virt-bmap: \(text)") } }
@@ -38,8 +42,11 @@ final class TerminalReporter: Reporter {
   /// Takes the bar off the screen, for a line that somebody else writes.
   func clear() { bar?.withLock { $0.clear() } }
 
-  private func print(_ text: String, to descriptor: Int32) {
+  /// No line but the first begins as one of virt-bmap's does.
+  private func print(_ lines: [String], to descriptor: Int32) {
     clear()
-    Messages.write("virt-bmap: \(text)\n", to: descriptor)
+    let start = "virt-bmap: "
+    let indent = String(repeating: " ", count: start.count)
+    Messages.lines(lines.enumerated().map { ($0 == 0 ? start : indent) + $1 }, to: descriptor)
   }
 }

@@ -18,20 +18,25 @@ struct ProgressBar {
     self.start = start
     guard now - start >= Self.delay, drawn.map({ now - $0 >= Self.interval }) ?? true else { return }
     drawn = now
-    Messages.write("\r" + line(fraction, elapsed: now - start) + "\u{1b}[K", to: descriptor)
+    draw(line(fraction, elapsed: now - start))
   }
 
   /// Shows a line of text in the bar's place.
   mutating func show(_ text: String) {
     drawn = .now
-    Messages.write("\r\(text)\u{1b}[K", to: descriptor)
+    draw(text)
   }
 
   /// Takes the bar off the screen, for a message or at the end.
   mutating func clear() {
     guard drawn != nil else { return }
     drawn = nil
-    Messages.write("\r\u{1b}[K", to: descriptor)
+    draw("")
+  }
+
+  /// Puts a text, whatever is in it, into the line.
+  private func draw(_ text: String) {
+    Messages.write([0x0d] + Messages.printable(text) + Array("\u{1b}[K".utf8), to: descriptor)
   }
 
   mutating func finish() {

@@ -68,13 +68,13 @@ struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
           findings.withLock { $0.append(finding) }
         } else if finding.isWrong || verbose {
           reporter.clear()
-          Messages.write(finding.line, to: 1)
+          Messages.write(Messages.printable(answer: finding.line), to: 1)
         }
       })
     if json {
       try print(VerificationDocument(result, findings.withLock { $0 }).text)
     } else if !quiet {
-      try print(Array(result.summary.utf8))
+      try print(Messages.printable(answer: Array(result.summary.utf8)))
     }
     if result.wrong > 0 { throw ExitCode(1) }
     if result.isIncomplete { throw ExitCode(2) }

@@ -21,7 +21,8 @@ struct MapText {
 
   init(contentsOf path: FilePath) throws { try self.init([UInt8](contentsOf: path)) }
 
-  init(_ bytes: [UInt8]) throws {
+  /// - Parameter isAnswer: lines that lookup has printed, in which more is escaped than the format asks for.
+  init(_ bytes: [UInt8], isAnswer: Bool = false) throws {
     guard bytes.last == 0x0a else { throw TestFailure("the map does not end with a newline") }
     var last: Line?
     for (index, line) in bytes.dropLast().split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
@@ -40,8 +41,10 @@ struct MapText {
         throw wrong("not a kind")
       }
       if kind.count > 1, offset == 0 { throw wrong("an offset of 0") }
-      guard let device = unescaped(fields[4], lowest: 0x21) else { throw wrong("a device that is not escaped right") }
-      guard let path = fields.count < 6 ? [] : unescaped(fields[5], lowest: 0x20) else {
+      guard let device = unescaped(fields[4], lowest: 0x21, isAnswer) else {
+        throw wrong("a device that is not escaped right")
+      }
+      guard let path = fields.count < 6 ? [] : unescaped(fields[5], lowest: 0x20, isAnswer) else {
         throw wrong("a path that is not escaped right")
       }
       let next = Line(
@@ -72,7 +75,8 @@ private func hex(_ digits: [UInt8]) -> UInt64? {
 }
 
 /// The bytes behind a name; nil unless exactly the bytes that need it are escaped.
-func unescaped(_ name: [UInt8], lowest: UInt8) -> [UInt8]? {
+/// - Parameter isAnswer: bytes from 0x80 on may be escaped, too.
+func unescaped(_ name: [UInt8], lowest: UInt8, _ isAnswer: Bool = false) -> [UInt8]? {
   var result: [UInt8] = []
   var rest = name[...]
   while let byte = rest.popFirst() {
@@ -82,7 +86,7 @@ func unescaped(_ name: [UInt8], lowest: UInt8) -> [UInt8]? {
       continue
     }
     guard rest.count >= 3, let value = UInt8(Array(rest.prefix(3)).text, radix: 8),
-      value < lowest || value == 0x7f || value == 0x5c
+      value < lowest || value == 0x7f || value == 0x5c || (isAnswer && value >= 0x80)
     else { return nil }
     result.append(value)
     rest = rest.dropFirst(3)
