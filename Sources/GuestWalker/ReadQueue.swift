@@ -20,6 +20,8 @@ struct ReadQueue {
     var purpose = Purpose.map
     /// Bytes that are read at most.
     var limit = UInt64.max
+    /// Its beginning may be in the device's cache.
+    var isReadUnasked = false
   }
 
   /// Why an item is read.
@@ -84,6 +86,7 @@ struct ReadQueue {
     if filesystem.kind == .btrfs, item.layout.size <= Self.smallFile {
       for piece in page { _ = read(piece, of: item) }
     }
+    item.isReadUnasked = item.layout.isReadUnasked
     items.append(item)
     pages.append(page)
   }
@@ -139,7 +142,8 @@ struct ReadQueue {
       try channel.say(.idle)
       _ = read(piece, of: item)
     }
-    if filesystem.kind == .fuse, replaces != 0 {
+    let isCached = item.isReadUnasked && piece.offset < FileLayout.mostReadUnasked
+    if filesystem.kind == .fuse, replaces != 0 || isCached && item.purpose != .proof {
       // What was read before is in the device's cache.
       try channel.say(.idle)
       dropDeviceCache()
@@ -153,7 +157,7 @@ struct ReadQueue {
     if filesystem.kind == .fuse, item.purpose == .proof {
       try channel.say(.idle)
       // What is read around other pieces is in the device's cache.
-      if piece.around != nil { dropDeviceCache() }
+      if piece.around != nil || isCached { dropDeviceCache() }
       item.layout.warmBlockMap(at: piece.offset)
     }
     if filesystem.kind == .btrfs || !item.isDirect {

@@ -3,15 +3,20 @@
 /// Layout: "NTFS Documentation" of the Linux-NTFS project, "Attribute Header".
 struct Attribute: Sendable {
   static let list: UInt64 = 0x20
+  static let fileName: UInt64 = 0x30
   static let data: UInt64 = 0x80
+  static let indexRoot: UInt64 = 0x90
   static let indexAllocation: UInt64 = 0xa0
   static let reparsePoint: UInt64 = 0xc0
   static let extendedAttributes: UInt64 = 0xe0
   private static let end: UInt64 = 0xffff_ffff
   private static let headerBytes = 24
   private static let nonResidentHeaderBytes = 64
-  /// Of the flags: how the value is compressed, or that it is encrypted.
-  private static let encodings: UInt64 = 0x40ff
+  /// Of the flags: how the value is compressed, and that it is encrypted.
+  private static let compressions: UInt64 = 0xff
+  private static let encryption: UInt64 = 0x4000
+  /// `$I30` in UTF-16: a directory's entries, sorted by name.
+  private static let directoryIndex: [UInt8] = [0x24, 0, 0x49, 0, 0x33, 0, 0x30, 0]
 
   enum Value: Equatable, Sendable {
     /// In the record, at these bytes.
@@ -29,12 +34,19 @@ struct Attribute: Sendable {
     /// In bytes; only the part with the first cluster has them, others have zeros.
     var size: UInt64
     var initializedSize: UInt64
+    /// So many clusters are compressed together, as a power of two; 0 where none are.
+    var unitPower: UInt64
   }
 
   var type: UInt64
   var isNamed: Bool
-  var isEncoded: Bool
+  /// Its name is that of a directory's index.
+  var isDirectoryIndex: Bool
+  var isCompressed: Bool
+  var isEncrypted: Bool
   var value: Value
+
+  var isEncoded: Bool { isCompressed || isEncrypted }
 
   /// All attributes of a record; nil where they are not as described.
   static func all(in bytes: [UInt8], from start: Int) -> [Attribute]? {
@@ -53,11 +65,16 @@ struct Attribute: Sendable {
   private init?(type: UInt64, _ bytes: [UInt8], _ range: Range<Int>) {
     guard let isNonResident = bytes.number(at: range.lowerBound + 8, bytes: 1),
       let nameLength = bytes.number(at: range.lowerBound + 9, bytes: 1),
+      let nameOffset = bytes.number(at: range.lowerBound + 10, bytes: 2),
       let flags = bytes.number(at: range.lowerBound + 12, bytes: 2)
     else { return nil }
     self.type = type
     isNamed = nameLength > 0
-    isEncoded = flags & Self.encodings != 0
+    let name = range.lowerBound + Int(nameOffset)
+    let nameEnd = name + 2 * Int(nameLength)
+    isDirectoryIndex = nameEnd <= range.upperBound && bytes[name..<nameEnd].elementsEqual(Self.directoryIndex)
+    isCompressed = flags & Self.compressions != 0
+    isEncrypted = flags & Self.encryption != 0
     func field(_ offset: Int, _ count: Int) -> UInt64? { bytes.number(at: range.lowerBound + offset, bytes: count) }
     if isNonResident == 0 {
       guard let size = field(16, 4), let offset = field(20, 2), size <= range.count,
@@ -67,13 +84,14 @@ struct Attribute: Sendable {
       value = .resident(start..<start + Int(size))
     } else {
       guard range.count >= Self.nonResidentHeaderBytes, let lowest = field(16, 8), let highest = field(24, 8),
-        let list = field(32, 2), list >= Self.nonResidentHeaderBytes, list <= range.count, let size = field(48, 8),
+        let list = field(32, 2), list >= Self.nonResidentHeaderBytes, list <= range.count, let unit = field(34, 1),
+        let size = field(48, 8),
         let initialized = field(56, 8)
       else { return nil }
       value = .runs(
         RunsHeader(
           lowest: lowest, highest: highest, list: range.lowerBound + Int(list)..<range.upperBound, size: size,
-          initializedSize: initialized))
+          initializedSize: initialized, unitPower: unit))
     }
   }
 }

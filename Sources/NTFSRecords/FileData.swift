@@ -12,11 +12,15 @@ public enum FileData: Equatable, Sendable {
   case resident(record: UInt64, parts: [ResidentPart])
   /// In clusters; `size` and `initializedSize` are in bytes. What lies behind the latter reads as zeros.
   case runs([Run], size: UInt64, initializedSize: UInt64)
-  /// Compressed or encrypted: what is in the clusters is not the file's bytes.
-  case encoded
+  /// As `runs`, but so many clusters are compressed together, unless all of them are stored.
+  case compressed([Run], size: UInt64, initializedSize: UInt64, unit: UInt64)
+  /// As `runs`, but each byte is encrypted.
+  case encrypted([Run], size: UInt64, initializedSize: UInt64)
 
   /// A file in more pieces is not followed: for each there are some 30 bytes of memory.
   static let mostRuns = 1 << 18
+  /// NTFS compresses 16 clusters together; no more than 64 KiB of them.
+  private static let mostUnitPower: UInt64 = 7
 
   /// - Parameters:
   ///   - number: of the file's first record.
@@ -25,9 +29,28 @@ public enum FileData: Equatable, Sendable {
   public static func find<Source: RecordSource>(
     of number: UInt64, in source: inout Source, learn: (inout Source, [Run]) -> Void = { _, _ in }
   ) -> FileData? {
+    find({ $0.type == Attribute.data && !$0.isNamed }, Attribute.data, isNamed: false, of: number, in: &source, learn)
+  }
+
+  /// Where a directory's entries are that are not in its record: nil where it has none, or is not as described.
+  public static func directoryIndex<Source: RecordSource>(of number: UInt64, in source: inout Source) -> [Run]? {
+    let found = find(
+      { $0.type == Attribute.indexAllocation && $0.isDirectoryIndex }, Attribute.indexAllocation, isNamed: true,
+      of: number, in: &source)
+    guard case .runs(let runs, _, _) = found else { return nil }
+    return runs
+  }
+
+  /// - Parameters:
+  ///   - isWanted: the attribute that is looked for, of `type`.
+  ///   - isNamed: whether it has a name.
+  private static func find<Source: RecordSource>(
+    _ isWanted: (Attribute) -> Bool, _ type: UInt64, isNamed: Bool, of number: UInt64, in source: inout Source,
+    _ learn: (inout Source, [Run]) -> Void = { _, _ in }
+  ) -> FileData? {
     guard let first = source.record(number), first.base == nil else { return nil }
     guard let list = first.attributes.first(where: { $0.type == Attribute.list }) else {
-      guard let data = first.data(lowest: 0) else { return nil }
+      guard let data = first.part(isWanted, lowest: 0) else { return nil }
       var collected = Collected()
       return collected.add(data, of: first, number) ? collected.result : nil
     }
@@ -36,13 +59,12 @@ public enum FileData: Equatable, Sendable {
     }
     var collected = Collected()
     // Each part has to begin where the one before it ends, so that none is looked at twice.
-    for entry in entries where entry.type == Attribute.data && !entry.isNamed {
-      if case .encoded = collected.result { break }
+    for entry in entries where entry.type == type && entry.isNamed == isNamed {
       let known = collected.runs.count
       guard !collected.isComplete, entry.lowest == collected.end, entry.lowest > 0 || collected.isEmpty,
         let record = entry.record.number == number ? first : source.record(entry.record.number),
         record.sequence == entry.record.sequence, entry.record.number == number || record.base == number,
-        let data = record.data(lowest: entry.lowest), collected.add(data, of: record, entry.record.number)
+        let data = record.part(isWanted, lowest: entry.lowest), collected.add(data, of: record, entry.record.number)
       else { return nil }
       learn(&source, Array(collected.runs[known...]))
     }
@@ -67,16 +89,25 @@ public enum FileData: Equatable, Sendable {
     /// Of the part with the first cluster.
     private var header: Attribute.RunsHeader?
     private(set) var runs: [Run] = []
+    private var isCompressed = false
+    private var isEncrypted = false
     private var whole: FileData?
 
     var isEmpty: Bool { header == nil && whole == nil }
-    /// There is nothing to come behind data that is in a record, and nothing to be known of data that is encoded.
+    /// There is nothing to come behind data that is in a record.
     var isComplete: Bool { whole != nil }
     /// The cluster that the next part has to begin with.
     var end: UInt64 { runs.last.map { $0.start + $0.count } ?? 0 }
 
     var result: FileData? {
-      whole ?? header.map { .runs(runs, size: $0.size, initializedSize: $0.initializedSize) }
+      whole
+        ?? header.flatMap { header in
+          if isEncrypted { return .encrypted(runs, size: header.size, initializedSize: header.initializedSize) }
+          guard isCompressed else { return .runs(runs, size: header.size, initializedSize: header.initializedSize) }
+          guard (1...FileData.mostUnitPower).contains(header.unitPower) else { return nil }
+          return .compressed(
+            runs, size: header.size, initializedSize: header.initializedSize, unit: 1 << header.unitPower)
+        }
     }
 
     mutating func add(_ data: Attribute, of record: FileRecord, _ number: UInt64) -> Bool {
@@ -88,12 +119,10 @@ public enum FileData: Equatable, Sendable {
         guard let added = record.runs(of: header), header.initializedSize <= header.size,
           added.count <= mostRuns - runs.count, isEmpty || !added.isEmpty
         else { return false }
-        if data.isEncoded {
-          whole = .encoded
-        } else {
-          self.header = self.header ?? header
-          runs += added
+        if self.header == nil {
+          (self.header, isCompressed, isEncrypted) = (header, data.isCompressed, data.isEncrypted)
         }
+        runs += added
       }
       return true
     }
@@ -101,10 +130,10 @@ public enum FileData: Equatable, Sendable {
 }
 
 extension FileRecord {
-  /// The part of the data attribute without a name that begins with a cluster.
-  fileprivate func data(lowest: UInt64) -> Attribute? {
+  /// The part of an attribute that begins with a cluster.
+  fileprivate func part(_ isWanted: (Attribute) -> Bool, lowest: UInt64) -> Attribute? {
     attributes.first { attribute in
-      guard attribute.type == Attribute.data, !attribute.isNamed else { return false }
+      guard isWanted(attribute) else { return false }
       if case .runs(let header) = attribute.value { return header.lowest == lowest }
       return lowest == 0
     }

@@ -57,6 +57,8 @@ public struct Chunk: Equatable, Sendable {
     /// Not read: what the filesystem keeps for the object beside its bytes (extended attributes) lies in one piece at
     /// `physical`.
     case kept = 7
+    /// As `told`, but of bytes that are encoded: every part is as good as the first.
+    case toldEncoded = 8
 
     /// Whether the chunk is to be read in smaller pieces until it is known which bytes each range holds.
     public var isExact: Bool { self == .exact || self == .unproven || self == .ordered }

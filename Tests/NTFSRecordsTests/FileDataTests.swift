@@ -51,11 +51,55 @@ import Testing
   }
 
   @Test func whatIsNotStoredAsItIs() {
-    for flags in [1, 0x4000, 0x8001] as [UInt64] {
-      #expect(find(RecordImage.runs(data, [0x11, 4, 9, 0], highest: 3, size: 2000, flags: flags)) == .encoded)
+    let runs = [Run(start: 0, count: 4, cluster: 9)]
+    func found(_ flags: UInt64, unit: UInt8 = 0) -> FileData? {
+      find(RecordImage.runs(data, [0x11, 4, 9, 0], highest: 3, size: 2000, flags: flags, unit: unit))
     }
+    for flags in [1, 0x8001] as [UInt64] {
+      #expect(found(flags, unit: 4) == .compressed(runs, size: 2000, initializedSize: 2000, unit: 16))
+      // So many clusters are never compressed together.
+      for unit in [0, 8, 64, 255] as [UInt8] { #expect(found(flags, unit: unit) == nil) }
+    }
+    #expect(found(0x4000) == .encrypted(runs, size: 2000, initializedSize: 2000))
     // With holes, but not compressed.
-    #expect(find(RecordImage.runs(data, [0x11, 4, 9, 0], highest: 3, size: 2000, flags: 0x8000)) != .encoded)
+    #expect(found(0x8000) == .runs(runs, size: 2000, initializedSize: 2000))
+  }
+
+  /// A directory's entries; an index with another name, and one without, are something else's.
+  @Test func directoryIndex() {
+    let runs = RecordImage.runs(0xa0, [0x11, 4, 9, 0], highest: 3, size: 2000, name: "$I30")
+    let other = RecordImage.runs(0xa0, [0x11, 4, 30, 0], highest: 3, size: 2000, name: "$SII")
+    let unnamed = RecordImage.runs(0xa0, [0x11, 4, 40, 0], highest: 3, size: 2000)
+    func index(_ attributes: [UInt8]...) -> [Run]? {
+      var table = MemoryTable(records: [40: RecordImage(attributes: attributes).bytes])
+      return FileData.directoryIndex(of: 40, in: &table)
+    }
+    #expect(index(other, unnamed, runs) == [Run(start: 0, count: 4, cluster: 9)])
+    #expect(index(other, unnamed) == nil)
+    // The name's place may be anywhere.
+    for offset in [61, 70, 0xffff] as [UInt64] {
+      var bent = runs
+      bent.replaceSubrange(10..<12, with: RecordImage.little(offset, 2))
+      #expect(index(bent) == nil)
+    }
+  }
+
+  /// The parts of a directory's index are in several records, as those of a file's data may be.
+  @Test func directoryIndexInSeveralRecords() {
+    let entries = [0, 4].flatMap { RecordImage.entry(0xa0, lowest: $0, record: 41 + $0, name: 4) }
+    let part = { (lowest: UInt64) in
+      RecordImage(
+        number: 41 + lowest, base: 40 | 1 << 48,
+        attributes: [
+          RecordImage.runs(
+            0xa0, [0x11, 4, UInt8(9 + lowest), 0], lowest: lowest, highest: lowest + 3, size: 16384, name: "$I30")
+        ])
+    }
+    let first = RecordImage(attributes: [RecordImage.resident(list, entries)])
+    var table = MemoryTable(records: [40: first.bytes, 41: part(0).bytes, 45: part(4).bytes])
+    #expect(
+      FileData.directoryIndex(of: 40, in: &table)
+        == [Run(start: 0, count: 4, cluster: 9), Run(start: 4, count: 4, cluster: 13)])
   }
 
   /// Three parts in three records, and one part of another stream.

@@ -54,12 +54,15 @@ struct RecordImage {
   /// An attribute, or a part of it, in clusters.
   static func runs(
     _ type: UInt64, _ list: [UInt8], lowest: UInt64 = 0, highest: UInt64, size: UInt64 = 0, initialized: UInt64? = nil,
-    flags: UInt64 = 0
+    flags: UInt64 = 0, unit: UInt8 = 0, name: String = ""
   ) -> [UInt8] {
-    let length = (64 + list.count + 7) / 8 * 8
-    var all = little(type, 4) + little(UInt64(length), 4) + [1, 0] + little(64, 2) + little(flags, 2) + little(0, 2)
-    all += little(lowest, 8) + little(highest, 8) + little(64, 2) + [UInt8](repeating: 0, count: 6)
-    all += little(size, 8) + little(size, 8) + little(initialized ?? size, 8) + list
+    let text = Array(name.utf16).flatMap { little(UInt64($0), 2) }
+    let place = UInt64(64 + text.count)
+    let length = (64 + text.count + list.count + 7) / 8 * 8
+    var all = little(type, 4) + little(UInt64(length), 4) + [1, UInt8(name.utf16.count)] + little(64, 2)
+    all += little(flags, 2) + little(0, 2)
+    all += little(lowest, 8) + little(highest, 8) + little(place, 2) + [unit] + [UInt8](repeating: 0, count: 5)
+    all += little(size, 8) + little(size, 8) + little(initialized ?? size, 8) + text + list
     return all + [UInt8](repeating: 0, count: length - all.count)
   }
 

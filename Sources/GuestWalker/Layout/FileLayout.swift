@@ -17,6 +17,8 @@ struct FileLayout {
     var isOnDevice = false
     /// The bytes are in the file's record in NTFS's file table.
     var isInRecord = false
+    /// What is there is not what reading the file gives.
+    var isEncoded = false
     /// What is read of the filesystem's device with it, where that is more than its own bytes.
     var around: Range<UInt64>?
   }
@@ -35,6 +37,10 @@ struct FileLayout {
   private static let compressionUnit: UInt64 = 64 << 10
   /// FILE_ATTRIBUTE_COMPRESSED.
   private static let compressedAttribute: UInt32 = 0x800
+  /// FILE_ATTRIBUTE_SYSTEM.
+  private static let systemAttribute: UInt32 = 0x4
+  /// More than the longest link of Interix's: 8 bytes and PATH_MAX characters.
+  static let mostReadUnasked: UInt64 = 16 << 10
   /// An hour's work under emulation: 4 TiB of holes.
   private static let maximumBlindPieces: UInt64 = 1 << 20
 
@@ -260,6 +266,13 @@ struct FileLayout {
   }
 
   private var isCompressed: Bool { clinux_ntfs_attributes(descriptor) & Self.compressedAttribute != 0 }
+
+  /// ntfs-3g reads the beginning of such a file when it lists the file's directory, and when it tells of a small one, to
+  /// see whether it is a link of Interix's: after that it is in the device's cache.
+  var isReadUnasked: Bool {
+    kind == .fuse && clinux_ntfs_attributes(descriptor) & Self.systemAttribute != 0
+  }
+
   var hasHoles: Bool { size >= 4096 && allocated <= size - 4096 }
 
   /// Whether there is no end to reading the file: its size may be anything, and nothing tells where in it data are.

@@ -20,16 +20,39 @@ extension Walk {
 extension FileTable {
   /// A page of what is cached of a device: a read of it is rounded up to that.
   private static let page: UInt64 = 4096
+  /// A compressed file in more pieces is read: for each there are some 80 bytes of memory.
+  private static let mostEncodedPieces = 1 << 18
 
   /// - Parameter number: of the file's first record, which ntfs-3g gives as its inode's.
   /// - Parameter size: of the file, in bytes, as ntfs-3g says.
-  /// - Returns: nil where the table does not tell, or the bytes are not stored as they are.
+  /// - Returns: nil where the table does not tell.
   mutating func pieces(of number: UInt64, size: UInt64) -> [FileLayout.Piece]? {
     switch FileData.find(of: number, in: &self) {
-    case nil, .encoded: nil
+    case nil: nil
     case .resident(let record, let parts):
       parts.reduce(0) { $0 + $1.length } == size ? parts.flatMap { resident($0, record) } : nil
     case .runs(let runs, let told, let initialized): told == size ? pieces(runs, size: size, initialized) : nil
+    case .compressed(let runs, let told, let initialized, let unit):
+      told == size ? pieces(runs, size: size, initialized, unit: unit) : nil
+    case .encrypted(let runs, let told, let initialized):
+      told == size ? encrypted(runs, size: size, initialized) : nil
+    }
+  }
+
+  /// The bytes of a file that is encrypted, which ntfs-3g does not read; nil for another.
+  mutating func encryptedPieces(of number: UInt64, size: UInt64) -> [FileLayout.Piece]? {
+    guard case .encrypted(let runs, let told, let initialized) = FileData.find(of: number, in: &self), told == size
+    else { return nil }
+    return encrypted(runs, size: size, initialized)
+  }
+
+  /// A directory's entries that are not in its record.
+  mutating func directoryPieces(of number: UInt64) -> [FileLayout.Piece] {
+    (FileData.directoryIndex(of: number, in: &self) ?? []).compactMap { run in
+      run.cluster.map {
+        FileLayout.Piece(
+          offset: run.start * clusterSize, length: run.count * clusterSize, layout: .told, physical: $0 * clusterSize)
+      }
     }
   }
 
@@ -62,6 +85,55 @@ extension FileTable {
         offset: place.offset, length: place.device.upperBound - place.device.lowerBound, layout: .told,
         physical: place.device.lowerBound, isInRecord: true)
     }
+  }
+
+  private func encrypted(_ runs: [Run], size: UInt64, _ initialized: UInt64) -> [FileLayout.Piece]? {
+    pieces(runs, size: size, initialized)?.map { piece in
+      var piece = piece
+      piece.isEncoded = true
+      return piece
+    }
+  }
+
+  /// - Parameter unit: so many clusters are compressed together. They are stored as they are where none of them is a hole.
+  private func pieces(
+    _ runs: [Run], size: UInt64, _ initialized: UInt64, unit: UInt64
+  ) -> [FileLayout.Piece]? {
+    var result: [FileLayout.Piece] = []
+    var parts: [Run] = []
+    func finish() {
+      guard let first = parts.first else { return }
+      let isStored = parts.reduce(0) { $0 + $1.count } == unit
+      let unitStart = first.start / unit * unit
+      for part in parts {
+        guard let cluster = part.cluster else { continue }
+        var piece = FileLayout.Piece(
+          offset: (isStored ? part.start : unitStart) * clusterSize, length: part.count * clusterSize,
+          layout: isStored ? .told : .encoded, physical: cluster * clusterSize)
+        if isStored {
+          let end = min(initialized, size)
+          guard piece.offset < end else { continue }
+          let block = min(clusterSize, Self.page)
+          piece.length = min(piece.length, (end - piece.offset + block - 1) / block * block)
+        }
+        piece.isEncoded = !isStored
+        result.append(piece)
+      }
+      parts.removeAll(keepingCapacity: true)
+    }
+    for run in runs where run.cluster != nil {
+      var done: UInt64 = 0
+      while done < run.count {
+        let start = run.start + done
+        if let last = parts.last, last.start / unit != start / unit { finish() }
+        let count = min(run.count - done, unit - start % unit)
+        parts.append(Run(start: start, count: count, cluster: run.cluster.map { $0 + done }))
+        done += count
+        guard result.count < Self.mostEncodedPieces else { return nil }
+      }
+    }
+    finish()
+    return result
   }
 
   private func pieces(_ runs: [Run], size: UInt64, _ initialized: UInt64) -> [FileLayout.Piece]? {

@@ -172,9 +172,12 @@ struct Walk {
         return nil
       }
       guard isOnThisFilesystem(Inode(status)) else { return nil }
-      try declare(.directory, parent: parent, name: declaredName)
-      try channel.say(.chunk(stream))
-      isAnnounced = true
+      // NTFS's table says where it is: to list it, ntfs-3g reads the beginnings of some of its files, too.
+      if table == nil {
+        try declare(.directory, parent: parent, name: declaredName)
+        try channel.say(.chunk(stream))
+        isAnnounced = true
+      }
     }
     let descriptor = withName(name) { clinux_openat(directory, $0, flags, 0) } ?? -1
     guard descriptor >= 0, fstat(descriptor, &status) == 0, isOnThisFilesystem(Inode(status)) else {
@@ -206,6 +209,7 @@ struct Walk {
       try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
     }
     try noteKeptAttributes(status, object)
+    if let pieces = table?.directoryPieces(of: UInt64(status.st_ino)) { try tell(pieces, object: object) }
     if filesystem.kind == .ext {
       try addDirectoryBlocks(descriptor, status: status, object: object, parent: parent, name: name)
     }

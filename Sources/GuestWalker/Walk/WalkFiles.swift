@@ -104,6 +104,10 @@ extension Walk {
     _ item: inout ReadQueue.Item, _ status: stat, in directory: OpenDirectory
   ) throws(WalkError) -> Bool {
     guard case .extents(let proof) = method, item.isDirect || filesystem.hasBlockLists else {
+      if let pieces = table?.encryptedPieces(of: UInt64(status.st_ino), size: item.layout.size) {
+        try tell(pieces, object: item.object)
+        return true
+      }
       try noteInlineData(item.layout.descriptor, status, item.object)
       try noteKeptBlocks(item.layout.descriptor, status, item.object, data: nil)
       return false
@@ -111,7 +115,7 @@ extension Walk {
     if let pieces = knownPieces(of: item.layout, status) {
       try tell(pieces, object: item.object)
       addToSample(item.object, pieces, size: item.layout.size, name: item.name, in: directory)
-      item.layout = item.layout.proving(pieces.filter { !$0.isInRecord })
+      item.layout = item.layout.proving(pieces.filter { !$0.isInRecord && !$0.isEncoded })
       item.purpose = .proof
       return proof != nil
     }
@@ -138,7 +142,7 @@ extension Walk {
     _ object: Record.ObjectID, _ pieces: [FileLayout.Piece], size: UInt64, name: [UInt8], in directory: OpenDirectory
   ) {
     // What is in a record is read with it.
-    guard !pieces.isEmpty, !pieces.contains(where: \.isInRecord) else { return }
+    guard !pieces.isEmpty, !pieces.contains(where: { $0.isInRecord || $0.isEncoded }) else { return }
     let told = pieces.reduce(0) { $0 &+ $1.length }
     let traits = Sample.Traits(size: size, pieces: UInt64(pieces.count), hasHoles: told < size)
     addToSample(object, traits, name: name, in: directory)

@@ -38,7 +38,8 @@ extension Walk {
   mutating func tell(_ pieces: [FileLayout.Piece], object: Record.ObjectID) throws(WalkError) {
     for piece in pieces {
       guard let physical = piece.physical else { continue }
-      try note(.told, object, at: piece.offset, physical, length: piece.length)
+      let layout: Chunk.Layout = piece.layout == .encoded ? .toldEncoded : .told
+      try note(layout, object, at: piece.offset, physical, length: piece.length)
     }
   }
 

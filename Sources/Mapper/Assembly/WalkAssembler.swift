@@ -71,7 +71,10 @@ struct WalkAssembler {
       finishChunk()
       guard tree.contains(chunk.object) else { throw .unknownObject(chunk.object) }
       if chunk.replaces != 0 { pending[chunk.replaces] = nil }
-      if chunk.layout == .told || chunk.layout == .kept { tell(chunk) } else { current = ChunkReads(chunk) }
+      switch chunk.layout {
+      case .told, .toldEncoded, .kept: tell(chunk)
+      case .exact, .encoded, .stream, .unproven, .ordered, .proof: current = ChunkReads(chunk)
+      }
     case .idle: finishChunk()
     case .settled: settle()
     case .failure(let parent, let errno, let name):
@@ -116,7 +119,7 @@ struct WalkAssembler {
       }
     case .encoded: add(chunk.merged, of: chunk.chunk)
     case .stream: addStream(chunk)
-    case .told, .kept: break
+    case .told, .toldEncoded, .kept: break
     case .proof: proofs.append(chunk)
     }
   }
@@ -126,7 +129,8 @@ struct WalkAssembler {
     guard !overflow, chunk.length > 0 else { return }
     told.append(
       Told(
-        object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset, isKept: chunk.layout == .kept))
+        object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset,
+        isEncoded: chunk.layout == .toldEncoded, isKept: chunk.layout == .kept))
   }
 
   private mutating func add(_ places: [ChunkReads.DiskRange], of chunk: Chunk) {
