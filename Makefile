@@ -2,6 +2,7 @@
 # make check     formatting, a build without warnings, the tests
 # make check-debian   the same for a Debian root filesystem on everything: two hours under emulation
 # make check-debian-boot   a part of that: a Debian boots from the logger and writes into every kind of overlay
+# make check-wild   map and verify images that others made, which are downloaded once: ten minutes under emulation
 # make install   PREFIX=/usr/local DESTDIR=
 # make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
 #                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
@@ -28,7 +29,7 @@ plugindir = $(PREFIX)/lib/nbdkit/plugins
 filterdir = $(PREFIX)/lib/nbdkit/filters
 endif
 
-.PHONY: build setup demo check check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
+.PHONY: build setup demo check check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -52,6 +53,13 @@ check: build
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DiskImageTests
 	$(SWIFT) test $(SWIFT_FLAGS) --skip DiskImageTests --skip Integration
 	$(SWIFT) test $(SWIFT_FLAGS) --filter Integration --skip DebianTests --skip DebianBootTests
+
+# What comes out has to be what Tests/Wild/expected says; Tests/Wild/check --update writes that anew. The downloads and the
+# images, 2 GB, are kept in .build/wild.
+check-wild: build
+	Tests/Oracles/setup
+	Tests/Wild/fetch .build/wild
+	Tests/Wild/check .build/wild
 
 # Too long for each time.
 check-debian: check-debian-boot

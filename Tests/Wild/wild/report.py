@@ -1,0 +1,68 @@
+"""Says in lines what became of each guest of a group."""
+
+import re
+
+from wild.devices import Devices
+from wild.unexplained import unexplained
+
+KINDS = "fdmsbrua"
+
+
+def report(group, run):
+    """For each guest its name, its lines and its faults, which no expected line can excuse."""
+    devices = Devices(group, run)
+    warnings = {guest.name: [] for guest in group.guests}
+    loose = []
+    for prefix, messages in (("", run.messages), ("verify: ", run.verify_messages)):
+        for message in messages:
+            guest = devices.guest_of_message(message)
+            (warnings[guest] if guest else loose).append((prefix, message))
+    found = []
+    for guest in group.guests:
+        lines, faults = [guest.name], []
+        mapped = [line for line in run.lines if devices.guest_of_disk(line.disk) == guest.name]
+        here = {line.device for line in mapped}
+        for device in sorted(here, key=devices.order):
+            about = describe(device, mapped, run)
+            if about:
+                lines.append(f"    {devices.local(device)}: {about}")
+        for filesystem in run.filesystems:
+            if devices.guest_of(filesystem["device"]) == guest.name:
+                lines.append(f"    {devices.local(filesystem['device'])}: {verdict(filesystem)}")
+        for wrong in run.wrong:
+            if devices.guest_of(wrong["device"]) == guest.name:
+                faults.append(f"wrong {devices.local(wrong['device'])} {wrong['path']}: {wrong['reason']}")
+        named = " ".join(message for _, message in warnings[guest.name])
+        for device, size in unexplained(guest, devices, mapped, run):
+            lines.append(f"    {devices.local(device)}: {size} bytes are not explained")
+            if not re.search(rf"{re.escape(device)}(?![\w/])", named):
+                faults.append(f"{devices.local(device)}: has content, and neither the map nor a warning says what it is")
+        lines += [f"    {prefix}{devices.localized(message)}" for prefix, message in warnings[guest.name]]
+        found.append((guest.name, lines, faults))
+    # What is of no guest is of the run.
+    lines = [f"[{group.name}] status {run.status}, of verify {run.verify_status}"]
+    lines += [f"    {prefix}{devices.localized(message)}" for prefix, message in loose]
+    found.append((lines[0].split()[0], lines, []))
+    return found
+
+
+def describe(device, mapped, run):
+    """How many bytes of each kind the device has in the map, and what the header says of it."""
+    sums = {}
+    objects = {}
+    for line in mapped:
+        if line.device == device and line.kind not in "vpl":
+            sums[line.kind] = sums.get(line.kind, 0) + line.end - line.start
+            objects.setdefault(line.kind, set()).add(line.path)
+    kinds = [f"{kind} {len(objects[kind])} objects {sums[kind]} bytes" for kind in sorted(sums, key=KINDS.find)]
+    return ", ".join(filter(None, [run.types.get(device, ""), *kinds]))
+
+
+def verdict(filesystem):
+    text = f"{filesystem['proved']} proved, {filesystem['excepted']} excepted"
+    if filesystem.get("reasons"):
+        text += " (" + ", ".join(f"{count} {reason}" for reason, count in sorted(filesystem["reasons"].items())) + ")"
+    text += f", {filesystem['wrong']} wrong"
+    if filesystem.get("unverified"):
+        text += f", {filesystem['unverified']} not verified"
+    return text
