@@ -16,16 +16,23 @@ public final class Guestfs {
     self.handle = handle
     // Errors are thrown; without this they would be printed as well.
     guestfs_set_error_handler(handle, nil, nil)
-    showMessages(of: handle)
   }
 
   deinit { guestfs_close(handle) }
 
   /// `-v`: libguestfs and the appliance say on stderr what they do.
-  public func setVerbose(_ verbose: Bool) { guestfs_set_verbose(handle, verbose ? 1 : 0) }
+  public func setVerbose(_ verbose: Bool) {
+    guard verbose else { return }
+    guestfs_set_verbose(handle, 1)
+    Self.showMessages(of: handle, UInt64(GUESTFS_EVENT_APPLIANCE) | UInt64(GUESTFS_EVENT_LIBRARY))
+  }
 
   /// `-x`: the calls of this handle are shown on stderr.
-  public func setTrace(_ trace: Bool) { guestfs_set_trace(handle, trace ? 1 : 0) }
+  public func setTrace(_ trace: Bool) {
+    guard trace else { return }
+    guestfs_set_trace(handle, 1)
+    Self.showMessages(of: handle, UInt64(GUESTFS_EVENT_TRACE))
+  }
 
   /// The name of the program in libguestfs's messages.
   public func setProgram(_ name: String) throws(GuestfsError) { try check(guestfs_set_program(handle, name)) }

@@ -5,9 +5,9 @@ import PrintableText
 /// What `-v` and `-x` show. libguestfs itself would leave the carriage returns of the appliance's console as they are,
 /// and whatever the appliance says is not to be trusted.
 extension Guestfs {
-  /// Prints what the library and the appliance say, escaped, on standard error.
-  func showMessages(of handle: OpaquePointer) {
-    let events = UInt64(GUESTFS_EVENT_APPLIANCE) | UInt64(GUESTFS_EVENT_LIBRARY) | UInt64(GUESTFS_EVENT_TRACE)
+  /// Prints what the library and the appliance say, escaped, on standard error. Whoever asks for these events gets them,
+  /// whether or not the library is to be verbose.
+  static func showMessages(of handle: OpaquePointer, _ events: UInt64) {
     _ = guestfs_set_event_callback(
       handle,
       { _, _, event, _, _, text, length, _, _ in
