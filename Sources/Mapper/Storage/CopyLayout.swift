@@ -25,8 +25,8 @@ struct CopyLayout: Equatable {
   ///   - setSize: all devices, if nil.
   /// - Returns: nil for what md does not arrange so, or not so that each place holds one chunk.
   init?(near: Int, far: Int = 1, isOffset: Bool = false, setSize: Int? = nil, devices: Int, chunks: UInt64) {
-    guard (1...255).contains(near), (1...255).contains(far), (near * far...Self.mostDevices).contains(devices),
-      near * far <= 255, chunks > 0, chunks <= 1 << 52
+    guard (1...255).contains(near), (1...255).contains(far), near * far <= 255,
+      (near * far...Self.mostDevices).contains(devices), chunks > 0, chunks <= 1 << 52
     else { return nil }
     let setSize = setSize ?? devices
     guard (1...devices).contains(setSize) else { return nil }

@@ -35,7 +35,7 @@ struct DeviceTableParser {
       }
     case "array" where fields.count >= 6: arrays[fields[1]] = ArrayLine(fields)
     case "member" where fields.count >= 7: arrays[fields[1]]?.add(fields)
-    case "disk" where fields.count == 3: disks[fields[1]] = Int(fields[2])
+    case "disk" where fields.count == 3: disks[fields[1]] = Int(fields[2]).flatMap { $0 > 0 ? $0 : nil }
     default: return
     }
   }
