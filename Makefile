@@ -6,7 +6,8 @@
 # make install   PREFIX=/usr/local DESTDIR=
 # make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
 #                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
-# make fuzz      RUNS=2000000: open and read hostile VMDKs, see Tests/Fuzz/run
+# make fuzz      RUNS=2000000 PARSERS="vmdk walk": give what is made up to every parser of what comes from outside, see
+#                Tests/Fuzz/run
 # make clean
 # demo and check install the Debian packages they need first (scripts/setup).
 
@@ -96,10 +97,13 @@ benchmark-map: build
 benchmark-serve: build
 	$(BMAP_BUILD)/bench-serve $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
 
-# A few minutes of a core's time. What it finds is kept, and the next time goes on from there.
+# A few minutes of a core's time for each parser; one build for all of them. What it finds is kept in .build-fuzz, and the
+# next time goes on from there. An input that shows a fault goes into Tests/Fuzz/corpora (of VMDKs, Tests/Fuzz/corpus), which
+# the tests run through the parsers each time. With SANITIZE=address in the environment, AddressSanitizer looks on.
 RUNS ?= 2000000
+PARSERS ?= vmdk $(notdir $(wildcard Tests/Fuzz/corpora/*))
 fuzz: setup
-	Tests/Fuzz/run -runs=$(RUNS)
+	for parser in $(PARSERS); do Tests/Fuzz/run $$parser -runs=$(RUNS); done
 
 # Needs what "make build" made, and nothing else: run it as root after that.
 install:
@@ -117,4 +121,4 @@ install:
 	    "$(DESTDIR)$(PREFIX)/share/man/man1/"
 
 clean:
-	rm -rf .build .build-fuzz
+	rm -rf .build .build-fuzz .build-fuzz-address

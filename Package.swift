@@ -10,6 +10,12 @@ let nbdkitModule: [LinkerSetting] = [
   ])
 ]
 
+/// What Tests/Fuzz/Parsers gives bytes from outside to.
+let parsers: [Target.Dependency] = [
+  "BlockMap", "DiskImage", "DiskOverlay", "ExtInode", "Mapper", "NTFSRecords", "WalkRecord",
+  .product(name: "SystemPackage", package: "swift-system"),
+]
+
 let package = Package(
   name: "virt-bmap",
   products: [
@@ -170,6 +176,11 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(
+      name: "ParserFuzzTests",
+      dependencies: parsers,
+      path: "Tests/Fuzz/Parsers",
+      exclude: ["main.swift"]),
+    .testTarget(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
@@ -208,17 +219,29 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-// Tests/Fuzz/run alone builds the fuzzer, and gives libFuzzer's library here: what is fuzzed is compiled in another way.
+// Tests/Fuzz/run alone builds the fuzzers, and gives libFuzzer's library here: what is fuzzed is compiled in another
+// way, and its insides can be imported.
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
-  for target in package.targets where ["Inflate", "DiskImage"].contains(target.name) {
-    target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer"])]
+  let fuzzed = [
+    "BlockMap", "DiskImage", "DiskOverlay", "ExtInode", "Inflate", "Mapper", "NTFSRecords", "WalkRecord",
+  ]
+  for target in package.targets where fuzzed.contains(target.name) {
+    target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]
   }
+  package.targets.removeAll { $0.name == "ParserFuzzTests" }
   package.targets += [
     .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+    .target(name: "FuzzLoop", dependencies: ["CLibFuzzer"], path: "Tests/Fuzz/FuzzLoop"),
     .executableTarget(
       name: "fuzz-vmdk",
-      dependencies: ["DiskFuzzing", "CLibFuzzer", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["DiskFuzzing", "FuzzLoop", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/Fuzz/fuzz-vmdk",
+      linkerSettings: [.unsafeFlags([libFuzzer])]),
+    .executableTarget(
+      name: "fuzz-parsers",
+      dependencies: parsers + ["FuzzLoop"],
+      path: "Tests/Fuzz/Parsers",
+      exclude: ["ParserCorpusTests.swift"],
       linkerSettings: [.unsafeFlags([libFuzzer])]),
   ]
 }

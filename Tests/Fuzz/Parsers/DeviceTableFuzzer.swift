@@ -1,0 +1,51 @@
+@testable import Mapper
+
+extension ParserFuzzer {
+  /// What the appliance says of its block devices: partitions, the device mapper's tables and md's arrays.
+  static let deviceTable = ParserFuzzer(text: "device-table") { text in
+    try checkPlaces(DeviceTable(parsing: text), of: devices(in: text))
+  }
+
+  /// md's arrays alone, and their layouts: two disks, the level and the numbers, in a few bytes.
+  static let arrays = ParserFuzzer("arrays") { bytes in
+    var input = FuzzNumbers(bytes)
+    let levels = ["linear", "raid0", "raid1", "raid4", "raid5", "raid6", "raid10"]
+    let level = levels[Int(input.byte()) % levels.count]
+    let disks = Int(input.byte() % 10)
+    let layout = input.next(3)
+    let chunk = input.next(3)
+    let sectors = input.next(4)
+    var text = "device 9:0 - 0 \(sectors)\narray 9:0 \(level) \(layout) \(chunk) \(disks) none\n"
+    for slot in 0..<disks {
+      let size = input.next(3)
+      text += "disk 8:\(slot) \(slot + 1)\ndevice 8:\(slot) - 0 131072\n"
+      if size > 0 { text += "member 9:0 8:\(slot) \(slot) \(input.byte()) \(size) in_sync\n" }
+    }
+    try checkPlaces(DeviceTable(parsing: text), of: ["9:0"])
+  }
+
+  private static func devices(in text: String) -> [Substring] {
+    var found: [Substring] = []
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      if fields.count > 1, found.count < 8, !found.contains(fields[1]) { found.append(fields[1]) }
+    }
+    return found
+  }
+
+  /// A place lies on a disk, and in the part of the device that was asked for.
+  static func checkPlaces(_ table: DeviceTable, of devices: [Substring]) throws {
+    for device in devices {
+      _ = table.isFollowed(device)
+      let end = table.end(of: device) ?? 0
+      for range in [0..<4096, end / 2..<end / 2 + 65536, (end > 4096 ? end - 4096 : 0)..<end] {
+        for place in table.places(of: range, on: device) ?? [] {
+          try check(place.disk > 0 && !place.range.isEmpty, "\(place) of \(device)")
+          let size = place.range.upperBound - place.range.lowerBound
+          try check(place.offset <= UInt64(range.count) && size <= UInt64(range.count), "\(place) of \(range)")
+        }
+      }
+      for disk in 1...2 { _ = table.parts(of: device, heldBy: 4096..<1 << 17, ofDisk: disk) }
+    }
+  }
+}

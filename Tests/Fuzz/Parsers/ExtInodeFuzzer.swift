@@ -1,0 +1,10 @@
+import ExtInode
+
+extension ParserFuzzer {
+  /// An inode of ext4, with attributes in it.
+  static let extInode = ParserFuzzer("ext-inode") { bytes in
+    let inode = Array(bytes)
+    guard let rest = InlineData.rest(in: inode) else { return }
+    try check(!rest.isEmpty && rest.lowerBound >= 128 && rest.upperBound <= inode.count, "\(rest) of \(inode.count)")
+  }
+}

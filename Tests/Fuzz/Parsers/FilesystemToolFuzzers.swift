@@ -1,0 +1,37 @@
+@testable import Mapper
+
+/// What the filesystems' own tools print in the appliance.
+extension ParserFuzzer {
+  static let extMetadata = ParserFuzzer(text: "ext-metadata") { try checkAreas(ExtMetadata.areas(parsing: $0)) }
+  static let xfsMetadata = ParserFuzzer(text: "xfs-metadata") { try checkAreas(XFSMetadata.areas(parsing: $0)) }
+  static let ntfsMetadata = ParserFuzzer(text: "ntfs-metadata") { try checkAreas(NTFSMetadata.areas(parsing: $0)) }
+  static let fatMetadata = ParserFuzzer(text: "fat-metadata") { try checkAreas(FATMetadata.areas(parsing: $0)) }
+
+  /// btrfs(8)'s chunks, superblocks and trees.
+  static let btrfs = ParserFuzzer(text: "btrfs") { text in
+    try checkAreas(BtrfsMetadata.areas(parsing: text))
+    guard let tree = BtrfsTree(parsing: text) else { return }
+    try check(tree.directories.values.allSatisfy { $0.allSatisfy { !$0.isEmpty } }, "an empty block")
+    try check(tree.attributes.allSatisfy { !$0.range.isEmpty }, "an empty attribute")
+    try check((tree.segments ?? []).allSatisfy { !$0.range.isEmpty }, "an empty segment")
+  }
+
+  static let extKeptBlocks = ParserFuzzer(text: "ext-kept-blocks") { text in
+    try checkBlocks(ExtKeptBlocks.blocks(parsing: text, inodes: inodes))
+  }
+
+  static let xfsKeptBlocks = ParserFuzzer(text: "xfs-kept-blocks") { text in
+    try checkBlocks(XFSKeptBlocks.blocks(parsing: text, inodes: inodes))
+  }
+
+  /// What is asked about.
+  private static let inodes: [UInt64] = Array(12..<44) + [128, 131, 1 << 40]
+
+  static func checkAreas(_ areas: [DeviceArea]) throws {
+    for area in areas { try check(!area.range.isEmpty, "\(area)") }
+  }
+
+  private static func checkBlocks(_ blocks: [KeptBlock]) throws {
+    for block in blocks { try check(!block.range.isEmpty, "\(block)") }
+  }
+}

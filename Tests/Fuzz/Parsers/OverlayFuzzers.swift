@@ -1,0 +1,131 @@
+import DiskImage
+import Glibc
+import SystemPackage
+
+@testable import DiskOverlay
+
+extension ParserFuzzer {
+  /// The file of an overlay that is kept: its header and its bits. The first byte says whether the header is put
+  /// right, so that what comes after it is reached.
+  static let overlay = ParserFuzzer("overlay") { bytes in
+    guard let first = bytes.first, let bench = OverlayBench.shared else { return }
+    var file = Array(bytes.dropFirst())
+    _ = OverlayHeader(Array(file.prefix(OverlayHeader.size)))
+    if first & 1 != 0 { try repair(&file, over: bench.disk.disk) }
+    // Of the right length, of which most are zeros.
+    let length = OverlayHeader(Array(file.prefix(OverlayHeader.size))).map { Int(clamping: $0.fileSize) } ?? file.count
+    try bench.write(file, length: first & 2 != 0 || length > 1 << 24 ? file.count : length)
+    guard let kept = try? OverlayDisk.kept(bench.file, over: bench.disk.disk, files: []) else { return }
+    try bench.exercise(kept.disk, seed: first)
+  }
+
+  private static func repair(_ file: inout [UInt8], over base: any VirtualDisk) throws {
+    if file.count < OverlayHeader.size { file += Array(repeating: 0, count: OverlayHeader.size - file.count) }
+    let header = OverlayHeader(diskSize: base.size, changed: 0, identity: try BaseIdentity.digest(of: base))
+    file.replaceSubrange(0..<OverlayHeader.size, with: header.bytes)
+  }
+
+  /// A VMDK snapshot that is to be taken up as an overlay. The first byte says whether its magic number and its size
+  /// are put right.
+  static let snapshot = ParserFuzzer("snapshot") { bytes in
+    guard let first = bytes.first, let bench = OverlayBench.shared else { return }
+    var file = Array(bytes.dropFirst())
+    if first & 1 != 0 {
+      if file.count < 512 { file += Array(repeating: 0, count: 512 - file.count) }
+      file.replaceSubrange(0..<8, with: Array("KDMV".utf8) + [1, 0, 0, 0])
+      file.replaceSubrange(
+        12..<20, with: (0..<8).map { UInt8(truncatingIfNeeded: bench.disk.disk.size >> (9 + 8 * $0)) })
+      file.replaceSubrange(73..<77, with: [0x0a, 0x20, 0x0d, 0x0a])
+    }
+    // Grains are of 64 KiB, and need not be in the input.
+    try bench.write(file, length: file.count + Int(first >> 4) << 16)
+    let disk = bench.disk
+    guard let kept = try? VMDKOverlay.kept(bench.snapshotFile, over: disk.disk, chain: disk.chain, files: []) else {
+      return
+    }
+    try bench.exercise(kept.disk, seed: first)
+  }
+}
+
+/// A small disk, and a file that is to be an overlay over it, in memory. One for the whole process, which has one
+/// thread.
+private final class OverlayBench: Sendable {
+  static let shared = try? OverlayBench()
+
+  let disk: OpenedDisk
+  let file: FilePath
+  /// The same file; the name says what it is.
+  let snapshotFile: FilePath
+
+  private static let size = 448 << 10
+
+  init() throws {
+    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/dev/shm"
+    var template = Array("\(parent)/fuzz-overlay-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+    let directory = FilePath(platformString: template)
+    let descriptor = """
+      # Disk DescriptorFile
+      version=1
+      CID=12345678
+      parentCID=ffffffff
+      createType="monolithicFlat"
+      RW \(Self.size / 512) FLAT "base-flat.vmdk" 0
+
+      """
+    try Self.write(Array(descriptor.utf8), to: directory.appending("base.vmdk"))
+    try Self.write(
+      (0..<Self.size).map { UInt8(truncatingIfNeeded: $0 / 512 &* 7) }, to: directory.appending("base-flat.vmdk"))
+    disk = try openDisk(at: directory.appending("base.vmdk"), format: .vmdk)
+    snapshotFile = directory.appending("overlay.vmdk")
+    file = snapshotFile
+  }
+
+  func write(_ bytes: [UInt8], length: Int) throws {
+    try Self.write(bytes, to: file)
+    guard truncate(file.string, off_t(length)) == 0 else { throw Errno(rawValue: errno) }
+  }
+
+  private static func write(_ bytes: [UInt8], to path: FilePath) throws {
+    let descriptor = try FileDescriptor.open(
+      path, .readWrite, options: [.create, .truncate], permissions: .ownerReadWrite)
+    defer { try? descriptor.close() }
+    _ = try descriptor.writeAll(bytes)
+  }
+
+  /// What was written is read again, whatever else is damaged.
+  func exercise(_ overlay: any Overlay, seed: UInt8) throws {
+    defer { try? overlay.close() }
+    try check(overlay.size == UInt64(Self.size), "the overlay has \(overlay.size) bytes")
+    overlay.forEachWrittenRange { _ in }
+    try checkExtents(of: overlay)
+    var all = [UInt8](repeating: 0, count: Self.size)
+    try? all.withUnsafeMutableBytes { try overlay.read(into: $0, at: 0) }
+    let place = UInt64(seed) * 1000
+    let written: [UInt8] = Array(repeating: seed | 1, count: 1000)
+    do {
+      try written.withUnsafeBytes { try overlay.write($0, at: place) }
+      try overlay.zero(place + 1000..<place + 70_000)
+      try overlay.flush()
+    } catch {
+      return
+    }
+    var found = [UInt8](repeating: 1, count: 71_000)
+    try found.withUnsafeMutableBytes { try overlay.read(into: $0, at: place) }
+    try check(found.prefix(1000).elementsEqual(written), "what was written is not there")
+    try check(found[1000..<70_000].allSatisfy { $0 == 0 }, "what was zeroed is not zeros")
+  }
+
+  private func checkExtents(of overlay: any Overlay) throws {
+    var position: UInt64 = 0
+    var gap: UInt64?
+    do {
+      try overlay.extents(in: 0..<overlay.size) { (extent) throws(DiskError) -> Bool in
+        if extent.range.lowerBound != position { gap = position }
+        position = extent.range.upperBound
+        return true
+      }
+    } catch { return }
+    try check(gap == nil && position == overlay.size, "extents have a gap at \(gap ?? position)")
+  }
+}

@@ -1,0 +1,70 @@
+/// Gives bytes from outside to a parser and looks at what it makes of them.
+///
+/// To add one: write a file like the others, add a line to `all`, and put seeds into Tests/Fuzz/corpora/NAME.
+struct ParserFuzzer: Sendable {
+  /// Also of the directory with its inputs.
+  let name: String
+  private let run: @Sendable (UnsafeRawBufferPointer) throws -> Void
+
+  static let all: [ParserFuzzer] = [
+    .arrays, .blockMap, .btrfs, .deviceTable, .extInode, .extKeptBlocks, .extMetadata, .fatMetadata, .feedback,
+    .guestExtent,
+    .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records, .snapshot, .vmdkDescriptor,
+    .volumeMetadata, .walk, .xfsKeptBlocks, .xfsMetadata,
+  ]
+
+  /// - Parameter run: throws `Violation` where what the parser says cannot be right. Refusing its input is right
+  /// always.
+  init(_ name: String, _ run: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void) {
+    (self.name, self.run) = (name, run)
+  }
+
+  /// Of a parser of text.
+  init(text name: String, _ run: @escaping @Sendable (String) throws -> Void) {
+    self.init(name) { try run(String(decoding: $0, as: UTF8.self)) }
+  }
+
+  /// What cannot be right; nil where all is as it should be. A trap is found by the process's end.
+  func violation(of bytes: UnsafeRawBufferPointer) -> String? {
+    do {
+      try run(bytes)
+      return nil
+    } catch {
+      return "\(name): \(error)"
+    }
+  }
+}
+
+/// What a parser did that no input may make it do.
+struct Violation: Error, CustomStringConvertible {
+  let description: String
+}
+
+func check(_ isRight: Bool, _ message: @autoclosure () -> String) throws(Violation) {
+  guard isRight else { throw Violation(description: message()) }
+}
+
+/// Takes numbers off the beginning of a fuzzer's bytes; zeros when they are used up.
+struct FuzzNumbers {
+  private var rest: Slice<UnsafeRawBufferPointer>
+
+  init(_ bytes: UnsafeRawBufferPointer) { rest = bytes[...] }
+
+  var isAtEnd: Bool { rest.isEmpty }
+
+  mutating func next(_ bytes: Int) -> UInt64 {
+    var value: UInt64 = 0
+    for place in 0..<bytes { value |= UInt64(rest.popFirst() ?? 0) << (8 * UInt64(place)) }
+    return value
+  }
+
+  mutating func byte() -> UInt8 { rest.popFirst() ?? 0 }
+
+  mutating func take(_ count: Int) -> [UInt8] {
+    let taken = Array(rest.prefix(count))
+    rest = rest.dropFirst(count)
+    return taken
+  }
+
+  mutating func all() -> [UInt8] { take(rest.count) }
+}

@@ -1,0 +1,24 @@
+@testable import Mapper
+
+/// What is said of partition tables and volumes, and of files when a map is verified.
+extension ParserFuzzer {
+  static let volumeMetadata = ParserFuzzer(text: "volume-metadata") { text in
+    let lines = text.split(separator: "\n")
+    for type in ["LVM2_member", "linux_raid_member", "crypto_LUKS"] {
+      try checkAreas(VolumeHeader(type: type[...])?.areas(parsing: lines) ?? [])
+    }
+  }
+
+  static let partitionTable = ParserFuzzer(text: "partition-table") { text in
+    try checkAreas(PartitionTableAreas.areas(parsing: text.split(separator: "\n")))
+  }
+
+  /// filefrag(8)'s lines.
+  static let guestExtent = ParserFuzzer(text: "guest-extent") { text in
+    for line in text.split(separator: "\n") {
+      guard let extent = GuestExtent(line: line) else { continue }
+      try check(!extent.logical.isEmpty, "an empty extent")
+      try check(!extent.physical.addingReportingOverflow(UInt64(extent.logical.count)).overflow, "\(extent)")
+    }
+  }
+}

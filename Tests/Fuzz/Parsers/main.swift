@@ -1,0 +1,8 @@
+// Gives one of the parsers what libFuzzer makes up: the one that BMAP_PARSER names. Tests/Fuzz/run builds and runs it.
+import FuzzLoop
+import Glibc
+
+guard let name = getenv("BMAP_PARSER").map({ String(cString: $0) }),
+  let parser = ParserFuzzer.all.first(where: { $0.name == name })
+else { fatalError("BMAP_PARSER names none of these: \(ParserFuzzer.all.map(\.name).joined(separator: " "))") }
+fuzz(bounded: getenv("BMAP_UNBOUNDED") == nil) { parser.violation(of: $0) }
