@@ -32,10 +32,9 @@ def report(group, run):
         for wrong in run.wrong:
             if devices.guest_of(wrong["device"]) == guest.name:
                 faults.append(f"wrong {devices.local(wrong['device'])} {wrong['path']}: {wrong['reason']}")
-        named = " ".join(message for _, message in warnings[guest.name])
         for device, size in unexplained(guest, devices, mapped, run):
             lines.append(f"    {devices.local(device)}: {size} bytes are not explained")
-            if not re.search(rf"{re.escape(device)}(?![\w/])", named):
+            if not is_named(device, run, warnings[guest.name], loose):
                 faults.append(f"{devices.local(device)}: has content, and neither the map nor a warning says what it is")
         lines += [f"    {prefix}{devices.localized(message)}" for prefix, message in warnings[guest.name]]
         found.append((guest.name, lines, faults))
@@ -44,6 +43,15 @@ def report(group, run):
     lines += [f"    {prefix}{devices.localized(message)}" for prefix, message in loose]
     found.append((lines[0].split()[0], lines, []))
     return found
+
+
+def is_named(device, run, warnings, loose):
+    """Whether a warning says something of the device or, where it is a member of a group or an array, of what is made of it;
+    an array without a line in the map may be anybody's."""
+    if any(re.search(rf"{re.escape(device)}(?![\w/])", message) for _, message in warnings):
+        return True
+    made = r"/dev/(?!sd)\w"
+    return "_member" in run.types.get(device, "") and any(re.search(made, message) for _, message in warnings + loose)
 
 
 def describe(device, mapped, run):

@@ -1,41 +1,73 @@
-"""Devices that have content, of which the map says nothing but that they are there."""
+"""Devices that have content, of which the map says nothing but that they are there, and what their tables and headers are."""
 
 CONTAINERS = "vpl"
+# What a volume manager keeps on a device, and the parity of an array, say nothing of the rest of it.
+HEADERS = {"md superblock", "LVM label", "LVM metadata", "LVM metadata 2", "LUKS header"}
 
 
 def unexplained(guest, devices, mapped, run):
     """The devices, each with its size. Of a device that holds others, these are asked in its place."""
     found = []
-    own = [line for line in mapped if line.kind in CONTAINERS]
-    explained = {}
+    headers, contents = {}, {}
     for line in mapped:
-        if line.kind not in CONTAINERS:
-            explained.setdefault(line.disk, []).append(line)
+        if line.kind in CONTAINERS:
+            continue
+        lines = headers if line.kind in "br" or line.path in HEADERS else contents
+        lines.setdefault(line.disk, []).append(line)
+    containers = [line for line in mapped if line.kind in CONTAINERS]
     seen = set()
-    for line in own:
+    for line in containers:
         if line.device in seen:
             continue
-        inside = any(
-            line.start < other.end and other.start < line.end for other in explained.get(line.disk, []))
-        if not inside and has_content(guest, devices, run, line):
+        inside = [other for other in contents.get(line.disk, []) if overlap(line, other)]
+        # A partition or a volume that holds nothing is told by itself.
+        parts = [
+            other for other in containers
+            if other is not line and other.disk == line.disk and overlap(line, other) and is_part(other, line)]
+        if inside:
+            continue
+        left = outside(line, headers.get(line.disk, []) + parts)
+        if any(has_content(guest, devices, run, line.disk, start, end) for start, end in left):
             seen.add(line.device)
             found.append((line.device, line.end - line.start))
     return found
 
 
-def has_content(guest, devices, run, line):
-    """Whether the device's bytes on the disk are not all zeros; raw disks only can be asked."""
-    file = guest.disks[devices.disks[line.disk][1] - 1]
-    if file.stat().st_size != run.sizes[line.disk]:
+def overlap(one, other):
+    return one.start < other.end and other.start < one.end
+
+
+def is_part(other, line):
+    """Whether a container lies in another, or is the inner one of two of the same size."""
+    if (other.start, other.end) == (line.start, line.end):
+        return CONTAINERS.find(other.kind) > CONTAINERS.find(line.kind)
+    return line.start <= other.start and other.end <= line.end
+
+
+def outside(line, others):
+    """What of a line's range no other has."""
+    position = line.start
+    for other in sorted(others, key=lambda other: other.start):
+        if other.start > position:
+            yield position, min(other.start, line.end)
+        position = max(position, other.end)
+        if position >= line.end:
+            return
+    yield position, line.end
+
+
+def has_content(guest, devices, run, disk, start, end):
+    """Whether the bytes are not all zeros; raw disks only can be asked."""
+    file = guest.disks[devices.disks[disk][1] - 1]
+    if file.stat().st_size != run.sizes[disk]:
         return True
     with file.open("rb") as opened:
-        opened.seek(line.start)
-        left = line.end - line.start
-        while left > 0:
-            chunk = opened.read(min(left, 1 << 20))
+        opened.seek(start)
+        while start < end:
+            chunk = opened.read(min(end - start, 1 << 20))
             if not chunk:
                 return False
             if chunk.count(0) != len(chunk):
                 return True
-            left -= len(chunk)
+            start += len(chunk)
     return False
