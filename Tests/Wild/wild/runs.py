@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 
 @dataclasses.dataclass
@@ -22,6 +23,7 @@ class Line:
 @dataclasses.dataclass
 class Run:
     status: int  # of virt-bmap
+    seconds: float
     messages: list  # its warnings and errors
     sizes: dict  # of the disks, by number
     types: dict  # what the map's header says of a device
@@ -41,8 +43,9 @@ def run_group(group, directory):
     disks = [str(disk) for guest in group.guests for disk in guest.disks]
     target = directory / f"{group.name.replace(' ', '-')}.bmap"
     target.unlink(missing_ok=True)
+    start = time.monotonic()
     mapped = program([*group.options, "-o", str(target), *disks])
-    run = Run(mapped.returncode, messages(mapped.stderr), {}, {}, [], 0, [], [], [])
+    run = Run(mapped.returncode, time.monotonic() - start, messages(mapped.stderr), {}, {}, [], 0, [], [], [])
     if not target.exists():
         return run
     read_map(target, run)
@@ -53,6 +56,7 @@ def run_group(group, directory):
         answer = json.loads(verified.stdout)
         run.filesystems = answer["filesystems"]
         run.wrong = answer["wrong"]
+    run.seconds = time.monotonic() - start
     return run
 
 
