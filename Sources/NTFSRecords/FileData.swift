@@ -71,6 +71,24 @@ public enum FileData: Equatable, Sendable {
     return collected.result
   }
 
+  /// The first part of one of a file's attributes, and the record that has it; nil where it has none.
+  /// - Parameter first: the file's first record, whose number `number` is.
+  static func firstPart<Source: RecordSource>(
+    of type: UInt64, isNamed: Bool, _ number: UInt64, _ first: FileRecord, in source: inout Source
+  ) -> (FileRecord, Attribute)? {
+    let isWanted = { (attribute: Attribute) in attribute.type == type && attribute.isNamed == isNamed }
+    if let found = first.attributes.first(where: isWanted) { return (first, found) }
+    guard let list = first.attributes.first(where: { $0.type == Attribute.list }),
+      let bytes = value(of: list, in: first, &source),
+      let entry = AttributeList.entries(bytes)?.first(where: {
+        $0.type == type && $0.isNamed == isNamed && $0.lowest == 0
+      }),
+      let record = source.record(entry.record.number), record.sequence == entry.record.sequence, record.base == number,
+      let found = record.attributes.first(where: isWanted)
+    else { return nil }
+    return (record, found)
+  }
+
   static func value<Source: RecordSource>(
     of list: Attribute, in record: FileRecord, _ source: inout Source
   ) -> [UInt8]? {

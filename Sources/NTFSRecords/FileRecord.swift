@@ -8,6 +8,7 @@ public struct FileRecord: Sendable {
   static let sector = 512
   private static let headerBytes = 42
   private static let inUse: UInt64 = 1
+  private static let directory: UInt64 = 2
 
   /// With every sector's last bytes in their places.
   let bytes: [UInt8]
@@ -15,6 +16,9 @@ public struct FileRecord: Sendable {
   let fixups: Int
   /// Counts how often the record was used for another file.
   let sequence: UInt64
+  /// How many names the file has, short ones included.
+  let names: UInt64
+  let isDirectory: Bool
   /// The number of the record that this one continues; nil if it is a file's first.
   let base: UInt64?
   /// The record's attributes in their order.
@@ -23,27 +27,37 @@ public struct FileRecord: Sendable {
   /// - Parameter raw: as it is on the disk, a multiple of 512 bytes.
   /// - Returns: nil for a record that is not used, not whole or not as described.
   public init?(_ raw: [UInt8]) {
-    let sectors = raw.count / Self.sector
-    guard raw.starts(with: Array("FILE".utf8)), raw.count >= Self.sector, raw.count % Self.sector == 0,
-      let place = raw.number(at: 4, bytes: 2), let count = raw.number(at: 6, bytes: 2), count == sectors + 1,
-      place >= Self.headerBytes, Int(place) + 2 * Int(count) <= Self.sector - 2,
+    guard raw.starts(with: Array("FILE".utf8)), let place = raw.number(at: 4, bytes: 2), place >= Self.headerBytes,
+      let bytes = Self.withFixups(raw), let names = raw.number(at: 18, bytes: 2),
       let sequence = raw.number(at: 16, bytes: 2), let first = raw.number(at: 20, bytes: 2),
       let flags = raw.number(at: 22, bytes: 2), flags & Self.inUse != 0, let base = raw.number(at: 32, bytes: 8)
     else { return nil }
+    guard let attributes = Attribute.all(in: bytes, from: Int(first)) else { return nil }
     fixups = Int(place)
+    self.bytes = bytes
+    self.sequence = sequence
+    self.names = names
+    isDirectory = flags & Self.directory != 0
+    self.base = base == 0 ? nil : RecordReference(base).number
+    self.attributes = attributes
+  }
+
+  /// A record, or a node of an index, with every sector's last bytes in their places; nil for what is not whole.
+  static func withFixups(_ raw: [UInt8]) -> [UInt8]? {
+    let sectors = raw.count / sector
+    guard sectors > 0, raw.count % sector == 0, let place = raw.number(at: 4, bytes: 2),
+      let count = raw.number(at: 6, bytes: 2), count == sectors + 1, Int(place) + 2 * Int(count) <= sector - 2
+    else { return nil }
+    let fixups = Int(place)
     var bytes = raw
     for number in 1...sectors {
       for byte in 0..<2 {
-        let end = number * Self.sector - 2 + byte
+        let end = number * sector - 2 + byte
         guard raw[end] == raw[fixups + byte] else { return nil }
         bytes[end] = raw[fixups + 2 * number + byte]
       }
     }
-    guard let attributes = Attribute.all(in: bytes, from: Int(first)) else { return nil }
-    self.bytes = bytes
-    self.sequence = sequence
-    self.base = base == 0 ? nil : RecordReference(base).number
-    self.attributes = attributes
+    return bytes
   }
 }
 

@@ -64,7 +64,7 @@ final class EventStream: Sendable {
         case .chunk(let chunk):
           state.finishChunk()
           // What is only told is not read: reads that follow belong to nobody.
-          state.current = [.told, .toldEncoded].contains(chunk.layout) ? nil : ChunkReads(chunk)
+          state.current = [.told, .toldEncoded, .claimed].contains(chunk.layout) ? nil : ChunkReads(chunk)
         case .idle, .begin, .settled, .end: state.finishChunk()
         case .object, .inode, .link, .failure: break
         }

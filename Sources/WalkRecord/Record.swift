@@ -59,6 +59,8 @@ public struct Chunk: Equatable, Sendable {
     case kept = 7
     /// As `told`, but of bytes that are encoded: every part is as good as the first.
     case toldEncoded = 8
+    /// Read elsewhere in the stream: the filesystem says that the chunk's bytes lie in one piece at `physical`.
+    case claimed = 9
 
     /// Whether the chunk is to be read in smaller pieces until it is known which bytes each range holds.
     public var isExact: Bool { self == .exact || self == .unproven || self == .ordered }

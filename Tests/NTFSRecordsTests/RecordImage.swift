@@ -6,6 +6,8 @@ struct RecordImage {
   var sequence: UInt64 = 1
   /// Of an extension record, the first record's reference.
   var base: UInt64 = 0
+  /// 1: in use, 2: a directory.
+  var flags: UInt64 = 1
   var attributes: [[UInt8]] = []
   var size = 1024
 
@@ -20,7 +22,7 @@ struct RecordImage {
     put(UInt64(size / 512 + 1), 2, at: 6)
     put(sequence, 2, at: 16)
     put(72, 2, at: 20)
-    put(1, 2, at: 22)
+    put(flags, 2, at: 22)
     put(base, 8, at: 32)
     var place = 72
     for attribute in attributes + [[0xff, 0xff, 0xff, 0xff]] {
@@ -43,11 +45,17 @@ struct RecordImage {
   }
 
   /// An attribute in the record.
-  static func resident(_ type: UInt64, _ value: [UInt8], flags: UInt64 = 0, name: UInt64 = 0) -> [UInt8] {
-    let length = (24 + value.count + 7) / 8 * 8
-    let header =
-      little(type, 4) + little(UInt64(length), 4) + [0, UInt8(name)] + little(24, 2) + little(flags, 2) + little(0, 2)
-    let all = header + little(UInt64(value.count), 4) + little(24, 2) + [0, 0] + value
+  static func resident(
+    _ type: UInt64, _ value: [UInt8], flags: UInt64 = 0, name: UInt64 = 0, text: String = ""
+  ) -> [UInt8] {
+    let units = Array(text.utf16).flatMap { little(UInt64($0), 2) }
+    let place = UInt64(24 + units.count)
+    let length = (24 + units.count + value.count + 7) / 8 * 8
+    let named = UInt8(text.isEmpty ? Int(name) : text.utf16.count)
+    let header = little(type, 4) + little(UInt64(length), 4) + [0, named] + little(24, 2)
+    let all =
+      header + little(flags, 2) + little(0, 2) + little(UInt64(value.count), 4) + little(place, 2) + [0, 0] + units
+      + value
     return all + [UInt8](repeating: 0, count: length - all.count)
   }
 

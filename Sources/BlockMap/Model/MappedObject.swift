@@ -2,6 +2,8 @@
 public struct ObjectID: Hashable, Sendable {
   /// The place of the object in its table, from 0.
   public let rawValue: UInt32
+
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
 }
 
 /// An object that occupies ranges of a disk.

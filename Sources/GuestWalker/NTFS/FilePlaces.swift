@@ -8,7 +8,14 @@ extension Walk {
   mutating func noteKeptAttributes(
     _ status: stat, _ object: Record.ObjectID, withData: Bool = false
   ) throws(WalkError) {
-    guard let pieces = table?.keptPieces(of: UInt64(status.st_ino), withData: withData) else { return }
+    try noteKeptAttributes(of: UInt64(status.st_ino), object, withData: withData)
+  }
+
+  /// - Parameter number: of the first record.
+  mutating func noteKeptAttributes(
+    of number: UInt64, _ object: Record.ObjectID, withData: Bool = false
+  ) throws(WalkError) {
+    guard let pieces = table?.keptPieces(of: number, withData: withData) else { return }
     for piece in pieces {
       guard let physical = piece.physical else { continue }
       try note(.kept, object, at: piece.offset, physical, length: piece.length)
@@ -24,18 +31,20 @@ extension FileTable {
   private static let mostEncodedPieces = 1 << 18
 
   /// - Parameter number: of the file's first record, which ntfs-3g gives as its inode's.
-  /// - Parameter size: of the file, in bytes, as ntfs-3g says.
+  /// - Parameter size: of the file, in bytes, as ntfs-3g says; nil: nobody but the table says it.
   /// - Returns: nil where the table does not tell.
-  mutating func pieces(of number: UInt64, size: UInt64) -> [FileLayout.Piece]? {
+  mutating func pieces(of number: UInt64, size: UInt64? = nil) -> [FileLayout.Piece]? {
     switch FileData.find(of: number, in: &self) {
     case nil: nil
     case .resident(let record, let parts):
-      parts.reduce(0) { $0 + $1.length } == size ? parts.flatMap { resident($0, record) } : nil
-    case .runs(let runs, let told, let initialized): told == size ? pieces(runs, size: size, initialized) : nil
+      UInt64(parts.reduce(0) { $0 + $1.length }) == size ?? UInt64(parts.reduce(0) { $0 + $1.length })
+        ? parts.flatMap { resident($0, record) } : nil
+    case .runs(let runs, let told, let initialized):
+      told == size ?? told ? pieces(runs, size: told, initialized) : nil
     case .compressed(let runs, let told, let initialized, let unit):
-      told == size ? pieces(runs, size: size, initialized, unit: unit) : nil
+      told == size ?? told ? pieces(runs, size: told, initialized, unit: unit) : nil
     case .encrypted(let runs, let told, let initialized):
-      told == size ? encrypted(runs, size: size, initialized) : nil
+      told == size ?? told ? encrypted(runs, size: told, initialized) : nil
     }
   }
 

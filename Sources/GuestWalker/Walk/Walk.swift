@@ -31,7 +31,7 @@ struct Walk {
   }
 
   /// Deeper than any real tree; every level makes each path below it longer.
-  private static let maximumDepth = 8192
+  static let maximumDepth = 8192
 
   /// So many directories are read ahead together.
   private static let readAheadAtOnce = 256
@@ -47,7 +47,7 @@ struct Walk {
   var queue: ReadQueue
   var nextObject: Record.ObjectID = 1
   var links: [Inode: Record.ObjectID] = [:]
-  private var directories: Set<Inode> = []
+  var directories: Set<Inode> = []
   var stack: [Frame] = []
   private var current: Int32 = -1
   private let buffer = AlignedBuffer(size: 256 << 10)
@@ -172,6 +172,10 @@ struct Walk {
         return nil
       }
       guard isOnThisFilesystem(Inode(status)) else { return nil }
+      if table != nil, status.st_mode & S_IFMT == S_IFLNK {
+        try add(linkedDirectory: name, status, parent: parent)
+        return nil
+      }
       // NTFS's table says where it is: to list it, ntfs-3g reads the beginnings of some of its files, too.
       if table == nil {
         try declare(.directory, parent: parent, name: declaredName)

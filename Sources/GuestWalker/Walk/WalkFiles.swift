@@ -45,6 +45,9 @@ extension Walk {
     guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
       isOnThisFilesystem(Inode(status))
     else { return }
+    // ntfs-3g takes a large file for a link that begins as those of Interix do.
+    guard status.st_mode & S_IFMT != S_IFREG else { return try add(file: name, in: directory) }
+    guard try !addUnfollowed(status, name: name, parent: directory.object) else { return }
     // Btrfs has a link's target and attributes in its tree.
     guard filesystem.kind == .btrfs || table != nil || status.st_blocks > 0,
       try !isLink(status, name: name, in: directory)
@@ -110,6 +113,7 @@ extension Walk {
       }
       try noteInlineData(item.layout.descriptor, status, item.object)
       try noteKeptBlocks(item.layout.descriptor, status, item.object, data: nil)
+      try claim(item.layout, status, object: item.object)
       return false
     }
     if let pieces = knownPieces(of: item.layout, status) {
@@ -165,6 +169,8 @@ extension Walk {
       isDirect = false
       descriptor = withName(name) { clinux_openat(directory.descriptor, $0, flags, 0) } ?? -1
     }
+    // A reparse point, whatever its directory says of it.
+    if descriptor < 0, errno == ELOOP, table != nil { return try add(other: name, in: directory) }
     var status = stat()
     guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
       return try channel.note(.failure(parent: directory.object, errno: errno, name: name))

@@ -43,6 +43,26 @@ extension Walk {
     }
   }
 
+  /// Says where the filesystem has a file that is read, so that a contradiction shows; nothing where it does not tell.
+  mutating func claim(_ layout: FileLayout, _ status: stat, object: Record.ObjectID) throws(WalkError) {
+    if filesystem.hasBlockLists || table != nil {
+      for piece in knownPieces(of: layout, status) ?? [] where !piece.isEncoded && !piece.isInRecord {
+        guard let physical = piece.physical else { continue }
+        try note(.claimed, object, at: piece.offset, physical, length: piece.length)
+      }
+      return
+    }
+    guard filesystem.tellsExtents else { return }
+    var layout = layout
+    while !layout.isComplete {
+      guard let page = layout.nextTold() else { return }
+      for piece in page {
+        guard let physical = piece.physical else { continue }
+        try note(.claimed, object, at: piece.offset, physical, length: piece.length)
+      }
+    }
+  }
+
   /// Says where so many bytes of an object, or what is kept for it, are, without reading them.
   mutating func note(
     _ layout: Chunk.Layout, _ object: Record.ObjectID, at offset: UInt64, _ physical: UInt64, length: UInt64

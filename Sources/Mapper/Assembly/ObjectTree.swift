@@ -43,6 +43,8 @@ struct ObjectTree {
     links.append(Link(object: object, parent: parent, name: take(name)))
   }
 
+  var ids: some RandomAccessCollection<Record.ObjectID> { (0..<nodes.count).lazy.map { UInt64($0) + 1 } }
+
   func contains(_ id: Record.ObjectID) -> Bool { id >= 1 && id <= nodes.count }
 
   func kind(of id: Record.ObjectID) -> Record.Kind { nodes[Int(id) - 1].kind }

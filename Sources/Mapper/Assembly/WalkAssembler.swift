@@ -5,7 +5,7 @@ import WalkRecord
 /// Turns the events of one filesystem's walk into the objects and ranges of a map.
 struct WalkAssembler {
   /// A range that holds an object's bytes from `offset` on.
-  private struct Found {
+  struct Found {
     var object: Record.ObjectID
     var place: ChunkReads.DiskRange
     var offset: UInt64
@@ -16,7 +16,7 @@ struct WalkAssembler {
   }
 
   /// Where the filesystem says that an object's bytes from `offset` on are, by its own addresses.
-  private struct Told {
+  struct Told {
     var object: Record.ObjectID
     var physical: Range<UInt64>
     var offset: UInt64
@@ -27,8 +27,12 @@ struct WalkAssembler {
   }
 
   private(set) var tree = ObjectTree()
-  private var found: [Found] = []
+  var found: [Found] = []
   private var told: [Told] = []
+  /// Where the filesystem says that files are that were read.
+  private(set) var claims: [Told] = []
+  /// Files that were to be proved by reading, of which not everything was read: it was in the appliance's memory.
+  private(set) var unseen: [Record.ObjectID] = []
   /// What was read to see whether it lies where the filesystem says.
   private var proofs: [ChunkReads] = []
   private var current: ChunkReads?
@@ -72,7 +76,7 @@ struct WalkAssembler {
       guard tree.contains(chunk.object) else { throw .unknownObject(chunk.object) }
       if chunk.replaces != 0 { pending[chunk.replaces] = nil }
       switch chunk.layout {
-      case .told, .toldEncoded, .kept: tell(chunk)
+      case .told, .toldEncoded, .kept, .claimed: tell(chunk)
       case .exact, .encoded, .stream, .unproven, .ordered, .proof: current = ChunkReads(chunk)
       }
     case .idle: finishChunk()
@@ -119,7 +123,7 @@ struct WalkAssembler {
       }
     case .encoded: add(chunk.merged, of: chunk.chunk)
     case .stream: addStream(chunk)
-    case .told, .toldEncoded, .kept: break
+    case .told, .toldEncoded, .kept, .claimed: break
     case .proof: proofs.append(chunk)
     }
   }
@@ -127,10 +131,10 @@ struct WalkAssembler {
   private mutating func tell(_ chunk: Chunk) {
     let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
     guard !overflow, chunk.length > 0 else { return }
-    told.append(
-      Told(
-        object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset,
-        isEncoded: chunk.layout == .toldEncoded, isKept: chunk.layout == .kept))
+    let new = Told(
+      object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset,
+      isEncoded: chunk.layout == .toldEncoded, isKept: chunk.layout == .kept)
+    if chunk.layout == .claimed { claims.append(new) } else { told.append(new) }
   }
 
   private mutating func add(_ places: [ChunkReads.DiskRange], of chunk: Chunk) {
@@ -196,7 +200,13 @@ struct WalkAssembler {
   /// - Returns: an object that is not where the filesystem says, as reading shows or because the table does not know it;
   ///   nil where everything is.
   mutating func resolve(_ table: DeviceTable, device: Substring) -> Record.ObjectID? {
-    for reads in proofs where !isProved(reads, table, device) { return reads.chunk.object }
+    for reads in proofs {
+      switch proof(by: reads, table, device) {
+      case .proved: continue
+      case .elsewhere: return reads.chunk.object
+      case .unseen: if unseen.last != reads.chunk.object { unseen.append(reads.chunk.object) }
+      }
+    }
     proofs = []
     if table.hasCopies { for index in found.indices { addCopies(of: found[index], table, device) } }
     let end = table.end(of: device) ?? .max
@@ -222,11 +232,19 @@ struct WalkAssembler {
     return nil
   }
 
+  /// What reading a piece says of where the filesystem says that it is.
+  private enum Proof {
+    case proved
+    /// All that was read is there, but not everything was.
+    case unseen
+    case elsewhere
+  }
+
   /// What was read of a piece has to be one of its copies, as far as its devices are there.
-  private func isProved(_ reads: ChunkReads, _ table: DeviceTable, _ device: Substring) -> Bool {
+  private func proof(by reads: ChunkReads, _ table: DeviceTable, _ device: Substring) -> Proof {
     let chunk = reads.chunk
     let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
-    guard !overflow, let places = table.places(of: chunk.physical..<end, on: device) else { return false }
+    guard !overflow, let places = table.places(of: chunk.physical..<end, on: device) else { return .elsewhere }
     // A read is rounded up to a block. One byte of a piece may be read of one copy, the next of another.
     let block: UInt64 = 4096
     let allowed = places.map { place in
@@ -239,13 +257,11 @@ struct WalkAssembler {
         disk: 0, range: place.offset..<place.offset + (place.range.upperBound - place.range.lowerBound))
     }
     // What is on a device that is lost is put together from others.
-    guard ChunkReads.isCovered(ChunkReads.DiskRange(disk: 0, range: 0..<chunk.length), by: stored) else { return true }
-    guard !reads.merged.isEmpty else { return false }
+    let whole = ChunkReads.DiskRange(disk: 0, range: 0..<chunk.length)
+    guard ChunkReads.isCovered(whole, by: stored) else { return .proved }
     let read = reads.merged.reduce(0) { $0 &+ ($1.range.upperBound - $1.range.lowerBound) }
-    return read >= chunk.length
-      && reads.merged.allSatisfy { read in
-        ChunkReads.isCovered(read, by: allowed)
-      }
+    guard reads.merged.allSatisfy({ ChunkReads.isCovered($0, by: allowed) }) else { return .elsewhere }
+    return read >= chunk.length ? .proved : .unseen
   }
 
   /// Adds the places that hold the same bytes as a place that was read.

@@ -12,6 +12,11 @@ struct GuestQuestions {
     case extents
     /// Its data attribute on NTFS, as ntfsinfo(8) shows it.
     case attribute(inode: UInt64)
+    /// On NTFS, by its path in the file table: `directory`, or the flags of its data attribute, its size in bytes and its
+    /// digest.
+    case byTable
+    /// Its size in bytes, its inode and the digest of so many bytes from its beginning.
+    case beginning(bytes: UInt64)
   }
 
   /// About how many files is asked in one go.
@@ -46,6 +51,50 @@ struct GuestQuestions {
       for f in "${open[@]}"; do fd=${f##*/}; exec {fd}<&-; done
       open=()
     }
+    by_table() {
+      local i line
+      i=$(LC_ALL=C.UTF-8 ntfsinfo -f -F "$2" "$device" 2>/dev/null | sed -n 's/^Dumping Inode \([0-9]*\) .*/\1/p
+        /^MFT Record Flags:.*DIRECTORY/s/.*/directory/p
+        /^Dumping attribute \$DATA/,/Data size/s/.*Attribute flags:[^0-9]*0x\([0-9a-f]*\).*/\1/p')
+      echo "= $1"
+      case $i in
+      *directory*) echo directory ;;
+      [0-9]*)
+        line=$( { ntfscat -f -i ${i%%[!0-9]*} "$device" 2>/dev/null | tee /dev/fd/3 | wc -c >/tmp/virt-bmap-size; } 3>&1 | b2sum)
+        set -- $i
+        echo "${2:-0} $(cat /tmp/virt-bmap-size) ${line%% *}"
+        ;;
+      esac
+    }
+    begun=()
+    beginning() {
+      if { exec {fd}<"$2"; } 2>/dev/null; then
+        begun+=("$1:$fd"); most=$3
+        if [ ${#begun[@]} -ge 100 ]; then compare; fi
+      fi
+    }
+    compare() {
+      [ ${#begun[@]} -gt 0 ] || return 0
+      local f i paths=() small=()
+      for f in "${begun[@]}"; do paths+=(/dev/fd/${f#*:}); done
+      mapfile -t facts < <(stat -L -c '%s %i' "${paths[@]}")
+      for i in "${!begun[@]}"; do
+        if [ "${facts[i]% *}" -le $most ]; then small+=("${paths[i]}"); fi
+      done
+      declare -A sums=()
+      while read -r sum f; do sums[$f]=$sum; done < <([ ${#small[@]} -eq 0 ] || b2sum -- "${small[@]}" 2>/dev/null)
+      for i in "${!begun[@]}"; do
+        f=${paths[i]} fd=${f##*/}
+        if [ "${facts[i]% *}" -gt $most ]; then
+          sums[$f]=$(set -o pipefail; head -c $most <"$f" | b2sum) || sums[$f]=-
+          sums[$f]=${sums[$f]%% *}
+        fi
+        echo "= ${begun[i]%:*}"
+        echo "${facts[i]} ${sums[$f]:--}"
+        exec {fd}<&-
+      done
+      begun=()
+    }
     cd /sysroot || exit 1
 
     """#
@@ -57,7 +106,7 @@ struct GuestQuestions {
     for (number, file) in files.enumerated() {
       script += Self.line(file.question, number: number, path: file.path)
     }
-    try appliance.upload(text: script + "ask\n", name: Self.script)
+    try appliance.upload(text: script + "ask\ncompare\n", name: Self.script)
     let answer = String(decoding: try appliance.longShell("bash \(Self.script)"), as: UTF8.self)
     var answers = [[Substring]](repeating: [], count: files.count)
     Self.forEachAnswer(in: answer) { number, lines in
@@ -72,6 +121,8 @@ struct GuestQuestions {
     switch question {
     case .digest: command = "digest \(number) \(quoted(name))\n"
     case .extents: command = "extents \(number) \(quoted(name))\n"
+    case .beginning(let bytes): command = "beginning \(number) \(quoted(name)) \(bytes)\n"
+    case .byTable: return "by_table \(number) \(quoted(path))\n"
     case .attribute(let inode): return "attribute \(number) \(inode)\n"
     }
     guard !steps.isEmpty else { return command }

@@ -12,14 +12,14 @@ struct Verifier {
   /// A read of a file's end is rounded up to a page at least, and its range with it.
   private static let leastBlock: UInt64 = 4096
 
-  private let examiner: Examiner
-  private let files: MapFiles
-  private let comparer: FileComparer
-  private let found: @Sendable (Verification.Finding) -> Void
+  let examiner: Examiner
+  let files: MapFiles
+  let comparer: FileComparer
+  let found: @Sendable (Verification.Finding) -> Void
   private let arrays: ArrayNames
   private(set) var result = Verification()
   /// The map's objects that are in the guest.
-  private var seen: [Bool]
+  var seen: [Bool]
   /// Devices of which not everything could be looked at.
   private var unlisted: Set<[UInt8]> = []
 
@@ -57,6 +57,7 @@ struct Verifier {
       try readFiles(&work)
       try readOthers(&work)
       try explain(&work)
+      try readUnlisted(&work)
       result.filesystems.append(work.result)
     } catch let error as GuestfsError {
       try examiner.checkHelpers()
@@ -204,7 +205,7 @@ struct Verifier {
       indices.map { (question($0), work.path(of: $0, in: files.map)) })
   }
 
-  private func except(
+  func except(
     _ path: [UInt8], _ exception: Verification.Exception, because reason: String? = nil,
     in work: inout FilesystemWork
   ) {

@@ -12,6 +12,8 @@ enum Guests {
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
   /// A guest that lost its power.
   static let dirty = Shared { try await build("dirty", script: "Tests/Integration/Guests/make-dirty-guest") }
+  /// NTFS as Windows leaves it.
+  static let windows = Shared { try await build("windows", script: "Tests/Integration/Guests/make-windows-guest") }
   /// A Debian root filesystem on everything.
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))

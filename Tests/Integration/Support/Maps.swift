@@ -32,6 +32,16 @@ enum Maps {
     return try await make("raid-read", guest.appending("raid.raw"), ["--method", "read"])
   }
 
+  static let windows = Shared {
+    let guest = try await Guests.windows.value
+    return try await make("windows-map", guest.appending("windows.raw"), ["-q"])
+  }
+
+  static let windowsRead = Shared {
+    let guest = try await Guests.windows.value
+    return try await make("windows-read", guest.appending("windows.raw"), ["-q", "--method", "read"])
+  }
+
   static let demo = Shared {
     let guest = try await Guests.demo.value
     return try await make("guest", guest.appending("guest.raw"), ["-q"])
