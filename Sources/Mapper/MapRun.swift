@@ -20,6 +20,7 @@ public func mapDisk(
     var examiner = Examiner(
       appliance: running.appliance, pump: running.pump, reporter: reporter, disks: running.disks,
       method: request.method, keys: request.keys, isCancelled: isCancelled)
+    examiner.options = request.options
     examiner.setLaunchTime(running.launchSeconds)
     try examiner.run(walker: running.walker.string)
     try running.end()

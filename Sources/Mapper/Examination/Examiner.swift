@@ -1,4 +1,5 @@
 import BlockMap
+import DiskImage
 import Glibc
 import Guestfs
 import WalkRecord
@@ -35,6 +36,8 @@ struct Examiner {
   let method: MapMethod
   let keys: [DeviceKey]
   let isCancelled: @Sendable () -> Bool
+  /// What the disks may be opened in spite of, when they are compared with what the guest reads.
+  var options = OpenOptions()
   var map = BlockMapBuilder()
   var findings = Findings()
   /// The encrypted devices that are open.
@@ -204,9 +207,15 @@ struct Examiner {
       guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
       setBtrfsDirectories(of: &walk, space)
       try addKeptBlocks(to: &walk, type: type, space, name: name)
+      var wrong = walk.resolve(space.table, device: space.device)
+      if method == .read {
+        try proveRead(&walk, type: type, space, name: name)
+        wrong = nil
+      } else if wrong == nil {
+        wrong = try filesWithOtherBytes(walk.unseen, in: walk, type: type, space).min()
+      }
       try appliance.unmountAll()
-      guard let wrong = walk.resolve(space.table, device: space.device) else { return walk }
-      guard method != .read else { return walk }
+      guard let wrong else { return walk }
       reporter.warning(
         "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
           + "everything is read")

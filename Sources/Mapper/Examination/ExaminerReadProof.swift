@@ -1,0 +1,88 @@
+import BlockMap
+import DiskImage
+import Guestfs
+import WalkRecord
+
+/// The proof of what was found by reading: some files' bytes, as the guest reads them, have to be those that the disks
+/// have where the files were found. What the filesystem says of its files is no proof, but shows which to look at.
+extension Examiner {
+  /// How many files' bytes are compared.
+  private static let mostCompared = 16
+  /// Of files that are not where the filesystem says, so many more.
+  private static let mostDoubted = 256
+  /// Of a large file so much is proof enough.
+  private static let comparedBytes: UInt64 = 4 << 20
+
+  /// Proves the result of a walk that has read everything, and takes out of it what is wrong, which it says.
+  mutating func proveRead(
+    _ walk: inout WalkAssembler, type: String, _ space: AddressSpace, name: String
+  ) throws {
+    let doubted = walk.contradictedFiles(space.table, device: space.device)
+    let sample = Array(doubted.prefix(Self.mostDoubted)) + walk.someFiles(count: Self.mostCompared)
+    var wrong = try filesWithOtherBytes(sample, in: walk, type: type, space)
+    guard let first = wrong.min() else { return }
+    // What is wrong of some is not right of others that nobody has looked at.
+    wrong.formUnion(doubted.dropFirst(Self.mostDoubted))
+    walk.forget(wrong)
+    findings.incomplete += 1
+    let others = wrong.count > 1 ? " and \(wrong.count - 1) other files" : ""
+    reporter.warning(
+      "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: first)))\(others) cannot be found, neither by asking "
+        + "the filesystem nor by reading; they are not in the map, and others may be wrong: prove it with virt-bmap verify"
+    )
+  }
+
+  /// Compares files of the filesystem that is mounted with the disks.
+  /// - Returns: those that are elsewhere than the walk has found.
+  func filesWithOtherBytes(
+    _ objects: [Record.ObjectID], in walk: WalkAssembler, type: String, _ space: AddressSpace
+  ) throws -> Set<Record.ObjectID> {
+    let files = walk.ranges(of: Set(objects))
+    let written = pump.written
+    // Compressed bytes are not the file's, and what was written to replay a journal is not on the disk.
+    let asked = Set(objects).sorted().filter { object in
+      guard let file = files[object], !file.hasEncoded else { return false }
+      return !file.ranges.contains { range in
+        written.overlap(DeviceTable.Place(disk: Int(range.disk), range: range.range, offset: 0))
+      }
+    }
+    guard !asked.isEmpty else { return [] }
+    let questions = GuestQuestions(appliance: appliance)
+    let answers = try questions.ask(
+      asked.map { (.beginning(bytes: Self.comparedBytes), walk.tree.path(of: $0)) })
+    let disks = try guestDisks.map { try $0.open(options, isCancelled: isCancelled) }
+    defer { for disk in disks { disk.close() } }
+    let rebuild = FileRebuild(disks: decrypted(disks), isCancelled: isCancelled)
+    var different: [(object: Record.ObjectID, size: UInt64, inode: UInt64)] = []
+    for (object, lines) in zip(asked, answers) {
+      let fields = lines.first?.split(separator: " ") ?? []
+      // That it cannot be read has been said.
+      guard fields.count == 3, let size = UInt64(fields[0]), let inode = UInt64(fields[1]),
+        let digest = GuestListing.bytes(hex: ArraySlice(fields[2].utf8)), let ranges = files[object]?.ranges
+      else { continue }
+      if case .digest(let rebuilt) = try rebuild.file(size: min(size, Self.comparedBytes), of: ranges),
+        rebuilt == digest
+      {
+        continue
+      }
+      different.append((object, size, inode))
+    }
+    guard !different.isEmpty else { return [] }
+    // Some files' bytes are in another form or in no place of their own.
+    let reasons = try questions.ask(
+      different.map { file in
+        (type == "ntfs" ? .attribute(inode: file.inode) : .extents, walk.tree.path(of: file.object))
+      })
+    let check = ExtentCheck(table: space.table, device: space.device)
+    let unexplained = zip(different, reasons).filter { file, lines in
+      let ranges = files[file.object]?.ranges ?? []
+      let explanation =
+        type == "ntfs"
+        ? Explanation(attribute: lines, ranges: ranges)
+        : check.explain(lines.compactMap { GuestExtent(line: $0) }, size: file.size, ranges: ranges)
+      if case .none = explanation { return true }
+      return false
+    }
+    return Set(unexplained.map(\.0.object))
+  }
+}
