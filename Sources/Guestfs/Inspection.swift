@@ -9,10 +9,15 @@ extension Guestfs {
     public var range: Range<UInt64>
   }
 
-  /// A filesystem, by the mountable that `mountReadOnly` takes and its type (`ext4`, `swap`, `unknown` …).
+  /// A filesystem: its name in a map (`/dev/sda1`, `btrfsvol:/dev/sda1/home`), its type (`ext4`, `xfs` …), and how it is
+  /// mounted.
   public struct Filesystem: Sendable {
     public var mountable: [UInt8]
     public var type: [UInt8]
+    /// For mount(8), beside `ro`.
+    public var options: [String] = []
+    /// The type that mount(8) is told; nil where it finds out by itself.
+    public var mountType: String?
 
     public init(mountable: [UInt8], type: [UInt8]) {
       self.mountable = mountable
@@ -40,23 +45,19 @@ extension Guestfs {
   /// The md arrays that are running.
   public func listArrays() throws(GuestfsError) -> [[UInt8]] { try strings(call(guestfs_list_md_devices)) }
 
-  /// The paths of the subvolumes of the Btrfs filesystem mounted by `mountReadOnly`, from its top, but for the one that is
-  /// mounted where none is named.
-  public func subvolumesOfRoot() throws(GuestfsError) -> [[UInt8]] {
-    let mounted = call { guestfs_btrfs_subvolume_get_default($0, "/") }
-    guard mounted >= 0, let list = call({ guestfs_btrfs_subvolume_list($0, "/") }) else { throw lastError }
-    defer { guestfs_free_btrfssubvolume_list(list) }
-    return (0..<Int(list.pointee.len)).compactMap { index in
-      guard Int64(bitPattern: list.pointee.val[index].btrfssubvolume_id) != mounted else { return nil }
-      return list.pointee.val[index].btrfssubvolume_path.map {
-        Array(UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+  /// Mounts a device read-only on the appliance's `/sysroot`.
+  /// - Parameters:
+  ///   - options: for mount(8), beside `ro`.
+  ///   - type: nil where mount(8) is to find out.
+  public func mount(_ device: [UInt8], options: [String] = [], type: String? = nil) throws(GuestfsError) {
+    let list = Array((["ro"] + options).joined(separator: ",").utf8)
+    let result = with(device) { handle, device in
+      with(list) { _, list in
+        guard let type else { return guestfs_mount_options(handle, list, device, "/") }
+        return guestfs_mount_vfs(handle, list, type, device, "/")
       }
     }
-  }
-
-  /// Mounts on the appliance's `/sysroot`.
-  public func mountReadOnly(_ mountable: [UInt8]) throws(GuestfsError) {
-    try check(with(mountable) { guestfs_mount_ro($0, $1, "/") })
+    try check(result)
   }
 
   public func unmountAll() throws(GuestfsError) { try check(call(guestfs_umount_all)) }

@@ -19,7 +19,15 @@ public struct DeviceDescription: Hashable, Sendable {
   /// Whether what blkid(8) calls so is a filesystem.
   public static func isFilesystem(_ type: some StringProtocol) -> Bool {
     switch type {
-    case "", "swap", "swsuspend", "crypto_LUKS", "BitLocker": false
+    case "", "swap", "swsuspend": false
+    // Encrypted.
+    case "crypto_LUKS", "BitLocker", "cs_fvault2": false
+    // What filesystems and volumes keep elsewhere: journals and checksums.
+    case "jbd", "xfs_external_log", "DM_verity_hash", "DM_integrity", "DM_snapshot_cow": false
+    // What volumes are made of.
+    case "bcache", "ceph_bluestore", "drbd", "drbdmanage_control_volume", "drbdproxy_datalog", "mpool", "oracleasm":
+      false
+    case "stratis", "ubi", "vdo": false
     default: !type.hasSuffix("_member")
     }
   }

@@ -7,6 +7,8 @@ extension Examiner {
   struct OpenedDevice {
     /// As libguestfs's tools name it: `/dev/mapper/luks-UUID`.
     var name: [UInt8]
+    /// The encrypted device.
+    var source: [UInt8]
   }
 
   /// More layers than anybody has.
@@ -32,17 +34,15 @@ extension Examiner {
   private mutating func open(_ device: ProbedDevice) throws -> Bool {
     let uuid = Array(device.uuid.utf8)
     let keys = keys.filter { $0.opens(device: device.name, uuid: uuid) }
-    guard !keys.isEmpty else {
-      reporter.message("\(shown(device.name)) is encrypted; to see what is in it, give its key (--key)")
-      return false
-    }
+    // That there is no key is said when all has been looked at.
+    guard !keys.isEmpty else { return false }
     let name = "luks-" + (device.uuid.isEmpty ? device.number.replacing(":", with: "-") : String(device.uuid))
     reporter.message("opening \(shown(device.name)) ...")
     var reason = ""
     for key in keys {
       do {
         try appliance.openEncrypted(inAppliance(device.name), key: key.passphrase, as: name)
-        openedDevices.append(OpenedDevice(name: Array("/dev/mapper/\(name)".utf8)))
+        openedDevices.append(OpenedDevice(name: Array("/dev/mapper/\(name)".utf8), source: device.name))
         return true
       } catch {
         try checkHelpers()
@@ -50,6 +50,7 @@ extension Examiner {
       }
     }
     findings.incomplete += 1
+    doneDevices.insert(device.name)
     reporter.warning("\(shown(device.name)): none of the keys opens this encrypted device: \(reason)")
     return false
   }

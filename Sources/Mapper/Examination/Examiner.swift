@@ -43,6 +43,8 @@ struct Examiner {
   /// The encrypted devices that are open.
   var openedDevices: [OpenedDevice] = []
   var inventory = Inventory()
+  /// Devices that were examined as a filesystem, or that a warning has named.
+  var doneDevices: Set<[UInt8]> = []
   private(set) var devices = DeviceTable(parsing: "")
 
   init(
@@ -69,6 +71,7 @@ struct Examiner {
     }
     try openEncryptedDevices(on: disks)
     try readDevices()
+    try settleAmbivalentDevices()
     examineLogicalVolumes()
     examineArrays()
     examineOpenedDevices()
@@ -81,6 +84,7 @@ struct Examiner {
       try examine(filesystem)
       try examineMetadata(of: filesystem)
     }
+    try examineCoverage()
   }
 
   private mutating func warnOfLargeDisks() {
@@ -97,6 +101,7 @@ struct Examiner {
     // The kernel looks at its disks one beside the other, and not all may be there yet.
     let found = try appliance.shell(
       """
+      \(KernelLog.keepMarks)
       \(Self.keepPartitions)
       for i in 1 2 3 4 5 6 7 8 9 10; do
         n=0; for d in \(labels.joined(separator: " ")); do [ -b $d ] || n=1; done
@@ -169,13 +174,14 @@ struct Examiner {
   private mutating func examine(_ filesystem: Guestfs.Filesystem) throws {
     let name = shown(filesystem.mountable)
     let type = String(decoding: filesystem.type, as: UTF8.self)
+    doneDevices.insert(filesystem.mountable)
     reporter.message("examining filesystem on \(name) (\(type)) ...")
     do {
-      try mount(filesystem.mountable)
+      try mount(filesystem)
     } catch {
       try checkHelpers()
       findings.notMounted += 1
-      reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(error.firstLine)")
+      reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(reason(error, filesystem))")
       return
     }
     let start = ContinuousClock.now
@@ -220,7 +226,7 @@ struct Examiner {
         "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
           + "everything is read")
       method = .read
-      try mount(filesystem.mountable)
+      try mount(filesystem)
     }
   }
 
@@ -306,30 +312,6 @@ struct Examiner {
     }
   }
 
-  /// Mounts on /sysroot, with readahead, in KiB, set before: ntfs-3g opens its device when it is mounted.
-  ///
-  /// Tries again where a device is not there: while the kernel reads a partition table, there are no partitions.
-  func mount(_ mountable: [UInt8], readahead: Int = 0) throws(GuestfsError) {
-    guard let number = inventory.number(under: mountable) else {
-      throw GuestfsError("\(shown(mountable)): there is no such device")
-    }
-    var attempts = 3
-    while true {
-      do {
-        // A partition has its disk's.
-        _ = try appliance.shell(
-          """
-          \(Self.settled)
-          cd -P /sys/dev/block/\(number) && { [ -e queue ] || cd ..; } && echo \(readahead) > queue/read_ahead_kb
-          """)
-        return try appliance.mountReadOnly(inAppliance(mountable))
-      } catch {
-        attempts -= 1
-        guard attempts > 0, Self.missingDevice.contains(where: error.description.contains) else { throw error }
-      }
-    }
-  }
-
   /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
   /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none, and the list
   /// by which it knows those that it watches already is emptied. To have it look at each device again, so that it drops
@@ -347,9 +329,6 @@ struct Examiner {
 
   /// In a script: waits until udev in the appliance has nothing left to do.
   static let settled = "udevadm settle"
-  /// What the shell and mount(8) say where it is not there.
-  private static let missingDevice = [String(cString: strerror(ENOENT)), "can't cd to"]
-
   /// What fails because the user has stopped the run or a helper is gone is not the guest's fault.
   func checkHelpers() throws {
     guard !isCancelled() else { throw MapperError.interrupted }

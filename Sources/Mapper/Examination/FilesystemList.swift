@@ -10,8 +10,22 @@ struct ProbedDevice {
   /// blkid(8)'s name for what is on it, empty if it knows nothing.
   var type: Substring
   var uuid: Substring
+  /// blkid(8)'s name for the partition table on it, empty if there is none.
+  var tableType: Substring = ""
+  /// Of a partition, blkid(8)'s name for the table that it is in (`dos`, `gpt`), and its type as the table has it.
+  var tableOfPartition: Substring = ""
+  var partitionType: Substring = ""
+  /// What blkid(8) found where it found more than one thing, such as `filesystem:xfs`.
+  var candidates: [Substring] = []
+  /// Those of them as which the kernel mounts it; the first is `type`, of which mount(8) has to be told.
+  var mountedTypes: [Substring] = []
+  /// The UUID of the journal, where an ext3 or ext4 has it on another device.
+  var journal: Substring = ""
 
   var isEncrypted: Bool { type == "crypto_LUKS" }
+
+  /// Nil if it is no partition.
+  var partition: PartitionType? { PartitionType(table: tableOfPartition, type: partitionType) }
 
   var holdsFilesystem: Bool { DeviceDescription.isFilesystem(type) }
 }
@@ -20,23 +34,29 @@ struct ProbedDevice {
 /// which takes minutes where there are many and the appliance is emulated.
 extension Examiner {
   /// The filesystems among what was found, Btrfs's subvolumes each by itself.
-  func listFilesystems() throws -> [Guestfs.Filesystem] {
+  mutating func listFilesystems() throws -> [Guestfs.Filesystem] {
     var result: [Guestfs.Filesystem] = []
     var seen: Set<Substring> = []
-    for device in inventory.devices where device.holdsFilesystem && !devices.isInVolume(device.number[...]) {
-      let type = Array(device.type.utf8)
+    for device in inventory.devices where device.holdsFilesystem && !isPart(device) {
+      let filesystem = filesystem(on: device)
       guard device.type == "btrfs" else {
-        result.append(Guestfs.Filesystem(mountable: device.name, type: type))
+        result.append(filesystem)
         continue
       }
       // One that is on several devices is found on each.
       guard seen.insert(device.uuid).inserted else { continue }
-      result.append(Guestfs.Filesystem(mountable: device.name, type: type))
-      result += try subvolumes(of: device.name).map {
-        Guestfs.Filesystem(mountable: Array("btrfsvol:".utf8) + device.name + [0x2f] + $0, type: type)
-      }
+      result.append(filesystem)
+      result += try subvolumes(of: filesystem)
     }
     return result
+  }
+
+  /// Whether what is on the device is that of an array or a volume that is made of it.
+  func isPart(_ device: ProbedDevice) -> Bool {
+    if devices.isInVolume(device.number[...]) { return true }
+    // A dynamic disk's volumes lie on the disk itself, and a partition of it may begin where one of them does.
+    guard device.partition == .dynamicDisk, let disk = inventory.whole(of: device) else { return false }
+    return devices.isInVolume(disk.number[...])
   }
 
   /// The disks, their partitions and everything that is made of them, and what is on each.
@@ -60,10 +80,13 @@ extension Examiner {
     let known = names.filter { $0.allSatisfy { isNameByte($0) } }
     let descriptions = try descriptions(of: known.compactMap { inAppliance[$0] })
     let devices = known.compactMap { name -> ProbedDevice? in
-      guard let found = inAppliance[name].flatMap({ descriptions[$0[...]] }) else { return nil }
-      return ProbedDevice(name: name, number: found.number, type: found.type, uuid: found.uuid)
+      guard var found = inAppliance[name].flatMap({ descriptions[$0[...]] }) else { return nil }
+      found.name = name
+      return found
     }
-    return Inventory(devices: devices, logicalVolumes: volumes, arrays: arrays)
+    return Inventory(
+      devices: devices, logicalVolumes: volumes, arrays: arrays,
+      unusable: names.filter { name in !name.allSatisfy { isNameByte($0) } })
   }
 
   /// What the device mapper makes and LVM does not know of. libguestfs, asked for it, starts lvm once for each device.
@@ -79,19 +102,12 @@ extension Examiner {
     return names.split(separator: 0x0a).map(Array.init)
   }
 
-  private struct Description {
-    /// `MAJOR:MINOR`.
-    var number: String
-    var type: Substring = ""
-    var uuid: Substring = ""
-  }
-
   /// For each device its number, what is on it, and its UUID.
   ///
   /// Where a partition is missing, because the kernel reads its table just then, all are asked again. A volume of a group
   /// that misses a disk never comes.
-  private func descriptions(of names: [String]) throws -> [Substring: Description] {
-    var result: [Substring: Description] = [:]
+  private func descriptions(of names: [String]) throws -> [Substring: ProbedDevice] {
+    var result: [Substring: ProbedDevice] = [:]
     let list = names.joined(separator: " ")
     let needed = names.filter { $0.hasPrefix(Appliance.directory) }
     for _ in 0..<5 {
@@ -101,7 +117,10 @@ extension Examiner {
         """
         \(Self.settled)
         stat -L -c 'number %n %t %T' \(list)
-        for d in \(list); do blkid -p -o export -s TYPE -s UUID $d; done
+        for d in \(list); do
+          blkid -p -o export \(Self.tags) $d
+          if [ $? = 8 ]; then echo "DEVNAME=$d"; blkid -p -o udev $d | grep '^ID_FS_AMBIVALENT='; fi
+        done
         stat -L -c 'still %n' \(list)
         true
         """)
@@ -112,8 +131,11 @@ extension Examiner {
     return result
   }
 
+  private static let tags = "TYPE UUID EXT_JOURNAL PTTYPE PART_ENTRY_SCHEME PART_ENTRY_TYPE"
+    .split(separator: " ").map { "-s \($0)" }.joined(separator: " ")
+
   /// - Returns: the devices that are there still.
-  private func parse(_ text: String, into result: inout [Substring: Description]) -> Set<Substring> {
+  private func parse(_ text: String, into result: inout [Substring: ProbedDevice]) -> Set<Substring> {
     var still: Set<Substring> = []
     var device: Substring = ""
     for line in text.split(separator: "\n") {
@@ -121,7 +143,7 @@ extension Examiner {
       if fields.count == 4, fields[0] == "number", let major = UInt32(fields[2], radix: 16),
         let minor = UInt32(fields[3], radix: 16)
       {
-        result[fields[1]] = Description(number: "\(major):\(minor)")
+        result[fields[1]] = ProbedDevice(name: [], number: "\(major):\(minor)", type: "", uuid: "")
       } else if fields.count == 2, fields[0] == "still" {
         still.insert(fields[1])
       }
@@ -131,22 +153,14 @@ extension Examiner {
       case "DEVNAME": device = pair[1]
       case "TYPE": result[device]?.type = pair[1]
       case "UUID": result[device]?.uuid = pair[1]
+      case "EXT_JOURNAL": result[device]?.journal = pair[1]
+      case "PTTYPE": result[device]?.tableType = pair[1]
+      case "PART_ENTRY_SCHEME": result[device]?.tableOfPartition = pair[1]
+      case "PART_ENTRY_TYPE": result[device]?.partitionType = pair[1]
+      case "ID_FS_AMBIVALENT": result[device]?.candidates = pair[1].split(separator: " ")
       default: continue
       }
     }
     return still
-  }
-
-  private func subvolumes(of device: [UInt8]) throws -> [[UInt8]] {
-    do {
-      try appliance.mountReadOnly(inAppliance(device))
-      defer { try? appliance.unmountAll() }
-      return try appliance.subvolumesOfRoot()
-    } catch {
-      // That it cannot be mounted is said when it is examined.
-      try checkHelpers()
-      reporter.warning("\(shown(device)): the list of subvolumes is incomplete: \(error.firstLine)")
-      return []
-    }
   }
 }

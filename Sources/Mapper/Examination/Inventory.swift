@@ -4,15 +4,33 @@ struct Inventory {
   /// As `/dev/GROUP/VOLUME`, those that cannot be activated too.
   var logicalVolumes: [[UInt8]] = []
   var arrays: [[UInt8]] = []
+  /// Devices whose names have something in them that does not get near a shell.
+  var unusable: [[UInt8]] = []
 
   /// `MAJOR:MINOR`; nil if there is no such device.
   func number(of name: [UInt8]) -> Substring? { devices.first { $0.name == name }.map { $0.number[...] } }
 
   /// The same for the device under a mountable: `DEVICE` or `btrfsvol:DEVICE/SUBVOLUME`.
-  func number(under mountable: [UInt8]) -> Substring? {
+  func number(under mountable: [UInt8]) -> Substring? { device(under: mountable).map { $0.number[...] } }
+
+  func device(under mountable: [UInt8]) -> ProbedDevice? {
     let prefix = Array("btrfsvol:".utf8)
-    guard mountable.starts(with: prefix) else { return number(of: mountable) }
+    guard mountable.starts(with: prefix) else { return devices.first { $0.name == mountable } }
     let rest = mountable.dropFirst(prefix.count)
-    return devices.first { rest.starts(with: $0.name + [0x2f]) }.map { $0.number[...] }
+    return devices.first { rest.starts(with: $0.name + [0x2f]) }
+  }
+
+  /// The device that an ext3 or ext4 has its journal on, if it is not its own.
+  func journal(of device: ProbedDevice) -> ProbedDevice? {
+    guard !device.journal.isEmpty else { return nil }
+    return devices.first { $0.type == "jbd" && $0.uuid == device.journal }
+  }
+
+  /// The disk or array that a partition is on.
+  func whole(of partition: ProbedDevice) -> ProbedDevice? {
+    var name = partition.name[...]
+    while name.last.map({ (0x30...0x39).contains($0) }) ?? false { name.removeLast() }
+    // `/dev/md127p1`
+    return devices.first { $0.name.elementsEqual(name) } ?? devices.first { name.elementsEqual($0.name + [0x70]) }
   }
 }

@@ -157,6 +157,12 @@ struct DeviceTable {
     users[number, default: []].contains { !partitions.contains($0) }
   }
 
+  /// Whether the kernel sees partitions on the device.
+  func hasPartitions(_ number: Substring) -> Bool { users[number, default: []].contains { partitions.contains($0) } }
+
+  /// Whether the device is one of the guest's disks.
+  func isDisk(_ number: Substring) -> Bool { diskSizes[number] != nil }
+
   /// Whether anything is stored more than once.
   var hasCopies: Bool {
     devices.values.contains { device in

@@ -41,10 +41,11 @@ struct Verifier {
     let type = String(decoding: filesystem.type, as: UTF8.self)
     examiner.reporter.message("verifying filesystem on \(shown(device)) (\(type)) ...")
     do {
-      try examiner.mount(filesystem.mountable, readahead: Self.readahead)
+      try examiner.mount(filesystem, readahead: Self.readahead)
     } catch {
       try examiner.checkHelpers()
-      examiner.reporter.warning("filesystem on \(shown(device)) (\(type)) cannot be mounted: \(error.firstLine)")
+      examiner.reporter.warning(
+        "filesystem on \(shown(device)) (\(type)) cannot be mounted: \(examiner.reason(error, filesystem))")
       unlisted.insert(device)
       return
     }

@@ -24,6 +24,7 @@ public func verifyMap(
     let names = try examiner.findDisks()
     try examiner.openEncryptedDevices(on: names)
     try examiner.readDevices()
+    try examiner.settleAmbivalentDevices()
     let disks = try running.disks.map { try $0.open(request.options, isCancelled: isCancelled) }
     defer { for disk in disks { disk.close() } }
     var verifier = Verifier(

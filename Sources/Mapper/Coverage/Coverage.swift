@@ -1,0 +1,93 @@
+/// Whether what is known of a device explains what is on it.
+enum Coverage: Equatable {
+  /// What is on it is in the map, or it is of a kind that has no names.
+  case explained
+  /// It is not, and the map lacks what is on it: why, and what to do.
+  case unexplained(String)
+  /// The same if the device, but for so many bytes at its beginning and its end, holds anything.
+  case unexplainedIfFilled(String, margin: UInt64)
+}
+
+/// What is known of a device without reading it.
+struct DeviceFacts {
+  /// blkid(8)'s names for what is on the device and for the partition table on it, empty if it knows nothing.
+  var type: Substring = ""
+  var tableType: Substring = ""
+  /// More than one thing that it found, of which the kernel mounts none.
+  var candidates: [Substring] = []
+  var partition: PartitionType?
+  /// Whether the kernel sees partitions on it, or inside of it.
+  var hasPartitions = false
+  /// Whether something that runs is made of it: an array, a volume, an open encrypted device.
+  var isInUse = false
+  /// Whether it was examined as a filesystem, or a warning has named it.
+  var isDone = false
+  /// Whether LVM knows it as a physical volume that is in order.
+  var isKnownToLVM = false
+
+  /// A partition table's own part of a disk, at its beginning and its end, and what usually is beside it.
+  private static let tableMargin: UInt64 = 1 << 20
+
+  /// What is on the device, and whether the map tells of it.
+  var coverage: Coverage {
+    if isDone || isInUse { return .explained }
+    guard type.isEmpty else { return coverageOfType }
+    if !candidates.isEmpty {
+      return .unexplained(
+        "it looks like several things (\(candidates.joined(separator: ", "))), and the kernel mounts it as none of them; "
+          + "wipefs(8) removes what does not belong there")
+    }
+    if hasPartitions || partition == .recognized { return .explained }
+    if partition == .dynamicDisk {
+      return .unexplainedIfFilled(
+        "it is part of a dynamic disk of Windows (LDM), of which no volume is there; if its group has other disks, name "
+          + "all of them", margin: 0)
+    }
+    if !tableType.isEmpty {
+      return .unexplainedIfFilled(
+        "it has a partition table (\(tableType)) of which the kernel sees no partitions, and holds data",
+        margin: Self.tableMargin)
+    }
+    return .unexplainedIfFilled(
+      "it holds data of an unknown kind, which has no names in the map; if it belongs together with other disks, name all "
+        + "of them", margin: 0)
+  }
+
+  private var coverageOfType: Coverage {
+    switch type {
+    case "swap", "swsuspend", "jbd", "xfs_external_log", "DM_verity_hash": .explained
+    case "LVM2_member" where isKnownToLVM: .explained
+    // ZFS, given a whole disk, makes partitions; blkid(8) finds it on the disk, too.
+    case "zfs_member" where hasPartitions: .explained
+    default: .unexplained(UnassembledType.reason(type))
+    }
+  }
+}
+
+/// What blkid(8) recognizes and nothing assembles.
+enum UnassembledType {
+  private static let allDisks = "if it has other disks, name all of them"
+
+  /// Why the map does not tell what is on a device of this type, and what to do.
+  static func reason(_ type: Substring) -> String {
+    switch type {
+    case "crypto_LUKS": "it is encrypted and closed, so that what is in it has no names; give its key (--key)"
+    case "BitLocker", "cs_fvault2":
+      "it is encrypted, so that what is in it has no names; virt-bmap cannot open this kind, decrypt it first"
+    case "LVM2_member", "LVM1_member": "LVM does not take this physical volume; \(allDisks)"
+    case "linux_raid_member": "its array does not run; \(allDisks)"
+    case "zfs_member": "it is part of a ZFS pool, which the appliance cannot read"
+    case "VMFS_volume_member", "VMFS":
+      "it is part of a datastore of ESXi, which the appliance cannot read; map the disks that are in it"
+    case "bcache": "it is part of a bcache, which does not run: its data and its cache belong together"
+    case "drbd", "drbdmanage_control_volume", "drbdproxy_datalog": "it belongs to DRBD, which does not run here"
+    case "vdo", "stratis", "ubi", "ceph_bluestore", "mpool", "oracleasm":
+      "it is part of a volume of a kind that the appliance cannot assemble"
+    case "DM_integrity": "it is opened by dm-integrity, which does not run here"
+    case "DM_snapshot_cow": "it holds what a snapshot changed, whose origin is not there"
+    case _ where type.hasSuffix("_raid_member"): "it is part of an array, which is not assembled; \(allDisks)"
+    case _ where type.hasSuffix("_member"): "it is part of a volume that is not assembled; \(allDisks)"
+    default: "it was not examined"
+    }
+  }
+}

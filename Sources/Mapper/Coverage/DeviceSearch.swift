@@ -1,0 +1,47 @@
+import DiskImage
+
+/// Looks for anything but zeros on devices that lie on the guest's disks.
+///
+/// The disks are opened here when they are needed, since the recorder has them for the appliance.
+struct DeviceSearch {
+  private let disks: [GuestDisk]
+  private let options: OpenOptions
+  private let isCancelled: @Sendable () -> Bool
+  private var opened: [Int: any VirtualDisk] = [:]
+  private var search = ContentSearch()
+
+  init(disks: [GuestDisk], options: OpenOptions, isCancelled: @escaping @Sendable () -> Bool) {
+    self.disks = disks
+    self.options = options
+    self.isCancelled = isCancelled
+  }
+
+  /// - Returns: nil where a disk cannot be opened here.
+  /// - Throws: `MapperError` when the user stops the run.
+  mutating func look(at places: [DeviceTable.Place]) throws(MapperError) -> ContentSearch.Answer? {
+    for place in places {
+      guard let disk = disk(place.disk) else { return nil }
+      let answer = search.look(at: place.range, of: disk, isCancelled: isCancelled)
+      guard !isCancelled() else { throw .interrupted }
+      guard answer == .onlyZeros else { return answer }
+    }
+    return .onlyZeros
+  }
+
+  private mutating func disk(_ number: Int) -> (any VirtualDisk)? {
+    if let disk = opened[number] { return disk }
+    guard disks.indices.contains(number - 1) else { return nil }
+    let guestDisk = disks[number - 1]
+    // A server that is not ours may have room for one client, which is the recorder, and keep others waiting.
+    if case .server = guestDisk.reading, guestDisk.description.format.elementsEqual(ImageFormat.raw.rawValue.utf8) {
+      return nil
+    }
+    guard let disk = try? guestDisk.open(options, isCancelled: isCancelled) else { return nil }
+    opened[number] = disk
+    return disk
+  }
+
+  func close() {
+    for disk in opened.values { disk.close() }
+  }
+}

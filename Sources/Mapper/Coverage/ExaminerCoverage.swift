@@ -1,0 +1,123 @@
+import BlockMap
+import DiskImage
+import Guestfs
+
+/// The last step of a run: whether what was seen explains what is on the devices.
+extension Examiner {
+  /// Names each device that holds something of which the map does not tell, and the reason.
+  ///
+  /// Where all is recognized, nothing is read.
+  mutating func examineCoverage() throws {
+    reportAmbivalentDevices()
+    for name in inventory.unusable {
+      warn(of: name, type: "", "its name has bytes in it that no device's should have; it was not examined")
+    }
+    let uses = try deviceUses()
+    for volume in uses.missingVolumes {
+      findings.incomplete += 1
+      reporter.warning(
+        "\(shown(volume)): this volume of dynamic disks (LDM) is not there; if its group has other disks, name all of them"
+      )
+    }
+    var search = DeviceSearch(disks: guestDisks, options: options, isCancelled: isCancelled)
+    defer { search.close() }
+    for device in inventory.devices {
+      switch facts(of: device, uses).coverage {
+      case .explained: continue
+      case .unexplained(let reason): warn(of: device.name, type: device.type, reason)
+      case .unexplainedIfFilled(let reason, let margin):
+        switch try content(of: device, margin: margin, &search) {
+        case .onlyZeros: continue
+        case .data: warn(of: device.name, type: device.type, reason)
+        case .tooLarge:
+          warn(
+            of: device.name, type: device.type,
+            "nothing is recognized on it, and it is too large to be read to its end: so far there are only zeros")
+        }
+      }
+    }
+    for journal in inventory.devices where journal.type == "jbd" {
+      add(.metadata, journal.name, path: Array("journal".utf8), wholePlaces(of: journal) ?? [])
+    }
+  }
+
+  private mutating func warn(of device: [UInt8], type: Substring, _ reason: String) {
+    findings.incomplete += 1
+    let kind = type.isEmpty ? "" : " (\(type))"
+    reporter.warning("\(shown(device))\(kind): \(reason)")
+  }
+
+  private func facts(of device: ProbedDevice, _ uses: DeviceUses) -> DeviceFacts {
+    let number = device.number[...]
+    var facts = DeviceFacts(type: device.type, tableType: device.tableType)
+    facts.candidates = Candidates(device.candidates).all
+    facts.partition = device.partition
+    facts.hasPartitions = devices.hasPartitions(number) || (device.type.isEmpty && hasNestedPartitions(device))
+    // An array that does not run has its members all the same.
+    facts.isInUse =
+      device.type == "linux_raid_member"
+      ? uses.held.contains(number) : isPart(device) || openedDevices.contains { $0.source == device.name }
+    facts.isDone =
+      doneDevices.contains(device.name)
+      || device.type == "btrfs"
+        && inventory.devices.contains { $0.uuid == device.uuid && doneDevices.contains($0.name) }
+    facts.isKnownToLVM = uses.physicalVolumes.contains(number)
+    return facts
+  }
+
+  /// Whether there are partitions inside of this one, as those of a BSD disklabel are.
+  private func hasNestedPartitions(_ device: ProbedDevice) -> Bool {
+    guard device.partition != nil, let place = devices.places(of: device.number[...])?.first else { return false }
+    return inventory.devices.contains { other in
+      guard other.partition != nil, other.number != device.number,
+        let inner = devices.places(of: other.number[...])?.first
+      else { return false }
+      return inner.disk == place.disk && inner.range != place.range
+        && place.range.clamped(to: inner.range) == inner.range
+    }
+  }
+
+  /// Where all of a device lies on the disks; nil if that is not known.
+  private func wholePlaces(of device: ProbedDevice) -> [DeviceTable.Place]? {
+    let number = device.number[...]
+    guard devices.isDisk(number), let end = devices.end(of: number) else { return devices.places(of: number) }
+    return devices.places(of: 0..<end, on: number)
+  }
+
+  /// What is on a device but for `margin` bytes at its beginning and at its end.
+  private func content(
+    of device: ProbedDevice, margin: UInt64, _ search: inout DeviceSearch
+  ) throws -> ContentSearch.Answer {
+    let number = device.number[...]
+    let isDecrypted = devices.isMade(of: Set(openedDevices.compactMap { inventory.number(of: $0.name) }), number)
+    if var places = wholePlaces(of: device), let end = devices.end(of: number) {
+      guard end > 2 * margin else { return .onlyZeros }
+      places = margin == 0 ? places : devices.places(of: margin..<end - margin, on: number) ?? places
+      // Of what was never written the disk has zeros, whatever they are when they are decrypted.
+      if let answer = try search.look(at: places), !isDecrypted || answer != .data { return answer }
+    }
+    return try contentInAppliance(of: device)
+  }
+
+  /// So long a device is read that the disks do not show, in seconds.
+  private static let mostSecondsInAppliance = 30
+
+  private func contentInAppliance(of device: ProbedDevice) throws -> ContentSearch.Answer {
+    do {
+      let text = try appliance.shell(
+        """
+        d=/dev/block/\(device.number)
+        timeout \(Self.mostSecondsInAppliance) cmp -s -n $(blockdev --getsize64 $d) $d /dev/zero; echo $?
+        """)
+      return switch String(decoding: text, as: UTF8.self).filter({ !$0.isWhitespace }) {
+      case "0": .onlyZeros
+      case "124": .tooLarge
+      default: .data
+      }
+    } catch {
+      // It is there and cannot be read.
+      try checkHelpers()
+      return .data
+    }
+  }
+}
