@@ -12,8 +12,9 @@ enum XFSMetadata {
     fi
     """
 
-  /// More than the largest filesystem has: an allocation group may be of 1 TiB.
-  private static let mostGroups: UInt64 = 1 << 20
+  /// More than filesystems have: an allocation group may be of 1 TiB, and is of 16 MiB at least. A superblock may say
+  /// anything, and each group takes some 400 bytes here.
+  private static let mostGroups: UInt64 = 1 << 16
 
   static func areas(parsing text: String) -> [DeviceArea] {
     let numbers = ToolNumbers(text.split(separator: "\n"), separator: "=")
