@@ -28,18 +28,18 @@ struct OverlayFile: Sendable {
   }
 
   /// A new file of this name, or the one that is there, which has to be an overlay of this disk.
-  static func kept(_ path: FilePath, _ header: OverlayHeader) throws(DiskError) -> (file: OverlayFile, isNew: Bool) {
-    let (stored, isNew) = try StoredFile.open(path)
-    let file = OverlayFile(file: stored, header: header)
+  static func kept(
+    _ path: FilePath, _ header: OverlayHeader, allowingUnnamed: Bool = true
+  ) throws(DiskError) -> (file: OverlayFile, isNew: Bool) {
+    let (opened, isNew) = try StoredFile.open(path, allowingUnnamed: allowingUnnamed)
+    var stored = opened
     do throws(DiskError) {
-      if isNew {
-        try file.prepare()
-        try stored.synchronize()
-        stored.synchronizeDirectory()
-        return (file, true)
-      }
-      let found = try file.check(header)
-      return (OverlayFile(file: stored, header: found), false)
+      let file = OverlayFile(file: stored, header: header)
+      guard isNew else { return (OverlayFile(file: stored, header: try file.check(header)), false) }
+      try file.prepare()
+      try stored.synchronize()
+      try stored.publish()
+      return (OverlayFile(file: stored, header: header), true)
     } catch {
       stored.close()
       if isNew { stored.remove() }

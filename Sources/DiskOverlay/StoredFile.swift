@@ -9,21 +9,103 @@ struct StoredFile: Sendable {
   let path: FilePath
   let descriptor: FileDescriptor
 
+  /// Where a new file is until it has its name.
+  private enum Place {
+    /// It has its name.
+    case named
+    /// It has none at all (`O_TMPFILE`): a crash leaves nothing behind.
+    case unnamed
+    /// Where the filesystem has no such files: it has this one meanwhile.
+    case temporary(FilePath)
+  }
+  private var place = Place.named
+
+  init(path: FilePath, descriptor: FileDescriptor) {
+    self.path = path
+    self.descriptor = descriptor
+  }
+
   /// Opens the file of this name, or makes a new one if there is none, for this server alone.
+  ///
+  /// A new one gets its name by `publish`, when it is whole: what a crash leaves before must not be taken for an overlay.
+  /// - Parameter allowingUnnamed: false to behave as on a filesystem without `O_TMPFILE`.
   /// - Throws: `DiskError`; with `EBUSY` where another server has it open.
-  static func open(_ path: FilePath) throws(DiskError) -> (file: StoredFile, isNew: Bool) {
+  static func open(
+    _ path: FilePath, allowingUnnamed: Bool = true
+  ) throws(DiskError) -> (file: StoredFile, isNew: Bool) {
     let isNew = path.withPlatformString { access($0, F_OK) } != 0
-    let flags = O_RDWR | O_CLOEXEC | (isNew ? O_CREAT | O_EXCL : 0)
-    let descriptor = path.withPlatformString { Glibc.open($0, flags, 0o600) }
-    guard descriptor >= 0 else { throw failure(path, "cannot open the overlay") }
-    let file = StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
+    let file = isNew ? try create(path, allowingUnnamed) : try openExisting(path)
     do throws(DiskError) {
       try file.lock()
     } catch {
       file.close()
+      if isNew { file.remove() }
       throw error
     }
     return (file, isNew)
+  }
+
+  private static func openExisting(_ path: FilePath) throws(DiskError) -> StoredFile {
+    let descriptor = path.withPlatformString { Glibc.open($0, O_RDWR | O_CLOEXEC) }
+    guard descriptor >= 0 else { throw failure(path, "cannot open the overlay") }
+    return StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
+  }
+
+  private static func create(_ path: FilePath, _ allowingUnnamed: Bool) throws(DiskError) -> StoredFile {
+    let directory = path.removingLastComponent().isEmpty ? "." : path.removingLastComponent()
+    if allowingUnnamed {
+      // glibc's O_TMPFILE is a macro that Swift does not import.
+      let flags = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
+      let descriptor = directory.withPlatformString { Glibc.open($0, flags, 0o600) }
+      // It gets its name through /proc, which a chroot may lack.
+      if descriptor >= 0, access("/proc/self/fd/\(descriptor)", F_OK) == 0 {
+        var file = StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
+        file.place = .unnamed
+        return file
+      }
+      if descriptor >= 0 { Glibc.close(descriptor) }
+    }
+    // Not made from the overlay's name, which may be as long as a name can be.
+    let random = String(UInt64.random(in: .min ... .max), radix: 36)
+    let name = directory.appending(".virt-bmap-\(random).tmp")
+    let descriptor = name.withPlatformString { Glibc.open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o600) }
+    guard descriptor >= 0 else { throw failure(path, "cannot make the overlay") }
+    var file = StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
+    file.place = .temporary(name)
+    return file
+  }
+
+  /// Gives a new file, all of which is in the storage, its name, which nobody else has taken meanwhile.
+  mutating func publish() throws(DiskError) {
+    let status: CInt
+    switch place {
+    case .named: return
+    case .unnamed:
+      status = path.withPlatformString {
+        linkat(AT_FDCWD, "/proc/self/fd/\(descriptor.rawValue)", AT_FDCWD, $0, AT_SYMLINK_FOLLOW)
+      }
+    case .temporary(let name): status = move(name)
+    }
+    guard status == 0 else {
+      if errno == EEXIST { throw DiskError(path, "another server has begun this overlay meanwhile", errno: EBUSY) }
+      throw failure("cannot give the overlay its name")
+    }
+    place = .named
+    synchronizeDirectory()
+  }
+
+  private func move(_ name: FilePath) -> CInt {
+    name.withPlatformString { name in
+      path.withPlatformString { path in
+        if link(name, path) == 0 {
+          unlink(name)
+          return 0
+        }
+        // A filesystem without hard links.
+        guard [EPERM, EOPNOTSUPP, ENOSYS].contains(errno) else { return -1 }
+        return access(path, F_OK) == 0 ? -1 : rename(name, path)
+      }
+    }
   }
 
   func close() {
@@ -34,7 +116,10 @@ struct StoredFile: Sendable {
   }
 
   /// Takes a new file away again, which could not be begun.
-  func remove() { _ = path.withPlatformString { unlink($0) } }
+  func remove() {
+    guard case .temporary(let name) = place else { return }
+    _ = name.withPlatformString { unlink($0) }
+  }
 
   /// One server at a time.
   private func lock() throws(DiskError) {
@@ -65,7 +150,7 @@ struct StoredFile: Sendable {
   }
 
   /// So that the file's name outlives a crash, too, where the filesystem can do that.
-  func synchronizeDirectory() {
+  private func synchronizeDirectory() {
     let directory = path.removingLastComponent()
     guard let opened = try? FileDescriptor.open(directory.isEmpty ? "." : directory, .readOnly) else { return }
     fsync(opened.rawValue)

@@ -74,7 +74,16 @@ struct LogFile: LogTarget {
       throw PluginError(errno: .invalid, "\(path): the log would overwrite \(input)")
     }
     guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    try lock(file, path)
     if emptied, ftruncate(file.rawValue, 0) != 0 { throw Errno(rawValue: errno) }
     return identity
+  }
+
+  /// Sees to it that no other logger writes the file, before it is emptied: the lines of two would be mixed, and the first
+  /// one's be lost. The lock goes with the open file, whatever its name becomes, and ends with the process.
+  private static func lock(_ file: FileDescriptor, _ path: FilePath) throws {
+    guard flock(file.rawValue, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+    throw PluginError(
+      errno: .invalid, "\(path): another logger writes this log: give each one a file of its own (logfile=)")
   }
 }

@@ -58,7 +58,7 @@ struct NewSnapshot {
     return bytes + Array(repeating: 0, count: Int(Self.sector) - bytes.count)
   }
 
-  /// Writes an empty snapshot into an empty file; the header last, so that a crash leaves none or all of it.
+  /// Writes an empty snapshot into an empty file, and brings it to the storage.
   func write(to file: StoredFile, descriptor: [UInt8]) throws(DiskError) {
     try file.truncate(to: grainStart * Self.sector)
     try descriptor.withBytes { (bytes) throws(DiskError) in try file.write(bytes, at: Self.descriptor.lowerBound) }
@@ -67,9 +67,7 @@ struct NewSnapshot {
         try file.write(bytes, at: start * Self.sector)
       }
     }
-    try file.synchronize()
     try header.withBytes { (bytes) throws(DiskError) in try file.write(bytes, at: 0) }
     try file.synchronize()
-    file.synchronizeDirectory()
   }
 }

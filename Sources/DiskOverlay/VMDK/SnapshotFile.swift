@@ -22,9 +22,9 @@ struct SnapshotFile {
 
   /// Begins a snapshot, or opens the one that is there.
   static func open(
-    _ path: FilePath, over parent: SnapshotParent, size: UInt64
+    _ path: FilePath, over parent: SnapshotParent, size: UInt64, allowingUnnamed: Bool = true
   ) throws(DiskError) -> SnapshotFile {
-    let (file, isNew) = try StoredFile.open(path)
+    let (file, isNew) = try StoredFile.open(path, allowingUnnamed: allowingUnnamed)
     do throws(DiskError) {
       guard !isNew else { return try begin(file, over: parent, size: size) }
       let status = try file.status()
@@ -42,13 +42,15 @@ struct SnapshotFile {
   }
 
   private static func begin(
-    _ file: StoredFile, over parent: SnapshotParent, size: UInt64
+    _ begun: StoredFile, over parent: SnapshotParent, size: UInt64
   ) throws(DiskError) -> SnapshotFile {
+    var file = begun
     let new = NewSnapshot(diskSize: size)
     let room = NewSnapshot.descriptor
     try file.lockAgainstQemu()
     try new.write(
       to: file, descriptor: SnapshotDescriptor.text(over: parent, file.path, size: size, room: room.count))
+    try file.publish()
     let grains = Int((size + NewSnapshot.grainBytes - 1) / NewSnapshot.grainBytes)
     return SnapshotFile(
       file: file, size: size, grainBytes: NewSnapshot.grainBytes, tables: new.tables,
