@@ -108,7 +108,7 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Mapper", "BlockMap", "DiskImage", "NBDSource", "LibvirtDomain", "PrintableText",
+        "Mapper", "BlockMap", "AccessLog", "DiskImage", "NBDSource", "LibvirtDomain", "PrintableText",
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

@@ -41,6 +41,19 @@ struct TextFormTests {
         """)
   }
 
+  @Test func namesKindsThatAreNotKnown() throws {
+    #expect(
+      try text(
+        guest + "\n1 50000 51000 u /dev/sda1\n1 60000 61000 q /dev/sda1 /x", [0x50000..<0x50200, 0x60000..<0x60200])
+          == """
+          read u /dev/sda1
+           50000-50200
+          read q /dev/sda1 /x
+           60000-60200
+
+          """)
+  }
+
   @Test func namesEveryObjectOfARequestInDiskOrder() throws {
     #expect(
       try text(guest, [0x3ff00..<0x42100, 0x42000..<0x42001]) == """

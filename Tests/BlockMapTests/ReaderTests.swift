@@ -44,6 +44,21 @@ struct ReaderTests {
     }
   }
 
+  /// Letters of later versions, with and without a path, are kinds like others.
+  @Test func kindsThatAreNotKnown() throws {
+    let map = try read(
+      "# virt-bmap 2\n# disk 1 size=1000 format=raw file=x\n1 0 1 u /dev/sda1\n1 0 2 Z@5 /dev/sda1 /a\n")
+    #expect(
+      map.ranges.map { map.objects[$0.object] } == [
+        MappedObject(kind: try #require(ObjectKind(rawValue: 0x75)), device: Array("/dev/sda1".utf8), path: nil),
+        MappedObject(
+          kind: try #require(ObjectKind(rawValue: 0x5a)), device: Array("/dev/sda1".utf8), path: Array("/a".utf8)),
+      ])
+    #expect(map.ranges.map(\.objectOffset) == [0, 5])
+    #expect((0...UInt8.max).compactMap { ObjectKind(rawValue: $0) } == ObjectKind.all)
+    #expect(ObjectKind.all.count == 52 && Set(ObjectKind.known).isSubset(of: ObjectKind.all))
+  }
+
   @Test func readsTheFormatOfTheDesign() throws {
     let map = try read(sample)
     #expect(
@@ -132,7 +147,9 @@ struct ReaderTests {
     (header + "1 0 ffffffffffffffff v /dev/sda\n", 3, "END lies beyond the disk"),
     (header + "1 5 5 v /dev/sda\n", 3, "END is not above START"),
     (header + "1 5 4 v /dev/sda\n", 3, "END is not above START"),
-    (header + "1 0 1 x /dev/sda\n", 3, "KIND is none of v p l d f m s b r"),
+    (header + "1 0 1 1 /dev/sda\n", 3, "KIND is not a letter"),
+    (header + "1 0 1 [ /dev/sda\n", 3, "KIND is not a letter"),
+    (header + "1 0 1 \u{e9} /dev/sda\n", 3, "KIND is not a letter"),
     (header + "1 0 1 vv /dev/sda\n", 3, "one space must stand before DEVICE"),
     (header + "1 0 1 f@ /dev/sda /a\n", 3, "the offset after @ is not a hexadecimal number"),
     (header + "1 0 1 f@ffffffffffffffff /dev/sda /a\n", 3, "do not fit in 64 bits"),

@@ -71,7 +71,7 @@ struct RoundTripTests {
         builder.addDisk(DiskDescription(size: 1 << 20, format: Array("raw".utf8), file: [UInt8(disk)]))
       }
       for _ in 0..<200 {
-        let kind = try #require(ObjectKind.allCases.randomElement(using: &generator))
+        let kind = try #require(ObjectKind.known.randomElement(using: &generator))
         let id = try add(kind, "/dev/sda\(Int.random(in: 1...2))", "/\(Int.random(in: 1...40))", to: &builder)
         let start = UInt64.random(in: 0..<1 << 20)
         builder.addRange(

@@ -96,6 +96,51 @@ struct LookupTests {
     #expect(try lookup("map2014 --json --offset 1").contains("\"offset\"") == false)
   }
 
+  /// A map from a later version may have kinds that are not known here.
+  @Test func kindsThatAreNotKnownAreShown() throws {
+    let script = #"""
+      printf '# virt-bmap 2\n# disk 1 size=10000 format=raw file=d\n1 0 10000 v /dev/sda\n' > later
+      printf '1 1000 2000 u /dev/sda1\n1 2000 3000 a@10 /dev/sda1 /x\n1 2000 3000 Q /dev/sda1 part 7\n' >> later
+
+      """#
+    #expect(
+      try lookup("later --range 0-9000s --path /dev/sda1 --path /dev/sda1:/x", script: script) == """
+        1 0 1000 v /dev/sda
+        1 1000 2000 u /dev/sda1
+        1 1000 2000 v@1000 /dev/sda
+        1 2000 3000 Q /dev/sda1 part 7
+        1 2000 3000 a@10 /dev/sda1 /x
+        1 2000 3000 v@2000 /dev/sda
+        1 3000 10000 v@3000 /dev/sda
+        1 1000 2000 u /dev/sda1
+        1 2000 3000 a@10 /dev/sda1 /x
+        status 0
+
+        """)
+    #expect(
+      try lookup("later --json --offset 4k", script: script) == #"""
+        {"disk":1,"end":4097,"objects":[{"device":"/dev/sda1","disk":1,"end":4097,"kind":"u","offset":0,"start":4096},\#
+        {"device":"/dev/sda","disk":1,"end":4097,"kind":"v","offset":4096,"start":4096}],"start":4096}
+        status 0
+
+        """#)
+  }
+
+  /// 2,000 files that lie in one another: the answer has as many lines as there are pairs of them, and memory is that of
+  /// the map.
+  @Test func anAnswerIsNotCollected() throws {
+    let script = #"""
+      awk 'BEGIN { n = 2000; size = n * 8192; printf "# virt-bmap 2\n# disk 1 size=%x format=raw file=d\n", size
+        for (i = 0; i < n; i++) printf "1 %x %x f /dev/sda1 /f%d\n", i * 4096, size - i * 4096, i }' > nested
+      ulimit -v 200000
+
+      """#
+    #expect(try lookup("nested --range 0-16384000 | wc -l", script: script) == "4000000\nstatus 0\n")
+    #expect(
+      try lookup("nested --json --range 0-16384000 | tr '}' '\\n' | grep -c '\"kind\":\"f\"'", script: script)
+        == "4000000\nstatus 0\n")
+  }
+
   @Test func saysThatNothingIsThere() throws {
     #expect(try lookup("map --offset 64M --offset 5") == "1 5 6 v@5 /dev/sda\nstatus 1\n")
     #expect(try lookup("map --disk 2 --offset 5") == "status 1\n")

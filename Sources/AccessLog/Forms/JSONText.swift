@@ -1,13 +1,13 @@
 import BlockMap
 
 /// Values as JSON writes them (RFC 8259), appended to bytes without making strings of them.
-enum JSONText {
-  static func append(_ number: UInt64, to output: inout [UInt8]) {
+package enum JSONText {
+  package static func append(_ number: UInt64, to output: inout [UInt8]) {
     append(number, point: 0, to: &output)
   }
 
   /// A number that is given as a multiple of a power of ten: 1234 with 2 decimals is `12.34`.
-  static func append(_ number: UInt64, decimals: Int, to output: inout [UInt8]) {
+  package static func append(_ number: UInt64, decimals: Int, to output: inout [UInt8]) {
     append(number, point: decimals, to: &output)
   }
 
@@ -34,7 +34,7 @@ enum JSONText {
   }
 
   /// A name, escaped as in a map, and what is not UTF-8 as well.
-  static func append(name: UnsafeRawBufferPointer, as field: Escaping.Field, to output: inout [UInt8]) {
+  package static func append(name: UnsafeRawBufferPointer, as field: Escaping.Field, to output: inout [UInt8]) {
     // Nearly all names are such: nothing in them means anything to JSON or to a map.
     guard name.contains(where: { $0 <= 0x20 || $0 >= 0x7f || $0 == 0x22 || $0 == 0x5c }) else {
       output.append(0x22)
@@ -45,7 +45,7 @@ enum JSONText {
     append(text: Escaping.text(name, as: field), to: &output)
   }
 
-  static func append(text: String, to output: inout [UInt8]) {
+  package static func append(text: String, to output: inout [UInt8]) {
     output.append(0x22)
     for byte in text.utf8 {
       switch byte {

@@ -135,7 +135,7 @@ struct MapParser {
   private func parseKind(_ cursor: inout LineCursor) throws(LineProblem) -> (ObjectKind, UInt64) {
     guard let kind = ObjectKind(rawValue: cursor.byte), version == .two || kind.isOf2014 else {
       throw LineProblem(
-        cursor.isAtEnd ? "ends before KIND" : "KIND is none of \(version == .two ? "v p l d f m s b r" : "v p l d f")")
+        cursor.isAtEnd ? "ends before KIND" : version == .two ? "KIND is not a letter" : "KIND is none of v p l d f")
     }
     _ = cursor.skip(kind.rawValue)
     guard version == .two, cursor.skip(0x40) else { return (kind, 0) }
@@ -229,7 +229,7 @@ extension ObjectKind {
   fileprivate var isOf2014: Bool {
     switch self {
     case .disk, .partition, .logicalVolume, .directory, .file: true
-    case .metadata, .swap, .boot, .raid: false
+    default: false
     }
   }
 

@@ -34,10 +34,10 @@ public struct LogParameters: Sendable {
 
   private func kinds(_ value: ParameterValue) throws -> Set<ObjectKind> {
     let kinds = value.bytes.split(separator: 0x2c, omittingEmptySubsequences: false).map { letters in
-      letters.count == 1 ? letters.first.flatMap { ObjectKind(rawValue: $0) } : nil
+      letters.count == 1 ? ObjectKind.known.first { $0.rawValue == letters.first } : nil
     }
     guard kinds.allSatisfy({ $0 != nil }) else {
-      let all = ObjectKind.allCases.map { String(Unicode.Scalar($0.rawValue)) }.joined(separator: ", ")
+      let all = ObjectKind.known.map { String(Unicode.Scalar($0.rawValue)) }.joined(separator: ", ")
       throw PluginError(errno: .invalid, "filter=\(value.text): give kinds with commas between them, of \(all)")
     }
     return Set(kinds.compactMap { $0 })

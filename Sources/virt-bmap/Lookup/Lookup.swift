@@ -12,33 +12,35 @@ struct Lookup {
     self.disk = disk
   }
 
-  func answer(_ question: Question) -> Answer {
+  /// Hands what the map says to `writer`, piece by piece.
+  func answer(_ question: Question, to writer: inout AnswerWriter) throws {
+    writer.begin(question, disk: disk)
     switch question {
-    case .range(let range): return whatIs(in: range)
-    case .object(let name): return whereIs(name)
+    case .range(let range): try tellWhatIs(in: range, writer: &writer)
+    case .object(let name): try tellWhereIs(name, writer: &writer)
     }
+    try writer.end(question)
   }
 
-  private func whatIs(in range: Range<UInt64>) -> Answer {
-    var entries: [Answer.Entry] = []
+  private func tellWhatIs(in range: Range<UInt64>, writer: inout AnswerWriter) throws {
     var scratch = QueryScratch()
-    index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
+    try index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
       if piece.ownerCount <= owners.count {
-        for owner in owners.indices.map({ owners[$0] }) {
-          entries.append(entry(piece.range, of: owner.object, offset: owner.offset))
+        for place in owners.indices {
+          let owner = owners[place]
+          try writer.add(entry(piece.range, of: owner.object, offset: owner.offset))
         }
       } else {
-        entries += allOwners(of: piece.range).map { owner in
+        for owner in allOwners(of: piece.range) {
           let offset = owner.objectOffset &+ (piece.range.lowerBound - owner.range.lowerBound)
-          return entry(piece.range, of: owner.object, offset: offset)
+          try writer.add(entry(piece.range, of: owner.object, offset: offset))
         }
       }
     }
-    return Answer(entries: entries, asked: .range(disk, range), hasOffsets: map.hasOffsets)
   }
 
-  private func entry(_ part: Range<UInt64>, of object: ObjectID, offset: UInt64) -> Answer.Entry {
-    Answer.Entry(disk: disk, range: part, offset: offset, object: map.objects[object])
+  private func entry(_ part: Range<UInt64>, of object: ObjectID, offset: UInt64) -> AnswerWriter.Entry {
+    AnswerWriter.Entry(disk: disk, range: part, offset: offset, object: object)
   }
 
   /// The index, made for a log, names so many owners of a piece and no more; here all are wanted, in its order.
@@ -54,13 +56,13 @@ struct Lookup {
     }.map(\.element)
   }
 
-  private func whereIs(_ name: [UInt8]) -> Answer {
+  private func tellWhereIs(_ name: [UInt8], writer: inout AnswerWriter) throws {
     let ids = objects(named: name)
-    let entries = map.ranges.filter { ids.contains($0.object) }.map { range in
-      Answer.Entry(
-        disk: Int(range.disk), range: range.range, offset: range.objectOffset, object: map.objects[range.object])
+    for range in map.ranges where ids.contains(range.object) {
+      try writer.add(
+        AnswerWriter.Entry(
+          disk: Int(range.disk), range: range.range, offset: range.objectOffset, object: range.object))
     }
-    return Answer(entries: entries, asked: .object(name), hasOffsets: map.hasOffsets)
   }
 
   /// A device's name may hold a colon, and so may a path: every way to read the name is tried, the names as they are
@@ -78,6 +80,6 @@ struct Lookup {
   }
 
   private func find(device: [UInt8], path: [UInt8]?) -> Set<ObjectID> {
-    Set(ObjectKind.allCases.compactMap { map.objects.find(kind: $0, device: device, path: path) })
+    Set(ObjectKind.all.compactMap { map.objects.find(kind: $0, device: device, path: path) })
   }
 }

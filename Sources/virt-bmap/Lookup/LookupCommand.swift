@@ -60,25 +60,12 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
       throw LookupError("\(map): a map of \(loaded.disks.count) disks, there is no disk \(disk)")
     }
     let lookup = Lookup(map: loaded, disk: disk)
-    var isMissing = false
-    func answer(_ question: Question) throws {
-      let answer = lookup.answer(question)
-      isMissing = isMissing || answer.isEmpty
-      try write(json ? answer.json : answer.text)
-    }
+    var writer = AnswerWriter(loaded, form: json ? .json : .text)
+    func answer(_ question: Question) throws { try lookup.answer(question, to: &writer) }
     let questions = (offset + sector + range + path).sorted { $0.place < $1.place }
     for placed in questions { try answer(placed.question) }
     if questions.isEmpty { try forEachLine(answer) }
-    if isMissing { throw ExitCode(1) }
-  }
-
-  /// An answer that does not arrive must not look like one that found nothing.
-  private func write(_ answer: [UInt8]) throws {
-    do {
-      _ = try FileDescriptor.standardOutput.writeAll(json ? answer : Messages.printable(answer: answer))
-    } catch {
-      throw LookupError("standard output: \(error)")
-    }
+    if writer.isMissing { throw ExitCode(1) }
   }
 
   private func forEachLine(_ answer: (Question) throws -> Void) throws {

@@ -1,0 +1,122 @@
+import AccessLog
+import BlockMap
+import SystemPackage
+
+/// Writes answers to standard output while they are found: an answer may be much larger than the map.
+struct AnswerWriter {
+  /// A range and an object it belongs to.
+  struct Entry {
+    var disk: Int
+    var range: Range<UInt64>
+    /// Where in the object the range begins, in bytes.
+    var offset: UInt64
+    var object: ObjectID
+  }
+
+  enum Form {
+    /// Lines in the map's own form.
+    case text
+    /// One line a question: what was asked, and an array of the objects found. The form is part of the program's contract:
+    /// numbers are decimal bytes, keys are in the order of the alphabet.
+    case json
+  }
+
+  /// What is written at once.
+  private static let blockBytes = 1 << 16
+
+  private let map: BlockMap
+  private let form: Form
+  private var buffer: [UInt8] = []
+  private var entries = 0
+  /// Whether a question had no answer.
+  private(set) var isMissing = false
+
+  init(_ map: BlockMap, form: Form) {
+    self.map = map
+    self.form = form
+  }
+
+  mutating func begin(_ question: Question, disk: Int) {
+    entries = 0
+    guard form == .json else { return }
+    switch question {
+    case .range(let range):
+      append("{\"disk\":")
+      JSONText.append(UInt64(disk), to: &buffer)
+      append(",\"end\":")
+      JSONText.append(range.upperBound, to: &buffer)
+    case .object(let name):
+      append("{\"name\":")
+      JSONText.append(text: Escaping.text(name, as: .path), to: &buffer)
+    }
+    append(",\"objects\":[")
+  }
+
+  mutating func add(_ entry: Entry) throws {
+    switch form {
+    case .text: addLine(entry)
+    case .json: addObject(entry)
+    }
+    entries &+= 1
+    if buffer.count >= Self.blockBytes { try flush() }
+  }
+
+  mutating func end(_ question: Question) throws {
+    isMissing = isMissing || entries == 0
+    if form == .json {
+      append("]")
+      if case .range(let range) = question {
+        append(",\"start\":")
+        JSONText.append(range.lowerBound, to: &buffer)
+      }
+      append("}\n")
+    }
+    try flush()
+  }
+
+  private mutating func addLine(_ entry: Entry) {
+    let offset = entry.offset == 0 || !map.hasOffsets ? "" : "@\(String(entry.offset, radix: 16))"
+    let (start, end) = (String(entry.range.lowerBound, radix: 16), String(entry.range.upperBound, radix: 16))
+    append("\(entry.disk) \(start) \(end) \(letter(entry))\(offset) ")
+    map.objects.appendEscapedName(of: entry.object, to: &buffer)
+    append("\n")
+  }
+
+  private mutating func addObject(_ entry: Entry) {
+    append(entries == 0 ? "{\"device\":" : ",{\"device\":")
+    map.objects.device(of: entry.object).withUnsafeBytes { JSONText.append(name: $0, as: .device, to: &buffer) }
+    append(",\"disk\":")
+    JSONText.append(UInt64(entry.disk), to: &buffer)
+    append(",\"end\":")
+    JSONText.append(entry.range.upperBound, to: &buffer)
+    append(",\"kind\":\"\(letter(entry))\"")
+    if map.hasOffsets {
+      append(",\"offset\":")
+      JSONText.append(entry.offset, to: &buffer)
+    }
+    map.objects.withPath(of: entry.object) { path in
+      guard let path else { return }
+      append(",\"path\":")
+      JSONText.append(name: path, as: .path, to: &buffer)
+    }
+    append(",\"start\":")
+    JSONText.append(entry.range.lowerBound, to: &buffer)
+    append("}")
+  }
+
+  private func letter(_ entry: Entry) -> String {
+    String(Unicode.Scalar(map.objects.kind(of: entry.object).rawValue))
+  }
+
+  private mutating func append(_ text: String) { buffer += text.utf8 }
+
+  /// An answer that does not arrive must not look like one that found nothing.
+  private mutating func flush() throws {
+    do {
+      _ = try FileDescriptor.standardOutput.writeAll(form == .json ? buffer : Messages.printable(answer: buffer))
+    } catch {
+      throw LookupError("standard output: \(error)")
+    }
+    buffer.removeAll(keepingCapacity: true)
+  }
+}
