@@ -11,6 +11,20 @@ public struct OpenedDisk: Sendable {
   public let warnings: [String]
   /// A VMDK's images, the one that was named first, its parent next; empty for a raw disk.
   public let chain: [DiskLink]
+  /// What a disk seems to be that is read as a raw one, since its name says no format and the user gave none.
+  public let seemsToBe: ImageMagic?
+
+  init(
+    disk: any VirtualDisk, format: DiskFormat, files: [FilePath], warnings: [String] = [], chain: [DiskLink] = [],
+    seemsToBe: ImageMagic? = nil
+  ) {
+    self.disk = disk
+    self.format = format
+    self.files = files
+    self.warnings = warnings
+    self.chain = chain
+    self.seemsToBe = seemsToBe
+  }
 }
 
 /// Opens a disk for reading.
@@ -26,11 +40,11 @@ public func openDisk(at path: FilePath, format: DiskFormat? = nil, options: Open
   throws(DiskError)
   -> OpenedDisk
 {
-  let format = format ?? DiskFormat.guess(fromName: path)
   let file = try HostFile.open(path)
-  switch format {
+  switch format ?? DiskFormat.guess(fromName: path) {
   case .raw:
-    return OpenedDisk(disk: FlatDisk(file: file), format: .raw, files: [path], warnings: [], chain: [])
+    return OpenedDisk(
+      disk: FlatDisk(file: file), format: .raw, files: [path], seemsToBe: format == nil ? ImageMagic(of: file) : nil)
   case .vmdk:
     return try openVMDK(file, options: options)
   }

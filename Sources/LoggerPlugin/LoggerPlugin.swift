@@ -68,6 +68,7 @@ struct LoggerPlugin: Plugin {
       }
       let disk = try openDisk(at: file, format: parameters.format, options: parameters.options)
       for warning in disk.warnings { Log.error(warning) }
+      if let image = disk.seemsToBe { Log.error("\(file): \(image.explanation): \(Self.advice(image))") }
       opened.append(disk)
     }
     disks = opened.map(\.disk)
@@ -79,6 +80,13 @@ struct LoggerPlugin: Plugin {
       parameters.logger, over: opened.map { Overlays.Base($0.disk, files: $0.files, chain: $0.chain) })
     try session.openLog(inputs: opened.flatMap(\.files))
     self.session = session
+  }
+
+  /// What to do where a raw disk is an image after all.
+  private static func advice(_ image: ImageMagic) -> String {
+    DiskFormat(rawValue: image.format) == nil
+      ? "if it is one, serve it by qemu-nbd --format \(image.format) and log it with the filter"
+      : "if it is one, give format=\(image.format)"
   }
 
   mutating func afterFork() throws { try session?.start(overlays) }

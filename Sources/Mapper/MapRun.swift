@@ -12,7 +12,8 @@ public func mapDisk(
   _ request: MapRequest, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool
 ) async throws -> Findings {
   let session = ApplianceSession(
-    disks: request.disks, options: request.options, isVerbose: request.isVerbose, isTraced: request.isTraced)
+    disks: request.disks, options: request.options, keys: request.keys, isVerbose: request.isVerbose,
+    isTraced: request.isTraced)
   return try await session.run(reporter: reporter, isCancelled: isCancelled) { examined in
     try check(request.output, isNoneOf: examined.flatMap(\.files))
     try AtomicFile.checkWritable(request.output)

@@ -9,12 +9,16 @@ final class ForeignImage: Sendable {
   let path: FilePath
   let format: ImageFormat
   let file: FileDescriptor
+  /// The keys to try, in order; nil for an image that is not encrypted. Not empty.
+  let keys: [[UInt8]]?
+  private let encryption: ImageEncryption?
   private let allowsExternal: Bool
   private let isDevice: Bool
 
   /// Opens it, and looks for what else it would have opened.
+  /// - Parameter keys: of which those are tried that name the image, or all.
   init(
-    _ source: DiskSource, at path: FilePath, format: ImageFormat, allowsExternal: Bool
+    _ source: DiskSource, at path: FilePath, format: ImageFormat, allowsExternal: Bool, keys: [DeviceKey]
   ) throws {
     self.source = source
     self.path = path
@@ -30,10 +34,18 @@ final class ForeignImage: Sendable {
       let found = bytes.withUnsafeMutableBytes { (try? descriptor.read(fromAbsoluteOffset: offset, into: $0)) ?? 0 }
       return Array(bytes[..<found])
     }
-    let references = ImageReferences.find(
-      inHeader: bytes(at: 0, count: ImageReferences.headerSize), bytes: bytes(at:count:))
+    let header = bytes(at: 0, count: ImageReferences.headerSize)
+    encryption = ImageEncryption(inHeader: header)
+    self.keys = encryption == nil ? nil : DeviceKey.passphrases(in: keys, of: path, named: source.name)
+    let references = ImageReferences.find(inHeader: header, bytes: bytes(at:count:))
     if let references, !allowsExternal || references == .ignoredParent {
       throw MapperError.source(source.name, references.explanation)
+    }
+    if let encryption, self.keys?.isEmpty == true {
+      let name = Escaping.text(source.name, as: .path)
+      throw MapperError.source(
+        source.name,
+        "it is encrypted (\(encryption.name)): give its key, --key \(name):file:FILE or --key all:file:FILE")
     }
   }
 
@@ -41,14 +53,31 @@ final class ForeignImage: Sendable {
 
   /// How qemu-nbd is told to open its standard input, which is this file, and nothing else; see "blockdev" in qemu(1).
   /// Where it may open other files, these are found from the image's own name.
-  var arguments: [[UInt8]] {
-    guard !allowsExternal else { return [Array("--format=\(format.rawValue)".utf8), absolutePath] }
+  /// - Parameter keyFile: where the key is, of an encrypted image. On the command line everybody would see it.
+  func arguments(keyFile: FilePath?) throws(MapperError) -> [[UInt8]] {
+    guard let encryption, let keyFile else {
+      guard !allowsExternal else { return [Array("--format=\(format.rawValue)".utf8), absolutePath] }
+      return [Array(options(encryption: "", file: isDevice ? "host_device" : "file", "/dev/stdin").utf8)]
+    }
+    // In the option a comma is written twice.
+    let secret = Array("--object=secret,id=key,file=".utf8) + keyFile.bytes.flatMap { $0 == 0x2c ? [$0, $0] : [$0] }
+    let unlocking = #""encrypt":{"format":"\#(encryption.rawValue)","key-secret":"key"},"#
+    var named = "/dev/stdin"
+    if allowsExternal {
+      guard let path = String(validating: absolutePath, as: UTF8.self), path.utf8.allSatisfy({ $0 >= 0x20 }) else {
+        throw .source(
+          source.name, "an encrypted image with other files needs a name that is text, without control characters")
+      }
+      named = path.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined()
+    }
+    return [secret, Array(options(encryption: unlocking, file: isDevice ? "host_device" : "file", named).utf8)]
+  }
+
+  private func options(encryption: String, file driver: String, _ name: String) -> String {
     // Looked for above; this is for what is not known here.
-    let backing = [.qcow2, .qcow, .qed].contains(format) ? #""backing":null,"# : ""
-    let driver = isDevice ? "host_device" : "file"
-    let options =
-      #"json:{"driver":"\#(format.rawValue)",\#(backing)"file":{"driver":"\#(driver)","filename":"/dev/stdin"}}"#
-    return [Array(options.utf8)]
+    let backing = !allowsExternal && [.qcow2, .qcow, .qed].contains(format) ? #""backing":null,"# : ""
+    let file = #""file":{"driver":"\#(driver)","filename":"\#(name)"}"#
+    return #"json:{"driver":"\#(format.rawValue)",\#(backing)\#(encryption)\#(file)}"#
   }
 
   /// With a slash at its start, so that no part of it is taken for a protocol.

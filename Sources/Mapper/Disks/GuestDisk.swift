@@ -44,15 +44,28 @@ struct GuestDisk: Sendable {
   }
 }
 
+extension OpenedDisk {
+  /// What to say where a raw disk may be an image; nothing where there is nothing to say.
+  /// - Parameter advice: what to do if it is one.
+  public func formatWarning(_ advice: (ImageMagic) -> String) -> [String] {
+    guard let seemsToBe, let file = files.first else { return [] }
+    return [
+      "\(Escaping.text(file.bytes, as: .path)): \(seemsToBe.explanation) (a guest may have written that itself): if it "
+        + "is one, \(advice(seemsToBe))"
+    ]
+  }
+}
+
 /// A disk that was looked at, and for which nothing was started yet.
 enum ExaminedDisk: Sendable {
   case ready(GuestDisk, files: [FilePath])
   /// It needs a qemu-nbd.
   case foreign(ForeignImage)
 
+  /// - Parameter keys: of encrypted images, and of other things.
   /// - Throws: `DiskError` or `MapperError`; nothing stays open but what is in the result.
   init(
-    _ source: DiskSource, options: OpenOptions, reporter: any Reporter, isCancelled: () -> Bool
+    _ source: DiskSource, options: OpenOptions, keys: [DeviceKey], reporter: any Reporter, isCancelled: () -> Bool
   ) throws {
     switch source.place {
     case .server(let address):
@@ -64,12 +77,16 @@ enum ExaminedDisk: Sendable {
     case .file(let path):
       let format = source.format ?? ImageFormat.guess(fromName: path)
       guard let native = format.native else {
-        self = .foreign(try ForeignImage(source, at: path, format: format, allowsExternal: options.allowsExternal))
+        self = .foreign(
+          try ForeignImage(source, at: path, format: format, allowsExternal: options.allowsExternal, keys: keys))
         return
       }
-      let opened = try openDisk(at: path, format: native, options: options)
+      // By its name it is the same; and only then it is looked at what else it may be.
+      let opened = try openDisk(at: path, format: source.format == nil ? nil : native, options: options)
       defer { opened.disk.close() }
-      for warning in opened.warnings { reporter.warning(warning) }
+      for warning in opened.warnings + opened.formatWarning({ "give --format \($0.format)" }) {
+        reporter.warning(warning)
+      }
       let disk = GuestDisk(source, readFrom: .file(path, native), format: format, size: opened.disk.size)
       self = .ready(disk, files: opened.files)
     }

@@ -7,6 +7,7 @@ import SystemPackage
 struct ApplianceSession: Sendable {
   var disks: [DiskSource]
   var options: OpenOptions
+  var keys: [DeviceKey]
   var isVerbose: Bool
   var isTraced: Bool
 
@@ -40,7 +41,9 @@ struct ApplianceSession: Sendable {
       let installation = try Installation()
       try DiskSource.checkDistinct(disks)
       let examined = try await onOwnThread {
-        try disks.map { try ExaminedDisk($0, options: options, reporter: reporter, isCancelled: isCancelled) }
+        try disks.map {
+          try ExaminedDisk($0, options: options, keys: keys, reporter: reporter, isCancelled: isCancelled)
+        }
       }
       try check(examined)
       let directory = try TemporaryDirectory()

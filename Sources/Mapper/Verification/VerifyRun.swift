@@ -13,7 +13,8 @@ public func verifyMap(
 ) async throws -> Verification {
   let map = try BlockMap(contentsOf: request.map)
   let session = ApplianceSession(
-    disks: request.disks, options: request.options, isVerbose: request.isVerbose, isTraced: request.isTraced)
+    disks: request.disks, options: request.options, keys: request.keys, isVerbose: request.isVerbose,
+    isTraced: request.isTraced)
   return try await session.run(reporter: reporter, isCancelled: isCancelled) { examined in
     try check(map, isOf: examined.map(\.size), request)
   } body: { running in

@@ -44,7 +44,10 @@ extension DiskInformation {
     toolsVersion = ddb.value(of: "ddb.toolsVersion")
     longContentID = ddb.value(of: "ddb.longContentID")
     uuids = ddb.filter { $0.key.lowercased().hasPrefix("ddb.uuid") }
-    warnings = Self.join(opened.warnings, damage)
+    let formatWarning = opened.formatWarning { image in
+      DiskFormat(rawValue: image.format) == nil ? "qemu-img info says more" : "give --format \(image.format)"
+    }
+    warnings = Self.join(opened.warnings + formatWarning, damage)
   }
 
   /// What was found when the disk was opened, when only the beginning of large tables is looked at, and what was found
