@@ -79,6 +79,10 @@ public final class OverlayDisk: StoredOverlay {
     }
   }
 
+  /// Sees whether the file of this name can be a kept overlay, of whatever disk: there is none, or it is one.
+  /// - Throws: `DiskError` as `kept` does.
+  public static func checkKind(of path: FilePath) throws(DiskError) { try OverlayFile.checkKind(of: path) }
+
   private static func checkSize(of base: any VirtualDisk, _ path: FilePath) throws(DiskError) {
     guard base.size <= OverlayHeader.mostBytes else {
       throw DiskError(path, "the disk is too large for an overlay: 64 TiB at most", errno: EFBIG)

@@ -52,8 +52,19 @@ struct OverlayFile: Sendable {
     try header.bytes.withBytes { (bytes) throws(DiskError) in try file.write(bytes, at: 0) }
   }
 
-  /// The header that is in the file.
-  private func check(_ wanted: OverlayHeader) throws(DiskError) -> OverlayHeader {
+  /// Sees whether the file of this name is an overlay of any disk, if there is one, without taking it.
+  static func checkKind(of path: FilePath) throws(DiskError) {
+    let descriptor = path.withPlatformString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return }
+      throw StoredFile.failure(path, "cannot open the overlay")
+    }
+    let file = StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
+    defer { Glibc.close(descriptor) }
+    _ = try readHeader(of: file)
+  }
+
+  private static func readHeader(of file: StoredFile) throws(DiskError) -> OverlayHeader {
     let path = file.path
     let status = try file.status()
     var bytes = [UInt8](repeating: 0, count: OverlayHeader.size)
@@ -68,6 +79,13 @@ struct OverlayFile: Sendable {
       throw DiskError(
         path, "the overlay has \(status.st_size) bytes instead of \(found.fileSize): it was truncated", errno: EINVAL)
     }
+    return found
+  }
+
+  /// The header that is in the file.
+  private func check(_ wanted: OverlayHeader) throws(DiskError) -> OverlayHeader {
+    let path = file.path
+    let found = try Self.readHeader(of: file)
     guard found.diskSize == wanted.diskSize else {
       throw DiskError(
         path, "this is an overlay of a disk of \(found.diskSize) bytes, not \(wanted.diskSize)", errno: EINVAL)

@@ -20,13 +20,8 @@ struct LoggerFilter: Filter {
   private var session: LogSession?
   /// The plugin with the overlay, if there is one.
   private var overlaid: OverlaidNext?
-  private var threadModel = ThreadModel.serializeConnections
   /// Files that the plugin was given, as far as can be told: the log must not overwrite one.
   private var inputs: [FilePath] = []
-  /// The process that gets ready, which is not the one that serves where nbdkit runs a program or goes to the background.
-  private var parent: pid_t = 0
-  /// Why clients cannot be served.
-  private var failure: PluginError?
 
   mutating func configure(key: String, value: ParameterValue) throws -> Bool {
     if key == "bmap-disk" {
@@ -54,24 +49,15 @@ struct LoggerFilter: Filter {
     }
   }
 
-  mutating func getReady(_ threadModel: ThreadModel) throws {
+  mutating func getReady() throws {
+    try parameters.checkOverlays(disks: 1)
     var session = try LogSession(parameters, disks: disk...disk)
     try session.openLog(inputs: inputs)
     self.session = session
-    self.threadModel = threadModel
-    parent = getpid()
   }
 
-  mutating func afterFork(_ backend: Backend) throws {
-    do {
-      if parameters.hasOverlay { overlaid = try OverlaidNext(backend, parameters, threadModel) }
-    } catch {
-      guard getpid() != parent else { throw error }
-      // The program that nbdkit runs would wait for ever for a server that is not there: it is told.
-      Log.error("\(error)")
-      failure = PluginError(errno: .inputOutput, "\(error)")
-    }
-    try session?.start(overlaid?.overlays ?? Overlays())
+  mutating func afterFork() throws {
+    if parameters.hasOverlay { overlaid = OverlaidNext(parameters) } else { try session?.start(Overlays()) }
   }
 
   func listExports(readOnly: Bool) throws -> [Export] {
@@ -79,27 +65,18 @@ struct LoggerFilter: Filter {
     session?.list.filter { !$0.name.isEmpty } ?? []
   }
 
-  /// With an overlay there is one connection to the plugin for all. Without, what is not an export of the map's may be one
-  /// of the plugin's.
-  func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport? {
-    guard !parameters.hasOverlay else { return nil }
+  /// What is not an export of the map's may be one of the plugin's, but with an overlay, which is one disk's.
+  func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport {
+    guard !parameters.hasOverlay else { return NextExport(readOnly: true, name: []) }
     guard let session, session.hasExport(exportName) else { return NextExport(readOnly: readOnly, name: exportName) }
     return NextExport(readOnly: readOnly || session.isReadOnly(exportName), name: [])
   }
 
-  func open(over next: NextConnection?, readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
-    if let failure { throw failure }
-    guard let session, let size = overlaid?.size ?? next?.size else {
-      throw PluginError(errno: .inputOutput, "the plugin is not open")
-    }
-    try session.check(size: size, ofDisk: disk, "the plugin's disk")
-    let isPlugins = overlaid == nil && !session.hasExport(exportName)
-    return try session.connection(to: isPlugins ? [] : exportName) { _ in
-      guard let disk = overlaid?.connection ?? next else {
-        throw PluginError(errno: .inputOutput, "the plugin is not open")
-      }
-      return disk
-    }
+  func open(over next: NextConnection, readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
+    guard let session else { throw PluginError(errno: .inputOutput, "the log is not open") }
+    try session.check(size: next.size, ofDisk: disk, "the plugin's disk")
+    if let overlaid { return try overlaid.connection(to: exportName, session, over: next) }
+    return try session.connection(to: session.hasExport(exportName) ? exportName : []) { _ in next }
   }
 
   func cleanup() {

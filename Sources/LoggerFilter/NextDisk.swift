@@ -2,28 +2,21 @@ import DiskImage
 import DiskLogger
 import Glibc
 import NBDKit
-import Synchronization
 import SystemPackage
 
-/// What the plugin serves, as a disk that is read.
+/// What the plugin serves to one client, as a disk that is read.
 final class NextDisk: VirtualDisk {
   private static let name: FilePath = "the plugin's disk"
 
   private let next: WholeBlocks
-  /// All clients share one connection to the plugin, which may allow no more than one request at a time in each.
-  private let isSerialized: Bool
-  private let turn = Mutex(())
 
-  init(_ next: NextConnection, _ threadModel: ThreadModel) {
-    self.next = WholeBlocks(next)
-    isSerialized = threadModel != .parallel
-  }
+  init(_ next: NextConnection) { self.next = WholeBlocks(next) }
 
   var size: UInt64 { next.connection.size }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
     guard offset <= size, UInt64(buffer.count) <= size - offset else { throw Self.beyondEnd }
-    do { try inTurn { try next.read(into: buffer, at: offset) } } catch { throw Self.failure(error) }
+    do { try next.read(into: buffer, at: offset) } catch { throw Self.failure(error) }
   }
 
   func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
@@ -31,17 +24,15 @@ final class NextDisk: VirtualDisk {
     var pending: DiskExtent?
     var isWanted = true
     do {
-      try inTurn {
-        try next.extents(in: range, one: false) { extent, state in
-          let found = DiskExtent(range: extent, state: DiskExtent.State(state))
-          guard let last = pending, last.state == found.state else {
-            if let last = pending { isWanted = try body(last) }
-            pending = found
-            return isWanted
-          }
-          pending = DiskExtent(range: last.range.lowerBound..<extent.upperBound, state: last.state)
-          return true
+      try next.extents(in: range, one: false) { extent, state in
+        let found = DiskExtent(range: extent, state: DiskExtent.State(state))
+        guard let last = pending, last.state == found.state else {
+          if let last = pending { isWanted = try body(last) }
+          pending = found
+          return isWanted
         }
+        pending = DiskExtent(range: last.range.lowerBound..<extent.upperBound, state: last.state)
+        return true
       }
     } catch let error as DiskError {
       throw error
@@ -58,12 +49,8 @@ final class NextDisk: VirtualDisk {
     _ = try body(DiskPlace(range: range, storage: .file(Self.name, offset: range.lowerBound)))
   }
 
-  func close() { next.connection.close() }
-
-  private func inTurn(_ body: () throws -> Void) throws {
-    guard isSerialized else { return try body() }
-    try turn.withLock { _ in try body() }
-  }
+  /// The connection is nbdkit's.
+  func close() {}
 
   private static var beyondEnd: DiskError { DiskError(name, "a request beyond the end of the disk", errno: EINVAL) }
 

@@ -1,28 +1,62 @@
 import DiskImage
 import DiskLogger
 import NBDKit
+import Synchronization
 
-/// What the plugin serves, opened once for all clients, with an overlay that takes what they write.
-struct OverlaidNext: Sendable {
-  private let disk: NextDisk
-  let overlays: Overlays
+/// What the plugin serves, with an overlay that takes what all clients write.
+///
+/// nbdkit opens the plugin for each client: a plugin may ask which client it is opened for, and cannot without one. So the
+/// first client begins the overlay, for which the disk has to be read, and the log, which has to know what was written.
+final class OverlaidNext: Sendable {
+  private struct Begun {
+    var disk: ClientsDisk
+    var overlays: Overlays
+    var session: LogSession
+  }
 
-  init(_ backend: Backend, _ parameters: LoggerParameters, _ threadModel: ThreadModel) throws {
-    disk = NextDisk(try backend.open(readOnly: true, exportName: []), threadModel)
+  private let parameters: LoggerParameters
+  private let begun = Mutex<Begun?>(nil)
+
+  init(_ parameters: LoggerParameters) { self.parameters = parameters }
+
+  /// A client's connection to an export.
+  /// - Parameters:
+  ///   - session: not started.
+  ///   - next: the client's connection to the plugin.
+  func connection(to export: [UInt8], _ session: LogSession, over next: NextConnection) throws -> any Connection {
+    let next = NextDisk(next)
+    let begun = try self.begun.withLock { begun in
+      if let begun { return begun }
+      let new = try begin(session, over: next)
+      begun = new
+      return new
+    }
+    guard next.size == begun.disk.size else {
+      throw PluginError(
+        errno: .inputOutput, "the plugin's disk has \(next.size) bytes now, and had \(begun.disk.size)")
+    }
+    return try begun.session.connection(to: export) { _ in
+      OverlaidConnection(begun.overlays.connection(to: begun.disk, index: 0), over: begun.disk, through: next)
+    }
+  }
+
+  private func begin(_ session: LogSession, over next: NextDisk) throws -> Begun {
+    let disk = try ClientsDisk(size: next.size)
+    let overlays = try disk.through(next) { try Overlays(parameters, over: [Overlays.Base(disk)]) }
     do {
-      overlays = try Overlays(parameters, over: [Overlays.Base(disk)])
+      var session = session
+      try session.start(overlays)
+      return Begun(disk: disk, overlays: overlays, session: session)
     } catch {
-      disk.close()
+      overlays.close()
       throw error
     }
   }
 
-  var size: UInt64 { disk.size }
-
-  var connection: any Connection { overlays.connection(to: disk, index: 0) }
-
   func close() {
-    overlays.close()
-    disk.close()
+    begun.withLock { begun in
+      begun?.session.close()
+      begun?.overlays.close()
+    }
   }
 }

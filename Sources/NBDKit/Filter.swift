@@ -16,17 +16,16 @@ public protocol Filter: Sendable {
   /// All parameters have been seen.
   mutating func configurationComplete() throws
   /// The last call before nbdkit forks: the place to open files.
-  /// - Parameter threadModel: the one that filters and plugin agree on.
-  mutating func getReady(_ threadModel: ThreadModel) throws
-  /// The first call in the serving process: the place to start threads, and to open the plugin for all connections.
-  mutating func afterFork(_ backend: Backend) throws
+  mutating func getReady() throws
+  /// The first call in the serving process: the place to start threads.
+  mutating func afterFork() throws
   /// What is offered beside the plugin's own exports.
   func listExports(readOnly: Bool) throws -> [Export]
   /// A client wants to connect to an export.
-  /// - Returns: which one of the plugin's to open for it; nil for none.
-  func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport?
-  /// A client connects, and what `nextExport` said is open; nil if that was nothing.
-  func open(over next: NextConnection?, readOnly: Bool, exportName: [UInt8]) throws -> any Connection
+  /// - Returns: which one of the plugin's to open for it.
+  func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport
+  /// A client connects, and what `nextExport` said is open.
+  func open(over next: NextConnection, readOnly: Bool, exportName: [UInt8]) throws -> any Connection
   /// All connections are closed and the server is about to end.
   func cleanup()
 }

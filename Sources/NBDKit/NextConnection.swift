@@ -14,16 +14,13 @@ public final class NextConnection: Connection {
   nonisolated(unsafe) private let next: UnsafeMutablePointer<nbdkit_next>
   public let size: UInt64
   public let capabilities: Capabilities
-  /// Whether it is to be closed here, and not by nbdkit.
-  private let isShared: Bool
 
   /// - Parameter next: prepared, and not yet finalized as long as this is used.
   /// - Throws: what the user has been told of.
-  init(_ next: UnsafeMutablePointer<nbdkit_next>, isShared: Bool = false) throws {
+  init(_ next: UnsafeMutablePointer<nbdkit_next>) throws {
     guard let size = UInt64(exactly: next.pointee.get_size(next)) else { throw Failure(errnoValue: EIO) }
     self.next = next
     self.size = size
-    self.isShared = isShared
     capabilities = try Self.capabilities(of: next)
   }
 
@@ -118,44 +115,10 @@ public final class NextConnection: Connection {
     }
   }
 
-  public func close() {
-    guard isShared else { return }
-    _ = next.pointee.finalize(next)
-    nbdkit_next_context_close(next)
-  }
-
   @inline(__always)
   private func call(_ body: (inout Int32) -> Int32) throws {
     var number: Int32 = 0
     guard body(&number) != 0 else { return }
     throw Failure(errnoValue: number > 0 ? number : EIO)
-  }
-}
-
-/// What comes next behind a filter, while no client is connected, too.
-public struct Backend: Sendable {
-  // Of nbdkit, from `afterFork` to `cleanup`.
-  nonisolated(unsafe) private let backend: OpaquePointer
-
-  init(_ backend: OpaquePointer) {
-    self.backend = backend
-  }
-
-  /// Opens it for all connections; to be closed in `cleanup`.
-  /// - Throws: what the user has been told of.
-  public func open(readOnly: Bool, exportName: [UInt8]) throws -> NextConnection {
-    let opened = withCString(exportName) { nbdkit_next_context_open(backend, readOnly ? 1 : 0, $0, 1) }
-    guard let next = opened else { throw PluginError(errno: .inputOutput, "the plugin cannot be opened") }
-    guard next.pointee.prepare(next) == 0 else {
-      nbdkit_next_context_close(next)
-      throw PluginError(errno: .inputOutput, "the plugin cannot be opened")
-    }
-    do {
-      return try NextConnection(next, isShared: true)
-    } catch {
-      _ = next.pointee.finalize(next)
-      nbdkit_next_context_close(next)
-      throw error
-    }
   }
 }

@@ -57,6 +57,12 @@ public struct LoggerParameters: Sendable {
     }
   }
 
+  /// Sees what can be seen of the overlays before the disks are there.
+  /// - Parameter disks: how many they will be.
+  public func checkOverlays(disks: Int) throws {
+    for parameter in try overlays(disks: disks) { try parameter?.check() }
+  }
+
   /// Whether clients may write.
   public var hasOverlay: Bool { !overlays.isEmpty }
 

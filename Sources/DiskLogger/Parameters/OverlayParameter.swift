@@ -23,6 +23,12 @@ enum OverlayParameter: Sendable {
     return file.extension?.lowercased() == "vmdk"
   }
 
+  /// Sees what can be seen of it before the disk is there.
+  func check() throws {
+    guard case .file(let file) = self, !isSnapshot else { return }
+    try OverlayDisk.checkKind(of: file)
+  }
+
   /// Opens the overlay of a disk, or begins it.
   /// - Parameters:
   ///   - files: the disk's.

@@ -43,14 +43,8 @@ private func setLifeCycle(_ description: inout nbdkit_filter) {
     let status = succeeded { try filter?.configurationComplete() }
     return status != 0 ? status : next?(backend) ?? -1
   }
-  description.get_ready = { model in
-    // One that is not known here is taken for the narrowest.
-    succeeded { try filter?.getReady(ThreadModel(rawValue: model) ?? .serializeConnections) }
-  }
-  description.after_fork = { backend in
-    guard let backend else { return -1 }
-    return succeeded { try filter?.afterFork(Backend(backend)) }
-  }
+  description.get_ready = { _ in succeeded { try filter?.getReady() } }
+  description.after_fork = { _ in succeeded { try filter?.afterFork() } }
   description.cleanup = { _ in filter?.cleanup() }
   description.list_exports = { next, backend, readOnly, _, exports in
     guard let status = next?(backend, readOnly, exports), status == 0 else { return -1 }
@@ -74,10 +68,10 @@ private func setConnection(_ description: inout nbdkit_filter) {
     }
   }
   description.prepare = { next, handle, _ in
-    guard let handle = ConnectionHandle.of(handle) else { return -1 }
+    guard let next, let handle = ConnectionHandle.of(handle) else { return -1 }
     return succeeded {
       handle.connection = try filter?.open(
-        over: try next.map { try NextConnection($0) }, readOnly: handle.readOnly, exportName: handle.exportName)
+        over: try NextConnection(next), readOnly: handle.readOnly, exportName: handle.exportName)
     }
   }
   description.finalize = { _, handle in

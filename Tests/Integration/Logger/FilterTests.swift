@@ -209,20 +209,53 @@ import Testing
     #expect(!again.output.text.contains("failed"), "\(again.output.text)")
   }
 
-  /// Found when the server begins to serve: whoever it runs must not wait for it.
-  @Test func anOverlayThatDoesNotFit() async throws {
+  /// What is no overlay is found before anything is served.
+  @Test func anOverlayThatIsNone() async throws {
     let scratch = try Scratch()
     try scratch.makeHole("bad", size: 1 << 20)
     let outcome = try await serve(
-      [try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=bad"], in: scratch,
-      "qemu-io -r -f raw -c 'read 0 4k' \"$uri\"")
-    #expect(outcome.end == .exited(1))
+      [try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=bad"], in: scratch, "echo served")
+    #expect(outcome.end == .exited(1) && outcome.output.text == "")
     #expect(outcome.errors.text.contains("bad: this is not an overlay of virt-bmap's"), "\(outcome.errors.text)")
-    let foreground = try await run(
-      "nbdkit",
-      ["-f", "-U", scratch("socket"), try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=bad"],
-      in: scratch.path, limit: .seconds(20))
-    #expect(foreground.end == .exited(1), "\(foreground.errors.text)")
+    #expect(outcome.errorLines.count == 1)
+  }
+
+  /// What is another disk's is found when the disk is read, for the first client: it must not wait for ever.
+  @Test func anOverlayThatDoesNotFit() async throws {
+    let scratch = try Scratch()
+    let write = "qemu-io -f raw -c 'write -P 5 1M 8k' \"$uri\""
+    let first = try await serve(
+      [try filter, "file", "disk", "bmap=map", "logfile=log", "overlay=kept"], in: scratch, write)
+    #expect(first.end == .exited(0))
+    let other = try await serve(
+      [try filter, "data", "1 @0x3fffff 0", "bmap=map", "logfile=log", "overlay=kept"], in: scratch, write)
+    #expect(other.end == .exited(1))
+    #expect(other.errors.text.contains("kept: this is an overlay of another disk"), "\(other.errors.text)")
+  }
+
+  /// Plugins that ask which client they are opened for, as nbd and eval do: there is one, with an overlay, too. Clients that
+  /// come one after the other, and at the same time, see one disk.
+  @Test(arguments: ["nbd", "eval"])
+  func pluginsThatAskForTheirClient(_ plugin: String) async throws {
+    let scratch = try Scratch()
+    let served =
+      plugin == "nbd"
+      ? ["nbd", "socket=socket"]
+      : [
+        "eval", "get_size=echo 4194304", "open=echo h", "pread=dd if=/dev/zero count=$3 iflag=count_bytes status=none",
+      ]
+    let script = """
+      qemu-io -f raw -c 'write -P 5 1M 8k' "$uri" && qemu-io -f raw -c 'write -P 6 2M 100k' -c 'read -P 5 1M 8k' "$uri" &&
+      { nbdcopy "$uri" copy & nbdcopy "$uri" copy2 && wait && cmp copy copy2; } &&
+      qemu-io -f raw -c 'read -P 6 2M 100k' copy
+      """
+    let outcome = try await serve(
+      [try filter] + served + ["bmap=map", "logfile=log", "logformat=json", "overlay=temp"], in: scratch, script,
+      during: ["nbdkit", "-f", "-U", scratch("socket").string, "memory", "4M"])
+    #expect(outcome.end == .exited(0) && !outcome.output.text.contains("failed"), "\(outcome.output.text)")
+    #expect(outcome.errors.text == "")
+    let writes = try requests(scratch).filter { $0.op == "write" }
+    #expect(writes.count >= 2 && Set(writes.map(\.connection)).count == 2)
   }
 
   /// A partition that begins within a block of a plugin that takes whole blocks only.

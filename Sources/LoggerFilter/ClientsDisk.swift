@@ -1,0 +1,56 @@
+import DiskImage
+import Glibc
+import SystemPackage
+
+/// What the plugin serves to any client, as a disk that is read: through the connection of the client whose request it is.
+///
+/// The overlay below all clients does not know which of them it works for. It does what it does for one in that one's
+/// thread; so the thread knows it.
+final class ClientsDisk: VirtualDisk {
+  let size: UInt64
+  private let key: pthread_key_t
+
+  /// - Parameter size: in bytes.
+  init(size: UInt64) throws {
+    var key = pthread_key_t()
+    guard pthread_key_create(&key, nil) == 0 else { throw Self.nobody }
+    self.size = size
+    self.key = key
+  }
+
+  deinit { pthread_key_delete(key) }
+
+  /// Lets what `body` reads of the disk be read through a client's connection.
+  func through<R>(_ next: NextDisk, _ body: () throws -> R) rethrows -> R {
+    let before = pthread_getspecific(key)
+    pthread_setspecific(key, Unmanaged.passUnretained(next).toOpaque())
+    // The plugin may be one that is asked in the same thread for another client.
+    defer { pthread_setspecific(key, before) }
+    return try withExtendedLifetime(next) { try body() }
+  }
+
+  private var current: NextDisk {
+    get throws(DiskError) {
+      guard let next = pthread_getspecific(key) else { throw Self.nobody }
+      return Unmanaged<NextDisk>.fromOpaque(next).takeUnretainedValue()
+    }
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
+    try current.read(into: buffer, at: offset)
+  }
+
+  func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
+    try current.extents(in: range, body)
+  }
+
+  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+    try current.places(in: range, body)
+  }
+
+  func close() {}
+
+  private static var nobody: DiskError {
+    DiskError("the plugin's disk", "no client is connected", errno: EIO)
+  }
+}
