@@ -103,7 +103,11 @@ struct StoredFile: Sendable {
         }
         // A filesystem without hard links.
         guard [EPERM, EOPNOTSUPP, ENOSYS].contains(errno) else { return -1 }
-        return access(path, F_OK) == 0 ? -1 : rename(name, path)
+        guard access(path, F_OK) != 0 else {
+          errno = EEXIST
+          return -1
+        }
+        return rename(name, path)
       }
     }
   }
