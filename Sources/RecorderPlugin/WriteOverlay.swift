@@ -18,6 +18,9 @@ final class WriteOverlay: Sendable {
   }
 
   private static let blockSize: UInt64 = 4096
+  /// 8 GiB: more than the journals of a guest's filesystems, of which each is written once. An appliance that writes and
+  /// writes must not fill the host's disk.
+  private static let mostBlocks = 2 << 20
   private let disk: any VirtualDisk
   private let state = Mutex(State())
 
@@ -51,6 +54,9 @@ final class WriteOverlay: Sendable {
 
   /// Gives a block of the disk its place in the file, with what the disk has there.
   private func addBlock(_ block: UInt64, file: FileDescriptor, count: Int) throws -> UInt64 {
+    guard count < Self.mostBlocks else {
+      throw PluginError(errno: .noSpace, "the appliance writes more than \(Self.mostBlocks) blocks")
+    }
     let start = block * Self.blockSize
     var content = [UInt8](repeating: 0, count: Int(Self.blockSize))
     try content.withUnsafeMutableBytes { bytes in
