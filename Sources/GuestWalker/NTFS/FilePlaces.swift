@@ -48,11 +48,14 @@ extension FileTable {
     }
   }
 
-  /// The bytes of a file that is encrypted, which ntfs-3g does not read; nil for another.
-  mutating func encryptedPieces(of number: UInt64, size: UInt64) -> [FileLayout.Piece]? {
-    guard case .encrypted(let runs, let told, let initialized) = FileData.find(of: number, in: &self), told == size
-    else { return nil }
-    return encrypted(runs, size: size, initialized)
+  /// The bytes of a file that is encrypted, which ntfs-3g does not read, or compressed, of which it reads whole pages, with
+  /// what is beside the file where clusters are smaller; nil for another.
+  mutating func encodedPieces(of number: UInt64, size: UInt64) -> [FileLayout.Piece]? {
+    switch FileData.find(of: number, in: &self) {
+    case .encrypted(let runs, size, let initialized): encrypted(runs, size: size, initialized)
+    case .compressed(let runs, size, let initialized, let unit): pieces(runs, size: size, initialized, unit: unit)
+    case nil, .resident, .runs, .encrypted, .compressed: nil
+    }
   }
 
   /// A directory's entries that are not in its record.

@@ -107,7 +107,7 @@ extension Walk {
     _ item: inout ReadQueue.Item, _ status: stat, in directory: OpenDirectory
   ) throws(WalkError) -> Bool {
     guard case .extents(let proof) = method, item.isDirect || filesystem.hasBlockLists else {
-      if let pieces = table?.encryptedPieces(of: UInt64(status.st_ino), size: item.layout.size) {
+      if let pieces = table?.encodedPieces(of: UInt64(status.st_ino), size: item.layout.size) {
         try tell(pieces, object: item.object)
         return true
       }
