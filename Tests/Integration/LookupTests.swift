@@ -78,7 +78,7 @@ struct LookupTests {
         status 0
 
         """)
-    let odd = "1 7000 8000 f /dev/sda1 /\\012\u{fffd} b\\134c\nstatus 0\n"
+    let odd = "1 7000 8000 f /dev/sda1 /\\012\\377 b\\134c\nstatus 0\n"
     #expect(try lookup("map --path \"$(printf '/dev/sda1:/\\n\\377 b\\\\c')\"") == odd)
     #expect(try lookup("map --path '/dev/sda1:/\\012\\377 b\\134c'") == odd)
   }

@@ -58,7 +58,7 @@ import Testing
       "sh",
       [
         "-c",
-        command(front, log: "log", "\(read); mv log log.1; \(read); mv log log.2; \(renamed)"),
+        command(front, log: "log", "\(read); sleep 2; mv log log.1; \(read); sleep 2; mv log log.2; \(renamed)"),
       ], in: scratch.path)
     #expect(outcome.end == .exited(0) && outcome.errors.text == "", "\(outcome.errors.text)")
     for name in ["log", "log.1", "log.2"] {
