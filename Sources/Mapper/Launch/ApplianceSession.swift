@@ -1,5 +1,6 @@
 import DiskImage
 import Guestfs
+import NBDSource
 import SystemPackage
 
 /// A guest's disks in the appliance: the recorder serves them, libguestfs's appliance sees them, and both are gone
@@ -21,7 +22,14 @@ struct ApplianceSession: Sendable {
     let walker: FilePath
     /// How long the appliance took to start.
     let launchSeconds: Double
+    /// Where the recorder listens.
+    fileprivate let socket: FilePath
     fileprivate let options: OpenOptions
+
+    /// A disk as the appliance sees it: with what this has written.
+    func openRecorded(_ number: Int, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {
+      try NBDDisk(at: RecorderServer.address(ofDisk: number, at: socket), isCancelled: isCancelled)
+    }
 
     /// Ends the appliance. Throws if the recorder had ended before, or if a disk's size is not what it was.
     func end() throws {
@@ -88,7 +96,7 @@ struct ApplianceSession: Sendable {
       return try body(
         Running(
           appliance: appliance, pump: pump, disks: disks, walker: walker,
-          launchSeconds: (ContinuousClock.now - start) / .seconds(1), options: options))
+          launchSeconds: (ContinuousClock.now - start) / .seconds(1), socket: server.socket, options: options))
     } catch {
       // Without the recorder the appliance has no disks, and says only that.
       try pump.check()

@@ -1,7 +1,9 @@
 import DiskImage
 import Glibc
+import NBDSource
 import Subprocess
 import SystemPackage
+import WalkRecord
 
 /// The recorder while it serves: an nbdkit with the recorder plugin, on a Unix domain socket.
 struct RecorderServer: Sendable {
@@ -63,6 +65,23 @@ struct RecorderServer: Sendable {
     } catch let error as SubprocessError where error.code == .executableNotFound {
       throw MapperError.missing("nbdkit: this program is not installed")
     }
+  }
+
+  /// By which this process reads a disk's export.
+  /// - Parameter socket: where the recorder listens.
+  static func address(ofDisk number: Int, at socket: FilePath) throws(MapperError) -> NBDAddress {
+    // A URI takes few bytes as they are.
+    var path = ""
+    for byte in socket.bytes {
+      switch byte {
+      case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2f, 0x2e, 0x2d, 0x5f: path.unicodeScalars.append(.init(byte))
+      default: path += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      }
+    }
+    guard let address = NBDAddress("nbd+unix:///\(RecorderExport.disk(number))?socket=\(path)".utf8) else {
+      throw .recorder("\(path): not a place for a socket")
+    }
+    return address
   }
 
   /// `nbdkit: bmaprecorder.1: error: ` says nothing to anybody who does not know that there is an nbdkit.

@@ -18,12 +18,8 @@ struct ExtentCheck {
   private static let mostEncoded: UInt64 = 128 << 10
 
   /// Whether every range of the map is where an extent is, and every extent has its ranges, in all copies.
-  /// - Parameters:
-  ///   - size: of the file, in bytes.
-  ///   - reason: what the file is excepted for where the extents do not say why.
-  func explain(
-    _ extents: [GuestExtent], size: UInt64, ranges: [MappedRange], otherwise reason: Verification.Exception? = nil
-  ) -> Explanation {
+  /// - Parameter size: of the file, in bytes.
+  func explain(_ extents: [GuestExtent], size: UInt64, ranges: [MappedRange]) -> Explanation {
     var found: Set<Verification.Exception> = []
     let written = extents.filter { !$0.isUnwritten && $0.logical.lowerBound < size }
     var notInline = ranges
@@ -55,7 +51,7 @@ struct ExtentCheck {
     }
     // The rarest says most.
     let order: [Verification.Exception] = [.lost, .compressed, .inline]
-    return order.first { found.contains($0) }.map { .excepted($0) } ?? reason.map { .excepted($0) } ?? .none(nil)
+    return order.first { found.contains($0) }.map { .excepted($0) } ?? .none(nil)
   }
 
   /// What the map lacks of an extent.

@@ -16,6 +16,8 @@ struct FileComparer: Sendable {
     var size: UInt64
     /// The BLAKE2b-512 of its bytes; nil if it has none.
     var digest: [UInt8]?
+    /// Where it has the bytes of which that is the digest; nil: everywhere.
+    var layout: DataLayout?
   }
 
   /// The words for what most often is wrong.
@@ -58,7 +60,7 @@ struct FileComparer: Sendable {
   ) throws -> String? {
     let ranges = job.object.map { files.ranges(of: $0) } ?? []
     if let digest = job.digest {
-      switch try rebuild.file(size: job.size, of: ranges) {
+      switch try rebuild.file(size: job.size, of: ranges, layout: job.layout) {
       case .impossible(let reason): return reason
       case .digest(let rebuilt) where rebuilt != digest:
         return ranges.isEmpty ? Self.isMissing : Self.differs

@@ -36,8 +36,11 @@ struct FileRebuild: ~Copyable {
   }
 
   /// The file of `size` bytes that `ranges`, in the order of their offsets, make; what is in none is zeros.
-  func file(size: UInt64, of ranges: [MappedRange]) throws -> Outcome {
+  /// - Parameter layout: of its data. With it, the digest is that of these parts, one behind the other, and what ranges hold
+  ///   beside them has to be zeros.
+  func file(size: UInt64, of ranges: [MappedRange], layout: DataLayout? = nil) throws -> Outcome {
     var digest = try Blake2b()
+    var data = (layout?.parts ?? [0..<size])[...]
     var active: [MappedRange] = []
     var next = 0
     var position: UInt64 = 0
@@ -52,7 +55,14 @@ struct FileRebuild: ~Copyable {
       }
       var end = next < ranges.count ? min(size, ranges[next].objectOffset) : size
       for range in active { end = min(end, range.objectEnd) }
-      if let problem = try add(position..<end, of: active, to: &digest) { return .impossible(problem) }
+      while let part = data.first, part.upperBound <= position { data.removeFirst() }
+      let isData = data.first.map { $0.lowerBound <= position } ?? false
+      if let part = data.first { end = min(end, isData ? part.upperBound : part.lowerBound) }
+      if isData {
+        if let problem = try add(position..<end, of: active, to: &digest) { return .impossible(problem) }
+      } else if let problem = try checkHole(position..<end, of: active) {
+        return .impossible(problem)
+      }
       position = end
     }
     return .digest(try digest.finish())
@@ -83,6 +93,24 @@ struct FileRebuild: ~Copyable {
         return "its copies differ: \(shownPlace(first, at: offset)) and \(shownPlace(copy, at: offset))"
       }
       position += UInt64(count)
+    }
+    return nil
+  }
+
+  /// A part of the file that reads as zeros, as each of `ranges` must.
+  private func checkHole(_ part: Range<UInt64>, of ranges: [MappedRange]) throws -> String? {
+    for range in ranges {
+      var position = part.lowerBound
+      while position < part.upperBound {
+        guard !isCancelled() else { throw MapperError.interrupted }
+        let count = Int(min(part.upperBound - position, UInt64(Self.bufferSize)))
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+        if let problem = read(range, at: position, into: bytes) { return problem }
+        guard let a = bytes.baseAddress, let b = zeros.baseAddress, memcmp(a, b, count) == 0 else {
+          return FileComparer.differs
+        }
+        position += UInt64(count)
+      }
     }
     return nil
   }

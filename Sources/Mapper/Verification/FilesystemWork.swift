@@ -10,14 +10,14 @@ struct FilesystemWork {
     /// Nil: the map has no range of it.
     var object: ObjectID?
     var isCompared = false
+    /// It is counted as proved, excepted or wrong.
+    var isDecided = false
   }
 
   /// A file that does not come out of the map, and why not, as far as that shows.
   struct Suspect {
     var file: Int
     var reason: String
-    /// What it is excepted for although its filesystem gives no reason.
-    var otherwise: Verification.Exception?
   }
 
   /// As the map names it.
@@ -47,7 +47,7 @@ struct FilesystemWork {
   mutating func add(_ entry: GuestListing.Entry, object: ObjectID?) {
     if object == nil { paths[files.count] = entry.path }
     files.append(File(size: entry.size, allocated: entry.allocated, inode: entry.inode, object: object))
-    bytes &+= entry.size
+    bytes &+= min(entry.size, entry.allocated)
   }
 
   func path(of index: Int, in map: BlockMap) -> [UInt8] {
@@ -60,8 +60,14 @@ struct FilesystemWork {
     return map.objects.withPath(of: object) { $0?.elementsEqual(path) ?? false }
   }
 
-  /// - Parameter digest: of the guest's bytes; nil if there are none.
-  func job(_ index: Int, digest: [UInt8]?) -> FileComparer.Job {
-    FileComparer.Job(index: index, object: files[index].object, size: files[index].size, digest: digest)
+  /// - Parameters:
+  ///   - digest: of the guest's bytes; nil if there are none.
+  ///   - layout: where they are, if not everywhere.
+  func job(_ index: Int, digest: [UInt8]?, layout: DataLayout? = nil) -> FileComparer.Job {
+    FileComparer.Job(
+      index: index, object: files[index].object, size: files[index].size, digest: digest, layout: layout)
   }
+
+  /// The map's objects that are not counted yet.
+  var undecided: [ObjectID] { files.lazy.filter { !$0.isDecided }.compactMap(\.object) }
 }

@@ -23,10 +23,12 @@ struct GuestListing {
   private static let names = "/tmp/virt-bmap-names"
   private static let digests = "/tmp/virt-bmap-digests"
   private static let failures = "/tmp/virt-bmap-failures"
-  private static let end = "/tmp/virt-bmap-end"
+  /// Behind the last digest.
+  private static let end = "end"
   private static let lines = #"LC_ALL=C sed -z 's/\\/\\\\/g; s/\n/\\n/g' | tr '\0' '\n'"#
-  /// Larger files, and those with a path longer than a system call takes, are asked for one by one.
-  private static let mostBlocks = 1 << 21
+  /// Larger files, which may be holes for the most part, and those with a path longer than a system call takes are asked
+  /// for one by one. In units of 512 bytes.
+  private static let mostBlocks = 1 << 15
   private static let longPath = 3900
 
   let appliance: Guestfs
@@ -37,7 +39,6 @@ struct GuestListing {
     _ = try appliance.shell(
       """
       cd /sysroot || exit 1
-      rm -f \(Self.end)
       long=$(printf '%\(Self.longPath)s' '' | tr ' ' '?')
       { find . -xdev -type d -printf 'd 0 0 %i /%P\\0' -o -type f -printf 'f %s %b %i /%P\\0' \
         -size +0 -size -\(Self.mostBlocks + 1) ! -path "$long*" -fprint0 \(Self.names) 2>\(Self.failures)
@@ -63,20 +64,25 @@ struct GuestListing {
   /// Reads the files that `list` has found and calls `body` with the digests, in the list's order, while others are
   /// still read. A file that cannot be read has none.
   func readFiles(_ body: ([(path: [UInt8], digest: [UInt8])]) throws -> Void) throws {
-    _ = try appliance.shell(
+    let reader = try appliance.shell(
       """
       cd /sysroot || exit 1
-      { xargs -0 -r -a \(Self.names) b2sum -z -- 2>/dev/null | \(Self.lines) >\(Self.digests); echo end >\(Self.end)
-      } </dev/null >/dev/null 2>&1 &
+      rm -f \(Self.digests)
+      { xargs -0 -r -a \(Self.names) b2sum -z -- | \(Self.lines); echo \(Self.end)
+      } </dev/null >\(Self.digests) 2>/dev/null &
+      echo $!
       """)
+    let isOver = "kill -0 \(String(decoding: reader, as: UTF8.self).filter(\.isNumber)) 2>/dev/null || echo over; true"
+    var wasOver = false
     var lines = LineReader(appliance: appliance, file: Self.digests)
-    var isOver = false
     while true {
-      try body(try lines.next().compactMap(Self.digest))
+      let found = try lines.next()
+      try body(found.compactMap(Self.digest))
+      if found.last?.elementsEqual(Self.end.utf8) ?? false { return }
       guard lines.isAtEnd else { continue }
-      if isOver { return }
-      isOver = try !appliance.shell("cat \(Self.end) 2>/dev/null; true").isEmpty
-      if !isOver { usleep(200_000) }
+      guard !wasOver else { throw GuestfsError("what reads its files ended early") }
+      wasOver = try !appliance.shell(isOver).isEmpty
+      if !wasOver { usleep(200_000) }
     }
   }
 

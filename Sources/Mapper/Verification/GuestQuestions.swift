@@ -6,8 +6,10 @@ import SystemPackage
 struct GuestQuestions {
   /// What is asked about a file.
   enum Question {
-    /// Its digest, as b2sum(1) computes it.
-    case digest
+    /// The digest, as b2sum(1) computes it, of these parts of it, which dd(1) reads; nil: of all.
+    case digest(of: DataLayout?)
+    /// Where it has data, as filefrag(8) shows it: see `DataLayout`.
+    case layout
     /// Its extents, as filefrag(8) shows them.
     case extents
     /// Its data attribute on NTFS, as ntfsinfo(8) shows it.
@@ -35,6 +37,27 @@ struct GuestQuestions {
     export LC_ALL=C
     device=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
     digest() { echo "= $1"; if e=$( { b2sum <"$2"; } 2>&1 ); then echo "$e"; else echo "! ${e##*: }"; fi; }
+    parts() {
+      f=$1; shift
+      while [ $# -gt 0 ]; do
+        dd if="$f" bs=1M iflag=skip_bytes,count_bytes skip=$1 count=$2 status=none || return; shift 2
+      done
+    }
+    digest_parts() {
+      echo "= $1"; shift; set -o pipefail
+      if e=$(parts "$@" 2>\#(script).error | b2sum); then echo "$e"; else
+        e=$(tail -n 1 \#(script).error); echo "! ${e##*: }"
+      fi
+    }
+    layout() {
+      echo "= $1"
+      if { exec {fd}<"$2"; } 2>/dev/null; then
+        filefrag -v -b512 /dev/fd/$fd 2>/dev/null | sed -nE '/unwritten/d
+          s/^ *[0-9]+: *([0-9]+)\.\. *([0-9]+):.*/\1 \2/p; s/^.*: [0-9]+ extents? found$/found/p
+          ' | head -n \#(DataLayout.mostExtents)
+        exec {fd}<&-
+      fi
+    }
     attribute() {
       echo "= $1"
       ntfsinfo -f -i $2 "$device" 2>&1 | sed -n '/attribute \$DATA/,/Data size/{/Resident:/p; /Attribute flags:/p; /Data size/q}'
@@ -119,7 +142,12 @@ struct GuestQuestions {
     let (steps, name) = steps(of: path)
     let command: String
     switch question {
-    case .digest: command = "digest \(number) \(quoted(name))\n"
+    case .digest(nil): command = "digest \(number) \(quoted(name))\n"
+    case .digest(let layout?):
+      command =
+        "digest_parts \(number) \(quoted(name))"
+        + layout.parts.map { " \($0.lowerBound) \($0.upperBound - $0.lowerBound)" }.joined() + "\n"
+    case .layout: command = "layout \(number) \(quoted(name))\n"
     case .extents: command = "extents \(number) \(quoted(name))\n"
     case .beginning(let bytes): command = "beginning \(number) \(quoted(name)) \(bytes)\n"
     case .byTable: return "by_table \(number) \(quoted(path))\n"

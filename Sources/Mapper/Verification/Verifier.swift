@@ -5,8 +5,6 @@ import Guestfs
 
 /// Compares one filesystem after the other with the map.
 struct Verifier {
-  /// Of a file with larger holes, reading has no end worth waiting for.
-  private static let mostHoles: UInt64 = 64 << 30
   /// In KiB: files are read from one end to the other.
   private static let readahead = 1024
   /// A read of a file's end is rounded up to a page at least, and its range with it.
@@ -15,22 +13,31 @@ struct Verifier {
   let examiner: Examiner
   let files: MapFiles
   let comparer: FileComparer
+  /// The same with what the appliance has written: a journal that it replayed.
+  private let replayed: FileComparer
   let found: @Sendable (Verification.Finding) -> Void
   private let arrays: ArrayNames
+  /// So much is read of a file, if it has that much data.
+  private let mostBytes: UInt64
   private(set) var result = Verification()
   /// The map's objects that are in the guest.
   var seen: [Bool]
   /// Devices of which not everything could be looked at.
   private var unlisted: Set<[UInt8]> = []
 
+  /// - Parameters:
+  ///   - disks: as they are.
+  ///   - replayed: with what the appliance has written.
   init(
-    examiner: Examiner, files: MapFiles, disks: [any VirtualDisk],
+    examiner: Examiner, files: MapFiles, disks: [any VirtualDisk], replayed: [any VirtualDisk],
     found: @escaping @Sendable (Verification.Finding) -> Void
   ) {
     self.examiner = examiner
     self.files = files
     self.found = found
     comparer = FileComparer(files: files, disks: disks, isCancelled: examiner.isCancelled)
+    self.replayed = FileComparer(files: files, disks: replayed, isCancelled: examiner.isCancelled)
+    mostBytes = max(SparseFiles.leastLimit, disks.reduce(0) { $0 &+ $1.size })
     arrays = ArrayNames(examiner, files)
     seen = [Bool](repeating: false, count: files.map.objects.count)
   }
@@ -54,17 +61,36 @@ struct Verifier {
       var work = FilesystemWork(
         device: device, type: type, space: try examiner.addressSpace(of: filesystem),
         blockSize: max(Self.leastBlock, try blockSize()))
+      defer {
+        for object in work.undecided { seen[Int(object.rawValue)] = false }
+        result.filesystems.append(work.result)
+      }
       try list(&work)
       try readFiles(&work)
       try readOthers(&work)
       try explain(&work)
       try readUnlisted(&work)
-      result.filesystems.append(work.result)
     } catch let error as GuestfsError {
+      // If the appliance is still there, the other filesystems may be in order.
       try examiner.checkHelpers()
-      throw error
+      // What was found out stays; the rest is not verified.
+      examiner.reporter.warning(
+        "filesystem on \(shown(device)) (\(type)) cannot be verified: \(error.firstLine)")
+      unlisted.insert(device)
+      result.isIncomplete = true
     }
-    try examiner.appliance.unmountAll()
+    try unmount()
+  }
+
+  /// What was left running by a call that failed may be in the filesystem still.
+  private func unmount() throws {
+    do {
+      try examiner.appliance.unmountAll()
+    } catch {
+      try examiner.checkHelpers()
+      _ = try examiner.appliance.shell(
+        "cd /; for m in $(grep -o ' /sysroot[^ ]*' /proc/mounts | sort -r); do umount -l $m; done")
+    }
   }
 
   private func blockSize() throws -> UInt64 {
@@ -109,42 +135,64 @@ struct Verifier {
     var empty: [FileComparer.Job] = []
     var others: [Int] = []
     for index in work.files.indices where !work.files[index].isCompared {
-      let file = work.files[index]
-      if file.size == 0 {
-        empty.append(work.job(index, digest: nil))
-      } else if file.size - min(file.size, file.allocated) > Self.mostHoles {
-        work.suspects.append(FilesystemWork.Suspect(file: index, reason: FileComparer.differs, otherwise: .tooLarge))
-      } else {
-        others.append(index)
-      }
+      if work.files[index].size == 0 { empty.append(work.job(index, digest: nil)) } else { others.append(index) }
     }
     try compare(empty, in: &work)
-    for part in parts(of: others) {
-      var jobs: [FileComparer.Job] = []
-      for (index, lines) in zip(part, try ask(part, in: work) { _ in .digest }) {
-        let line = lines.first ?? "! its directory cannot be opened"
-        if line.hasPrefix("! ") {
-          except(work.path(of: index, in: files.map), .unreadable, because: String(line.dropFirst(2)), in: &work)
+    for part in parts(of: others, most: SparseFiles.atOnce) {
+      let layouts = try layouts(of: part, in: work)
+      var wanted: [(file: Int, layout: DataLayout?)] = []
+      for (index, layout) in zip(part, layouts) {
+        if SparseFiles.isBeyondReach(work.files[index], layout, mostBytes: mostBytes) {
+          except(index, .tooLarge, in: &work)
         } else {
-          // Other than a digest, it equals none.
-          let digits = Array(line.utf8.prefix(2 * Blake2b.size))
-          jobs.append(work.job(index, digest: GuestListing.bytes(hex: digits[...]) ?? []))
+          wanted.append((index, layout))
         }
       }
-      try compare(jobs, in: &work)
+      for group in SparseFiles.groups(wanted, bytes: { work.files[$0].size }) { try read(group, in: &work) }
     }
+  }
+
+  /// Where files have data; nil where the filesystem does not tell.
+  private func layouts(of indices: [Int], in work: FilesystemWork) throws -> [DataLayout?] {
+    guard SparseFiles.areTold(by: work.type) else { return indices.map { _ in nil } }
+    return zip(indices, try ask(indices, in: work) { _, _ in .layout }).map { index, lines in
+      // A small file is read as it is.
+      work.files[index].size < SparseFiles.least ? nil : DataLayout(parsing: lines, size: work.files[index].size)
+    }
+  }
+
+  private mutating func read(_ wanted: [(file: Int, layout: DataLayout?)], in work: inout FilesystemWork) throws {
+    var jobs: [FileComparer.Job] = []
+    let answers = try ask(wanted.map(\.file), in: work) { place, _ in .digest(of: wanted[place].layout) }
+    for ((index, layout), lines) in zip(wanted, answers) {
+      let line = lines.first ?? "! its directory cannot be opened"
+      if line.hasPrefix("! ") {
+        except(index, .unreadable, because: String(line.dropFirst(2)), in: &work)
+      } else {
+        // Other than a digest, it equals none.
+        let digits = Array(line.utf8.prefix(2 * Blake2b.size))
+        jobs.append(work.job(index, digest: GuestListing.bytes(hex: digits[...]) ?? [], layout: layout))
+      }
+    }
+    try compare(jobs, in: &work)
   }
 
   private mutating func compare(_ jobs: [FileComparer.Job], in work: inout FilesystemWork) throws {
     let check = work.space.isFollowed ? CopyCheck(table: work.space.table, device: work.space.device) : nil
-    for (job, problem) in zip(jobs, try comparer.problems(of: jobs, check, blockSize: work.blockSize)) {
+    let problems = try comparer.problems(of: jobs, check, blockSize: work.blockSize)
+    // What was written while the filesystem was mounted comes out of its journal, where the guest will find it, too.
+    let doubtful = zip(jobs, problems).filter { $0.1 != nil }.map(\.0)
+    let again = try replayed.problems(of: doubtful, check, blockSize: work.blockSize)
+    let isRight = Set(zip(doubtful, again).lazy.filter { $0.1 == nil }.map(\.0.index))
+    for (job, problem) in zip(jobs, problems) {
       work.files[job.index].isCompared = true
-      if let problem {
-        work.suspects.append(FilesystemWork.Suspect(file: job.index, reason: problem, otherwise: nil))
+      if let problem, !isRight.contains(job.index) {
+        work.suspects.append(FilesystemWork.Suspect(file: job.index, reason: problem))
       } else {
         work.result.proved += 1
+        work.files[job.index].isDecided = true
       }
-      work.bytesDone &+= job.size
+      work.bytesDone &+= min(work.files[job.index].size, work.files[job.index].allocated)
     }
     examiner.reporter.progress(work.progress)
   }
@@ -153,13 +201,14 @@ struct Verifier {
   private mutating func explain(_ work: inout FilesystemWork) throws {
     for part in parts(of: work.suspects) {
       for (suspect, explanation) in zip(part, try explanations(of: part, in: work)) {
-        let path = work.path(of: suspect.file, in: files.map)
         switch explanation {
-        case .excepted(let exception): except(path, exception, in: &work)
+        case .excepted(let exception): except(suspect.file, exception, in: &work)
         case .none(let seen):
+          work.files[suspect.file].isDecided = true
           // Where the bytes alone are wrong, its extents may show what of it is missing.
           let detail = suspect.reason == FileComparer.differs ? seen.map { ": \($0)" } ?? "" : ""
           work.result.wrong += 1
+          let path = work.path(of: suspect.file, in: files.map)
           found(
             Verification.Finding(isWrong: true, device: work.device, path: path, reason: suspect.reason + detail))
         }
@@ -177,33 +226,38 @@ struct Verifier {
       // What they store is compressed, and several files are in one block.
       return suspects.map { _ in .excepted(.compressed) }
     case "ntfs":
-      let answers = try ask(indices, in: work) { .attribute(inode: work.files[$0].inode) }
+      let answers = try ask(indices, in: work) { .attribute(inode: work.files[$1].inode) }
       return zip(suspects, answers).map { suspect, lines in
-        suspect.otherwise.map { .excepted($0) } ?? Explanation(attribute: lines, ranges: ranges(suspect.file))
+        Explanation(attribute: lines, ranges: ranges(suspect.file))
       }
     default:
       let check = ExtentCheck(table: work.space.table, device: work.space.device)
-      return zip(suspects, try ask(indices, in: work) { _ in .extents }).map { suspect, lines in
+      return zip(suspects, try ask(indices, in: work) { _, _ in .extents }).map { suspect, lines in
         check.explain(
-          lines.compactMap { GuestExtent(line: $0) }, size: work.files[suspect.file].size, ranges: ranges(suspect.file),
-          otherwise: suspect.otherwise)
+          lines.compactMap { GuestExtent(line: $0) }, size: work.files[suspect.file].size, ranges: ranges(suspect.file))
       }
     }
   }
 
   /// As much as is asked of the appliance in one go.
-  private func parts<T>(of all: [T]) -> some Sequence<[T]> {
-    stride(from: 0, to: all.count, by: GuestQuestions.most).lazy.map { start in
-      Array(all[start..<min(all.count, start + GuestQuestions.most)])
-    }
+  private func parts<T>(of all: [T], most: Int = GuestQuestions.most) -> some Sequence<[T]> {
+    stride(from: 0, to: all.count, by: most).lazy.map { start in Array(all[start..<min(all.count, start + most)]) }
   }
 
+  /// - Parameter question: about a file, by its place among `indices` and its index.
   private func ask(
-    _ indices: [Int], in work: FilesystemWork, _ question: (Int) -> GuestQuestions.Question
+    _ indices: [Int], in work: FilesystemWork, _ question: (Int, Int) -> GuestQuestions.Question
   ) throws -> [[Substring]] {
     guard !examiner.isCancelled() else { throw MapperError.interrupted }
     return try GuestQuestions(appliance: examiner.appliance).ask(
-      indices.map { (question($0), work.path(of: $0, in: files.map)) })
+      indices.enumerated().map { (question($0, $1), work.path(of: $1, in: files.map)) })
+  }
+
+  private func except(
+    _ file: Int, _ exception: Verification.Exception, because reason: String? = nil, in work: inout FilesystemWork
+  ) {
+    work.files[file].isDecided = true
+    except(work.path(of: file, in: files.map), exception, because: reason, in: &work)
   }
 
   func except(

@@ -28,8 +28,11 @@ public func verifyMap(
     try examiner.settleAmbivalentDevices()
     let disks = try running.disks.map { try $0.open(request.options, isCancelled: isCancelled) }
     defer { for disk in disks { disk.close() } }
+    let recorded = try disks.indices.map { try running.openRecorded($0 + 1, isCancelled: isCancelled) }
+    defer { for disk in recorded { disk.close() } }
     var verifier = Verifier(
-      examiner: examiner, files: MapFiles(map), disks: examiner.decrypted(disks), found: found)
+      examiner: examiner, files: MapFiles(map), disks: examiner.decrypted(disks),
+      replayed: examiner.decrypted(recorded), found: found)
     for filesystem in try examiner.listFilesystems() { try verifier.verify(filesystem) }
     verifier.finish()
     try running.end()

@@ -1,0 +1,72 @@
+import Glibc
+import SystemPackage
+
+/// Filesystems that are hard to read from one end to the other, made without mounting anything.
+struct UnusualFilesystems {
+  let scratch: Scratch
+
+  /// ext4 on a whole disk that was not unmounted: `/dir/after`, of 300,000 bytes, and `/small`, with directories, inodes and
+  /// data, are in its journal only.
+  /// - Returns: the disk, and another one that is what it is when the journal has been replayed.
+  func dataInJournal() async throws -> (disk: FilePath, replayed: FilePath) {
+    let disk = try scratch.makeHole("journal.raw", size: 32 << 20)
+    try scratch.write(Self.content, to: "after")
+    try scratch.write("small\n", to: "small")
+    try await tool("mke2fs", ["-q", "-t", "ext4", "-b", "4096", disk])
+    let replayed = scratch("replayed.raw")
+    try await tool("cp", ["--sparse=always", disk, replayed])
+    try await debugfs(replayed, "mkdir dir\nwrite after dir/after\nwrite small small\n")
+    let (old, new) = (try [UInt8](contentsOf: disk), try [UInt8](contentsOf: replayed))
+    // The superblock is not among them: it says whether the journal has to be replayed.
+    let changed = (1..<old.count / 4096).filter {
+      old[$0 * 4096..<$0 * 4096 + 4096] != new[$0 * 4096..<$0 * 4096 + 4096]
+    }
+    try scratch.write(changed.flatMap { new[$0 * 4096..<$0 * 4096 + 4096] }, to: "blocks")
+    try await debugfs(
+      disk, "jo -c -v 3\njw -b \(changed.map(String.init).joined(separator: ",")) blocks\njc\n")
+    return (disk, replayed)
+  }
+
+  /// Two partitions: FAT32 whose tables go on behind the partition's end, and which has to read them to say how much of it
+  /// is free; ext4 with `/lastlog` and `/hole`, files of terabytes that are holes, `/scattered` in 300 pieces with holes of
+  /// gigabytes between them, `/large` without one, and `/plain`, whose inode says that it is of 16 TB.
+  /// - Returns: the disk, and what is in `/dir/after` of the other one.
+  func damagedAndSparse() async throws -> (disk: FilePath, content: [UInt8]) {
+    let disk = try scratch.makeHole("sparse.raw", size: 100 << 20)
+    try await tool(
+      "sfdisk", ["-q", disk], input: "label: dos\nstart=2048, size=2M, type=c\nstart=16384, size=64M, type=83\n")
+    let fat = try scratch.makeHole("fat.raw", size: 512 << 20)
+    try await tool("mkfs.vfat", ["-F", "32", "-s", "1", fat])
+    // The number of free clusters is not known.
+    try write([0xff, 0xff, 0xff, 0xff], at: 512 + 488, to: fat)
+    try await tool("dd", ["if=\(fat)", "of=\(disk)", "bs=1M", "count=2", "seek=1", "conv=notrunc", "status=none"])
+
+    let tree = try scratch.makeDirectory("tree")
+    try scratch.write(Self.content, to: "tree/plain")
+    try scratch.write(
+      (0..<20 << 17).flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> $0) } }, to: "tree/large")
+    try scratch.makeHole("tree/hole", size: 3 << 40)
+    try scratch.makeHole("tree/lastlog", size: 1 << 40)
+    try write(Array("the last login".utf8), at: 1 << 40, to: scratch("tree/lastlog"))
+    try scratch.makeHole("tree/scattered", size: 600 << 30)
+    for piece in 0..<300 {
+      try write(Array("piece \(piece)".utf8), at: piece << 31 + piece % 7 * 4096, to: scratch("tree/scattered"))
+    }
+    let filesystem = try scratch.makeHole("ext4.raw", size: 64 << 20)
+    try await tool("mke2fs", ["-q", "-t", "ext4", "-b", "4096", "-d", tree, filesystem])
+    try await debugfs(filesystem, "sif /plain size 17179869184000\n")
+    try await tool("dd", ["if=\(filesystem)", "of=\(disk)", "bs=1M", "seek=8", "conv=notrunc,sparse", "status=none"])
+    return (disk, Self.content)
+  }
+
+  private static let content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
+
+  private func debugfs(_ filesystem: FilePath, _ commands: String) async throws {
+    try await tool("debugfs", ["-w", "-f", "/dev/stdin", filesystem], in: scratch.path, input: commands)
+  }
+
+  private func write(_ bytes: [UInt8], at offset: Int, to path: FilePath) throws {
+    let file = try FileDescriptor.open(path, .writeOnly)
+    try file.closeAfter { _ = try file.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
+  }
+}

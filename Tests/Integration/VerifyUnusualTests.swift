@@ -1,0 +1,73 @@
+import FoundationEssentials
+import SystemPackage
+import Testing
+
+/// `virt-bmap verify` with filesystems that do not come in order: with a journal that was not replayed, with files of
+/// terabytes that are holes for the most part, and one that cannot be asked for anything.
+@Suite struct VerifyUnusualTests {
+  private struct Answer: Decodable {
+    struct Filesystem: Decodable {
+      var device: String?
+      var proved: Int
+      var excepted: Int
+      var wrong: Int
+      var unverified: Int
+    }
+    var filesystems: [Filesystem]
+    var total: Filesystem
+  }
+
+  /// A right map is proved, and of what cannot be looked at there is one line. Then the same map, made wrong.
+  @Test func eachFilesystemIsVerifiedByItself() async throws {
+    let run = try MapperRun()
+    let disks = UnusualFilesystems(scratch: run.scratch)
+    let (journal, replayed) = try await disks.dataInJournal()
+    let (other, content) = try await disks.damagedAndSparse()
+    let before = try await tool("sha256sum", [journal])
+    let mapped = try await run(["-o", "map", journal, other])
+    let map = try MapText(contentsOf: run.scratch("map"))
+
+    // The map shows the files where the guest will find them, which is where the journal puts them.
+    let lines = map.lines("f", "/dev/sda", Array("/dir/after".utf8))
+    #expect(try Rebuild(disk: replayed).bytes(size: UInt64(content.count), of: lines) == content, "\(mapped.errors.text)")
+    #expect(try Rebuild(disk: journal).bytes(size: UInt64(content.count), of: lines) != content)
+    let place = String(try #require(lines.first).range.lowerBound)
+    let found = try await run(["lookup", "map", place])
+    #expect(found.output.text.contains("/dev/sda /dir/after"), "\(found.output.text)")
+
+    // As if there were a file on the filesystem that cannot be read, and one in the others with a wrong line.
+    let text = try [UInt8](contentsOf: run.scratch("map")).text
+    let start = try #require(map.lines("f", "/dev/sdb2", Array("/lastlog".utf8)).first).range.lowerBound
+    let lastlog = "\(String(start, radix: 16)) \(String(start + 4096, radix: 16)) f@10000000000 /dev/sdb2 /lastlog"
+    #expect(text.contains(lastlog))
+    let hole = "2 \(String(start, radix: 16)) \(String(start + 4096, radix: 16)) f@20000000 /dev/sdb2 /hole\n"
+    try run.scratch.write(text + "2 101000 102000 f /dev/sdb1 /file\n", to: "right")
+    try run.scratch.write(
+      text.replacing(lastlog, with: lastlog.replacing("@1", with: "@2")).replacing("/dir/after", with: "/small2")
+        + hole,
+      to: "wrong")
+
+    let outcome = try await run(["verify", "--json", journal, other, run.scratch("right")], limit: .seconds(600))
+    #expect(outcome.end == .exited(2), "\(outcome.output.text) \(outcome.errors.text)")
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors.text)")
+    #expect(
+      outcome.errors.text.hasPrefix("virt-bmap: warning: filesystem on /dev/sdb1 (vfat) cannot be verified: "),
+      "\(outcome.errors.text)")
+    let answer = try JSONDecoder().decode(Answer.self, from: Data(outcome.output))
+    let results = Dictionary(answer.filesystems.map { ($0.device ?? "", $0) }) { first, _ in first }
+    #expect(results["/dev/sda"]?.proved == 2)
+    #expect(results["/dev/sdb1"]?.unverified == 1 && results["/dev/sdb1"]?.proved == 0)
+    #expect(results["/dev/sdb2"]?.proved == 5)
+    #expect(answer.total.wrong == 0 && answer.total.excepted == 0, "\(outcome.output.text)")
+
+    let wrong = try await run(["verify", journal, other, run.scratch("wrong")], limit: .seconds(600))
+    #expect(wrong.end == .exited(1), "\(wrong.errors.text)")
+    let said = Set(wrong.outputLines.filter { $0.hasPrefix("wrong ") }.compactMap { $0.split(separator: ":").first })
+    #expect(
+      said == [
+        "wrong /dev/sda /dir/after", "wrong /dev/sda /small2", "wrong /dev/sdb2 /lastlog", "wrong /dev/sdb2 /hole",
+      ])
+    #expect(try await tool("sha256sum", [journal]).output == before.output, "the disk was written to")
+    try await run.expectNothingLeft()
+  }
+}
