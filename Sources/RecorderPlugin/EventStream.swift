@@ -20,11 +20,11 @@ final class EventStream: Sendable {
   /// Ends the server when nobody reads the stream any longer, so that a killed virt-bmap leaves no server behind.
   ///
   /// nbdkit's `--exit-with-parent` is no choice here: it is tied to the life of one thread of the parent.
-  func shutDownWithReader() {
+  func shutDownWithReader() throws {
     let descriptor = descriptor.rawValue
     let argument = UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: Int(descriptor)))
     var thread = pthread_t()
-    pthread_create(
+    let result = pthread_create(
       &thread, nil,
       { argument in
         var state = pollfd(fd: Int32(Int(bitPattern: argument)), events: 0, revents: 0)
@@ -34,6 +34,9 @@ final class EventStream: Sendable {
         // Not back into this library, which nbdkit is about to unload.
         while true { pause() }
       }, argument)
+    guard result == 0 else {
+      throw PluginError(errno: .inputOutput, "no thread can be started: \(String(cString: strerror(result)))")
+    }
   }
 
   /// Whether virt-bmap is gone, so that nothing needs to be waited for any longer.
@@ -66,7 +69,7 @@ final class EventStream: Sendable {
           // What is only told is not read: reads that follow belong to nobody.
           state.current = [.told, .toldEncoded, .claimed].contains(chunk.layout) ? nil : ChunkReads(chunk)
         case .idle, .begin, .settled, .end: state.finishChunk()
-        case .object, .inode, .link, .failure: break
+        case .object, .inode, .encrypted, .link, .failure: break
         }
       }
       try send(.channel(Array(bytes)))

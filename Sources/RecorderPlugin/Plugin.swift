@@ -106,7 +106,7 @@ struct RecorderPlugin: Plugin {
   }
 
   mutating func afterFork() throws {
-    stream?.shutDownWithReader()
+    try stream?.shutDownWithReader()
   }
 
   func listExports(readOnly: Bool, isTLS: Bool) throws -> [Export] {

@@ -21,6 +21,9 @@ public enum Record: Equatable, Sendable {
   case object(id: ObjectID, parent: ObjectID, kind: Kind, name: [UInt8])
   /// The number by which the filesystem knows an object, where the mapper needs it.
   case inode(id: ObjectID, number: UInt64)
+  /// A file, by the number by which the filesystem knows it, that does not open without the key to its bytes. Where they are
+  /// is for the mapper to find out.
+  case encrypted(id: ObjectID, number: UInt64)
   /// One more name of a file.
   case link(id: ObjectID, parent: ObjectID, name: [UInt8])
   /// From here on the object's bytes are read.

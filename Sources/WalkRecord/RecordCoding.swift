@@ -48,6 +48,7 @@ public struct RecordBuffer: Sendable {
       try add(type: 7, count: 2, (parent, UInt64(UInt32(bitPattern: errno)), 0, 0, 0), name: name)
     case .end: try add(type: 8)
     case .inode(let id, let number): try add(type: 9, count: 2, (id, number, 0, 0, 0))
+    case .encrypted(let id, let number): try add(type: 10, count: 2, (id, number, 0, 0, 0))
     }
   }
 
@@ -130,6 +131,9 @@ extension Record {
     case 9:
       guard let id = field(), let number = field() else { return nil }
       self = .inode(id: id, number: number)
+    case 10:
+      guard let id = field(), let number = field() else { return nil }
+      self = .encrypted(id: id, number: number)
     default: return nil
     }
   }

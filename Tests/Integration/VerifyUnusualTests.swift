@@ -2,14 +2,16 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// `virt-bmap verify` with filesystems that do not come in order: with a journal that was not replayed, with files of
-/// terabytes that are holes for the most part, and one that cannot be asked for anything.
+/// Filesystems that do not come in order: with a journal that was not replayed, with files of terabytes that are holes for
+/// the most part, with encrypted files and no key, and one that cannot be asked for anything. What the map has of them, and
+/// what `virt-bmap verify` says of it.
 @Suite struct VerifyUnusualTests {
   private struct Answer: Decodable {
     struct Filesystem: Decodable {
       var device: String?
       var proved: Int
       var excepted: Int
+      var reasons: [String: Int]
       var wrong: Int
       var unverified: Int
     }
@@ -23,8 +25,9 @@ import Testing
     let disks = UnusualFilesystems(scratch: run.scratch)
     let (journal, replayed) = try await disks.dataInJournal()
     let (other, content) = try await disks.damagedAndSparse()
+    let (locked, places) = try await disks.encrypted()
     let before = try await tool("sha256sum", [journal])
-    let mapped = try await run(["-o", "map", journal, other])
+    let mapped = try await run(["-o", "map", journal, other, locked])
     let map = try MapText(contentsOf: run.scratch("map"))
 
     // The map shows the files where the guest will find them, which is where the journal puts them.
@@ -34,6 +37,18 @@ import Testing
     let place = String(try #require(lines.first).range.lowerBound)
     let found = try await run(["lookup", "map", place])
     #expect(found.output.text.contains("/dev/sda /dir/after"), "\(found.output.text)")
+
+    // Encrypted files are under the names that the kernel makes of theirs.
+    let encrypted = map.lines.filter { $0.kind == "f" && $0.device.text == "/dev/sdc" && $0.path.text != "/plain" }
+    let files = Dictionary(grouping: encrypted) { $0.path.text }
+    #expect(files.count == 2 && files.keys.allSatisfy { $0.hasPrefix("/_") }, "\(files.keys)")
+    for lines in files.values {
+      let blocks = lines.flatMap { line in stride(from: line.range.lowerBound, to: line.range.upperBound, by: 1024) }
+      let depth = lines.first?.path.filter { $0 == 0x2f }.count
+      #expect(blocks == places[depth == 2 ? 300_000 : 50_000]?.map(\.lowerBound), "\(lines)")
+    }
+    #expect(map.lines.filter { $0.kind == "d" && $0.path.starts(with: Array("/_".utf8)) }.count == 2)
+    #expect(!mapped.errors.text.contains("/dev/sdc"), "\(mapped.errors.text)")
 
     // As if there were a file on the filesystem that cannot be read, and one in the others with a wrong line.
     let text = try [UInt8](contentsOf: run.scratch("map")).text
@@ -47,7 +62,7 @@ import Testing
         + hole,
       to: "wrong")
 
-    let outcome = try await run(["verify", "--json", journal, other, run.scratch("right")], limit: .seconds(600))
+    let outcome = try await run(["verify", "--json", journal, other, locked, run.scratch("right")], limit: .seconds(600))
     #expect(outcome.end == .exited(2), "\(outcome.output.text) \(outcome.errors.text)")
     #expect(outcome.errorLines.count == 1, "\(outcome.errors.text)")
     #expect(
@@ -58,9 +73,10 @@ import Testing
     #expect(results["/dev/sda"]?.proved == 2)
     #expect(results["/dev/sdb1"]?.unverified == 1 && results["/dev/sdb1"]?.proved == 0)
     #expect(results["/dev/sdb2"]?.proved == 5)
-    #expect(answer.total.wrong == 0 && answer.total.excepted == 0, "\(outcome.output.text)")
+    #expect(results["/dev/sdc"]?.proved == 1 && results["/dev/sdc"]?.reasons == ["encrypted": 2])
+    #expect(answer.total.wrong == 0 && answer.total.excepted == 2, "\(outcome.output.text)")
 
-    let wrong = try await run(["verify", journal, other, run.scratch("wrong")], limit: .seconds(600))
+    let wrong = try await run(["verify", journal, other, locked, run.scratch("wrong")], limit: .seconds(600))
     #expect(wrong.end == .exited(1), "\(wrong.errors.text)")
     let said = Set(wrong.outputLines.filter { $0.hasPrefix("wrong ") }.compactMap { $0.split(separator: ":").first })
     #expect(

@@ -160,6 +160,21 @@ extension Walk {
       Sample.Candidate(object: object, parent: directory.object, name: name, path: path, traits: traits), at: places)
   }
 
+  /// Takes a file of ext4 that does not open without its key.
+  /// - Returns: false for what is none.
+  private mutating func addEncrypted(_ name: [UInt8], in directory: OpenDirectory) throws(WalkError) -> Bool {
+    var status = stat()
+    guard filesystem.kind == .ext,
+      withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
+      status.st_mode & S_IFMT == S_IFREG, isOnThisFilesystem(Inode(status))
+    else { return false }
+    guard try !isLink(status, name: name, in: directory) else { return true }
+    let object = nextObject
+    try declare(.file, parent: directory.object, name: name)
+    try channel.note(.encrypted(id: object, number: UInt64(status.st_ino)))
+    return true
+  }
+
   mutating func add(file name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
     guard try !addFromTable(name, in: directory) else { return }
     let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
@@ -173,7 +188,9 @@ extension Walk {
     if descriptor < 0, errno == ELOOP, table != nil { return try add(other: name, in: directory) }
     var status = stat()
     guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
-      return try channel.note(.failure(parent: directory.object, errno: errno, name: name))
+      let failure = errno
+      if failure == ENOKEY, try addEncrypted(name, in: directory) { return }
+      return try channel.note(.failure(parent: directory.object, errno: failure, name: name))
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)

@@ -40,6 +40,8 @@ struct WalkAssembler {
   private var pending: [UInt32: ChunkReads] = [:]
   /// The objects of which the walker has told the inode.
   private(set) var inodes: [UInt64: Record.ObjectID] = [:]
+  /// The files that do not open without their key, by their inodes.
+  private(set) var encrypted: [UInt64: Record.ObjectID] = [:]
   /// What could not be examined.
   private(set) var failures: [(path: [UInt8], errno: Int32)] = []
   private(set) var failureCount = 0
@@ -69,6 +71,10 @@ struct WalkAssembler {
     case .inode(let id, let number):
       guard tree.contains(id) else { throw .unknownObject(id) }
       inodes[number] = id
+    case .encrypted(let id, let number):
+      guard tree.contains(id) else { throw .unknownObject(id) }
+      inodes[number] = id
+      encrypted[number] = id
     case .link(let id, let parent, let name):
       try tree.addLink(to: id, parent: parent, name: name)
     case .chunk(let chunk):
@@ -187,6 +193,17 @@ struct WalkAssembler {
     told.append(
       Told(
         object: object, physical: range, offset: offset, isEncoded: isEncoded, isKept: tree.kind(of: object) == .other))
+  }
+
+  /// Adds a part of an encrypted file: `range` in bytes of the filesystem's addresses.
+  mutating func addData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64) {
+    guard let object = encrypted[inode], tree.kind(of: object) == .file else { return }
+    told.append(Told(object: object, physical: range, offset: offset))
+  }
+
+  /// An encrypted file cannot be found.
+  mutating func failEncrypted(_ inode: UInt64) {
+    if let object = encrypted[inode] { addFailure(tree.path(of: object), ENOKEY) }
   }
 
   /// Adds blocks that the filesystem keeps for an object beside its bytes: `range` in bytes of its addresses.

@@ -213,6 +213,7 @@ struct Examiner {
       guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
       setBtrfsDirectories(of: &walk, space)
       try addKeptBlocks(to: &walk, type: type, space, name: name)
+      try addEncryptedFiles(to: &walk, space, name: name)
       var wrong = walk.resolve(space.table, device: space.device)
       if method == .read {
         try proveRead(&walk, type: type, space, name: name)

@@ -72,7 +72,9 @@ extension Verification {
     case lost
     /// The guest's filesystem gives an error when it is read.
     case unreadable
-    /// It has so large holes that there is no end to reading it.
+    /// It is encrypted, and the guest's filesystem has no key.
+    case encrypted
+    /// There is no end to reading it: it has large holes, or more data than the disks.
     case tooLarge = "too large"
     /// Its path is longer than a map holds.
     case tooLong = "path too long"

@@ -59,6 +59,38 @@ struct UnusualFilesystems {
     return (disk, Self.content)
   }
 
+  /// ext4 on a whole disk with `/plain` and an encrypted directory (fscrypt) with a file, and in it a directory with another
+  /// one; nobody has the key. To the kernel, what is encrypted is what has this flag and this attribute.
+  /// - Returns: the disk, and where the files are in it, by their sizes.
+  func encrypted() async throws -> (disk: FilePath, places: [Int: [Range<UInt64>]]) {
+    let disk = try scratch.makeHole("encrypted.raw", size: 32 << 20)
+    try scratch.write(Self.content, to: "content")
+    try scratch.write(Array(Self.content.prefix(50_000)), to: "other")
+    // fscrypt_context_v2: AES-256-XTS and CTS, and the identifiers of a key that is nowhere.
+    try scratch.write([2, 1, 4, 2, 0, 0, 0, 0] + (0..<32).map { UInt8($0) }, to: "context")
+    try await tool("mke2fs", ["-q", "-t", "ext4", "-b", "1024", "-O", "encrypt,^metadata_csum", disk])
+    // Encrypted names have 16 bytes at least.
+    let (outer, inner) = ("/locked", "/locked/a directory that is")
+    let (file, other) = ("\(outer)/a file of 300000 bytes", "\(inner)/a file of 50000 bytes")
+    try await debugfs(
+      disk, "write content plain\nmkdir \(outer)\nmkdir \"\(inner)\"\nwrite content \"\(file)\"\nwrite other \"\(other)\"\n")
+    var places: [Int: [Range<UInt64>]] = [:]
+    for path in [outer, inner, file, other] {
+      try await debugfs(disk, "sif \"\(path)\" flags 0x80800\nea_set -f context \"\(path)\" user.c\n")
+      let said = try await tool("debugfs", ["-R", "imap \"\(path)\"", disk]).output.text
+      guard let place = try /block ([0-9]+), offset (0x[0-9a-f]+)/.firstMatch(in: said), let block = Int(place.1),
+        let offset = Int(place.2.dropFirst(2), radix: 16)
+      else { throw TestFailure("debugfs: \(said)") }
+      // debugfs knows no names of encryption's: the attribute is the first in the inode, behind the extra fields.
+      try write([9], at: block * 1024 + offset + 128 + 32 + 4 + 1, to: disk)
+    }
+    for (path, size) in [(file, 300_000), (other, 50_000)] {
+      let said = try await tool("debugfs", ["-R", "blocks \"\(path)\"", disk]).output.text
+      places[size] = said.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }.map { $0 << 10..<($0 + 1) << 10 }
+    }
+    return (disk, places)
+  }
+
   private static let content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
 
   private func debugfs(_ filesystem: FilePath, _ commands: String) async throws {

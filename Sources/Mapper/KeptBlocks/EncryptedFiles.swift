@@ -1,0 +1,109 @@
+import Guestfs
+import WalkRecord
+
+/// Files of ext4 that are encrypted (fscrypt) and of which there is no key. The kernel shows them under names made of the
+/// encrypted ones, and does not open them; where their bytes are is in their inodes, which debugfs(8) reads.
+enum EncryptedFiles {
+  static let tools = ["debugfs"]
+
+  static func questions(about inodes: some Sequence<UInt64>) -> String {
+    inodes.map { "stat <\($0)>\n" }.joined()
+  }
+
+  /// Prints what `Answer` reads, of the device `$d`; `$q` has the questions. debugfs does not read the bitmaps (`-c`).
+  static let script = """
+    echo "block size: $(stat -f -c %S /sysroot)"
+    timeout 600 debugfs -c -f $q $d | sed -nE '
+      s/^debugfs: stat <([0-9]+)>$/inode \\1/p
+      s/^User: .* Size: ([0-9]+)$/size \\1/p
+      /^\\(/ { s/, /\\n/g; s/^/piece /mg; p; }' | grep -E '^(block size|inode|size|piece \\([0-9-]+\\):)' | head -c 256M
+    """
+
+  /// A part of a file that lies in one piece.
+  struct Piece: Equatable {
+    var inode: UInt64
+    /// In bytes of the filesystem's addresses; to a block's end.
+    var range: Range<UInt64>
+    /// In the file, in bytes.
+    var offset: UInt64
+  }
+
+  /// What the script has printed.
+  struct Answer: Equatable {
+    /// Of which it speaks.
+    var inodes: Set<UInt64> = []
+    var pieces: [Piece] = []
+
+    /// - Parameter asked: the inodes in question.
+    init(parsing text: String, asked: [UInt64]) {
+      let lines = text.split(separator: "\n")
+      guard let block = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(block) else { return }
+      let known = Set(asked)
+      var inode: UInt64?
+      // What is set aside behind a file's end is not the file's.
+      var end: UInt64 = 0
+      for line in lines.dropFirst() {
+        if line.hasPrefix("inode ") {
+          inode = UInt64(line.dropFirst(6)).flatMap { known.contains($0) ? $0 : nil }
+          end = 0
+        } else if line.hasPrefix("size "), let inode, let size = UInt64(line.dropFirst(5)), let rounded = size.plus(block - 1) {
+          end = rounded / block * block
+          inodes.insert(inode)
+        } else if line.hasPrefix("piece "), let inode, let piece = Self.piece(line.dropFirst(6), of: inode, block, end: end) {
+          pieces.append(piece)
+        }
+      }
+    }
+
+    /// `(0-7):8705-8712` or `(8):8720`, in blocks.
+    private static func piece(_ text: Substring, of inode: UInt64, _ block: UInt64, end: UInt64) -> Piece? {
+      let parts = text.split(separator: ":")
+      guard parts.count == 2, parts[0].first == "(", parts[0].last == ")",
+        let logical = range(parts[0].dropFirst().dropLast(), block), let physical = range(parts[1], block),
+        logical.count == physical.count, physical.lowerBound > 0, logical.lowerBound < end
+      else { return nil }
+      let length = min(UInt64(logical.count), end - logical.lowerBound)
+      return Piece(
+        inode: inode, range: physical.lowerBound..<physical.lowerBound + length, offset: logical.lowerBound)
+    }
+
+    /// In bytes.
+    private static func range(_ text: Substring, _ block: UInt64) -> Range<UInt64>? {
+      let numbers = text.split(separator: "-").map { UInt64($0) }
+      guard (1...2).contains(numbers.count), let first = numbers.first ?? nil, let last = numbers.last ?? nil, first <= last,
+        let start = first.times(block), let end = last.plus(1)?.times(block), end <= UInt64(Int64.max)
+      else { return nil }
+      return start..<end
+    }
+  }
+}
+
+extension Examiner {
+  private static let encryptedQuestions = "/tmp/virt-bmap-encrypted"
+  /// About how many inodes the tool is asked in one go.
+  private static let mostEncrypted = 20_000
+
+  /// Finds the files that the walk could not open without their key. The filesystem is mounted. What cannot be found counts
+  /// as not readable.
+  func addEncryptedFiles(to walk: inout WalkAssembler, _ space: AddressSpace, name: String) throws {
+    let inodes = walk.encrypted.keys.sorted()
+    guard !inodes.isEmpty else { return }
+    reporter.detail("\(name): \(inodes.count) files are encrypted; they have the names that the kernel shows without the key")
+    for start in stride(from: 0, to: inodes.count, by: Self.mostEncrypted) {
+      guard !isCancelled() else { throw MapperError.interrupted }
+      let part = Array(inodes[start..<min(inodes.count, start + Self.mostEncrypted)])
+      var text: String?
+      if space.isFollowed {
+        try appliance.upload(text: EncryptedFiles.questions(about: part), name: Self.encryptedQuestions)
+        text = try output(
+          of: EncryptedFiles.script, tools: EncryptedFiles.tools,
+          variables:
+            "q=\(Self.encryptedQuestions) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)",
+          orSay: "\(name): encrypted files are left out")
+      }
+      let answer = EncryptedFiles.Answer(parsing: text ?? "", asked: part)
+      for piece in answer.pieces { walk.addData(of: piece.inode, piece.range, offset: piece.offset) }
+      for inode in part where !answer.inodes.contains(inode) { walk.failEncrypted(inode) }
+    }
+  }
+}

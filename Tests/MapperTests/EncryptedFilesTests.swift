@@ -1,0 +1,51 @@
+import Testing
+
+@testable import Mapper
+
+/// What debugfs prints about encrypted files, as the script leaves it.
+@Suite struct EncryptedFilesTests {
+  private func pieces(_ text: String, asked: [UInt64]) -> [[UInt64]] {
+    EncryptedFiles.Answer(parsing: text, asked: asked).pieces.map {
+      [$0.inode, $0.range.lowerBound, UInt64($0.range.count), $0.offset]
+    }
+  }
+
+  @Test func piecesOfFiles() {
+    let text = """
+      block size: 4096
+      inode 12
+      size 9000
+      piece (0-1):100-101
+      piece (2-7):300-305
+      inode 13
+      size 0
+      inode 14
+      size 5000000
+      piece (0):7
+      piece (1000-1001):8-9
+      """
+    #expect(
+      pieces(text, asked: [12, 13, 14]) == [
+        [12, 100 * 4096, 8192, 0], [12, 300 * 4096, 4096, 8192], [14, 7 * 4096, 4096, 0],
+        [14, 8 * 4096, 8192, 4_096_000],
+      ])
+    #expect(EncryptedFiles.Answer(parsing: text, asked: [12, 13, 14, 15]).inodes == [12, 13, 14])
+    // Of inodes that nobody asked about.
+    #expect(pieces(text, asked: [14]).map { $0[0] } == [14, 14])
+  }
+
+  @Test(arguments: [
+    "piece (0-1):100-102", "piece (1-0):100-101", "piece (0):0", "piece (0):", "piece ():1", "piece (0):1-2-3",
+    "piece (0):18446744073709551615", "piece (0):99999999999999999999", "piece (9):1", "piece 0:1",
+    "piece (4503599627370495):4503599627370495",
+  ])
+  func whatMakesNoSense(line: String) {
+    #expect(pieces("block size: 4096\ninode 12\nsize 4096\n\(line)\n", asked: [12]) == [])
+  }
+
+  @Test func withoutABlockSize() {
+    for text in ["", "block size: 0\ninode 12\nsize 1\npiece (0):1", "inode 12\nsize 1\npiece (0):1"] {
+      #expect(EncryptedFiles.Answer(parsing: text, asked: [12]).inodes.isEmpty)
+    }
+  }
+}
