@@ -7,15 +7,25 @@ import Glibc
 /// be anything.
 public final class Guestfs {
   private let handle: OpaquePointer
+  /// What the appliance has said.
+  public let log = ApplianceLog()
 
   public init() throws(GuestfsError) {
     // The library would close the handle at exit, from whatever thread calls exit.
-    guard let handle = bmap_guestfs_create(UInt32(GUESTFS_CREATE_NO_CLOSE_ON_EXIT)) else {
+    guard
+      let handle = bmap_guestfs_create(
+        UInt32(GUESTFS_CREATE_NO_CLOSE_ON_EXIT) | UInt32(GUESTFS_CREATE_NO_ENVIRONMENT))
+    else {
       throw GuestfsError("libguestfs cannot be initialized")
     }
     self.handle = handle
     // Errors are thrown; without this they would be printed as well.
     guestfs_set_error_handler(handle, nil, nil)
+    log.keepMessages(of: handle)
+    // Here, where a wrong value is an error like any other.
+    try check(guestfs_parse_environment(handle))
+    setVerbose(guestfs_get_verbose(handle) == 1)
+    setTrace(guestfs_get_trace(handle) == 1)
   }
 
   deinit { guestfs_close(handle) }

@@ -14,7 +14,10 @@ struct TemporaryDirectory {
   /// Makes the directory and names it to child processes as their $TMPDIR.
   init() throws(MapperError) {
     let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    parent = named.isEmpty ? "/var/tmp" : named
+    // What is started from here takes no name that depends on where it is started.
+    let absolute = named.isEmpty ? nil : realpath(named, nil)
+    defer { free(absolute) }
+    parent = absolute.map { String(cString: $0) } ?? (named.isEmpty ? "/var/tmp" : named)
     var template = Array("\(parent)/virt-bmap-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw .missing("\(parent): no temporary directory can be made: \(String(cString: strerror(errno)))")

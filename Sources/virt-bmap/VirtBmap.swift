@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Mapper
 
 /// The program's version, as `-V` and the man page give it.
 let version = "0.1.0"
@@ -18,8 +19,12 @@ enum VirtBmap {
     let named = arguments.first.flatMap { commands[$0] }
     let type = named ?? MapCommand.self
     // What starts an appliance leaves things to put away; other commands end by the first signal, as any program does.
-    if type is any UsesAppliance.Type { Interruption.install() }
     do {
+      if type is any UsesAppliance.Type {
+        // Without a thread, the first task would wait for one without end.
+        try ProcessLimits.check()
+        Interruption.install()
+      }
       var command = try type.parseAsRoot(named == nil ? arguments : Array(arguments.dropFirst()))
       if var command = command as? any AsyncParsableCommand {
         try await command.run()

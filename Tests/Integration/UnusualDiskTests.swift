@@ -106,13 +106,16 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// Whatever /dev/kvm is like: where it does not work, the appliance is emulated.
-  @Test func withoutBackendSettings() async throws {
+  /// Whatever /dev/kvm is like: where it does not work, the appliance is emulated. An empty variable is one that is not set,
+  /// and temporary files go where a relative name says.
+  @Test(arguments: [nil, ""])
+  func withoutBackendSettings(setting: String?) async throws {
     let run = try MapperRun()
     let disk = try SmallDisks(scratch: run.scratch).blank()
+    var environment: [String: String?] = ["LIBGUESTFS_BACKEND_SETTINGS": setting]
+    if setting != nil { environment.merge(["LIBGUESTFS_BACKEND": "", "TMPDIR": "t"]) { $1 } }
     let outcome = try await run(
-      ["--machine-readable", "-o", "map", disk], environment: ["LIBGUESTFS_BACKEND_SETTINGS": nil],
-      limit: .seconds(240))
+      ["--machine-readable", "-o", "map", disk], environment: environment, limit: .seconds(240))
     #expect(outcome.end == .exited(0))
     #expect(outcome.errors.text == "")
     if outcome.output.text.contains("emulating") {

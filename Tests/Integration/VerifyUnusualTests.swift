@@ -32,7 +32,8 @@ import Testing
 
     // The map shows the files where the guest will find them, which is where the journal puts them.
     let lines = map.lines("f", "/dev/sda", Array("/dir/after".utf8))
-    #expect(try Rebuild(disk: replayed).bytes(size: UInt64(content.count), of: lines) == content, "\(mapped.errors.text)")
+    #expect(
+      try Rebuild(disk: replayed).bytes(size: UInt64(content.count), of: lines) == content, "\(mapped.errors.text)")
     #expect(try Rebuild(disk: journal).bytes(size: UInt64(content.count), of: lines) != content)
     let place = String(try #require(lines.first).range.lowerBound)
     let found = try await run(["lookup", "map", place])
@@ -62,7 +63,8 @@ import Testing
         + hole,
       to: "wrong")
 
-    let outcome = try await run(["verify", "--json", journal, other, locked, run.scratch("right")], limit: .seconds(600))
+    let outcome = try await run(
+      ["verify", "--json", journal, other, locked, run.scratch("right")], limit: .seconds(600))
     #expect(outcome.end == .exited(2), "\(outcome.output.text) \(outcome.errors.text)")
     #expect(outcome.errorLines.count == 1, "\(outcome.errors.text)")
     #expect(

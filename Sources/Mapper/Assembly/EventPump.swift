@@ -20,9 +20,9 @@ final class EventPump: Sendable {
   private let reporter: any Reporter
 
   /// Takes over `descriptor`.
-  init(reading descriptor: FileDescriptor, reporter: any Reporter) {
+  init(reading descriptor: FileDescriptor, reporter: any Reporter) throws(MapperError) {
     self.reporter = reporter
-    DispatchQueue(label: "virt-bmap events").async { self.run(descriptor) }
+    try startThread { self.run(descriptor) }
   }
 
   /// What the appliance has written until now.

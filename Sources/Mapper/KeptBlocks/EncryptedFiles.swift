@@ -46,10 +46,14 @@ enum EncryptedFiles {
         if line.hasPrefix("inode ") {
           inode = UInt64(line.dropFirst(6)).flatMap { known.contains($0) ? $0 : nil }
           end = 0
-        } else if line.hasPrefix("size "), let inode, let size = UInt64(line.dropFirst(5)), let rounded = size.plus(block - 1) {
+        } else if line.hasPrefix("size "), let inode, let size = UInt64(line.dropFirst(5)),
+          let rounded = size.plus(block - 1)
+        {
           end = rounded / block * block
           inodes.insert(inode)
-        } else if line.hasPrefix("piece "), let inode, let piece = Self.piece(line.dropFirst(6), of: inode, block, end: end) {
+        } else if line.hasPrefix("piece "), let inode,
+          let piece = Self.piece(line.dropFirst(6), of: inode, block, end: end)
+        {
           pieces.append(piece)
         }
       }
@@ -70,7 +74,8 @@ enum EncryptedFiles {
     /// In bytes.
     private static func range(_ text: Substring, _ block: UInt64) -> Range<UInt64>? {
       let numbers = text.split(separator: "-").map { UInt64($0) }
-      guard (1...2).contains(numbers.count), let first = numbers.first ?? nil, let last = numbers.last ?? nil, first <= last,
+      guard (1...2).contains(numbers.count), let first = numbers.first ?? nil, let last = numbers.last ?? nil,
+        first <= last,
         let start = first.times(block), let end = last.plus(1)?.times(block), end <= UInt64(Int64.max)
       else { return nil }
       return start..<end
@@ -88,7 +93,8 @@ extension Examiner {
   func addEncryptedFiles(to walk: inout WalkAssembler, _ space: AddressSpace, name: String) throws {
     let inodes = walk.encrypted.keys.sorted()
     guard !inodes.isEmpty else { return }
-    reporter.detail("\(name): \(inodes.count) files are encrypted; they have the names that the kernel shows without the key")
+    reporter.detail(
+      "\(name): \(inodes.count) files are encrypted; they have the names that the kernel shows without the key")
     for start in stride(from: 0, to: inodes.count, by: Self.mostEncrypted) {
       guard !isCancelled() else { throw MapperError.interrupted }
       let part = Array(inodes[start..<min(inodes.count, start + Self.mostEncrypted)])

@@ -38,7 +38,9 @@ enum Appliance {
   /// Launches the appliance; where hardware virtualization is there but broken, once more without it.
   static func launch(_ options: ApplianceOptions, reporter: any Reporter, isCancelled: () -> Bool) throws -> Guestfs {
     // What the user has set is obeyed, and not second-guessed.
-    let isUserChoice = getenv("LIBGUESTFS_BACKEND_SETTINGS") != nil
+    let isUserChoice = environmentValue("LIBGUESTFS_BACKEND_SETTINGS") != nil
+    // With no space for what the appliance writes, qemu would stop it, and wait for space without end.
+    if let hint = ProcessLimits.hint(ofFull: temporaryDirectory) { throw MapperError.appliance("\(hint) (TMPDIR)") }
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
     if !hasKVM || appliance.hasBackendSetting("force_tcg") { try addEmulationOptions(to: appliance) }
@@ -51,7 +53,7 @@ enum Appliance {
     } catch {
       watchdog?.stop()
       guard !isCancelled() else { throw MapperError.interrupted }
-      guard !isUserChoice, hasKVM else { throw failure(error) }
+      guard !isUserChoice, hasKVM else { throw failure(error, appliance, options) }
       reporter.detail(error.description)
     }
     reporter.message("hardware virtualization does not work here, emulating instead (slower) ...")
@@ -62,7 +64,7 @@ enum Appliance {
       try addEmulationOptions(to: emulated)
       try emulated.launch()
     } catch {
-      throw failure(error)
+      throw failure(error, emulated, options)
     }
     return emulated
   }
@@ -84,23 +86,34 @@ enum Appliance {
 
   /// Where libguestfs keeps its appliance: what the user's environment says, or else `usual`.
   static func cacheDirectory(_ usual: String) -> String {
-    getenv("LIBGUESTFS_CACHEDIR").map { String(cString: $0) } ?? usual
+    environmentValue("LIBGUESTFS_CACHEDIR") ?? usual
   }
 
-  /// libguestfs's own message is a page on how to find out more.
-  private static func failure(_ error: GuestfsError) -> MapperError {
-    .appliance("\(error.firstLine) (-v shows what happened)")
+  private static var temporaryDirectory: String { environmentValue("TMPDIR") ?? "/var/tmp" }
+
+  /// An empty variable is one that is not set.
+  private static func environmentValue(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  private static func failure(_ error: any Error, _ appliance: Guestfs, _ options: ApplianceOptions) -> MapperError {
+    guard let error = error as? GuestfsError else { return .appliance(String(describing: error)) }
+    let directories = [options.cacheDirectory, temporaryDirectory]
+    return .appliance(LaunchFailure(error, said: appliance.log, directories: directories).description)
   }
 
   private static func prepare(_ options: ApplianceOptions) throws -> Guestfs {
     do {
+      // To libguestfs some of them mean something when they are empty.
+      for name in ["LIBGUESTFS_BACKEND_SETTINGS", "LIBGUESTFS_BACKEND", "LIBGUESTFS_CACHEDIR"]
+      where environmentValue(name) == nil { unsetenv(name) }
       let appliance = try Guestfs()
       appliance.setVerbose(options.isVerbose)
       appliance.setTrace(options.isTraced)
       try appliance.setProgram("virt-bmap")
       try appliance.setCacheDirectory(options.cacheDirectory)
       // libvirt may run qemu as a user who cannot get at the recorder's socket.
-      if getenv("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
+      if environmentValue("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
       // the appliance writes away from the disk itself.
       for number in 1...max(1, options.disks) {

@@ -86,7 +86,7 @@ struct ApplianceSession: Sendable {
     reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool, body: (Running) throws -> T
   ) throws -> T {
     let start = ContinuousClock.now
-    let pump = EventPump(reading: server.events, reporter: reporter)
+    let pump = try EventPump(reading: server.events, reporter: reporter)
     do {
       let appliance = try Appliance.launch(
         ApplianceOptions(

@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 import Synchronization
 
@@ -8,7 +7,8 @@ final class LaunchWatchdog: Sendable {
   private let isOver = Mutex(false)
 
   init(patience: Duration) {
-    DispatchQueue(label: "virt-bmap watchdog").async { [weak self] in
+    // Without it, the launch has no end that it would not find by itself.
+    try? startThread { [weak self] in
       var start: ContinuousClock.Instant?
       while self?.check(&start, patience) ?? false { usleep(250_000) }
     }

@@ -73,7 +73,8 @@ struct UnusualFilesystems {
     let (outer, inner) = ("/locked", "/locked/a directory that is")
     let (file, other) = ("\(outer)/a file of 300000 bytes", "\(inner)/a file of 50000 bytes")
     try await debugfs(
-      disk, "write content plain\nmkdir \(outer)\nmkdir \"\(inner)\"\nwrite content \"\(file)\"\nwrite other \"\(other)\"\n")
+      disk,
+      "write content plain\nmkdir \(outer)\nmkdir \"\(inner)\"\nwrite content \"\(file)\"\nwrite other \"\(other)\"\n")
     var places: [Int: [Range<UInt64>]] = [:]
     for path in [outer, inner, file, other] {
       try await debugfs(disk, "sif \"\(path)\" flags 0x80800\nea_set -f context \"\(path)\" user.c\n")
@@ -86,7 +87,9 @@ struct UnusualFilesystems {
     }
     for (path, size) in [(file, 300_000), (other, 50_000)] {
       let said = try await tool("debugfs", ["-R", "blocks \"\(path)\"", disk]).output.text
-      places[size] = said.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }.map { $0 << 10..<($0 + 1) << 10 }
+      places[size] = said.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }.map {
+        $0 << 10..<($0 + 1) << 10
+      }
     }
     return (disk, places)
   }

@@ -1,0 +1,34 @@
+import CGuestfs
+import Synchronization
+
+/// The last that an appliance has said, and what runs it or builds it: qemu, its kernel, supermin.
+public final class ApplianceLog: Sendable {
+  private static let mostBytes = 64 << 10
+
+  private let text = Mutex<[UInt8]>([])
+
+  init() {}
+
+  /// - Parameter handle: which lives no longer than this.
+  func keepMessages(of handle: OpaquePointer) {
+    _ = guestfs_set_event_callback(
+      handle,
+      { _, log, _, _, _, text, length, _, _ in
+        guard let log, let text else { return }
+        Unmanaged<ApplianceLog>.fromOpaque(log).takeUnretainedValue()
+          .add(UnsafeRawBufferPointer(start: text, count: length))
+      }, UInt64(GUESTFS_EVENT_APPLIANCE), 0, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  func add(_ bytes: some Collection<UInt8>) {
+    text.withLock { text in
+      text += bytes
+      if text.count > 2 * Self.mostBytes { text.removeFirst(text.count - Self.mostBytes) }
+    }
+  }
+
+  /// Its lines, that are not empty, as they came: any bytes.
+  public var lines: [[UInt8]] {
+    text.withLock { $0.split { $0 == 0x0a || $0 == 0x0d }.map(Array.init) }
+  }
+}
