@@ -42,13 +42,13 @@ import Testing
     // Encrypted files are under the names that the kernel makes of theirs.
     let encrypted = map.lines.filter { $0.kind == "f" && $0.device.text == "/dev/sdc" && $0.path.text != "/plain" }
     let files = Dictionary(grouping: encrypted) { $0.path.text }
-    #expect(files.count == 2 && files.keys.allSatisfy { $0.hasPrefix("/_") }, "\(files.keys)")
+    #expect(files.count == 2 && files.keys.allSatisfy { $0.hasPrefix("/locked/") && !$0.contains(" ") }, "\(files.keys)")
     for lines in files.values {
       let blocks = lines.flatMap { line in stride(from: line.range.lowerBound, to: line.range.upperBound, by: 1024) }
       let depth = lines.first?.path.filter { $0 == 0x2f }.count
       #expect(blocks == places[depth == 2 ? 300_000 : 50_000]?.map(\.lowerBound), "\(lines)")
     }
-    #expect(map.lines.filter { $0.kind == "d" && $0.path.starts(with: Array("/_".utf8)) }.count == 2)
+    #expect(map.lines.filter { $0.kind == "d" && $0.path.starts(with: Array("/locked".utf8)) }.count == 2)
     #expect(!mapped.errors.text.contains("/dev/sdc"), "\(mapped.errors.text)")
 
     // As if there were a file on the filesystem that cannot be read, and one in the others with a wrong line.
