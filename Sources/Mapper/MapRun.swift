@@ -14,21 +14,29 @@ public func mapDisk(
   let session = ApplianceSession(
     disks: request.disks, options: request.options, keys: request.keys, isVerbose: request.isVerbose,
     isTraced: request.isTraced)
-  return try await session.run(reporter: reporter, isCancelled: isCancelled) { examined in
+  let draft = try await session.run(reporter: reporter, isCancelled: isCancelled) { examined in
     try check(request.output, isNoneOf: examined.flatMap(\.files))
     try AtomicFile.checkWritable(request.output)
-  } body: { running in
+  } body: { (running, draft: MapDraft?) in
     var examiner = Examiner(
       appliance: running.appliance, pump: running.pump, reporter: reporter, disks: running.disks,
-      method: request.method, keys: request.keys, isCancelled: isCancelled)
+      set: running.set, method: request.method, keys: request.keys, isCancelled: isCancelled)
     examiner.options = request.options
-    examiner.setLaunchTime(running.launchSeconds)
+    if let draft { (examiner.map, examiner.findings) = (draft.map, draft.findings) }
+    examiner.addLaunchTime(running.launchSeconds)
     try examiner.run(walker: running.walker.string)
     try running.end()
     var map = examiner.map
-    try map.write(to: request.output, isCancelled: isCancelled)
-    return examiner.findings
+    if running.isLast { try map.write(to: request.output, isCancelled: isCancelled) }
+    return MapDraft(map: map, findings: examiner.findings)
   }
+  return draft.findings
+}
+
+/// What is known after some of the sets of disks.
+private struct MapDraft: Sendable {
+  var map: BlockMapBuilder
+  var findings: Findings
 }
 
 /// A map written over the disk it is of, by a slip in the options, must not cost the disk.

@@ -26,7 +26,7 @@ import Testing
     #expect(outcome.end == .exited(0))
     #expect(outcome.errors.text == "")
     #expect(outcome.output.text.contains("opening /dev/vg/secret ..."))
-    #expect(outcome.output.text.contains("examined 7 partitions, 3 logical volumes,\n"))
+    #expect(outcome.output.text.contains("examined 7 partitions, 5 logical volumes,\n"))
     #expect(try await sums(of: disks) == before, "a disk was written to")
     let map = try MapText(contentsOf: run.scratch("map"))
     try await run.expectNothingLeft()
@@ -75,7 +75,8 @@ import Testing
 
   @Test(arguments: [
     Spread(device: "/dev/sda1", copies: 1, disks: [1]), Spread(device: "/dev/vg/span", copies: 1, disks: [1, 2]),
-    Spread(device: "/dev/sda3", copies: 2, disks: [1, 2]),
+    Spread(device: "/dev/sda3", copies: 2, disks: [1, 2]), Spread(device: "/dev/vg/first", copies: 1, disks: [1]),
+    Spread(device: "/dev/vg/both", copies: 2, disks: [1, 2]),
   ])
   private func everyFileIsRebuilt(_ spread: Spread) async throws {
     let guest = try await Self.mapped.value
@@ -158,13 +159,14 @@ import Testing
     let outcome = try await run(arguments)
     #expect(outcome.end == .exited(0))
     #expect(outcome.errors.text == "")
-    #expect(outcome.outputLines.count == 6, "\(outcome.output.text)")
+    #expect(outcome.outputLines.count == 8, "\(outcome.output.text)")
     #expect(outcome.outputLines.allSatisfy { $0.hasSuffix(" proved, 0 excepted, 0 wrong") }, "\(outcome.output.text)")
-    #expect(outcome.outputLines.last?.hasPrefix("total: 265 proved, ") == true, "\(outcome.output.text)")
+    #expect(outcome.outputLines.last?.hasPrefix("total: 371 proved, ") == true, "\(outcome.output.text)")
     try await run.expectNothingLeft()
   }
 
-  /// What one disk and a wrong key leave is mapped, and the rest is said.
+  /// What one disk and a wrong key leave is mapped and proved, and the rest is said: volumes that are complete, and those
+  /// and a Btrfs that have a copy of everything on the disk.
   @Test func withoutTheOtherDisk() async throws {
     let directory = try await Guests.disks.value
     let run = try MapperRun()
@@ -172,21 +174,37 @@ import Testing
     let outcome = try await run(["--key", "/dev/sda4:key:secret key", "-o", "map", disk])
     #expect(outcome.end == .exited(3))
     let warnings = outcome.errorLines
+    let start = try await partitions(of: directory.appending("two.raw"))[0].lowerBound
+    let missing = try await tool(
+      "blkid", ["-p", "-O", "\(start)", "-o", "value", "-s", "UUID", directory.appending("two.raw")]
+    ).outputLines[0]
     #expect(warnings.allSatisfy { $0.hasPrefix("virt-bmap: warning: ") }, "\(warnings)")
     for (name, reason) in [
       ("/dev/sda4: ", "none of the keys opens this encrypted device"),
-      ("/dev/vg/span: ", "a disk of its group may be missing"),
-      ("/dev/vg/secret: ", "a disk of its group may be missing"),
-      ("/dev/sda3 (btrfs) ", "cannot be mounted"),
+      ("/dev/vg/span: ", "its volume group lacks the physical volume \(missing); give the disk that has it"),
+      ("/dev/vg/secret: ", "its volume group lacks the physical volume \(missing); give the disk that has it"),
+      ("/dev/vg/both: ", "a copy or a part of it is not mapped: it is on the physical volume \(missing)"),
+      ("/dev/sda3 (btrfs): ", "1 of its devices is missing"),
     ] {
       #expect(warnings.filter { $0.contains(name) && $0.contains(reason) }.count == 1, "\(warnings)")
     }
     let map = try MapText(contentsOf: run.scratch("map"))
     let whole = try await Self.mapped.value.map
-    #expect(map.objects("f").keys.allSatisfy { $0.device == "/dev/sda1" })
+    let devices = ["/dev/sda1", "/dev/sda3", "/dev/vg/first", "/dev/vg/both"]
+    #expect(Set(map.objects("f").keys.map(\.device)) == Set(devices))
+    let guest = try await Self.mapped.value
+    for (name, lines) in map.objects("f") {
+      let content = try content(of: name.path, in: guest)
+      let isSame = try Rebuild(disk: disk).bytes(size: UInt64(content.count), of: lines) == content
+      #expect(isSame, "\(name): \(lines)")
+      #expect(lines.reduce(0) { $0 + $1.range.count } >= content.count, "\(name): \(lines)")
+    }
     #expect(
       map.lines.filter { $0.device.text == "/dev/sda1" }.map(\.range)
         == whole.lines.filter { $0.device.text == "/dev/sda1" }.map(\.range))
+    let proof = try await run(["verify", disk, run.scratch("map")])
+    #expect(proof.end == .exited(0) && proof.errors.text == "", "\(proof.errors.text)")
+    #expect(proof.outputLines.last?.hasPrefix("total: 212 proved, 0 excepted, 0 wrong") == true, "\(proof.output.text)")
     try await run.expectNothingLeft()
   }
 

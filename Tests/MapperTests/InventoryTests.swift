@@ -19,4 +19,23 @@ struct InventoryTests {
   func aMountablesDevice(mountable: String, number: Substring?) {
     #expect(inventory.number(under: Array(mountable.utf8)) == number)
   }
+
+  /// Of a device that another one is a copy of; a disk is no copy of its partition.
+  @Test func copies() {
+    let member = { (name: String, part: Substring) in
+      ProbedDevice(
+        name: Array(name.utf8), number: name, type: name.contains("md") ? "btrfs" : "linux_raid_member", uuid: "u",
+        part: part)
+    }
+    let inventory = Inventory(devices: [
+      member("/dev/sda", "1"), member("/dev/sda1", "1"), member("/dev/sda11", "1"), member("/dev/sda2", "2"),
+      member("/dev/md1", "1"), member("/dev/md1p1", "1"), member("/dev/md11", "1"), member("/dev/sdb", ""),
+      member("/dev/sdc", ""),
+    ])
+    let twins = inventory.devices.map { inventory.twins(of: $0).map { String(decoding: $0.name, as: UTF8.self) } }
+    #expect(
+      twins == [
+        [], ["/dev/sda11"], ["/dev/sda1"], [], ["/dev/md11"], ["/dev/md11"], ["/dev/md1", "/dev/md1p1"], [], [],
+      ])
+  }
 }

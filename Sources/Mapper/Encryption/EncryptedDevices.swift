@@ -5,7 +5,7 @@ import Guestfs
 extension Examiner {
   /// A device that was opened by its key.
   struct OpenedDevice {
-    /// As libguestfs's tools name it: `/dev/mapper/luks-UUID`.
+    /// As the map names it: `/dev/mapper/luks-UUID`.
     var name: [UInt8]
     /// The encrypted device.
     var source: [UInt8]
@@ -19,7 +19,12 @@ extension Examiner {
   mutating func openEncryptedDevices(on disks: [[UInt8]]) throws {
     var tried: Set<[UInt8]> = []
     for _ in 0..<Self.maximumDepth {
+      try startArrays()
       inventory = try probe(disks)
+      if try activateIncompleteGroups() {
+        hasIncompleteGroups = true
+        inventory = try probe(disks)
+      }
       let found = inventory.devices.filter { $0.isEncrypted && tried.insert($0.name).inserted }
       var isOneOpen = false
       for device in found where try open(device) { isOneOpen = true }
@@ -33,16 +38,24 @@ extension Examiner {
   /// False, and it is said why, if the device stays closed.
   private mutating func open(_ device: ProbedDevice) throws -> Bool {
     let uuid = Array(device.uuid.utf8)
-    let keys = keys.filter { $0.opens(device: device.name, uuid: uuid) }
+    // A copy is opened by the key of what it is a copy of.
+    let names = [device.name, set.nameInAppliance(device.name)]
+    let keys = keys.filter { key in names.contains { key.opens(device: $0, uuid: uuid) } }
     // That there is no key is said when all has been looked at.
     guard !keys.isEmpty else { return false }
-    let name = "luks-" + (device.uuid.isEmpty ? device.number.replacing(":", with: "-") : String(device.uuid))
+    var name = "luks-" + (device.uuid.isEmpty ? device.number.replacing(":", with: "-") : String(device.uuid))
+    // A copy on the same disk.
+    if openedDevices.contains(where: { $0.name == set.nameInMap(Array("/dev/mapper/\(name)".utf8)) }) {
+      name +=
+        "-"
+        + String(decoding: set.nameInAppliance(device.name), as: UTF8.self).split(separator: "/").joined(separator: "-")
+    }
     reporter.message("opening \(shown(device.name)) ...")
     var reason = ""
     for key in keys {
       do {
         try appliance.openEncrypted(inAppliance(device.name), key: key.passphrase, as: name)
-        openedDevices.append(OpenedDevice(name: Array("/dev/mapper/\(name)".utf8), source: device.name))
+        openedDevices.append(OpenedDevice(name: set.nameInMap(Array("/dev/mapper/\(name)".utf8)), source: device.name))
         return true
       } catch {
         try checkHelpers()

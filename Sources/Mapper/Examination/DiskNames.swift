@@ -14,13 +14,13 @@ extension Examiner {
     guard !name.starts(with: Self.subvolumePrefix) else {
       return Self.subvolumePrefix + inAppliance(Array(name.dropFirst(Self.subvolumePrefix.count)))
     }
-    guard name.starts(with: DiskName.prefix) else { return name }
+    guard name.starts(with: DiskName.prefix) else { return set.nameInAppliance(name) }
     let letters = name.dropFirst(DiskName.prefix.count).prefix { (0x61...0x7a).contains($0) }
     let rest = name.dropFirst(DiskName.prefix.count + letters.count)
     // A volume group may be called `sdx`: its volumes have a slash behind that.
     guard rest.first.map({ (0x30...0x39).contains($0) }) ?? true,
       let number = (1...max(1, guestDisks.count)).first(where: { DiskName.of($0) == DiskName.prefix + letters })
-    else { return name }
+    else { return set.nameInAppliance(name) }
     return Array(Appliance.path(ofDisk: number).utf8) + rest
   }
 

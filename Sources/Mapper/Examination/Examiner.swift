@@ -33,6 +33,8 @@ struct Examiner {
   let pump: EventPump
   let reporter: any Reporter
   let guestDisks: [GuestDisk]
+  /// Those that the appliance sees.
+  let set: DiskSet
   let method: MapMethod
   let keys: [DeviceKey]
   let isCancelled: @Sendable () -> Bool
@@ -45,17 +47,20 @@ struct Examiner {
   var inventory = Inventory()
   /// Devices that were examined as a filesystem, or that a warning has named.
   var doneDevices: Set<[UInt8]> = []
+  /// Whether a volume group misses a disk.
+  var hasIncompleteGroups = false
   private(set) var devices = DeviceTable(parsing: "")
 
   init(
-    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disks: [GuestDisk], method: MapMethod,
-    keys: [DeviceKey], isCancelled: @escaping @Sendable () -> Bool
+    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disks: [GuestDisk], set: DiskSet,
+    method: MapMethod, keys: [DeviceKey], isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.appliance = appliance
     self.pump = pump
     self.reporter = reporter
     self.isCancelled = isCancelled
     guestDisks = disks
+    self.set = set
     self.method = method
     self.keys = keys
     for disk in disks { map.addDisk(disk.description) }
@@ -64,15 +69,17 @@ struct Examiner {
   mutating func run(walker: String) throws {
     let disks = try findDisks()
     warnOfLargeDisks()
-    for (index, disk) in disks.enumerated() {
-      let number = index + 1
-      add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[index].size, offset: 0)])
+    warnOfDoubts()
+    for (number, disk) in zip(set.disks, disks) {
+      add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[number - 1].size, offset: 0)])
       try examinePartitions(of: disk, number: number)
     }
     try openEncryptedDevices(on: disks)
     try readDevices()
     try settleAmbivalentDevices()
-    examineLogicalVolumes()
+    warnOfTwins()
+    try warnOfDegradedArrays()
+    try examineLogicalVolumes()
     examineArrays()
     examineOpenedDevices()
     examineParity()
@@ -88,16 +95,16 @@ struct Examiner {
   }
 
   private mutating func warnOfLargeDisks() {
-    for disk in guestDisks where disk.size > RecorderExport.mostBytes {
+    for disk in set.disks.map({ guestDisks[$0 - 1] }) where disk.size > RecorderExport.mostBytes {
       findings.incomplete += 1
       reporter.warning(
         "\(shown(disk.description.file)): the appliance cannot see what lies beyond \(RecorderExport.mostBytes) bytes")
     }
   }
 
-  /// The disks, as libguestfs names them.
+  /// The disks, as libguestfs names them. Throws `CopiesFound` where some are copies of others.
   func findDisks() throws -> [[UInt8]] {
-    let labels = (1...max(1, guestDisks.count)).map { Appliance.path(ofDisk: $0) }
+    let labels = set.disks.map { Appliance.path(ofDisk: $0) }
     // The kernel looks at its disks one beside the other, and not all may be there yet.
     let found = try appliance.shell(
       """
@@ -112,12 +119,13 @@ struct Examiner {
       echo $n
       """)
     guard found.first == UInt8(ascii: "0") else { throw MapperError.appliance("it does not see all disks") }
-    return guestDisks.indices.map { DiskName.of($0 + 1) }
+    try separateCopies()
+    return set.disks.map { DiskName.of($0) }
   }
 
   /// Finds out what the guest's volumes are made of.
   mutating func readDevices() throws {
-    let script = DeviceTable.script(disks: guestDisks.count)
+    let script = DeviceTable.script(disks: set.disks)
     devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
   }
 
@@ -130,15 +138,12 @@ struct Examiner {
     }
   }
 
-  private mutating func examineLogicalVolumes() {
+  private mutating func examineLogicalVolumes() throws {
+    try warnOfIncompleteGroups()
     for volume in inventory.logicalVolumes {
       reporter.message("examining \(shown(volume)) ...")
       findings.logicalVolumes += 1
-      guard let number = inventory.number(of: volume) else {
-        findings.incomplete += 1
-        reporter.warning("\(shown(volume)): this volume cannot be activated; a disk of its group may be missing")
-        continue
-      }
+      guard let number = inventory.number(of: volume) else { continue }
       guard let places = devices.places(of: number), !places.isEmpty else {
         reporter.warning(
           "\(shown(volume)): this kind of volume is not followed; what is in it is mapped, itself it is not")
@@ -184,6 +189,7 @@ struct Examiner {
       reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(reason(error, filesystem))")
       return
     }
+    try warnOfMissingDevices(of: filesystem)
     let start = ContinuousClock.now
     guard let walk = try walked(filesystem, name: name, type: type) else { return }
     findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
@@ -350,7 +356,7 @@ struct Examiner {
     }
   }
 
-  mutating func setLaunchTime(_ seconds: Double) { findings.launchSeconds = seconds }
+  mutating func addLaunchTime(_ seconds: Double) { findings.launchSeconds += seconds }
 }
 
 /// A name for a message, which must not play tricks on a terminal.

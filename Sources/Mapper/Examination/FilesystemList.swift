@@ -21,6 +21,8 @@ struct ProbedDevice {
   var mountedTypes: [Substring] = []
   /// The UUID of the journal, where an ext3 or ext4 has it on another device.
   var journal: Substring = ""
+  /// Which of the devices with the same UUID it is.
+  var part: Substring = ""
 
   var isEncrypted: Bool { type == "crypto_LUKS" }
 
@@ -44,7 +46,7 @@ extension Examiner {
         continue
       }
       // One that is on several devices is found on each.
-      guard seen.insert(device.uuid).inserted else { continue }
+      guard seen.insert(device.uuid).inserted || inventory.isBtrfsTwin(device) else { continue }
       result.append(filesystem)
       result += try subvolumes(of: filesystem)
     }
@@ -63,21 +65,21 @@ extension Examiner {
   func probe(_ disks: [[UInt8]]) throws -> Inventory {
     var names: [[UInt8]] = []
     var inAppliance: [[UInt8]: String] = [:]
-    for (index, disk) in disks.enumerated() {
-      for name in try [disk] + partitionNumbers(ofDisk: index + 1).map({ disk + Array(String($0).utf8) }) {
+    for (number, disk) in zip(set.disks, disks) {
+      for name in try [disk] + partitionNumbers(ofDisk: number).map({ disk + Array(String($0).utf8) }) {
         inAppliance[name] = String(decoding: self.inAppliance(name), as: UTF8.self)
         names.append(name)
       }
     }
-    let arrays = try appliance.listArrays()
-    let volumes = try appliance.listLogicalVolumes()
-    for name in try listMapperDevices() + openedDevices.map(\.name) + arrays + volumes
+    let arrays = try appliance.listArrays().map(set.nameInMap)
+    let volumes = try appliance.listLogicalVolumes().map(set.nameInMap)
+    for name in try listMapperDevices().map(set.nameInMap) + openedDevices.map(\.name) + arrays + volumes
     where inAppliance[name] == nil {
-      inAppliance[name] = String(decoding: name, as: UTF8.self)
+      inAppliance[name] = String(decoding: self.inAppliance(name), as: UTF8.self)
       names.append(name)
     }
     // LVM allows letters, digits and +_.- in names; anything else does not get near a shell.
-    let known = names.filter { $0.allSatisfy { isNameByte($0) } }
+    let known = names.filter { inAppliance[$0]?.utf8.allSatisfy { isNameByte($0) } ?? false }
     let descriptions = try descriptions(of: known.compactMap { inAppliance[$0] })
     let devices = known.compactMap { name -> ProbedDevice? in
       guard var found = inAppliance[name].flatMap({ descriptions[$0[...]] }) else { return nil }
@@ -86,7 +88,7 @@ extension Examiner {
     }
     return Inventory(
       devices: devices, logicalVolumes: volumes, arrays: arrays,
-      unusable: names.filter { name in !name.allSatisfy { isNameByte($0) } })
+      unusable: names.filter { name in !(inAppliance[name]?.utf8.allSatisfy { isNameByte($0) } ?? false) })
   }
 
   /// What the device mapper makes and LVM does not know of. libguestfs, asked for it, starts lvm once for each device.
@@ -131,7 +133,7 @@ extension Examiner {
     return result
   }
 
-  private static let tags = "TYPE UUID EXT_JOURNAL PTTYPE PART_ENTRY_SCHEME PART_ENTRY_TYPE"
+  private static let tags = "TYPE UUID UUID_SUB EXT_JOURNAL PTTYPE PART_ENTRY_SCHEME PART_ENTRY_TYPE"
     .split(separator: " ").map { "-s \($0)" }.joined(separator: " ")
 
   /// - Returns: the devices that are there still.
@@ -158,6 +160,7 @@ extension Examiner {
       case "PART_ENTRY_SCHEME": result[device]?.tableOfPartition = pair[1]
       case "PART_ENTRY_TYPE": result[device]?.partitionType = pair[1]
       case "ID_FS_AMBIVALENT": result[device]?.candidates = pair[1].split(separator: " ")
+      case "UUID_SUB": result[device]?.part = pair[1]
       default: continue
       }
     }

@@ -6,8 +6,8 @@ import WalkRecord
 /// How the appliance is to be started.
 struct ApplianceOptions: Sendable {
   var socket: FilePath
-  /// How many disks the guest has.
-  var disks: Int
+  /// The numbers of the disks that it sees.
+  var disks: [Int]
   /// Where libguestfs keeps its appliance from run to run.
   var cacheDirectory: String
   var isVerbose: Bool
@@ -116,7 +116,7 @@ enum Appliance {
       if environmentValue("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
       // the appliance writes away from the disk itself.
-      for number in 1...max(1, options.disks) {
+      for number in options.disks {
         try appliance.addNBDDrive(
           socket: options.socket.string, export: RecorderExport.disk(number), label: label(ofDisk: number),
           readOnly: false)

@@ -18,6 +18,10 @@ struct ApplianceSession: Sendable {
     let pump: EventPump
     /// The disks, in their order.
     let disks: [GuestDisk]
+    /// Those that the appliance sees.
+    let set: DiskSet
+    /// Whether there is no further set.
+    let isLast: Bool
     /// Of the walker, on the host.
     let walker: FilePath
     /// How long the appliance took to start.
@@ -41,9 +45,13 @@ struct ApplianceSession: Sendable {
 
   /// Looks at the disks, calls `check` with what it has seen, starts everything and runs `body` on a thread of its own.
   /// Throws `DiskError`, `MapperError` and what `check` and `body` throw.
+  ///
+  /// Where `body` throws `CopiesFound`, it is run again, with a new appliance for each set of disks.
+  /// - Parameter body: takes what it gave for the set before; nil at the first one.
+  /// - Returns: what `body` gave for the last set.
   func run<T: Sendable>(
     reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
-    check: ([ExaminedDisk]) throws -> Void, body: @escaping @Sendable (Running) throws -> T
+    check: ([ExaminedDisk]) throws -> Void, body: @escaping @Sendable (Running, T?) throws -> T
   ) async throws -> T {
     do {
       let installation = try Installation()
@@ -62,15 +70,33 @@ struct ApplianceSession: Sendable {
       return try await CaptiveServer.run(
         for: examined, in: directory, reporter: reporter, isCancelled: isCancelled
       ) { disks in
-        try await RecorderServer.run(
-          installation: installation, in: directory, disks: disks, options: options, reporter: reporter
-        ) { server in
-          try await onOwnThread {
-            try launch(
-              disks, from: server, in: directory, walker: installation.walker, reporter: reporter,
-              isCancelled: isCancelled, body: body)
+        var sets = [DiskSet(allOf: disks.count)]
+        var result: T?
+        var launches = 0
+        while let set = sets.first {
+          let (isLast, before) = (sets.count == 1, result)
+          launches += 1
+          // The recorder is started again, too: it keeps what the appliance has written.
+          let outcome: Outcome<T> = try await RecorderServer.run(
+            installation: installation, in: directory, disks: disks, number: launches, options: options,
+            reporter: reporter
+          ) { server in
+            try await onOwnThread {
+              try launch(
+                disks, set, from: server, in: directory, walker: installation.walker, reporter: reporter,
+                isCancelled: isCancelled
+              ) { try body(Running($0, disks: disks, set: set, isLast: isLast, options: options), before) }
+            }
+          }
+          switch outcome {
+          case .finished(let value):
+            result = value
+            sets.removeFirst()
+          case .copies(let found): sets = found.sets
           }
         }
+        guard let result else { throw MapperError.appliance("there are no disks for it") }
+        return result
       }
     } catch {
       // Whatever failed, it failed because the user stopped it.
@@ -81,26 +107,59 @@ struct ApplianceSession: Sendable {
     }
   }
 
+  /// What has come of one launch.
+  private enum Outcome<T: Sendable>: Sendable {
+    case finished(T)
+    /// Nothing was looked at.
+    case copies(CopiesFound)
+  }
+
+  /// What is there once the appliance is up.
+  fileprivate struct Launched {
+    let appliance: Guestfs
+    let pump: EventPump
+    let walker: FilePath
+    let seconds: Double
+    let socket: FilePath
+  }
+
   private func launch<T>(
-    _ disks: [GuestDisk], from server: RecorderServer, in directory: TemporaryDirectory, walker: FilePath,
-    reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool, body: (Running) throws -> T
-  ) throws -> T {
+    _ disks: [GuestDisk], _ set: DiskSet, from server: RecorderServer, in directory: TemporaryDirectory,
+    walker: FilePath, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
+    body: (Launched) throws -> T
+  ) throws -> Outcome<T> {
     let start = ContinuousClock.now
     let pump = try EventPump(reading: server.events, reporter: reporter)
     do {
       let appliance = try Appliance.launch(
         ApplianceOptions(
-          socket: server.socket, disks: disks.count, cacheDirectory: Appliance.cacheDirectory(directory.parent),
+          socket: server.socket, disks: set.disks, cacheDirectory: Appliance.cacheDirectory(directory.parent),
           isVerbose: isVerbose, isTraced: isTraced),
         reporter: reporter, isCancelled: isCancelled)
-      return try body(
-        Running(
-          appliance: appliance, pump: pump, disks: disks, walker: walker,
-          launchSeconds: (ContinuousClock.now - start) / .seconds(1), socket: server.socket, options: options))
+      do {
+        return .finished(
+          try body(
+            Launched(
+              appliance: appliance, pump: pump, walker: walker, seconds: (ContinuousClock.now - start) / .seconds(1),
+              socket: server.socket)))
+      } catch let found as CopiesFound {
+        try? appliance.shutdown()
+        return .copies(found)
+      }
     } catch {
       // Without the recorder the appliance has no disks, and says only that.
       try pump.check()
       throw error
     }
+  }
+}
+
+extension ApplianceSession.Running {
+  fileprivate init(
+    _ launched: ApplianceSession.Launched, disks: [GuestDisk], set: DiskSet, isLast: Bool, options: OpenOptions
+  ) {
+    self.init(
+      appliance: launched.appliance, pump: launched.pump, disks: disks, set: set, isLast: isLast,
+      walker: launched.walker, launchSeconds: launched.seconds, socket: launched.socket, options: options)
   }
 }

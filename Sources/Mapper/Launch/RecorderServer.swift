@@ -13,12 +13,13 @@ struct RecorderServer: Sendable {
   let events: FileDescriptor
 
   /// Starts the recorder for the disks, runs `body` and stops it again.
+  /// - Parameter number: tells it from others of the same run.
   static func run<T: Sendable>(
     installation: Installation, in directory: TemporaryDirectory, disks: [GuestDisk],
-    options: OpenOptions, reporter: any Reporter,
+    number: Int, options: OpenOptions, reporter: any Reporter,
     body: @Sendable (RecorderServer) async throws -> T
   ) async throws -> T {
-    let socket = directory.path.appending("nbd")
+    let socket = directory.path.appending("nbd\(number)")
     let (events, output) = try privatePipe()
     let sources = disks.flatMap { disk -> [[UInt8]] in
       switch disk.reading {
@@ -34,7 +35,7 @@ struct RecorderServer: Sendable {
         Array("ignore-cid=\(options.ignoresCID)".utf8),
         Array("ignore-journal=\(options.ignoresJournal)".utf8),
       ] + sources
-    let said = directory.path.appending("nbdkit.log")
+    let said = directory.path.appending("nbdkit\(number).log")
     do {
       let errors = try FileDescriptor.open(
         said, .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)

@@ -4,9 +4,14 @@
 enum BtrfsMetadata {
   static let tools = ["btrfs"]
 
-  /// Prints what `areas(parsing:)` and `BtrfsTree` read, of the filesystem on the device `$d`.
+  /// Prints what `areas(parsing:)` and `BtrfsTree` read, of the filesystem on the device `$d`; with `$alone`,
+  /// others that say so are copies.
   static let script = """
-    timeout 600 btrfs filesystem show --raw $d | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p' | while read i p; do
+    if [ -n "$alone" ]; then
+      btrfs inspect-internal dump-super $d | sed -nE "s|^dev_item.devid[[:space:]]+([0-9]+)$|\\1 $d|p"
+    else
+      timeout 600 btrfs filesystem show --raw $d | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p'
+    fi | while read i p; do
       n=$(cat /sys/class/block/$(basename $(readlink -f $p))/dev)
       echo "devid $i $n"
       timeout 600 btrfs inspect-internal dump-super -a $p | sed -nE "s/^superblock: bytenr=([0-9]+),.*/super $n \\\\1/p"

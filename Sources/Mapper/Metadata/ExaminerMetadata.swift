@@ -15,7 +15,8 @@ extension Examiner {
     }
     guard
       let text = try output(
-        of: source.script, tools: source.tools, variables: "d=/dev/block/\(content.number)",
+        of: source.script, tools: source.tools,
+        variables: "d=/dev/block/\(content.number)\(inventory.isBtrfsTwin(content) ? " alone=1" : "")",
         orSay: "\(name): its metadata is left out")
     else { return }
     let areas = source.areas(text)

@@ -19,8 +19,7 @@ extension Examiner {
           echo '\(KernelLog.mark)' > /dev/kmsg
           cd -P /sys/dev/block/\(device.number) && { [ -e queue ] || cd ..; } && echo \(readahead) > queue/read_ahead_kb
           """)
-        return try appliance.mount(
-          inAppliance(device.name), options: filesystem.options, type: filesystem.mountType)
+        return try mountOnRoot(device, filesystem)
       } catch {
         attempts -= 1
         guard attempts > 0, Self.missingDevice.contains(where: error.description.contains) else { throw error }

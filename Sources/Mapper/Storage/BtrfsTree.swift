@@ -106,8 +106,8 @@ struct BtrfsTree {
       let target: Target
       switch profile {
       case nil where legs.count == 1:
-        guard let leg else { return nil }
-        target = .linear(leg)
+        // Without its device, it is nowhere.
+        target = leg.map { .linear($0) } ?? .mirrored([nil])
       case "DUP", "RAID1", "RAID1C3", "RAID1C4": target = .mirrored(legs)
       case "RAID0" where hasStripes: target = .striped(chunk: stripe, legs)
       case "RAID10" where hasStripes && legs.count.isMultiple(of: 2):

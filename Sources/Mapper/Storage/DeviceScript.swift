@@ -9,7 +9,7 @@ extension DeviceTable {
   /// - `disk NUMBER N`: the guest's disk N.
   ///
   /// The shell reads the files itself: where the appliance is emulated, each program takes a tenth of a second to start.
-  static func script(disks: Int) -> String {
+  static func script(disks: [Int]) -> String {
     """
     cd /sys/class/block && for b in *; do
       p=-; s=-
@@ -35,8 +35,8 @@ extension DeviceTable {
     """
   }
 
-  private static func disksScript(_ disks: Int) -> String {
-    (1...max(1, disks)).map { number in
+  private static func disksScript(_ disks: [Int]) -> String {
+    disks.map { number in
       "echo \"disk $(cat /sys/class/block/$(basename $(readlink -f \(Appliance.path(ofDisk: number))))/dev) \(number)\""
     }.joined(separator: "\n")
   }

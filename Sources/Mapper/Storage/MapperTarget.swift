@@ -7,6 +7,8 @@ enum MapperTarget {
   static func parse(kind: Substring, size: UInt64, _ fields: ArraySlice<Substring>) -> Target? {
     let fields = Array(fields)
     switch kind {
+    // What was on a physical volume that is missing.
+    case "error": return .mirrored([nil])
     case "linear": return leg(fields, at: 0).map { .linear($0) }
     // CIPHER KEY IV_OFFSET DEVICE START …
     case "crypt": return leg(fields, at: 3).map { .linear($0) }

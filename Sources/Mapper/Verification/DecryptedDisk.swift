@@ -8,7 +8,7 @@ extension Examiner {
   /// The disks, but where a device on them is encrypted and open, what the appliance decrypts.
   func decrypted(_ disks: [any VirtualDisk]) -> [any VirtualDisk] {
     let opened = openedDevices.compactMap { device in
-      inventory.number(of: device.name).map { DecryptedDisk.Opened(name: device.name, number: $0) }
+      inventory.number(of: device.name).map { DecryptedDisk.Opened(name: inAppliance(device.name), number: $0) }
     }
     guard !opened.isEmpty else { return disks }
     let lock = ApplianceLock(appliance)
@@ -34,7 +34,7 @@ private final class ApplianceLock: Sendable {
 private struct DecryptedDisk: VirtualDisk {
   /// An encrypted device that is open.
   struct Opened {
-    /// Under which it is open.
+    /// Under which it is open in the appliance.
     var name: [UInt8]
     /// As `DeviceTable` knows that.
     var number: Substring

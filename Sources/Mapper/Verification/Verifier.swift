@@ -33,7 +33,7 @@ struct Verifier {
   ///   - disks: as they are.
   ///   - replayed: with what the appliance has written.
   init(
-    examiner: Examiner, files: MapFiles, disks: [any VirtualDisk], replayed: [any VirtualDisk],
+    examiner: Examiner, files: MapFiles, disks: [any VirtualDisk], replayed: [any VirtualDisk], draft: Draft?,
     found: @escaping @Sendable (Verification.Finding) -> Void
   ) {
     self.examiner = examiner
@@ -43,8 +43,18 @@ struct Verifier {
     self.replayed = FileComparer(files: files, disks: replayed, isCancelled: examiner.isCancelled)
     mostBytes = max(SparseFiles.leastLimit, disks.reduce(0) { $0 &+ $1.size })
     arrays = ArrayNames(examiner, files)
-    seen = [Bool](repeating: false, count: files.map.objects.count)
+    seen = draft?.seen ?? [Bool](repeating: false, count: files.map.objects.count)
+    if let draft { (result, unlisted) = (draft.result, draft.unlisted) }
   }
+
+  /// What is known after some of the sets of disks.
+  struct Draft: Sendable {
+    let result: Verification
+    fileprivate let seen: [Bool]
+    fileprivate let unlisted: Set<[UInt8]>
+  }
+
+  var draft: Draft { Draft(result: result, seen: seen, unlisted: unlisted) }
 
   mutating func verify(_ filesystem: Guestfs.Filesystem) throws {
     guard !examiner.isCancelled() else { throw MapperError.interrupted }

@@ -15,13 +15,13 @@ public func verifyMap(
   let session = ApplianceSession(
     disks: request.disks, options: request.options, keys: request.keys, isVerbose: request.isVerbose,
     isTraced: request.isTraced)
-  return try await session.run(reporter: reporter, isCancelled: isCancelled) { examined in
+  let draft = try await session.run(reporter: reporter, isCancelled: isCancelled) { examined in
     try check(map, isOf: examined.map(\.size), request)
-  } body: { running in
+  } body: { (running, draft: Verifier.Draft?) in
     try check(map, isOf: running.disks.map(\.size), request)
     var examiner = Examiner(
-      appliance: running.appliance, pump: running.pump, reporter: reporter, disks: running.disks, method: .read,
-      keys: request.keys, isCancelled: isCancelled)
+      appliance: running.appliance, pump: running.pump, reporter: reporter, disks: running.disks,
+      set: running.set, method: .read, keys: request.keys, isCancelled: isCancelled)
     let names = try examiner.findDisks()
     try examiner.openEncryptedDevices(on: names)
     try examiner.readDevices()
@@ -32,12 +32,13 @@ public func verifyMap(
     defer { for disk in recorded { disk.close() } }
     var verifier = Verifier(
       examiner: examiner, files: MapFiles(map), disks: examiner.decrypted(disks),
-      replayed: examiner.decrypted(recorded), found: found)
+      replayed: examiner.decrypted(recorded), draft: draft, found: found)
     for filesystem in try examiner.listFilesystems() { try verifier.verify(filesystem) }
-    verifier.finish()
+    if running.isLast { verifier.finish() }
     try running.end()
-    return verifier.result
+    return verifier.draft
   }
+  return draft.result
 }
 
 /// The disks have to be those that the map's header speaks of, as far as it does.

@@ -1,0 +1,52 @@
+import Guestfs
+
+/// Btrfs of which a device is not there.
+extension Examiner {
+  /// Mounts on /sysroot; a Btrfs filesystem that misses devices, with what is there.
+  func mountOnRoot(_ device: ProbedDevice, _ filesystem: Guestfs.Filesystem) throws(GuestfsError) {
+    try forgetBtrfsTwins(of: filesystem.mountable)
+    let name = inAppliance(device.name)
+    do {
+      try appliance.mount(name, options: filesystem.options, type: filesystem.mountType)
+    } catch let first {
+      guard device.type == "btrfs" else { throw first }
+      do {
+        try appliance.mount(name, options: filesystem.options + ["degraded"], type: filesystem.mountType)
+      } catch {
+        // Why it cannot be mounted without the option says more.
+        throw first
+      }
+    }
+  }
+
+  /// Names the devices that the Btrfs filesystem on /sysroot misses.
+  mutating func warnOfMissingDevices(of filesystem: Guestfs.Filesystem) throws {
+    // Of its subvolumes the same would be said.
+    guard filesystem.type.elementsEqual("btrfs".utf8), inventory.number(of: filesystem.mountable) != nil else { return }
+    let text = String(
+      decoding: try appliance.shell("LC_ALL=C btrfs filesystem show --raw /sysroot 2>&1; true"), as: UTF8.self)
+    let missing = BtrfsDevices(parsing: text).missing
+    guard missing > 0 else { return }
+    findings.incomplete += 1
+    reporter.warning(
+      "filesystem on \(shown(filesystem.mountable)) (btrfs): \(missing) of its devices \(missing > 1 ? "are" : "is") "
+        + "missing; what is there is not mapped; give the disk that has it, too")
+  }
+}
+
+/// How many devices a Btrfs filesystem has, and how many are there, as `btrfs filesystem show` says it.
+struct BtrfsDevices {
+  var total = 0
+  var present = 0
+
+  init(parsing text: String) {
+    for line in text.split(separator: "\n") {
+      let fields = line.split(whereSeparator: \.isWhitespace)
+      if fields.starts(with: ["Total", "devices"]), fields.count > 2 { total = Int(fields[2]) ?? 0 }
+      // A device that is missing has the path MISSING, or no line at all.
+      if fields.first == "devid", fields.last != "MISSING", fields.contains("path") { present += 1 }
+    }
+  }
+
+  var missing: Int { max(0, total - present) }
+}
