@@ -77,9 +77,11 @@ public final class Guestfs {
 
   /// Adds an export of an NBD server on a Unix domain socket as the next disk.
   ///
-  /// `label`: ASCII letters, at most 20; the appliance finds the disk as `/dev/disk/guestfs/LABEL`.
+  /// - Parameters:
+  ///   - label: ASCII letters, at most 20; the appliance finds the disk as `/dev/disk/guestfs/LABEL`.
+  ///   - blockSize: bytes of a sector of the disk, 512 or 4096.
   public func addNBDDrive(
-    socket: String, export: String, label: String, readOnly: Bool
+    socket: String, export: String, label: String, readOnly: Bool, blockSize: Int32 = 512
   ) throws(GuestfsError) {
     let result = withCStrings(["raw", "nbd", label, "unix:" + socket]) { strings -> Int32 in
       var options = guestfs_add_drive_opts_argv()
@@ -91,6 +93,11 @@ public final class Guestfs {
       options.format = strings[0].map { UnsafePointer($0) }
       options.protocol = strings[1].map { UnsafePointer($0) }
       options.label = strings[2].map { UnsafePointer($0) }
+      // It is what libguestfs takes anyway.
+      if blockSize != 512 {
+        options.bitmask |= 1 << UInt64(GUESTFS_ADD_DRIVE_OPTS_BLOCKSIZE)
+        options.blocksize = blockSize
+      }
       return [strings[3], nil].withUnsafeBufferPointer { servers in
         options.server = servers.baseAddress
         return guestfs_add_drive_opts_argv(handle, export, &options)

@@ -3,12 +3,6 @@ import Glibc
 
 /// What disks hold.
 extension Guestfs {
-  /// A partition's geometry, in bytes from the beginning of its disk.
-  public struct Partition: Sendable {
-    public var number: Int32
-    public var range: Range<UInt64>
-  }
-
   /// A filesystem: its name in a map (`/dev/sda1`, `btrfsvol:/dev/sda1/home`), its type (`ext4`, `xfs` …), and how it is
   /// mounted.
   public struct Filesystem: Sendable {
@@ -23,20 +17,6 @@ extension Guestfs {
       self.mountable = mountable
       self.type = type
     }
-  }
-
-  /// The partition table of one disk; throws if it has none.
-  public func partitions(of device: [UInt8]) throws(GuestfsError) -> [Partition] {
-    guard let list = with(device, guestfs_part_list) else { throw lastError }
-    defer { guestfs_free_partition_list(list) }
-    var result: [Partition] = []
-    for index in 0..<Int(list.pointee.len) {
-      let partition = list.pointee.val[index]
-      let (end, overflow) = partition.part_start.addingReportingOverflow(partition.part_size)
-      guard !overflow else { continue }
-      result.append(Partition(number: partition.part_num, range: partition.part_start..<end))
-    }
-    return result
   }
 
   /// The LVM logical volumes, as `/dev/GROUP/VOLUME`.

@@ -13,10 +13,13 @@ public struct DomainDisk: Equatable, Sendable {
   public let place: Place
   /// As libvirt names formats: `raw`, `qcow2`, `vmdk` … It is `raw` where the domain does not say, as it is for libvirt.
   public let format: String
+  /// The bytes of a sector that the guest sees; nil where the domain does not say.
+  public let sectorSize: Int?
 
-  public init(place: Place, format: String) {
+  public init(place: Place, format: String, sectorSize: Int? = nil) {
     self.place = place
     self.format = format
+    self.sectorSize = sectorSize
   }
 }
 

@@ -45,7 +45,9 @@ private struct DiskElement {
     guard source.children("slices").isEmpty else {
       throw DomainError("\(name) is a slice of a file, which is not supported")
     }
-    return DomainDisk(place: place, format: element.children("driver").first?["type"] ?? "raw")
+    return DomainDisk(
+      place: place, format: element.children("driver").first?["type"] ?? "raw",
+      sectorSize: element.children("blockio").first?["logical_block_size"].flatMap { Int($0) })
   }
 
   private func place(_ source: XMLElement, _ volumes: borrowing Connection) throws(DomainError) -> DomainDisk.Place? {

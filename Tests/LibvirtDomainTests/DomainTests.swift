@@ -44,6 +44,15 @@ import Testing
     try #require(throws: DomainError.self) { try disks(xml) }.description
   }
 
+  @Test func sectorSizes() throws {
+    let found = try disks(
+      """
+      <disk type='file'><source file='/a'/><blockio logical_block_size='4096'/><target dev='sda' bus='scsi'/></disk>
+      <disk type='file'><source file='/b'/><target dev='sdb' bus='scsi'/></disk>
+      """)
+    #expect(found.map(\.sectorSize) == [4096, nil])
+  }
+
   @Test func inTheDomainsOrder() throws {
     let found = try disks(
       """

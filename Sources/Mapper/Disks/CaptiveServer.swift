@@ -123,7 +123,8 @@ enum CaptiveServer {
           let client = try await connect(to: address, life: life, isCancelled: isCancelled)
           defer { client.close() }
           let disk = GuestDisk(
-            image.source, readFrom: .server(address), format: image.format, size: client.size)
+            image.source, readFrom: .server(address), format: image.format, size: client.size,
+            declaredSectorSize: image.sectorSize)
           result = .success(try await body(disk))
         } catch {
           result = .failure(hasEnded(life) ? Ended(underlying: error) : error)

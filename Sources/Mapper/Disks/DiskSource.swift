@@ -34,6 +34,8 @@ public struct DiskSource: Sendable {
   public var place: Place
   /// Nil: by the name.
   public var format: ImageFormat?
+  /// Nil: what its partition table or its format says.
+  public var sectorSize: SectorSize?
 
   public init(_ place: Place, format: ImageFormat?) {
     self.place = place

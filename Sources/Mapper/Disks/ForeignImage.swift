@@ -9,6 +9,8 @@ final class ForeignImage: Sendable {
   let path: FilePath
   let format: ImageFormat
   let file: FileDescriptor
+  /// What it says of its disk's sectors.
+  let sectorSize: SectorSize?
   /// The keys to try, in order; nil for an image that is not encrypted. Not empty.
   let keys: [[UInt8]]?
   private let encryption: ImageEncryption?
@@ -34,6 +36,7 @@ final class ForeignImage: Sendable {
       let found = bytes.withUnsafeMutableBytes { (try? descriptor.read(fromAbsoluteOffset: offset, into: $0)) ?? 0 }
       return Array(bytes[..<found])
     }
+    sectorSize = VHDXMetadata.sectorSize(bytes: bytes(at:count:))
     let header = bytes(at: 0, count: ImageReferences.headerSize)
     encryption = ImageEncryption(inHeader: header)
     self.keys = encryption == nil ? nil : DeviceKey.passphrases(in: keys, of: path, named: source.name)

@@ -16,9 +16,19 @@ struct GuestDisk: Sendable {
   /// In bytes, as the guest sees it.
   let size: UInt64
   let description: DiskDescription
+  private(set) var sectorSize = SectorSize.bytes512
+  private(set) var table = DiskTable()
+  private let source: DiskSource
+  /// What the image's format says.
+  private let declaredSectorSize: SectorSize?
 
   /// - Parameter format: as the map's header has it.
-  init(_ source: DiskSource, readFrom reading: Reading, format: ImageFormat, size: UInt64) {
+  init(
+    _ source: DiskSource, readFrom reading: Reading, format: ImageFormat, size: UInt64,
+    declaredSectorSize: SectorSize? = nil
+  ) {
+    self.source = source
+    self.declaredSectorSize = declaredSectorSize
     self.reading = reading
     self.size = size
     description = DiskDescription(size: size, format: Array(format.rawValue.utf8), file: source.name)
@@ -31,6 +41,17 @@ struct GuestDisk: Sendable {
     case .file(let path, let format): try openDisk(at: path, format: format, options: options).disk
     case .server(let address): try NBDDisk(at: address, isCancelled: isCancelled)
     }
+  }
+
+  /// The same disk with what its partition table is.
+  func withTable(_ options: OpenOptions, isCancelled: @escaping @Sendable () -> Bool) throws -> GuestDisk {
+    let opened = try open(options, isCancelled: isCancelled)
+    defer { opened.close() }
+    let bytes = TableBytes(opened)
+    var disk = self
+    disk.sectorSize = source.sectorSize ?? SectorSize.detect(bytes, declared: declaredSectorSize)
+    disk.table = DiskTable.read(bytes, disk.sectorSize)
+    return disk
   }
 
   /// Throws if the disk's size is another one now: a disk that was cut short looks to the appliance like one with nothing

@@ -11,10 +11,12 @@ extension Examiner {
     }
   }
 
-  /// An array that a filesystem is on is a volume. One that is a part of others has no lines but theirs.
+  /// An array that a filesystem or a partition table is on is a volume. One that is a part of others has no lines but theirs.
   mutating func examineArrays() {
     for array in inventory.arrays {
-      guard let device = inventory.devices.first(where: { $0.name == array }), device.holdsFilesystem else { continue }
+      guard let device = inventory.devices.first(where: { $0.name == array }),
+        device.holdsFilesystem || devices.hasPartitions(device.number[...])
+      else { continue }
       guard let places = devices.places(of: device.number[...]), !places.isEmpty else {
         reporter.detail("\(shown(array)): it is in too many pieces, or not followed, and itself is not in the map")
         continue

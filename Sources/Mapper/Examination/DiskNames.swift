@@ -1,5 +1,4 @@
 import BlockMap
-import Guestfs
 
 /// The names of the guest's disks and partitions.
 ///
@@ -22,15 +21,5 @@ extension Examiner {
       let number = (1...max(1, guestDisks.count)).first(where: { DiskName.of($0) == DiskName.prefix + letters })
     else { return set.nameInAppliance(name) }
     return Array(Appliance.path(ofDisk: number).utf8) + rest
-  }
-
-  /// The partitions of a disk, by their numbers.
-  func partitionNumbers(ofDisk number: Int) throws(GuestfsError) -> [Int32] {
-    let text = try appliance.shell(
-      """
-      \(Self.settled)
-      cat /sys/class/block/$(basename $(readlink -f \(Appliance.path(ofDisk: number))))/*/partition 2>/dev/null; true
-      """)
-    return String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }.sorted()
   }
 }

@@ -49,6 +49,10 @@ struct Examiner {
   var doneDevices: Set<[UInt8]> = []
   /// Whether a volume group misses a disk.
   var hasIncompleteGroups = false
+  /// Of each disk, by its number.
+  var partitions: [Int: [KernelPartition]] = [:]
+  /// The disks of which the kernel was given a table that it does not take.
+  var tablesOfOurs: Set<Int> = []
   private(set) var devices = DeviceTable(parsing: "")
 
   init(
@@ -72,7 +76,7 @@ struct Examiner {
     warnOfDoubts()
     for (number, disk) in zip(set.disks, disks) {
       add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[number - 1].size, offset: 0)])
-      try examinePartitions(of: disk, number: number)
+      examinePartitions(of: disk, number: number)
     }
     try openEncryptedDevices(on: disks)
     try readDevices()
@@ -81,6 +85,7 @@ struct Examiner {
     try warnOfDegradedArrays()
     try examineLogicalVolumes()
     examineArrays()
+    examineStackedPartitions()
     examineOpenedDevices()
     examineParity()
     try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
@@ -103,7 +108,7 @@ struct Examiner {
   }
 
   /// The disks, as libguestfs names them. Throws `CopiesFound` where some are copies of others.
-  func findDisks() throws -> [[UInt8]] {
+  mutating func findDisks() throws -> [[UInt8]] {
     let labels = set.disks.map { Appliance.path(ofDisk: $0) }
     // The kernel looks at its disks one beside the other, and not all may be there yet.
     let found = try appliance.shell(
@@ -120,6 +125,7 @@ struct Examiner {
       """)
     guard found.first == UInt8(ascii: "0") else { throw MapperError.appliance("it does not see all disks") }
     try separateCopies()
+    try readPartitions()
     return set.disks.map { DiskName.of($0) }
   }
 

@@ -66,14 +66,15 @@ extension Examiner {
     var names: [[UInt8]] = []
     var inAppliance: [[UInt8]: String] = [:]
     for (number, disk) in zip(set.disks, disks) {
-      for name in try [disk] + partitionNumbers(ofDisk: number).map({ disk + Array(String($0).utf8) }) {
+      for name in [disk] + (partitions[number] ?? []).map({ disk + Array(String($0.number).utf8) }) {
         inAppliance[name] = String(decoding: self.inAppliance(name), as: UTF8.self)
         names.append(name)
       }
     }
     let arrays = try appliance.listArrays().map(set.nameInMap)
     let volumes = try appliance.listLogicalVolumes().map(set.nameInMap)
-    for name in try listMapperDevices().map(set.nameInMap) + openedDevices.map(\.name) + arrays + volumes
+    let stacked = try listStackedPartitions().map(set.nameInMap)
+    for name in try listMapperDevices().map(set.nameInMap) + openedDevices.map(\.name) + arrays + stacked + volumes
     where inAppliance[name] == nil {
       inAppliance[name] = String(decoding: self.inAppliance(name), as: UTF8.self)
       names.append(name)
@@ -87,7 +88,7 @@ extension Examiner {
       return found
     }
     return Inventory(
-      devices: devices, logicalVolumes: volumes, arrays: arrays,
+      devices: devices, logicalVolumes: volumes, arrays: arrays, stackedPartitions: stacked,
       unusable: names.filter { name in !(inAppliance[name]?.utf8.allSatisfy { isNameByte($0) } ?? false) })
   }
 

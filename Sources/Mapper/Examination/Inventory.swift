@@ -4,6 +4,8 @@ struct Inventory {
   /// As `/dev/GROUP/VOLUME`, those that cannot be activated too.
   var logicalVolumes: [[UInt8]] = []
   var arrays: [[UInt8]] = []
+  /// Partitions of arrays, as the kernel names them: `/dev/md127p1`.
+  var stackedPartitions: [[UInt8]] = []
   /// Devices whose names have something in them that does not get near a shell.
   var unusable: [[UInt8]] = []
 

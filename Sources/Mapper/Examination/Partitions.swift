@@ -1,46 +1,46 @@
-import Guestfs
+import BlockMap
 
 /// The partitions of the guest's disks.
 extension Examiner {
-  mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) throws {
-    let numbers = try partitionNumbers(ofDisk: diskNumber)
-    // A disk without a partition table has no list of partitions, which is not an error.
-    guard !numbers.isEmpty else { return }
-    let table = try table(of: disk)
-    for number in numbers {
-      let partition = disk + Array(String(number).utf8)
+  mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) {
+    let table = guestDisks[diskNumber - 1].table
+    for known in partitions[diskNumber] ?? [] {
+      let partition = disk + Array(String(known.number).utf8)
       reporter.message("examining \(shown(partition)) ...")
-      // A BSD disklabel is inside a partition, of which alone parted(8) knows.
-      guard let range = try table?.first(where: { $0.number == number })?.range ?? kernelsRange(of: partition) else {
-        continue
-      }
       findings.partitions += 1
+      let range = table.extent(of: known).clamped(to: 0..<guestDisks[diskNumber - 1].size)
       add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
     }
-  }
-
-  /// Nil where parted(8) does not take the table: of partitions that overlap or go on behind the disk's end.
-  private mutating func table(of disk: [UInt8]) throws -> [Guestfs.Partition]? {
-    do {
-      return try appliance.partitions(of: inAppliance(disk))
-    } catch {
-      try checkHelpers()
-      findings.incomplete += 1
-      reporter.warning(
-        "\(shown(disk)): the partition table is damaged; its partitions are as the kernel sees them: \(error.firstLine)"
-      )
-      return nil
+    // The kernel's own are found by a tool in the appliance.
+    guard tablesOfOurs.contains(diskNumber) else { return }
+    for area in table.areas {
+      add(
+        area.kind, disk, path: area.name.map { Array($0.utf8) },
+        [DeviceTable.Place(disk: diskNumber, range: area.range, offset: area.offset)])
     }
   }
 
-  /// Where the kernel has a partition, in bytes of its disk.
-  private func kernelsRange(of partition: [UInt8]) throws -> Range<UInt64>? {
-    let name = String(decoding: inAppliance(partition), as: UTF8.self)
-    let text = try appliance.shell(
-      "\(Self.settled); cd /sys/class/block/$(basename $(readlink -f \(name))) && cat start size")
-    let numbers = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-      .compactMap { DeviceTableParser.bytes(sectors: $0) }
-    guard numbers.count == 2, numbers[1] > 0 else { return nil }
-    return numbers[0]..<numbers[0] + numbers[1]
+  /// The partitions of arrays, wherever their parts are.
+  mutating func examineStackedPartitions() {
+    for partition in inventory.stackedPartitions {
+      reporter.message("examining \(shown(partition)) ...")
+      findings.partitions += 1
+      guard let number = inventory.number(of: partition), let places = devices.places(of: number), !places.isEmpty
+      else {
+        reporter.detail("\(shown(partition)): it is in too many pieces, or not followed, and itself is not in the map")
+        continue
+      }
+      add(.partition, partition, places)
+    }
+  }
+}
+
+extension DiskTable {
+  /// Where a partition is. Of an extended one the kernel has the first sectors only, so that nobody writes into it.
+  func extent(of known: KernelPartition) -> Range<UInt64> {
+    partitions.first {
+      $0.isExtended && $0.number == known.number && $0.range.lowerBound == known.range.lowerBound
+        && $0.range.upperBound > known.range.upperBound
+    }?.range ?? known.range
   }
 }

@@ -6,8 +6,14 @@ import WalkRecord
 /// How the appliance is to be started.
 struct ApplianceOptions: Sendable {
   var socket: FilePath
-  /// The numbers of the disks that it sees.
-  var disks: [Int]
+  /// A disk that it sees.
+  struct Disk: Sendable {
+    /// 1 for the guest's first.
+    var number: Int
+    var sectorSize: SectorSize
+  }
+
+  var disks: [Disk]
   /// Where libguestfs keeps its appliance from run to run.
   var cacheDirectory: String
   var isVerbose: Bool
@@ -116,10 +122,10 @@ enum Appliance {
       if environmentValue("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
       // the appliance writes away from the disk itself.
-      for number in options.disks {
+      for disk in options.disks {
         try appliance.addNBDDrive(
-          socket: options.socket.string, export: RecorderExport.disk(number), label: label(ofDisk: number),
-          readOnly: false)
+          socket: options.socket.string, export: RecorderExport.disk(disk.number), label: label(ofDisk: disk.number),
+          readOnly: false, blockSize: Int32(disk.sectorSize.rawValue))
       }
       try appliance.addNBDDrive(
         socket: options.socket.string, export: RecorderExport.channel, label: channelLabel, readOnly: false)

@@ -70,6 +70,12 @@ struct ApplianceSession: Sendable {
       return try await CaptiveServer.run(
         for: examined, in: directory, reporter: reporter, isCancelled: isCancelled
       ) { disks in
+        let disks = try await onOwnThread {
+          try disks.map { try $0.withTable(options, isCancelled: isCancelled) }
+        }
+        for disk in disks where disk.sectorSize != .bytes512 {
+          reporter.detail("\(shown(disk.description.file)): sectors of \(disk.sectorSize.bytes) bytes")
+        }
         var sets = [DiskSet(allOf: disks.count)]
         var result: T?
         var launches = 0
@@ -133,7 +139,9 @@ struct ApplianceSession: Sendable {
     do {
       let appliance = try Appliance.launch(
         ApplianceOptions(
-          socket: server.socket, disks: set.disks, cacheDirectory: Appliance.cacheDirectory(directory.parent),
+          socket: server.socket,
+          disks: set.disks.map { ApplianceOptions.Disk(number: $0, sectorSize: disks[$0 - 1].sectorSize) },
+          cacheDirectory: Appliance.cacheDirectory(directory.parent),
           isVerbose: isVerbose, isTraced: isTraced),
         reporter: reporter, isCancelled: isCancelled)
       do {

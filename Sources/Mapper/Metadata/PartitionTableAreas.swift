@@ -8,7 +8,8 @@ enum PartitionTableAreas {
   /// The device is made read-only for fdisk: after one that was open to write is closed, udev has the kernel forget all
   /// partitions for a moment.
   static let script = """
-    case $(blkid -p -o value -s PTTYPE $d) in
+    t=$(blkid -p -o value -s PTTYPE $d)
+    case $t in
     dos | gpt)
       r=$(blockdev --getro $d)
       blockdev --setro $d
@@ -17,13 +18,14 @@ enum PartitionTableAreas {
       [ "$r" = 1 ] || blockdev --setrw $d
       echo "first $(cat /sys/class/block/$(basename $(readlink -f $d))/*/start | sort -n | head -n 1)"
       ;;
+    sun) echo 'table 0 512 Sun label' ;;
     esac
     """
 
   /// fdisk's names and the map's.
   private static let names: [Substring: String] = [
     "MBR": "MBR", "PMBR": "MBR", "GPT Header": "GPT header", "GPT Entries": "GPT table",
-    "GPT Backup Entries": "backup GPT table", "GPT Backup Header": "backup GPT header",
+    "GPT Backup Entries": "backup GPT table", "GPT Backup Header": "backup GPT header", "Sun label": "Sun label",
   ]
 
   static func areas(parsing lines: some Sequence<Substring>) -> [DeviceArea] {

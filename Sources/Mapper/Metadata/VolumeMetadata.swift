@@ -6,8 +6,12 @@ extension Examiner {
   mutating func examineVolumeMetadata(disks: [[UInt8]]) throws {
     let contents = inventory.devices
     var script = "\(Self.settled)\nexport LC_ALL=C\n"
+    let ours = Set(tablesOfOurs.map { DiskName.of($0) })
     for (index, content) in contents.enumerated() {
-      let table = disks.contains(content.name) ? PartitionTableAreas.script : nil
+      let hasTable =
+        disks.contains(content.name) && !ours.contains(content.name)
+        || inventory.arrays.contains(content.name) && devices.hasPartitions(content.number[...])
+      let table = hasTable ? PartitionTableAreas.script : nil
       let part = VolumeHeader(type: content.type)?.script ?? table
       guard let part else { continue }
       script += "echo 'on \(index)'; d=/dev/block/\(content.number)\n{ \(part)\n} 2>/dev/null\n"

@@ -1,7 +1,7 @@
 import BlockMap
 
-/// md's arrays may have another number each time the appliance starts: which one has which name in the map shows in
-/// where their files are.
+/// md's arrays, and their partitions, may have another number each time the appliance starts: which one has which name in
+/// the map shows in where their files are.
 struct ArrayNames {
   /// The name in the map, by that of now.
   private var names: [[UInt8]: [UInt8]] = [:]
@@ -14,7 +14,7 @@ struct ArrayNames {
   init(_ examiner: Examiner, _ files: MapFiles) {
     let samples = files.samples(count: Self.samples) { $0.starts(with: Self.prefix) }
     guard !samples.isEmpty else { return }
-    for array in examiner.inventory.arrays {
+    for array in examiner.inventory.arrays + examiner.inventory.stackedPartitions {
       guard let number = examiner.inventory.number(of: array) else { continue }
       let isHere = { (ranges: [MappedRange]) in
         ranges.allSatisfy { range in

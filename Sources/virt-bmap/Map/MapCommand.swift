@@ -10,7 +10,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     commandName: "virt-bmap",
     abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
     usage: """
-      virt-bmap [-o MAP] [-f FORMAT] [--method auto|extents|read] [--proof N|all|none] \
+      virt-bmap [-o MAP] [-f FORMAT] [--sector-size 512|4096] [--method auto|extents|read] [--proof N|all|none] \
       [--key DEVICE:key:KEY|DEVICE:file:FILE] [-q] [-v] [-x] DISK ...
       virt-bmap [-o MAP] [--method auto|extents|read] [--proof N|all|none] \
       [--key DEVICE:key:KEY|DEVICE:file:FILE] [-q] [-v] [-x] [-c URI] -d DOMAIN

@@ -15,6 +15,11 @@ struct SourceOptions: ParsableArguments {
       """, valueName: "format"))
   var format: ImageFormat?
 
+  @Option(
+    help: ArgumentHelp(
+      "The size of the disks' sectors, 512 or 4096. By default what each partition table says.", valueName: "bytes"))
+  var sectorSize: SectorSize?
+
   @Option(name: .shortAndLong, help: "Map the disks of this domain of libvirt.")
   var domain: String?
 
@@ -25,6 +30,14 @@ struct SourceOptions: ParsableArguments {
   /// The disks that are to be mapped, none if the command line names none.
   /// - Parameter disks: the arguments.
   func sources(_ disks: [String], reporter: TerminalReporter) throws -> [DiskSource] {
+    try sourcesByDefault(disks, reporter: reporter).map { source in
+      var source = source
+      if let sectorSize { source.sectorSize = sectorSize }
+      return source
+    }
+  }
+
+  private func sourcesByDefault(_ disks: [String], reporter: TerminalReporter) throws -> [DiskSource] {
     guard let domain else {
       guard connect == nil else { throw ValidationError("-c goes with -d") }
       return disks.map { DiskSource(place($0), format: format) }
@@ -41,12 +54,15 @@ struct SourceOptions: ParsableArguments {
         throw MapperError.source(
           Array("domain \(name)".utf8), "a disk's format is \(disk.format), which is not supported")
       }
+      var source: DiskSource
       switch disk.place {
-      case .file(let path): return DiskSource(.file(path), format: format)
+      case .file(let path): source = DiskSource(.file(path), format: format)
       case .nbd(let uri):
         guard let address = NBDAddress(uri) else { throw MapperError.source(uri, "not an NBD URI") }
-        return DiskSource(.server(address), format: format)
+        source = DiskSource(.server(address), format: format)
       }
+      source.sectorSize = disk.sectorSize.flatMap { SectorSize(rawValue: $0) }
+      return source
     }
   }
 
@@ -58,6 +74,8 @@ struct SourceOptions: ParsableArguments {
 
   private func printed(_ argument: String) -> String { Escaping.text(ArgumentBytes.decode(argument), as: .path) }
 }
+
+extension SectorSize: ExpressibleByArgument {}
 
 extension ImageFormat: ExpressibleByArgument {
   /// None: a list of so many would make an error several lines long.

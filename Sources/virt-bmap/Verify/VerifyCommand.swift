@@ -10,7 +10,7 @@ struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
     commandName: "virt-bmap verify",
     abstract: "Prove a map: read every file in the guest, rebuild it from the map and the disk, and compare.",
     usage: """
-      virt-bmap verify [-f FORMAT] [--key DEVICE:key:KEY|DEVICE:file:FILE] [--json] [-q] [-v] [-x] DISK ... MAP
+      virt-bmap verify [-f FORMAT] [--sector-size 512|4096] [--key DEVICE:key:KEY|DEVICE:file:FILE] [--json] [-q] [-v] [-x] DISK ... MAP
       virt-bmap verify [--key DEVICE:key:KEY|DEVICE:file:FILE] [--json] [-q] [-v] [-x] [-c URI] -d DOMAIN MAP
       """,
     discussion: """
