@@ -8,6 +8,8 @@ enum Guests {
   static let layers = Shared { try await build("layers", script: "Tests/Integration/Guests/make-layers-guest") }
   /// Arrays and volumes of several legs.
   static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
+  /// Arrays with partition tables on them.
+  static let arrays = Shared { try await build("arrays", script: "Tests/Integration/Guests/make-arrays-guest") }
   /// Two disks, and encrypted volumes.
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
   /// Two disks, copies of both that were used since, and a disk with a copy on itself.

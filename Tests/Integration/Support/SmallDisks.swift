@@ -142,7 +142,7 @@ struct SmallDisks {
     return disk
   }
 
-  private func makeExt4(_ disk: FilePath, offset: Int, megabytes: Int, journal: Bool = false) async throws {
+  func makeExt4(_ disk: FilePath, offset: Int, megabytes: Int, journal: Bool = false) async throws {
     try scratch.write([UInt8](repeating: 0x61, count: 100_000), to: "file")
     // Without checksums, so that a damage is found when the kernel looks at what is damaged.
     try await tool(
@@ -157,7 +157,7 @@ struct SmallDisks {
       input: "write file \"the file\"\nwrite file damaged\n")
   }
 
-  private func overwrite(_ path: FilePath, at offset: Int, with bytes: [UInt8]) throws {
+  func overwrite(_ path: FilePath, at offset: Int, with bytes: [UInt8]) throws {
     let file = try FileDescriptor.open(path, .writeOnly)
     try file.closeAfter { _ = try file.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
   }
