@@ -14,6 +14,8 @@ enum Guests {
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
   /// Two disks, copies of both that were used since, and a disk with a copy on itself.
   static let copies = Shared { try await build("copies", script: "Tests/Integration/Guests/make-copies-guest") }
+  /// Small disks, each with something unusual.
+  static let cases = Shared { try await build("cases", script: "Tests/Integration/Guests/make-cases-guest") }
   /// A guest that lost its power.
   static let dirty = Shared { try await build("dirty", script: "Tests/Integration/Guests/make-dirty-guest") }
   /// NTFS as Windows leaves it.
