@@ -62,9 +62,12 @@ struct TableDisks {
     var header = try file.closeAfter { try file.bytes(at: 512, count: 92) }
     header.replaceSubrange(80..<84, with: [0xff, 0xff, 0xff, 0x7f])
     header.replaceSubrange(16..<20, with: [0, 0, 0, 0])
-    let sum = ~header.reduce(UInt32.max) { sum, byte in
-      (0..<8).reduce(sum ^ UInt32(byte)) { value, _ in value & 1 == 0 ? value >> 1 : value >> 1 ^ 0xedb8_8320 }
+    var sum = UInt32.max
+    for byte in header {
+      sum ^= UInt32(byte)
+      for _ in 0..<8 { sum = sum & 1 == 0 ? sum >> 1 : (sum >> 1) ^ 0xedb8_8320 }
     }
+    sum = ~sum
     header.replaceSubrange(16..<20, with: (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) })
     try small.overwrite(disk, at: 512, with: header)
     return disk
