@@ -24,11 +24,10 @@ import Testing
       piece (0):7
       piece (1000-1001):8-9
       """
-    #expect(
-      pieces(text, asked: [12, 13, 14]) == [
-        [12, 100 * 4096, 8192, 0], [12, 300 * 4096, 4096, 8192], [14, 7 * 4096, 4096, 0],
-        [14, 8 * 4096, 8192, 4_096_000],
-      ])
+    let expected: [[UInt64]] = [
+      [12, 409_600, 8192, 0], [12, 1_228_800, 4096, 8192], [14, 28_672, 4096, 0], [14, 32_768, 8192, 4_096_000],
+    ]
+    #expect(pieces(text, asked: [12, 13, 14]) == expected)
     #expect(EncryptedFiles.Answer(parsing: text, asked: [12, 13, 14, 15]).inodes == [12, 13, 14])
     // Of inodes that nobody asked about.
     #expect(pieces(text, asked: [14]).map { $0[0] } == [14, 14])
