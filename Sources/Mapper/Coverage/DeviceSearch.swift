@@ -17,10 +17,10 @@ struct DeviceSearch {
   }
 
   /// - Returns: nil where a disk cannot be opened here.
-  /// - Throws: `MapperError` when the user stops the run.
+  /// - Throws: `MapperError` when the user stops the run, or an image's server is gone.
   mutating func look(at places: [DeviceTable.Place]) throws(MapperError) -> ContentSearch.Answer? {
     for place in places {
-      guard let disk = disk(place.disk) else { return nil }
+      guard let disk = try disk(place.disk) else { return nil }
       let answer = search.look(at: place.range, of: disk, isCancelled: isCancelled)
       guard !isCancelled() else { throw .interrupted }
       guard answer == .onlyZeros else { return answer }
@@ -28,7 +28,7 @@ struct DeviceSearch {
     return .onlyZeros
   }
 
-  private mutating func disk(_ number: Int) -> (any VirtualDisk)? {
+  private mutating func disk(_ number: Int) throws(MapperError) -> (any VirtualDisk)? {
     if let disk = opened[number] { return disk }
     guard disks.indices.contains(number - 1) else { return nil }
     let guestDisk = disks[number - 1]
@@ -36,9 +36,15 @@ struct DeviceSearch {
     if case .server = guestDisk.reading, guestDisk.description.format.elementsEqual(ImageFormat.raw.rawValue.utf8) {
       return nil
     }
-    guard let disk = try? guestDisk.open(options, isCancelled: isCancelled) else { return nil }
-    opened[number] = disk
-    return disk
+    do {
+      let disk = try guestDisk.open(options, isCancelled: isCancelled)
+      opened[number] = disk
+      return disk
+    } catch {
+      // A server of ours that takes no client is gone.
+      if case .server = guestDisk.reading { throw .source(guestDisk.description.file, String(describing: error)) }
+      return nil
+    }
   }
 
   func close() {

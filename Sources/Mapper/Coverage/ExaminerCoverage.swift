@@ -1,5 +1,6 @@
 import BlockMap
 import DiskImage
+import Glibc
 import Guestfs
 
 /// The last step of a run: whether what was seen explains what is on the devices.
@@ -65,15 +66,14 @@ extension Examiner {
     return facts
   }
 
-  /// Whether there are partitions inside of this one, as those of a BSD disklabel are.
+  /// Whether there are partitions inside of this one, as those of a BSD disklabel are, and all of a Sun label's are inside
+  /// of the one that is the whole disk.
   private func hasNestedPartitions(_ device: ProbedDevice) -> Bool {
-    guard device.partition != nil, let place = devices.places(of: device.number[...])?.first else { return false }
-    return inventory.devices.contains { other in
-      guard other.partition != nil, other.number != device.number,
-        let inner = devices.places(of: other.number[...])?.first
-      else { return false }
-      return inner.disk == place.disk && inner.range != place.range
-        && place.range.clamped(to: inner.range) == inner.range
+    let number = device.number[...]
+    guard !devices.isDisk(number), let places = devices.places(of: number), places.count == 1, let place = places.first
+    else { return false }
+    return partitions[place.disk, default: []].contains { inner in
+      inner.range != place.range && place.range.clamped(to: inner.range) == inner.range
     }
   }
 
@@ -111,13 +111,23 @@ extension Examiner {
         """)
       return switch String(decoding: text, as: UTF8.self).filter({ !$0.isWhitespace }) {
       case "0": .onlyZeros
+      case "1": .data
       case "124": .tooLarge
-      default: .data
+      default: try contentThatCannotBeRead()
       }
-    } catch {
-      // It is there and cannot be read.
-      try checkHelpers()
-      return .data
+    } catch is GuestfsError {
+      return try contentThatCannotBeRead()
     }
+  }
+
+  /// A device that is there and cannot be read holds nobody knows what. But if the server of its disk is gone, the run has
+  /// failed, which takes the recorder a moment to find out.
+  private func contentThatCannotBeRead() throws -> ContentSearch.Answer {
+    for _ in 0..<10 {
+      try checkHelpers()
+      usleep(100_000)
+    }
+    try checkHelpers()
+    return .data
   }
 }
