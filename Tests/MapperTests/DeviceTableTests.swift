@@ -78,13 +78,20 @@ import Testing
 
   @Test(arguments: [
     "table 254:0 0 8192 thin 254:7 1", "table 254:0 0 8192 striped 2 0 8:1 0 8:2 0",
-    "table 254:0 0 8192 linear 8:1 0\ntable 254:0 8192 8192 error 0 0 0",
     "table 254:0 0 8192 linear 9:9 0", "table 254:0 0 x linear 8:1 0", "table 254:0 0 0 linear 8:1 0",
     "table 254:0 0 18446744073709551615 linear 8:1 0", "table 254:0 9223372036854775807 2 linear 8:1 0",
     "table 254:0 0 8192 linear 8:1 18446744073709551615",
   ])
   func whatIsNotFollowedHasNoPlace(table: String) {
     #expect(DeviceTable(parsing: disk + table).places(of: "254:0") == nil)
+  }
+
+  @Test func whatIsMissingHasNoPlace() {
+    let table = DeviceTable(
+      parsing: disk + "table 254:0 0 8192 linear 8:1 0\ntable 254:0 8192 8192 error 0 0 0")
+    let border: UInt64 = 4 << 20
+    #expect(table.places(of: "254:0") == [place(1 << 20..<5 << 20, 0)])
+    #expect(table.places(of: border..<border + 512, on: "254:0") == [])
   }
 
   @Test func unknownDevices() {

@@ -120,7 +120,7 @@ import Testing
     #expect(image.sectorSize == .bytes512, "nothing is there")
     image.put("XFSB".utf8, at: 256 * 4096)
     #expect(image.sectorSize == .bytes4096)
-    #expect(ranges(image.table(.bytes4096)) == [1: 256 * 4096..<768 * 4096])
+    #expect(ranges(image.table(.bytes4096)) == [1: 256 * 4096..<768 * 4096 as Range<UInt64>])
     image.put("XFSB".utf8, at: 256 * 512)
     #expect(image.sectorSize == .bytes512, "both lead to something")
 
@@ -189,7 +189,7 @@ import Testing
 
     var wide = Image()
     wide.putGPT(512, [(200, 299)], entrySize: 256)
-    #expect(ranges(wide.table()) == [1: 200 * 512..<300 * 512])
+    #expect(ranges(wide.table()) == [1: 200 * 512..<300 * 512 as Range<UInt64>])
     #expect(wide.table().damage.isEmpty)
   }
 
@@ -231,7 +231,7 @@ import Testing
       image.putBSDLabel(at: place, [(100, 200, 7), (0, 0, 0), (0, 8192, 0), (400, 100, 1)])
       let table = image.table()
       #expect(table.kind == .bsd)
-      #expect(ranges(table) == [1: 100 * 512..<300 * 512, 4: 400 * 512..<500 * 512])
+      #expect(ranges(table) == [1: 100 * 512..<300 * 512 as Range<UInt64>, 4: 400 * 512..<500 * 512])
       let plan = PartitionPlan(disk: 1, table, size: UInt64(Self.size), kernels: [])
       #expect(plan.added.map(\.number) == [1, 4])
       image.bytes[place + 160] ^= 1

@@ -137,7 +137,7 @@ struct SnapshotDamageTests {
     try tool("qemu-img", "convert", "-O", "vmdk", bench.disk.string, alone.string)
     #expect(bench.refusal(alone).contains("no snapshot"))
     #expect(bench.refusal(bench.directory) == "cannot open the overlay: Is a directory")
-    #expect(bench.refusal(bench.directory.appending("none").appending("x.vmdk")).hasPrefix("cannot open the overlay"))
+    #expect(bench.refusal(bench.directory.appending("none").appending("x.vmdk")).hasPrefix("cannot make the overlay"))
     let fifo = bench.directory.appending("fifo.vmdk")
     #expect(mkfifo(fifo.string, 0o600) == 0)
     #expect(bench.refusal(fifo) == "is no regular file")
