@@ -13,10 +13,15 @@ public struct MapRequest: Sendable {
   public var options = OpenOptions()
   /// Where the map goes.
   public var output: FilePath
+  /// How large the map may be, in bytes.
+  public var mostMapBytes = Self.usualMapBytes
   /// `-v`: libguestfs says what it does.
   public var isVerbose = false
   /// `-x`: calls of libguestfs are shown.
   public var isTraced = false
+
+  /// Of a guest with ten million files the map is a quarter of it.
+  public static let usualMapBytes: UInt64 = 4 << 30
 
   /// More would not fit into the appliance beside what it needs itself.
   public static let mostDisks = 200

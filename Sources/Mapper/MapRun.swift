@@ -20,7 +20,8 @@ public func mapDisk(
   } body: { (running, draft: MapDraft?) in
     var examiner = Examiner(
       appliance: running.appliance, pump: running.pump, reporter: reporter, disks: running.disks,
-      set: running.set, method: request.method, keys: request.keys, isCancelled: isCancelled)
+      set: running.set, method: request.method, keys: request.keys, mostMapBytes: request.mostMapBytes,
+      isCancelled: isCancelled)
     examiner.options = request.options
     if let draft { (examiner.map, examiner.findings) = (draft.map, draft.findings) }
     examiner.addLaunchTime(running.launchSeconds)

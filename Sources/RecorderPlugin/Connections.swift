@@ -52,11 +52,14 @@ final class ChannelConnection: Connection {
     return capabilities
   }
 
-  /// The block at `Feedback.position` is a question; whoever else reads, such as the kernel in search
+  /// The blocks at `Feedback.position` and `Verdict.position` are questions; whoever else reads, such as the kernel in search
   /// of a partition table, finds zeros.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     guard let address = buffer.baseAddress else { return }
     address.initializeMemory(as: UInt8.self, repeating: 0, count: buffer.count)
+    if offset == Verdict.position, buffer.count == Verdict.size, stream.isRefusing {
+      buffer.copyBytes(from: Verdict.stop)
+    }
     guard offset == Feedback.position, buffer.count == Feedback.size else { return }
     buffer.copyBytes(from: stream.takeFeedback().encoded)
   }

@@ -10,12 +10,18 @@ final class EventStream: Sendable {
   fileprivate struct State {
     var current: ChunkReads?
     var ambiguous: [UInt32] = []
+    var isRefusing = false
   }
 
   private let descriptor: FileDescriptor
+  private let control: FileDescriptor?
   private let state = Mutex(State())
 
-  init(descriptor: FileDescriptor) { self.descriptor = descriptor }
+  /// - Parameter control: where virt-bmap sends `RecorderControl`s; reading it does not wait.
+  init(descriptor: FileDescriptor, control: FileDescriptor? = nil) {
+    self.descriptor = descriptor
+    self.control = control
+  }
 
   /// Ends the server when nobody reads the stream any longer, so that a killed virt-bmap leaves no server behind.
   ///
@@ -62,6 +68,8 @@ final class EventStream: Sendable {
       throw PluginError(errno: .invalid, "a write of \(bytes.count) bytes to the channel")
     }
     try state.withLock { state in
+      updateControl(&state)
+      guard !state.isRefusing else { throw PluginError(errno: .inputOutput, "virt-bmap takes no more records") }
       try forEachRecord(in: bytes) { record in
         switch record {
         case .chunk(let chunk):
@@ -82,6 +90,24 @@ final class EventStream: Sendable {
       state.finishChunk()
       defer { state.ambiguous.removeAll() }
       return Feedback(ambiguous: state.ambiguous)
+    }
+  }
+
+  /// Whether the walker is to be ended.
+  var isRefusing: Bool {
+    state.withLock { state in
+      updateControl(&state)
+      return state.isRefusing
+    }
+  }
+
+  private func updateControl(_ state: inout State) {
+    guard let control else { return }
+    var words: (UInt64, UInt64) = (0, 0)
+    withUnsafeMutableBytes(of: &words) { buffer in
+      while let count = try? control.read(into: buffer), count > 0 {
+        if let word = RecorderControl(rawValue: buffer[count - 1]) { state.isRefusing = word == .refuseRecords }
+      }
     }
   }
 

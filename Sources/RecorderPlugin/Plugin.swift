@@ -1,4 +1,5 @@
 import DiskImage
+import Glibc
 import NBDKit
 import NBDSource
 import SystemPackage
@@ -83,7 +84,11 @@ struct RecorderPlugin: Plugin {
 
   mutating func getReady() throws {
     // A copy, since nbdkit points standard output at /dev/null before it serves.
-    let stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate())
+    let control = try FileDescriptor.standardInput.duplicate()
+    guard fcntl(control.rawValue, F_SETFL, fcntl(control.rawValue, F_GETFL) | O_NONBLOCK) == 0 else {
+      throw PluginError(errno: .inputOutput, "standard input cannot be read without waiting")
+    }
+    let stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate(), control: control)
     for source in sources {
       let disk = try open(source, stream)
       disks.append(Disk(size: min(disk.size, RecorderExport.mostBytes), overlay: WriteOverlay(over: disk)))

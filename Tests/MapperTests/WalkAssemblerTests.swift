@@ -235,7 +235,9 @@ import WalkRecord
     for _ in 0..<300 {
       var walk = try walk([])
       for id in 2...6 as ClosedRange<UInt64> {
-        try walk.take(.object(id: id, parent: id / 2, kind: id % 2 == 0 ? .directory : .file, name: bytes("n\(id)")))
+        let parent = id == 6 ? 2 : id / 2
+        try walk.take(
+          .object(id: id, parent: parent, kind: id % 2 == 0 ? .directory : .file, name: bytes("n\(id)")))
       }
       for _ in 0..<60 {
         let layout = [Chunk.Layout.exact, .encoded, .stream, .told, .kept][Int(random.next() % 5)]

@@ -7,6 +7,8 @@ public enum MapError: Error, Sendable, CustomStringConvertible {
   case file(FilePath, String)
   /// One line of a map, counted from 1.
   case line(FilePath, Int, String)
+  /// The map would have more bytes than these, which the caller allows; nothing was written.
+  case tooLarge(UInt64)
   /// The caller asked to stop; nothing was written.
   case cancelled
 
@@ -14,6 +16,7 @@ public enum MapError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .file(let path, let reason): "\(shown(path)): \(reason)"
     case .line(let path, let line, let reason): "\(shown(path)): line \(line): \(reason)"
+    case .tooLarge(let most): "the map would be larger than \(most) bytes: give --max-map-size more"
     case .cancelled: "cancelled"
     }
   }

@@ -1,6 +1,14 @@
+/// What knows the order of objects: broader kinds first, then devices and paths in the order of their bytes; an object
+/// without a path before those with one.
+protocol ObjectOrder {
+  func isOrderedBefore(_ a: ObjectID, _ b: ObjectID) -> Bool
+}
+
+extension ObjectTable: ObjectOrder {}
+
 /// The order of a map's lines: by disk, start and end; then broader kinds first, by device, path and offset.
 enum RangeOrder {
-  static func precedes(_ a: MappedRange, _ b: MappedRange, _ objects: ObjectTable) -> Bool {
+  static func precedes(_ a: MappedRange, _ b: MappedRange, _ objects: some ObjectOrder) -> Bool {
     if a.disk != b.disk { return a.disk < b.disk }
     if a.range.lowerBound != b.range.lowerBound { return a.range.lowerBound < b.range.lowerBound }
     if a.range.upperBound != b.range.upperBound { return a.range.upperBound < b.range.upperBound }

@@ -2,14 +2,29 @@ import SystemPackage
 
 /// Collects the objects and ranges of a map, in any order, and writes it.
 ///
-/// About 32 bytes a range and 40 an object, and the names.
+/// About 40 bytes a range and as many an object and a name; each name of a path is kept once. Of a map that is getting much
+/// larger than it may be, no more is kept.
 public struct BlockMapBuilder: Sendable {
   private var disks: [DiskDescription] = []
   private var devices: [DeviceDescription] = []
-  private var objects = ObjectTable()
+  private var objects = CollectedObjects()
   private var ranges: [MappedRange] = []
+  /// The most bytes that the file may have.
+  public let mostBytes: UInt64
+  /// About the bytes of the lines that were added.
+  private var addedBytes: UInt64 = 0
+  private var lastObject: (id: ObjectID, bytes: UInt64)?
 
-  public init() {}
+  /// No line is shorter.
+  static let leastLine: UInt64 = 12
+  /// Ranges that were added become fewer where they continue each other: so much more than the map may have is kept.
+  private static let slack: UInt64 = 4
+
+  /// - Parameter mostBytes: how large the map may be.
+  public init(mostBytes: UInt64 = .max) { self.mostBytes = mostBytes }
+
+  /// Whether the map is getting so large that it cannot be written.
+  public var isTooLarge: Bool { addedBytes / Self.slack > mostBytes }
 
   /// How many different objects were added.
   public var objectCount: Int { objects.count }
@@ -37,7 +52,20 @@ public struct BlockMapBuilder: Sendable {
   public mutating func addObject(
     kind: ObjectKind, device: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?
   ) -> ObjectID? {
-    objects.intern(kind: kind, device: device, path: path)
+    guard let path else { return objects.intern(kind: kind, device: device, path: nil) }
+    guard let place = objects.paths.intern(path: path) else { return nil }
+    return objects.intern(kind: kind, device: device, path: place)
+  }
+
+  /// The path that a name makes in a directory; without one, that is what is before the first slash. Nil if it is longer
+  /// than `FormatLimits.pathBytes`.
+  public mutating func path(_ name: [UInt8], in directory: MapPath? = nil) -> MapPath? {
+    name.withUnsafeBytes { objects.paths.intern($0, in: directory?.node ?? PathTree.top) }.map { MapPath(node: $0) }
+  }
+
+  /// The same as with the path's bytes, which do not have to be put together.
+  public mutating func addObject(kind: ObjectKind, device: [UInt8], at path: MapPath) -> ObjectID? {
+    device.withUnsafeBytes { objects.intern(kind: kind, device: $0, path: path.node) }
   }
 
   /// The same, with names in arrays.
@@ -55,13 +83,29 @@ public struct BlockMapBuilder: Sendable {
   /// out then, since a reader would refuse the map.
   public mutating func addRange(of object: ObjectID, disk: Int, range: Range<UInt64>, objectOffset: UInt64 = 0) {
     guard !range.isEmpty, let disk = UInt32(exactly: disk) else { return }
+    // A reader would refuse it.
+    guard !objectOffset.addingReportingOverflow(range.upperBound - range.lowerBound).overflow else { return }
     let new = MappedRange(disk: disk, range: range, objectOffset: objectOffset, object: object)
     // The walker's reads of one file come one after another: this keeps the array as small as the map.
     if let last = ranges.last, let joined = last.joined(with: new) {
       ranges[ranges.count - 1] = joined
-    } else {
+    } else if !isTooLarge {
       ranges.append(new)
+      addedBytes &+= bytes(of: object)
     }
+  }
+
+  /// At least so many bytes has a line about an object.
+  private mutating func bytes(of object: ObjectID) -> UInt64 {
+    if let lastObject, lastObject.id == object { return lastObject.bytes }
+    let bytes = leastBytes(of: object)
+    lastObject = (object, bytes)
+    return bytes
+  }
+
+  private func leastBytes(of object: ObjectID) -> UInt64 {
+    let path = objects.path(of: object).map { objects.paths.length(of: $0) + 1 } ?? 0
+    return Self.leastLine + UInt64(objects.deviceLength(of: object) + path)
   }
 
   /// Writes the map to `path`, whole or not at all (see `AtomicFile`).
@@ -75,9 +119,13 @@ public struct BlockMapBuilder: Sendable {
     guard ranges.count <= FormatLimits.entries else {
       throw .file(path, "a map holds at most \(FormatLimits.entries) ranges, not \(ranges.count)")
     }
+    guard !isTooLarge else { throw .tooLarge(mostBytes) }
     arrange()
     if isCancelled() { throw .cancelled }
-    var writer = try MapWriter(path: path)
+    guard mostBytes == .max || ranges.reduce(0, { $0 &+ leastBytes(of: $1.object) }) <= mostBytes else {
+      throw .tooLarge(mostBytes)
+    }
+    var writer = try MapWriter(path: path, mostBytes: mostBytes)
     try writer.writeHeader(disks, devices)
     for (count, range) in ranges.enumerated() {
       if count & 0xfff == 0, isCancelled() { throw .cancelled }
@@ -123,6 +171,11 @@ public struct BlockMapBuilder: Sendable {
       }
     }
   }
+}
+
+/// A path of a map that is being made; only the builder that gave it out understands it.
+public struct MapPath: Hashable, Sendable {
+  let node: UInt32
 }
 
 extension MappedRange {

@@ -5,9 +5,14 @@ struct MapWriter: ~Copyable {
   private var file: AtomicFile
   private var buffer: [UInt8] = []
   private static let flushAt = 256 << 10
+  private let mostBytes: UInt64
+  private var writtenBytes: UInt64 = 0
+  /// The directory of the last path, which is often the next one's, escaped.
+  private var directory: (node: UInt32, text: [UInt8]) = (PathTree.top, [])
 
-  init(path: FilePath) throws(MapError) {
+  init(path: FilePath, mostBytes: UInt64) throws(MapError) {
     file = try AtomicFile(path: path)
+    self.mostBytes = mostBytes
     buffer.reserveCapacity(Self.flushAt + 4096)
   }
 
@@ -35,7 +40,7 @@ struct MapWriter: ~Copyable {
     try flush()
   }
 
-  mutating func write(_ range: MappedRange, _ objects: ObjectTable) throws(MapError) {
+  mutating func write(_ range: MappedRange, _ objects: CollectedObjects) throws(MapError) {
     buffer.append(contentsOf: String(range.disk).utf8)
     buffer.append(0x20)
     HexNumber.append(range.range.lowerBound, to: &buffer)
@@ -48,9 +53,26 @@ struct MapWriter: ~Copyable {
       HexNumber.append(range.objectOffset, to: &buffer)
     }
     buffer.append(0x20)
-    objects.appendEscapedName(of: range.object, to: &buffer)
+    objects.device(of: range.object).withUnsafeBytes { Escaping.append($0, as: .device, to: &buffer) }
+    if let path = objects.path(of: range.object) {
+      buffer.append(0x20)
+      append(path, objects.paths)
+    }
     buffer.append(0x0a)
     if buffer.count >= Self.flushAt { try flush() }
+  }
+
+  private mutating func append(_ path: UInt32, _ paths: PathTree) {
+    let parent = paths.parent(of: path)
+    if parent != PathTree.top {
+      if parent != directory.node {
+        directory = (parent, [])
+        paths.appendEscaped(parent, to: &directory.text)
+      }
+      buffer.append(contentsOf: directory.text)
+      buffer.append(0x2f)
+    }
+    paths.appendEscapedName(path, to: &buffer)
   }
 
   consuming func commit() throws(MapError) {
@@ -59,6 +81,8 @@ struct MapWriter: ~Copyable {
   }
 
   private mutating func flush() throws(MapError) {
+    writtenBytes &+= UInt64(buffer.count)
+    guard writtenBytes <= mostBytes else { throw .tooLarge(mostBytes) }
     try file.write(buffer)
     buffer.removeAll(keepingCapacity: true)
   }

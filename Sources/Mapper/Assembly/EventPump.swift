@@ -1,50 +1,97 @@
 import BlockMap
-import Dispatch
+import Glibc
 import Synchronization
 import SystemPackage
 import WalkRecord
 
 /// Reads the recorder's stream on a thread of its own, so that the recorder never waits for long, and assembles the
 /// walk that is under way.
+///
+/// A walk whose records cannot be right is given up, with all that came of it; the recorder is told to take no more
+/// records until the next one begins.
 final class EventPump: Sendable {
   private struct State {
     var walk: WalkAssembler?
+    /// Why the walk was given up.
+    var lie: AssemblyError?
     var written = WrittenBlocks()
     var failure: String?
     var isOver = false
+    var lastEvent = ContinuousClock.now
   }
 
   private let state = Mutex(State())
-  /// Signalled when a walk is complete or the stream has ended.
-  private let changed = DispatchSemaphore(value: 0)
+  private let descriptor: FileDescriptor
+  private let control: FileDescriptor?
   private let reporter: any Reporter
 
-  /// Takes over `descriptor`.
-  init(reading descriptor: FileDescriptor, reporter: any Reporter) throws(MapperError) {
+  /// Takes over `descriptor` and `control`.
+  /// - Parameter control: where the recorder is told whether to take records.
+  init(reading descriptor: FileDescriptor, control: FileDescriptor? = nil, reporter: any Reporter) throws(MapperError) {
+    self.descriptor = descriptor
+    self.control = control
     self.reporter = reporter
-    try startThread { self.run(descriptor) }
+    try startThread { self.run() }
   }
+
+  deinit { try? control?.close() }
 
   /// What the appliance has written until now.
   var written: WrittenBlocks { state.withLock { $0.written } }
 
   /// A walk is about to start.
-  func begin() { state.withLock { $0.walk = WalkAssembler() } }
+  func begin(_ bounds: WalkBounds) {
+    tell(.takeRecords)
+    state.withLock { state in
+      state.walk = WalkAssembler(bounds: bounds)
+      state.lie = nil
+      state.lastEvent = .now
+    }
+  }
 
-  /// Waits until the walk's last record has come through.
-  func finish() throws -> WalkAssembler {
+  /// What came of the walk, after its walker has ended. What the walker sent before is in the stream by then, since a
+  /// record is in it before the walker's write returns.
+  func finish() throws(MapperError) -> Result<WalkAssembler, AssemblyError> {
     while true {
-      let result: Result<WalkAssembler, MapperError>? = state.withLock { state in
-        if let failure = state.failure { return .failure(.recorder(failure)) }
+      let result: Result<WalkAssembler, AssemblyError>? = try state.withLock { state throws(MapperError) in
+        if let failure = state.failure { throw .recorder(failure) }
+        if let lie = state.lie { return .failure(lie) }
         if let walk = state.walk, walk.isComplete {
           state.walk = nil
           return .success(walk)
         }
-        return state.isOver ? .failure(.recorder("it ended early")) : nil
+        if state.isOver { throw .recorder("it ended early") }
+        // What is read is taken with the lock held: an empty pipe is one of which everything was taken.
+        var left: Int32 = 0
+        guard ioctl(descriptor.rawValue, UInt(FIONREAD), &left) == 0, left == 0 else { return nil }
+        state.walk = nil
+        return .failure(.noEnd)
       }
-      if let result { return try result.get() }
-      changed.wait()
+      if let result { return result }
+      usleep(1000)
     }
+  }
+
+  /// Why the walk was given up, if it was, and gives it up otherwise: its walker has failed.
+  func abandon() -> AssemblyError? {
+    tell(.refuseRecords)
+    return state.withLock { state in
+      state.walk = nil
+      return state.lie
+    }
+  }
+
+  /// Gives the walk up if nothing has come for so long.
+  /// - Returns: whether it has been given up.
+  func checkSilence(_ patience: Duration) -> Bool {
+    let isSilent = state.withLock { state in
+      guard state.walk?.isComplete == false, ContinuousClock.now - state.lastEvent > patience else { return false }
+      state.walk = nil
+      state.lie = .silent(seconds: patience.components.seconds)
+      return true
+    }
+    if isSilent { tell(.refuseRecords) }
+    return state.withLock { $0.lie != nil }
   }
 
   /// Throws if the recorder has ended: what was not seen since then cannot be told from what is not there.
@@ -53,44 +100,59 @@ final class EventPump: Sendable {
     if state.withLock({ $0.isOver }) { throw .recorder("it ended early") }
   }
 
-  private func run(_ descriptor: FileDescriptor) {
+  private func tell(_ word: RecorderControl) {
+    // A recorder that is gone is found out elsewhere.
+    _ = try? control?.writeAll([word.rawValue])
+  }
+
+  private func run() {
     var decoder = RecorderEventDecoder()
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer {
       buffer.deallocate()
-      try? descriptor.close()
       state.withLock { $0.isOver = true }
-      changed.signal()
+      try? descriptor.close()
     }
-    while let count = try? descriptor.read(into: buffer), count > 0 {
-      do {
-        try consume(UnsafeRawBufferPointer(rebasing: buffer[..<count]), with: &decoder)
-      } catch {
-        state.withLock { $0.failure = String(describing: error) }
-        return
-      }
+    var isOver = false
+    while !isOver {
+      var ready = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+      guard poll(&ready, 1, -1) > 0 || errno == EINTR else { return }
+      guard ready.revents != 0 else { continue }
+      let outcome = state.withLock { take(buffer, &decoder, &$0) }
+      isOver = outcome.isOver
+      if outcome.isLie { tell(.refuseRecords) }
+      if let progress = outcome.progress { reporter.progress(progress) }
     }
   }
 
-  private func consume(_ bytes: UnsafeRawBufferPointer, with decoder: inout RecorderEventDecoder) throws {
-    let (progress, isComplete) = try state.withLock { state -> (Double?, Bool) in
-      try decoder.decode(bytes) { event in
-        switch event {
-        case .read(let disk, let offset, let length): state.walk?.read(disk: disk, offset: offset, length: length)
-        case .written(let disk, let offset, let length):
-          state.written.add(disk: disk, offset: offset, length: length)
-        case .channel(let write):
-          try write.withUnsafeBytes { bytes in
-            try forEachRecord(in: bytes) { record in
-              guard state.walk != nil else { throw AssemblyError.notWalking }
-              try state.walk?.take(record)
-            }
-          }
-        }
-      }
-      return (state.walk?.progress, state.walk?.isComplete ?? false)
+  private func take(
+    _ buffer: UnsafeMutableRawBufferPointer, _ decoder: inout RecorderEventDecoder, _ state: inout State
+  ) -> (isOver: Bool, isLie: Bool, progress: Double?) {
+    guard let count = try? descriptor.read(into: buffer), count > 0 else { return (true, false, nil) }
+    state.lastEvent = .now
+    let wasLie = state.lie != nil
+    do {
+      try decoder.decode(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { Self.take($0, &state) }
+    } catch {
+      state.failure = String(describing: error)
+      return (true, false, nil)
     }
-    if let progress { reporter.progress(progress) }
-    if isComplete { changed.signal() }
+    return (false, !wasLie && state.lie != nil, state.walk?.progress)
+  }
+
+  private static func take(_ event: RecorderEvent, _ state: inout State) {
+    switch event {
+    case .read(let disk, let offset, let length): state.walk?.read(disk: disk, offset: offset, length: length)
+    case .written(let disk, let offset, let length): state.written.add(disk: disk, offset: offset, length: length)
+    case .channel(let write):
+      // What comes while no filesystem is walked is nobody's.
+      guard state.walk?.isComplete == false else { return }
+      do {
+        try write.withUnsafeBytes { bytes in try forEachRecord(in: bytes) { try state.walk?.take($0) } }
+      } catch {
+        state.walk = nil
+        state.lie = error as? AssemblyError ?? .notARecord
+      }
+    }
   }
 }

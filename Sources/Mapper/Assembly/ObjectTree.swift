@@ -6,6 +6,10 @@ struct ObjectTree {
     var parent: UInt32
     var name: Range<Int>
     var kind: Record.Kind
+    /// How many directories it is in.
+    var depth: UInt32
+    /// Of its path.
+    var pathBytes: UInt32
   }
 
   private struct Link {
@@ -14,6 +18,8 @@ struct ObjectTree {
     var name: Range<Int>
   }
 
+  /// The most names there may be.
+  private let mostNames: Int
   private var nodes: [Node] = []
   private var links: [Link] = []
   private var names: [UInt8] = []
@@ -22,13 +28,30 @@ struct ObjectTree {
   private(set) var directories = 0
   private(set) var files = 0
 
+  /// - Parameter mostNames: how many names are believed.
+  init(mostNames: Int = .max) { self.mostNames = mostNames }
+
+  /// The first is the root, which is in nothing and has no name.
   mutating func add(
     id: Record.ObjectID, parent: Record.ObjectID, kind: Record.Kind, name: [UInt8]
   ) throws(AssemblyError) {
-    guard id == UInt64(nodes.count) + 1, parent < id, let parent = UInt32(exactly: parent) else {
+    guard id == UInt64(nodes.count) + 1, parent < id, let place = UInt32(exactly: parent) else {
       throw .unknownObject(id)
     }
-    nodes.append(Node(parent: parent, name: take(name), kind: kind))
+    if parent == 0 {
+      guard id == 1, kind == .directory, name.isEmpty else { throw .badParent(id) }
+      nodes.append(Node(parent: 0, name: 0..<0, kind: kind, depth: 0, pathBytes: 0))
+      directories += 1
+      return
+    }
+    try checkName(name, of: id, in: parent)
+    let above = nodes[Int(parent) - 1]
+    guard above.depth < WalkBounds.depth else { throw .tooDeep }
+    nodes.append(
+      Node(
+        parent: place, name: take(name), kind: kind, depth: above.depth + 1,
+        // No overflow: neither the depth nor a name has room for it.
+        pathBytes: above.pathBytes + 1 + UInt32(name.count)))
     switch kind {
     case .directory: directories += 1
     case .file: files += 1
@@ -37,27 +60,49 @@ struct ObjectTree {
   }
 
   mutating func addLink(to id: Record.ObjectID, parent: Record.ObjectID, name: [UInt8]) throws(AssemblyError) {
-    guard contains(id), contains(parent), let object = UInt32(exactly: id), let parent = UInt32(exactly: parent) else {
+    guard contains(id), contains(parent), let object = UInt32(exactly: id), let place = UInt32(exactly: parent) else {
       throw .unknownObject(id)
     }
-    links.append(Link(object: object, parent: parent, name: take(name)))
+    guard kind(of: id) != .directory else { throw .badParent(id) }
+    try checkName(name, of: id, in: parent)
+    links.append(Link(object: object, parent: place, name: take(name)))
   }
 
   var ids: some RandomAccessCollection<Record.ObjectID> { (0..<nodes.count).lazy.map { UInt64($0) + 1 } }
+
+  private func checkName(
+    _ name: [UInt8], of id: Record.ObjectID, in parent: Record.ObjectID
+  ) throws(AssemblyError) {
+    guard contains(parent), kind(of: parent) == .directory else { throw .badParent(id) }
+    guard WalkBounds.isName(name) else { throw .badName }
+    guard nodes.count + links.count < mostNames, nodes.count < UInt32.max else { throw .tooManyNames(mostNames) }
+  }
+
+  /// How many objects there are.
+  var count: Int { nodes.count }
 
   func contains(_ id: Record.ObjectID) -> Bool { id >= 1 && id <= nodes.count }
 
   func kind(of id: Record.ObjectID) -> Record.Kind { nodes[Int(id) - 1].kind }
 
-  /// All paths of an object with more than one name, the first name's excepted.
-  func forEachLink(_ body: (Record.ObjectID, [UInt8]) -> Void) {
-    for link in links { body(UInt64(link.object), path(parent: link.parent, name: link.name)) }
+  /// All names of objects with more than one, the first names excepted: the directory and the name in it.
+  func forEachLink(_ body: (Record.ObjectID, _ parent: Record.ObjectID, _ name: [UInt8]) -> Void) {
+    for link in links { body(UInt64(link.object), UInt64(link.parent), Array(names[link.name])) }
   }
 
   /// `/` for the root, `/dir/file` otherwise.
   func path(of id: Record.ObjectID) -> [UInt8] {
     let node = nodes[Int(id) - 1]
     return node.parent == 0 ? [0x2f] : path(parent: node.parent, name: node.name)
+  }
+
+  /// How long an object's path is; 0 for the root's.
+  func pathBytes(of id: Record.ObjectID) -> Int { contains(id) ? Int(nodes[Int(id) - 1].pathBytes) : 0 }
+
+  /// The directory that an object is in, 0 for the root's, and its name there.
+  func place(of id: Record.ObjectID) -> (parent: Record.ObjectID, name: [UInt8]) {
+    let node = nodes[Int(id) - 1]
+    return (UInt64(node.parent), Array(names[node.name]))
   }
 
   /// The path of a name in a directory.

@@ -26,7 +26,8 @@ struct WalkAssembler {
     var isKept = false
   }
 
-  private(set) var tree = ObjectTree()
+  private let bounds: WalkBounds
+  private(set) var tree: ObjectTree
   var found: [Found] = []
   private var told: [Told] = []
   /// Where the filesystem says that files are that were read.
@@ -38,21 +39,32 @@ struct WalkAssembler {
   private var current: ChunkReads?
   /// Ambiguous chunks that the walker may still read again in pieces.
   private var pending: [UInt32: ChunkReads] = [:]
+  private var pendingReads = 0
   /// The objects of which the walker has told the inode.
   private(set) var inodes: [UInt64: Record.ObjectID] = [:]
   /// The files that do not open without their key, by their inodes.
   private(set) var encrypted: [UInt64: Record.ObjectID] = [:]
-  /// What could not be examined.
-  private(set) var failures: [(path: [UInt8], errno: Int32)] = []
+  /// What could not be examined: a name in a directory. Paths would take more memory.
+  private var namedFailures: [(parent: Record.ObjectID, name: [UInt8], errno: Int32)] = []
   private(set) var failureCount = 0
   /// What the filesystem says is in use.
   private(set) var inodesInUse: UInt64 = 0
   private(set) var bytesInUse: UInt64 = 0
   private var bytesRead: UInt64 = 0
   private(set) var isComplete = false
+  private var hasBegun = false
+  /// What was told needs more ranges than are believed; then `resolve` is not finished.
+  private(set) var excess: AssemblyError?
 
   /// How many failures are kept by name.
   private static let keptFailures = 10_000
+  /// Of what could not be examined, no longer path is put together.
+  private static let longestShown = 4096
+
+  init(bounds: WalkBounds = .usual) {
+    self.bounds = bounds
+    tree = ObjectTree(mostNames: bounds.names)
+  }
 
   mutating func read(disk: UInt8, offset: UInt64, length: UInt32) {
     let (end, overflow) = offset.addingReportingOverflow(UInt64(length))
@@ -64,6 +76,8 @@ struct WalkAssembler {
   mutating func take(_ record: Record) throws(AssemblyError) {
     switch record {
     case .begin(let inodes, let bytes):
+      guard !hasBegun else { throw .secondBeginning }
+      hasBegun = true
       inodesInUse = inodes
       bytesInUse = bytes
     case .object(let id, let parent, let kind, let name):
@@ -71,16 +85,26 @@ struct WalkAssembler {
     case .inode(let id, let number):
       guard tree.contains(id) else { throw .unknownObject(id) }
       inodes[number] = id
+      guard inodes.count <= tree.count else { throw .badInode }
     case .encrypted(let id, let number):
       guard tree.contains(id) else { throw .unknownObject(id) }
       inodes[number] = id
       encrypted[number] = id
+      guard inodes.count <= tree.count else { throw .badInode }
     case .link(let id, let parent, let name):
       try tree.addLink(to: id, parent: parent, name: name)
     case .chunk(let chunk):
       finishChunk()
       guard tree.contains(chunk.object) else { throw .unknownObject(chunk.object) }
-      if chunk.replaces != 0 { pending[chunk.replaces] = nil }
+      guard Self.fits(chunk.offset, chunk.length) else { throw .badRange(chunk.object) }
+      // A damaged filesystem may say so.
+      guard Self.fits(chunk.physical, chunk.length) else {
+        let (parent, name) = tree.place(of: chunk.object)
+        return addFailure(in: parent, name, EUCLEAN)
+      }
+      if chunk.replaces != 0, let whole = pending.removeValue(forKey: chunk.replaces) {
+        pendingReads -= whole.ranges.count
+      }
       switch chunk.layout {
       case .told, .toldEncoded, .kept, .claimed: tell(chunk)
       case .exact, .encoded, .stream, .unproven, .ordered, .proof: current = ChunkReads(chunk)
@@ -88,16 +112,34 @@ struct WalkAssembler {
     case .idle: finishChunk()
     case .settled: settle()
     case .failure(let parent, let errno, let name):
-      addFailure(tree.path(in: parent, name: name), errno)
+      guard name.count <= WalkBounds.nameBytes else { throw .badName }
+      addFailure(in: parent, name, errno)
     case .end:
       settle()
       isComplete = true
     }
+    let ranges = found.count + told.count + claims.count + proofs.count
+    guard ranges <= bounds.ranges, pendingReads <= WalkBounds.pendingReads else { throw .tooManyRanges(bounds.ranges) }
   }
 
-  private mutating func addFailure(_ path: [UInt8], _ errno: Int32) {
+  /// Whether `length` bytes from `start` on are where a file or a device can have bytes.
+  private static func fits(_ start: UInt64, _ length: UInt64) -> Bool {
+    start <= WalkBounds.mostBytes && length <= WalkBounds.mostBytes - start
+  }
+
+  private mutating func addFailure(in parent: Record.ObjectID, _ name: [UInt8], _ errno: Int32) {
     failureCount += 1
-    if failures.count < Self.keptFailures { failures.append((path, errno)) }
+    if namedFailures.count < Self.keptFailures { namedFailures.append((parent, name, errno)) }
+  }
+
+  /// What could not be examined.
+  var failures: some Collection<(path: [UInt8], errno: Int32)> {
+    namedFailures.lazy.map { failure in
+      let isLong = tree.pathBytes(of: failure.parent) > Self.longestShown
+      return (
+        isLong ? Array(".../".utf8) + failure.name : tree.path(in: failure.parent, name: failure.name), failure.errno
+      )
+    }
   }
 
   /// How much of the walk is done, from 0 to 1.
@@ -115,6 +157,7 @@ struct WalkAssembler {
       add(chunk.merged, of: chunk.chunk)
     }
     pending.removeAll(keepingCapacity: true)
+    pendingReads = 0
   }
 
   private mutating func finishChunk() {
@@ -123,7 +166,8 @@ struct WalkAssembler {
     switch chunk.chunk.layout {
     case .exact, .unproven, .ordered:
       if chunk.isAmbiguous {
-        pending[chunk.chunk.number] = chunk
+        if let other = pending.updateValue(chunk, forKey: chunk.chunk.number) { pendingReads -= other.ranges.count }
+        pendingReads += chunk.ranges.count
       } else {
         add(chunk.merged, of: chunk.chunk)
       }
@@ -203,7 +247,9 @@ struct WalkAssembler {
 
   /// An encrypted file cannot be found.
   mutating func failEncrypted(_ inode: UInt64) {
-    if let object = encrypted[inode] { addFailure(tree.path(of: object), ENOKEY) }
+    guard let object = encrypted[inode] else { return }
+    let (parent, name) = tree.place(of: object)
+    addFailure(in: parent, name, ENOKEY)
   }
 
   /// Adds blocks that the filesystem keeps for an object beside its bytes: `range` in bytes of its addresses.
@@ -216,8 +262,11 @@ struct WalkAssembler {
   /// - Parameter device: the filesystem's addresses as the table knows them.
   /// - Returns: an object that is not where the filesystem says, as reading shows or because the table does not know it;
   ///   nil where everything is.
-  mutating func resolve(_ table: DeviceTable, device: Substring) -> Record.ObjectID? {
+  mutating func resolve(
+    _ table: DeviceTable, device: Substring, isCancelled: () -> Bool = { false }
+  ) -> Record.ObjectID? {
     for reads in proofs {
+      guard !isCancelled() else { return nil }
       switch proof(by: reads, table, device) {
       case .proved: continue
       case .elsewhere: return reads.chunk.object
@@ -228,7 +277,13 @@ struct WalkAssembler {
     if table.hasCopies { for index in found.indices { addCopies(of: found[index], table, device) } }
     let end = table.end(of: device) ?? .max
     var outside: Set<Record.ObjectID> = []
-    for told in told {
+    for (count, told) in told.enumerated() {
+      if count & 0xfff == 0, isCancelled() { return nil }
+      // A piece may be in many places: each stripe is one.
+      guard found.count <= bounds.ranges else {
+        excess = .tooManyRanges(bounds.ranges)
+        return nil
+      }
       guard let places = table.places(of: told.physical, on: device) else {
         if told.isKept { continue }
         return told.object
@@ -245,7 +300,10 @@ struct WalkAssembler {
       }
     }
     told = []
-    for object in outside.sorted() { addFailure(tree.path(of: object), EUCLEAN) }
+    for object in outside.sorted() {
+      let (parent, name) = tree.place(of: object)
+      addFailure(in: parent, name, EUCLEAN)
+    }
     return nil
   }
 
@@ -301,17 +359,22 @@ struct WalkAssembler {
   /// Puts what was found into the map, under every name of each object.
   ///
   /// Returns how many objects the map cannot hold, their paths being too long.
-  func add(to builder: inout BlockMapBuilder, device: [UInt8]) -> Int {
+  func add(to builder: inout BlockMapBuilder, device: [UInt8], isCancelled: () -> Bool = { false }) -> Int {
     var left = 0
+    var count = 0
+    var paths = MapPaths(tree)
     let kept = Set(found.lazy.filter(\.isKept).map(\.object))
     var linked: [Record.ObjectID: [ObjectID]] = [:]
     var keptLinked: [Record.ObjectID: [ObjectID]] = [:]
-    tree.forEachLink { object, path in
-      if kept.contains(object), let id = builder.addObject(kind: .metadata, device: device, path: path) {
+    tree.forEachLink { object, parent, name in
+      let isFile = tree.kind(of: object) == .file
+      guard isFile || kept.contains(object) else { return }
+      let path = paths.path(in: parent, name: name, of: &builder)
+      if kept.contains(object), let path, let id = builder.addObject(kind: .metadata, device: device, at: path) {
         keptLinked[object, default: []].append(id)
       }
-      guard tree.kind(of: object) == .file else { return }
-      if let id = builder.addObject(kind: .file, device: device, path: path) {
+      guard isFile else { return }
+      if let path, let id = builder.addObject(kind: .file, device: device, at: path) {
         linked[object, default: []].append(id)
       } else {
         left += 1
@@ -319,10 +382,13 @@ struct WalkAssembler {
     }
     var last: (object: Record.ObjectID, isKept: Bool, names: [ObjectID])?
     for range in found {
+      count &+= 1
+      if count & 0xfff == 0, isCancelled() || builder.isTooLarge { return left }
       if last?.object != range.object || last?.isKept != range.isKept {
         let kind: ObjectKind =
           range.isKept ? .metadata : tree.kind(of: range.object) == .directory ? .directory : .file
-        let first = builder.addObject(kind: kind, device: device, path: tree.path(of: range.object))
+        let path = paths.path(of: range.object, of: &builder)
+        let first = path.flatMap { builder.addObject(kind: kind, device: device, at: $0) }
         if first == nil { left += 1 }
         let others = (range.isKept ? keptLinked : linked)[range.object, default: []]
         last = (range.object, range.isKept, (first.map { [$0] } ?? []) + others)

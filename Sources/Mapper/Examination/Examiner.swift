@@ -27,7 +27,7 @@ public struct Findings: Sendable {
 
 /// Looks at everything on a launched appliance's disks and puts it into a map.
 struct Examiner {
-  private static let walkerName = "/tmp/virt-bmap-walker"
+  static let walkerName = "/tmp/virt-bmap-walker"
 
   let appliance: Guestfs
   let pump: EventPump
@@ -40,7 +40,7 @@ struct Examiner {
   let isCancelled: @Sendable () -> Bool
   /// What the disks may be opened in spite of, when they are compared with what the guest reads.
   var options = OpenOptions()
-  var map = BlockMapBuilder()
+  var map: BlockMapBuilder
   var findings = Findings()
   /// The encrypted devices that are open.
   var openedDevices: [OpenedDevice] = []
@@ -57,7 +57,7 @@ struct Examiner {
 
   init(
     appliance: Guestfs, pump: EventPump, reporter: any Reporter, disks: [GuestDisk], set: DiskSet,
-    method: MapMethod, keys: [DeviceKey], isCancelled: @escaping @Sendable () -> Bool
+    method: MapMethod, keys: [DeviceKey], mostMapBytes: UInt64 = .max, isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.appliance = appliance
     self.pump = pump
@@ -67,6 +67,7 @@ struct Examiner {
     self.set = set
     self.method = method
     self.keys = keys
+    map = BlockMapBuilder(mostBytes: mostMapBytes)
     for disk in disks { map.addDisk(disk.description) }
   }
 
@@ -200,7 +201,9 @@ struct Examiner {
     guard let walk = try walked(filesystem, name: name, type: type) else { return }
     findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
     report(walk, on: name)
-    let left = walk.add(to: &map, device: filesystem.mountable)
+    let left = walk.add(to: &map, device: filesystem.mountable, isCancelled: isCancelled)
+    guard !isCancelled() else { throw MapperError.interrupted }
+    guard !map.isTooLarge else { throw MapError.tooLarge(map.mostBytes) }
     if left > 0 {
       findings.incomplete += 1
       reporter.warning("filesystem on \(name): \(left) paths are too long for a map")
@@ -226,14 +229,20 @@ struct Examiner {
       setBtrfsDirectories(of: &walk, space)
       try addKeptBlocks(to: &walk, type: type, space, name: name)
       try addEncryptedFiles(to: &walk, space, name: name)
-      var wrong = walk.resolve(space.table, device: space.device)
+      var wrong = walk.resolve(space.table, device: space.device, isCancelled: isCancelled)
+      guard !isCancelled() else { throw MapperError.interrupted }
+      if let excess = walk.excess {
+        try unmount()
+        giveUp(name: name, type: type, because: excess)
+        return nil
+      }
       if method == .read {
         try proveRead(&walk, type: type, space, name: name)
         wrong = nil
       } else if wrong == nil {
         wrong = try filesWithOtherBytes(walk.unseen, in: walk, type: type, space).min()
       }
-      try appliance.unmountAll()
+      try unmount()
       guard let wrong else { return walk }
       reporter.warning(
         "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
@@ -248,26 +257,39 @@ struct Examiner {
   private mutating func walk(
     _ filesystem: Guestfs.Filesystem, name: String, type: String, method: MapMethod
   ) throws -> WalkAssembler? {
-    pump.begin()
+    pump.begin(bounds(of: filesystem, type: type))
+    let watch = try WalkWatch(pump)
+    defer { reporter.progress(nil) }
     do {
       // Requests put together, pieces of a file that are neighbours in the wrong order would look like one. A walker that
       // came to no end may have left it so.
       _ = try appliance.shell(
         """
         for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done
-        \(Self.walkerName) /dev/disk/guestfs/\(Appliance.channelLabel) /sysroot \(method.walkerArgument)
+        \(Self.walkScript(method))
         """)
+      watch.stop()
     } catch {
-      reporter.progress(nil)
+      watch.stop()
+      let lie = pump.abandon()
       // If the appliance is still there, the other filesystems may be in order.
       try checkHelpers()
-      try appliance.unmountAll()
+      try unmount()
+      if let lie {
+        giveUp(name: name, type: type, because: lie)
+        return nil
+      }
       findings.notMounted += 1
       reporter.warning("filesystem on \(name) (\(type)) cannot be walked: \(error.firstLine)")
       return nil
     }
-    defer { reporter.progress(nil) }
-    return try pump.finish()
+    switch try pump.finish() {
+    case .success(let walk): return walk
+    case .failure(let lie):
+      try unmount()
+      giveUp(name: name, type: type, because: lie)
+      return nil
+    }
   }
 
   /// The addresses by which a filesystem says where its files are.

@@ -135,7 +135,7 @@ struct ApplianceSession: Sendable {
     body: (Launched) throws -> T
   ) throws -> Outcome<T> {
     let start = ContinuousClock.now
-    let pump = try EventPump(reading: server.events, reporter: reporter)
+    let pump = try EventPump(reading: server.events, control: server.control, reporter: reporter)
     do {
       let appliance = try Appliance.launch(
         ApplianceOptions(

@@ -11,6 +11,8 @@ struct RecorderServer: Sendable {
   let socket: FilePath
   /// The stream of `RecorderEvent`s.
   let events: FileDescriptor
+  /// Takes `RecorderControl`s.
+  let control: FileDescriptor
 
   /// Starts the recorder for the disks, runs `body` and stops it again.
   /// - Parameter number: tells it from others of the same run.
@@ -21,6 +23,7 @@ struct RecorderServer: Sendable {
   ) async throws -> T {
     let socket = directory.path.appending("nbd\(number)")
     let (events, output) = try privatePipe()
+    let (input, control) = try privatePipe()
     let sources = disks.flatMap { disk -> [[UInt8]] in
       switch disk.reading {
       case .file(let path, let format):
@@ -41,13 +44,14 @@ struct RecorderServer: Sendable {
         said, .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
       let outcome = try await Subprocess.run(
         // The library hands bytes on as they are: C wants the NUL.
-        .name("nbdkit"), arguments: Arguments(arguments.map { $0 + [0] }), input: .none,
+        .name("nbdkit"), arguments: Arguments(arguments.map { $0 + [0] }),
+        input: .fileDescriptor(input, closeAfterSpawningProcess: true),
         output: .fileDescriptor(output, closeAfterSpawningProcess: true),
         error: .fileDescriptor(errors, closeAfterSpawningProcess: true)
       ) { execution -> Result<T, any Error> in
         let result: Result<T, any Error>
         do {
-          let server = RecorderServer(socket: socket, events: events)
+          let server = RecorderServer(socket: socket, events: events, control: control)
           try await server.waitUntilItListens()
           result = .success(try await body(server))
         } catch {

@@ -78,6 +78,8 @@ struct PlacedQuestion: Sendable {
 struct ByteCount {
   let value: UInt64
 
+  init(value: UInt64) { self.value = value }
+
   init?(_ text: String) {
     var digits = Substring(text)
     var unit: UInt64 = 1
@@ -97,4 +99,10 @@ struct ByteCount {
     guard !overflow else { return nil }
     self.value = value
   }
+}
+
+extension ByteCount: ExpressibleByArgument {
+  init?(argument: String) { self.init(argument) }
+
+  var defaultValueDescription: String { value.isMultiple(of: 1 << 30) ? "\(value >> 30)G" : String(value) }
 }

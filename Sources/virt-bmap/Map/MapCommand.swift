@@ -33,6 +33,10 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   @Option(name: .shortAndLong, help: "Where the map is written.", completion: .file())
   var output = "bmap"
 
+  @Option(
+    help: ArgumentHelp("How large the map may be: bytes, with k, M, G or T at the end 1024 as many.", valueName: "N"))
+  var maxMapSize = ByteCount(value: MapRequest.usualMapBytes)
+
   @OptionGroup var sourceOptions: SourceOptions
 
   @OptionGroup var diskOptions: DiskOptions
@@ -78,6 +82,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     request.options = diskOptions.openOptions
     request.method = methodOptions.mapMethod
     request.keys = try keyOptions.keys()
+    request.mostMapBytes = maxMapSize.value
     request.isVerbose = verbose
     request.isTraced = x
     let findings = try await mapDisk(request, reporter: reporter) { Interruption.hasHappened }

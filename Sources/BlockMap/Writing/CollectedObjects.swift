@@ -1,0 +1,83 @@
+/// The objects of a map that is being made, each kept once: 8 bytes an object, 16 to 64 in the hash table, and the names of
+/// their paths.
+struct CollectedObjects: Sendable {
+  private struct Entry: Sendable {
+    /// The kind's letter in the top 8 bits, the device's number in the others.
+    var kindAndDevice: UInt32
+    /// Its number in the tree; `noPath` for none.
+    var path: UInt32
+  }
+
+  private static let noPath = UInt32.max
+
+  private var entries: [Entry] = []
+  private var slots = SlotTable()
+  private let hash = ByteHash()
+  private var devices: [[UInt8]] = []
+  private var deviceNumbers: [[UInt8]: UInt32] = [:]
+  /// The device of the last object, which is most often the next one's.
+  private var lastDevice: UInt32 = 0
+  var paths = PathTree()
+
+  var count: Int { entries.count }
+
+  /// The object with this kind, device and path, added if it is new; nil if a bound of `FormatLimits` is passed.
+  mutating func intern(kind: ObjectKind, device: UnsafeRawBufferPointer, path: UInt32?) -> ObjectID? {
+    guard let device = intern(device: device) else { return nil }
+    let entry = Entry(kindAndDevice: UInt32(kind.rawValue) << 24 | device, path: path ?? Self.noPath)
+    let hashed = withUnsafeBytes(of: entry.path) { hash($0, salt: UInt64(entry.kindAndDevice)) }
+    let found = slots.find(hashed) { number in
+      let known = entries[Int(number)]
+      return known.path == entry.path && known.kindAndDevice == entry.kindAndDevice
+    }
+    if let found { return ObjectID(rawValue: found) }
+    guard entries.count < FormatLimits.entries else { return nil }
+    let number = UInt32(entries.count)
+    entries.append(entry)
+    slots.insert(hashed, number: number)
+    return ObjectID(rawValue: number)
+  }
+
+  private mutating func intern(device: UnsafeRawBufferPointer) -> UInt32? {
+    if Int(lastDevice) < devices.count, devices[Int(lastDevice)].elementsEqual(device) { return lastDevice }
+    guard device.count <= FormatLimits.deviceBytes else { return nil }
+    let name = Array(device)
+    if let found = deviceNumbers[name] {
+      lastDevice = found
+      return found
+    }
+    guard devices.count < FormatLimits.devices else { return nil }
+    lastDevice = UInt32(devices.count)
+    deviceNumbers[name] = lastDevice
+    devices.append(name)
+    return lastDevice
+  }
+
+  func kind(of id: ObjectID) -> ObjectKind {
+    ObjectKind(rawValue: UInt8(entries[Int(id.rawValue)].kindAndDevice >> 24)) ?? .disk
+  }
+
+  func device(of id: ObjectID) -> [UInt8] { devices[deviceNumber(of: id)] }
+
+  /// Of its name, in bytes.
+  func deviceLength(of id: ObjectID) -> Int { devices[deviceNumber(of: id)].count }
+
+  /// Its number in `paths`; nil for an object without one.
+  func path(of id: ObjectID) -> UInt32? {
+    let path = entries[Int(id.rawValue)].path
+    return path == Self.noPath ? nil : path
+  }
+
+  private func deviceNumber(of id: ObjectID) -> Int { Int(entries[Int(id.rawValue)].kindAndDevice & 0xff_ffff) }
+}
+
+extension CollectedObjects: ObjectOrder {
+  func isOrderedBefore(_ a: ObjectID, _ b: ObjectID) -> Bool {
+    let (rankA, rankB) = (kind(of: a).sortRank, kind(of: b).sortRank)
+    if rankA != rankB { return rankA < rankB }
+    let (deviceA, deviceB) = (deviceNumber(of: a), deviceNumber(of: b))
+    if deviceA != deviceB { return devices[deviceA].lexicographicallyPrecedes(devices[deviceB]) }
+    guard let pathA = path(of: a), let pathB = path(of: b) else { return path(of: a) == nil && path(of: b) != nil }
+    return paths.isOrderedBefore(pathA, pathB)
+  }
+}

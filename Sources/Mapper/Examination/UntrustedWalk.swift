@@ -1,0 +1,50 @@
+import Guestfs
+import WalkRecord
+
+/// What keeps a walker that lies, or does not end, from costing more than its own filesystem.
+extension Examiner {
+  /// Runs the walker, and ends it when virt-bmap says so: it asks for that on the channel now and then.
+  static func walkScript(_ method: MapMethod) -> String {
+    let channel = "/dev/disk/guestfs/\(Appliance.channelLabel)"
+    let position = Verdict.position / UInt64(Verdict.size)
+    return """
+      \(walkerName) \(channel) /sysroot \(method.walkerArgument) & w=$!
+      ( while sleep 15; do
+          v=$(dd if=\(channel) bs=\(Verdict.size) skip=\(position) count=1 iflag=direct 2>/dev/null | tr -d '\\000')
+          [ "$v" = \(String(decoding: Verdict.stop, as: UTF8.self)) ] && kill -9 $w
+        done ) >/dev/null 2>&1 & m=$!
+      wait $w; s=$?
+      kill $m
+      exit $s
+      """
+  }
+
+  /// What the filesystem's walk may tell.
+  func bounds(of filesystem: Guestfs.Filesystem, type: String) -> WalkBounds {
+    let all = set.disks.reduce(0) { sum, number -> UInt64 in
+      let (total, overflow) = sum.addingReportingOverflow(guestDisks[number - 1].size)
+      return overflow ? .max : total
+    }
+    // Btrfs may be on several devices.
+    let device = type == "btrfs" ? nil : inventory.number(under: filesystem.mountable).flatMap { devices.end(of: $0) }
+    return WalkBounds(bytes: min(all, device ?? all), type: type, mapBytes: map.mostBytes)
+  }
+
+  /// Says that nothing of a filesystem's files is in the map.
+  mutating func giveUp(name: String, type: String, because lie: AssemblyError) {
+    findings.incomplete += 1
+    reporter.warning(
+      "filesystem on \(name) (\(type)): what the appliance tells of it cannot be right: \(lie); its files are not in the map"
+    )
+  }
+
+  /// Unmounts what is on /sysroot, which something in the appliance may be using.
+  func unmount() throws {
+    do {
+      try appliance.unmountAll()
+    } catch {
+      try checkHelpers()
+      _ = try? appliance.shell("umount -l /sysroot; true")
+    }
+  }
+}

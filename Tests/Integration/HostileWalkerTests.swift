@@ -1,0 +1,56 @@
+import SystemPackage
+import Testing
+
+/// An appliance that somebody's filesystem has taken over: what it tells of a filesystem costs that filesystem.
+@Suite struct HostileWalkerTests {
+  /// One behaviour of `make-hostile-walker` after the other, each on a filesystem of its own, and honest ones at the end.
+  @Test func aLieCostsItsOwnFilesystem() async throws {
+    let run = try MapperRun()
+    let scratch = run.scratch
+    // The mapper finds the walker beside itself.
+    let programs = try scratch.makeDirectory("bin")
+    for product in [try Products.mapper, try Products.recorder] { try await tool("cp", [product, programs]) }
+    let maker = Products.package.appending("Tests/Integration/Guests/make-hostile-walker")
+    try await tool(maker.string, [try Products.walker, programs.appending("virt-bmap-walker")])
+
+    let disk = try scratch.makeHole("guest.raw", size: 64 << 20)
+    let numbers = 1...10
+    try await tool("sgdisk", numbers.flatMap { ["-n", "\($0):0:+4M"] } + [disk.string])
+    let tree = try scratch.makeDirectory("tree")
+    try [UInt8](repeating: 0x61, count: 50_000).write(to: tree.appending("file"))
+    for (number, range) in zip(numbers, try await partitions(of: disk)) {
+      try await tool(
+        "mke2fs", ["-q", "-t", "ext2", "-b", "1024", "-d", tree, "-E", "offset=\(range.lowerBound)", disk, "4M"])
+      #expect(range.count == 4 << 20, "\(number)")
+    }
+
+    let outcome = try await run.execute(
+      [programs.appending("virt-bmap"), "-o", scratch("map"), disk], limit: .seconds(900))
+    #expect(outcome.end == .exited(3))
+    let reasons = [
+      "it ended before it was complete", "it ended before it was complete", "",
+      "a range of object 2 does not fit",
+      "directories are in each other more than", "a name is empty, too long, or holds a slash",
+      "it ended before it was complete",
+      "it speaks of object 9",
+    ]
+    // A line for each, and no other. What the second one leaves behind may be faster than the third one's names are many.
+    #expect(outcome.errorLines.count == reasons.count, "\(outcome.errors.text)")
+    for (index, (line, reason)) in zip(outcome.errorLines, reasons).enumerated() {
+      let start =
+        "virt-bmap: warning: filesystem on /dev/sda\(index + 1) (ext2): what the appliance tells of it cannot be right: "
+      #expect(line.hasPrefix(start + reason), "\(line)")
+    }
+    let map = try MapText(contentsOf: scratch("map"))
+    for number in numbers {
+      let device = "/dev/sda\(number)"
+      #expect(map.lines("p", device).count == 1)
+      // What other tools tell is there.
+      #expect(map.lines("m", device, Array("superblock".utf8)).count == 1, "\(device)")
+      let size = map.lines("f", device, Array("/file".utf8)).reduce(0) { $0 + $1.range.count }
+      #expect(size == (number > reasons.count ? 50_176 : 0), "\(device)")
+    }
+    #expect(Set(map.lines.filter { $0.kind == "f" }.map(\.path.text)) == ["/file"])
+    try await run.expectNothingLeft()
+  }
+}
