@@ -44,9 +44,8 @@ struct GuestDisk: Sendable {
   }
 
   /// The same disk with what its partition table is.
-  func withTable(_ options: OpenOptions, isCancelled: @escaping @Sendable () -> Bool) throws -> GuestDisk {
-    let opened = try open(options, isCancelled: isCancelled)
-    defer { opened.close() }
+  /// - Parameter opened: reads the disk.
+  func withTable(from opened: any VirtualDisk) -> GuestDisk {
     let bytes = TableBytes(opened)
     var disk = self
     disk.sectorSize = source.sectorSize ?? SectorSize.detect(bytes, declared: declaredSectorSize)

@@ -70,12 +70,6 @@ struct ApplianceSession: Sendable {
       return try await CaptiveServer.run(
         for: examined, in: directory, reporter: reporter, isCancelled: isCancelled
       ) { disks in
-        let disks = try await onOwnThread {
-          try disks.map { try $0.withTable(options, isCancelled: isCancelled) }
-        }
-        for disk in disks where disk.sectorSize != .bytes512 {
-          reporter.detail("\(shown(disk.description.file)): sectors of \(disk.sectorSize.bytes) bytes")
-        }
         var sets = [DiskSet(allOf: disks.count)]
         var result: T?
         var launches = 0
@@ -91,7 +85,7 @@ struct ApplianceSession: Sendable {
               try launch(
                 disks, set, from: server, in: directory, walker: installation.walker, reporter: reporter,
                 isCancelled: isCancelled
-              ) { try body(Running($0, disks: disks, set: set, isLast: isLast, options: options), before) }
+              ) { try body(Running($0, set: set, isLast: isLast, options: options), before) }
             }
           }
           switch outcome {
@@ -124,6 +118,7 @@ struct ApplianceSession: Sendable {
   fileprivate struct Launched {
     let appliance: Guestfs
     let pump: EventPump
+    let disks: [GuestDisk]
     let walker: FilePath
     let seconds: Double
     let socket: FilePath
@@ -137,6 +132,7 @@ struct ApplianceSession: Sendable {
     let start = ContinuousClock.now
     let pump = try EventPump(reading: server.events, control: server.control, reporter: reporter)
     do {
+      let disks = try withTables(disks, from: server, reporter: reporter, isCancelled: isCancelled)
       let appliance = try Appliance.launch(
         ApplianceOptions(
           socket: server.socket,
@@ -148,8 +144,8 @@ struct ApplianceSession: Sendable {
         return .finished(
           try body(
             Launched(
-              appliance: appliance, pump: pump, walker: walker, seconds: (ContinuousClock.now - start) / .seconds(1),
-              socket: server.socket)))
+              appliance: appliance, pump: pump, disks: disks, walker: walker,
+              seconds: (ContinuousClock.now - start) / .seconds(1), socket: server.socket)))
       } catch let found as CopiesFound {
         try? appliance.shutdown()
         return .copies(found)
@@ -160,14 +156,32 @@ struct ApplianceSession: Sendable {
       throw error
     }
   }
+
+  /// The disks with their partition tables. These are read through the recorder: another's server may have room for it
+  /// only.
+  private func withTables(
+    _ disks: [GuestDisk], from server: RecorderServer, reporter: any Reporter,
+    isCancelled: @escaping @Sendable () -> Bool
+  ) throws -> [GuestDisk] {
+    try disks.enumerated().map { index, disk in
+      let opened = try NBDDisk(
+        at: RecorderServer.address(ofDisk: index + 1, at: server.socket), isCancelled: isCancelled)
+      defer { opened.close() }
+      let disk = disk.withTable(from: opened)
+      if disk.sectorSize != .bytes512 {
+        reporter.detail("\(shown(disk.description.file)): sectors of \(disk.sectorSize.bytes) bytes")
+      }
+      return disk
+    }
+  }
 }
 
 extension ApplianceSession.Running {
   fileprivate init(
-    _ launched: ApplianceSession.Launched, disks: [GuestDisk], set: DiskSet, isLast: Bool, options: OpenOptions
+    _ launched: ApplianceSession.Launched, set: DiskSet, isLast: Bool, options: OpenOptions
   ) {
     self.init(
-      appliance: launched.appliance, pump: launched.pump, disks: disks, set: set, isLast: isLast,
+      appliance: launched.appliance, pump: launched.pump, disks: launched.disks, set: set, isLast: isLast,
       walker: launched.walker, launchSeconds: launched.seconds, socket: launched.socket, options: options)
   }
 }
