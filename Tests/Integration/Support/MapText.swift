@@ -32,7 +32,9 @@ struct MapText {
         continue
       }
       let fields = line.split(separator: 0x20, maxSplits: 5, omittingEmptySubsequences: false).map { Array($0) }
-      guard fields.count >= 5, let disk = hex(fields[0]), let start = hex(fields[1]), let end = hex(fields[2]) else {
+      guard fields.count >= 5, let disk = UInt64(String(decoding: fields[0], as: UTF8.self)),
+        let start = hex(fields[1]), let end = hex(fields[2])
+      else {
         throw wrong("not five fields with numbers")
       }
       guard disk >= 1, start < end else { throw wrong("not a range") }
