@@ -6,7 +6,7 @@
 # make install   PREFIX=/usr/local DESTDIR=
 # make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
 #                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
-# make fuzz      RUNS=2000000 PARSERS="vmdk walk": give what is made up to every parser of what comes from outside, see
+# make fuzz      RUNS=2000000 PARSERS="vmdk walk": run the parsers of outside data on generated inputs, see
 #                Tests/Fuzz/run
 # make clean
 # demo and check install the Debian packages they need first (scripts/setup).
