@@ -22,17 +22,18 @@ import Testing
     try await expectRefusal(["-f", "qcow2", none], "\(none): what an NBD server serves is ", in: run)
     try await expectRefusal([none, none], "\(none): this disk is given twice", in: run)
 
-    let socket = run.scratch("s")
+    // The file of the process ID comes after the server listens, and the socket's before.
+    let (socket, ready) = (run.scratch("s"), run.scratch("pid"))
     try run.scratch.makeHole("disk", size: 1 << 20)
     let server = Task {
       try await Integration.run(
-        "nbdkit", ["-f", "-U", socket, "file", "dir=\(run.scratch.path)"], limit: .seconds(60)
+        "nbdkit", ["-f", "-U", socket, "-P", ready, "file", "dir=\(run.scratch.path)"], limit: .seconds(60)
       ) { running in
         try await wait(for: "the test", within: .seconds(60)) { !exists(run.scratch("disk")) }
         running.send(15)
       }
     }
-    try await wait(for: "nbdkit to listen", within: .seconds(30)) { exists(socket) }
+    try await wait(for: "nbdkit to listen", within: .seconds(60)) { exists(ready) }
     let wrong = "nbd+unix:///wrong?socket=s"
     try await expectRefusal([wrong], "\(wrong): the server ", in: run)
     try await tool("rm", [run.scratch("disk")])

@@ -27,14 +27,15 @@ import Testing
   @Test func anNBDServer() async throws {
     let run = try MapperRun()
     let disk = try await Guests.demo.value.appending("guest.raw")
-    let socket = run.scratch("s")
+    let (socket, ready) = (run.scratch("s"), run.scratch("pid"))
     let uri = "nbd+unix:///?socket=s"
     let server = Task {
       // As long as other virtual machines may keep the mapper waiting.
       try await Integration.run(
-        "qemu-nbd", ["--read-only", "--format=raw", "--socket=\(socket)", disk], limit: .seconds(3600))
+        "qemu-nbd", ["--read-only", "--format=raw", "--socket=\(socket)", "--pid-file=\(ready)", disk],
+        limit: .seconds(3600))
     }
-    try await wait(for: "qemu-nbd to listen", within: .seconds(30)) { exists(socket) }
+    try await wait(for: "qemu-nbd to listen", within: .seconds(60)) { exists(ready) }
     let outcome = try await run([uri, "-o", "map"])
     #expect(outcome.end == .exited(0) && outcome.errors.text == "", "\(outcome.errors.text)")
     try await expectDemoMap(run.scratch("map"), header: "# disk 1 size=1b000000 format=raw file=\(uri)")

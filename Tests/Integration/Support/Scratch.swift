@@ -7,21 +7,24 @@ import SystemPackage
 /// Its name is short, since sockets are made in it.
 final class Scratch: Sendable {
   let path: FilePath
+  private let isShared: Bool
 
   init() throws {
     var template = Array("/var/tmp/bmap-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
     path = FilePath(platformString: template)
+    isShared = false
   }
 
-  /// One of this name in .build, begun anew: for what all of a run's tests share, which never ends.
+  /// A directory of this name in .build, emptied now and left behind: for what all the tests of a run share.
   init(shared name: String) throws {
+    isShared = true
     path = Products.package.appending(".build/integration/\(name)")
     if exists(path) { try FileManager.default.removeItem(atPath: path.string) }
     try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path.string) }
+  deinit { if !isShared { try? FileManager.default.removeItem(atPath: path.string) } }
 
   func callAsFunction(_ name: String) -> FilePath { path.appending(name) }
 
