@@ -123,21 +123,48 @@ public final class Guestfs {
     return try string(output)
   }
 
+  /// What `longShell` returns at most, in bytes.
+  public static let mostOutput = 1 << 30
+
   /// The same for a command that may print more than fits into one answer of the appliance's.
-  public func longShell(_ command: String) throws(GuestfsError) -> [UInt8] {
+  /// - Parameters:
+  ///   - command: in ASCII, of any length.
+  ///   - limit: in seconds; a command that takes longer is ended, and has failed then.
+  /// - Throws: `GuestfsError`, also where the command prints more than `mostOutput`.
+  public func longShell(_ command: String, limit: Int = 3600) throws(GuestfsError) -> [UInt8] {
     let file = "/tmp/virt-bmap-output"
     let most = 1 << 20
     // The first part comes with the answer: mostly it is all.
-    var output = Array(
-      try shell("{ \(command)\n} > \(file) && \(Self.piece(of: file, at: 0, count: most))").dropLast())
+    let script = "timeout \(limit) \(try shellCommand(command)) > \(file)"
+    var output = Array(try shell("\(script) && \(Self.piece(of: file, at: 0, count: most))").dropLast())
     var isAll = output.count < most
     while !isAll {
+      guard output.count < Self.mostOutput else {
+        throw GuestfsError("a command in the appliance printed more than \(Self.mostOutput) bytes")
+      }
       let part = try read(applianceFile: file, at: output.count, count: most)
       output += part
       isAll = part.count < most
     }
     return output
   }
+
+  /// What runs a command in a shell of its own.
+  private func shellCommand(_ command: String) throws(GuestfsError) -> String {
+    // An argument of a program has 128 KiB at most.
+    guard command.utf8.count > 60_000 else { return "sh -c \(Self.quoted(command))" }
+    let file = "/tmp/virt-bmap-script"
+    _ = try shell(": > \(file)")
+    let bytes = Array(command.utf8)
+    for start in stride(from: 0, to: bytes.count, by: 20_000) {
+      let part = String(decoding: bytes[start..<min(bytes.count, start + 20_000)], as: UTF8.self)
+      _ = try shell("printf %s \(Self.quoted(part)) >> \(file)")
+    }
+    return "sh \(file)"
+  }
+
+  /// A word for the shell.
+  private static func quoted(_ text: String) -> String { "'\(text.replacing("'", with: #"'\''"#))'" }
 
   /// A piece of a file in the appliance, which holds no NUL.
   ///

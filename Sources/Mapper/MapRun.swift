@@ -19,8 +19,7 @@ public func mapDisk(
     try AtomicFile.checkWritable(request.output)
   } body: { (running, draft: MapDraft?) in
     var examiner = Examiner(
-      appliance: running.appliance, pump: running.pump, reporter: reporter, disks: running.disks,
-      set: running.set, method: request.method, keys: request.keys, mostMapBytes: request.mostMapBytes,
+      running, reporter: reporter, method: request.method, keys: request.keys, mostMapBytes: request.mostMapBytes,
       isCancelled: isCancelled)
     examiner.options = request.options
     if let draft { (examiner.map, examiner.findings) = (draft.map, draft.findings) }

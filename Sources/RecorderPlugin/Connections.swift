@@ -27,8 +27,14 @@ final class DiskConnection: Connection {
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-    try overlay.read(into: buffer, at: offset)
-    try stream.read(disk: number, offset: offset, length: UInt32(truncatingIfNeeded: buffer.count))
+    let length = UInt32(truncatingIfNeeded: buffer.count)
+    do {
+      try overlay.read(into: buffer, at: offset)
+    } catch {
+      try stream.unreadable(disk: number, offset: offset, length: length)
+      throw error
+    }
+    try stream.read(disk: number, offset: offset, length: length)
   }
 
   func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {

@@ -63,6 +63,10 @@ final class EventStream: Sendable {
     try state.withLock { (_) in try send(.written(disk: disk, offset: offset, length: length)) }
   }
 
+  func unreadable(disk: UInt8, offset: UInt64, length: UInt32) throws {
+    try state.withLock { (_) in try send(.unreadable(disk: disk, offset: offset, length: length)) }
+  }
+
   func channelWrite(_ bytes: UnsafeRawBufferPointer) throws {
     guard bytes.count <= RecorderEvent.maximumChannelWrite else {
       throw PluginError(errno: .invalid, "a write of \(bytes.count) bytes to the channel")

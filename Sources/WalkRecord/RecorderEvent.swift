@@ -1,12 +1,14 @@
 /// What the recorder sends to the mapper: the reads and writes of the disks and the writes to the channel, in one order.
 ///
-/// On the wire, little endian: one byte type (1 read, 2 channel, 3 written), one byte disk, two bytes zero, four bytes length,
-/// eight bytes offset; for the channel, `length` bytes follow.
+/// On the wire, little endian: one byte type (1 read, 2 channel, 3 written, 4 unreadable), one byte disk, two bytes zero, four
+/// bytes length, eight bytes offset; for the channel, `length` bytes follow.
 public enum RecorderEvent: Equatable, Sendable {
   /// `disk` counts from 1; `offset` and `length` are bytes of the raw disk.
   case read(disk: UInt8, offset: UInt64, length: UInt32)
   /// The appliance has written there, which the disk itself does not see; otherwise as `read`.
   case written(disk: UInt8, offset: UInt64, length: UInt32)
+  /// A read that the disk answered with an error; otherwise as `read`.
+  case unreadable(disk: UInt8, offset: UInt64, length: UInt32)
   /// One write to the channel disk, as the walker made it.
   case channel([UInt8])
 
@@ -21,6 +23,8 @@ public enum RecorderEvent: Equatable, Sendable {
       return Self.header(type: 1, disk: disk, length: length, offset: offset)
     case .written(let disk, let offset, let length):
       return Self.header(type: 3, disk: disk, length: length, offset: offset)
+    case .unreadable(let disk, let offset, let length):
+      return Self.header(type: 4, disk: disk, length: length, offset: offset)
     case .channel(let bytes):
       return Self.header(type: 2, disk: 0, length: UInt32(truncatingIfNeeded: bytes.count), offset: 0) + bytes
     }
@@ -59,6 +63,9 @@ public struct RecorderEventDecoder: Sendable {
         case 3:
           consumed += RecorderEvent.headerSize
           try body(.written(disk: disk, offset: offset, length: length))
+        case 4:
+          consumed += RecorderEvent.headerSize
+          try body(.unreadable(disk: disk, offset: offset, length: length))
         case 2 where length <= RecorderEvent.maximumChannelWrite:
           guard let write = cursor.take(Int(length)) else { return }
           consumed += RecorderEvent.headerSize + write.count

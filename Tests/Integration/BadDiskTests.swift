@@ -75,18 +75,33 @@ import Testing
       in: scratch.path)
   }
 
-  /// What is left of a disk that was cut off is mapped, and it is said what is not.
+  /// What is left of a disk that was cut off is mapped, and it is said what is not: FAT itself does not report that a part of
+  /// a directory cannot be read.
   @Test func aTruncatedDisk() async throws {
     let run = try MapperRun()
-    try await convert("monolithicSparse", in: run.scratch)
-    let left = try fileSize(run.scratch("disk.vmdk")) - 70_000
-    guard truncate(run.scratch("disk.vmdk").string, off_t(left)) == 0 else { throw Errno(rawValue: errno) }
+    let scratch = run.scratch
+    try scratch.makeHole("raw", size: 8 << 20)
+    try scratch.write([UInt8](repeating: 1, count: 5 << 20), to: "big")
+    let names = (1...200).map { "\($0)" }
+    for name in names { try scratch.write("", to: name) }
+    // With 512 bytes to a cluster the directory goes on behind the file.
+    for (program, arguments) in [
+      ("mkfs.vfat", ["-s", "1", "raw"]), ("mmd", ["-i", "raw", "::dir"]), ("mcopy", ["-i", "raw", "big", "::"]),
+      ("mcopy", ["-i", "raw"] + names + ["::dir"]),
+      ("qemu-img", ["convert", "-f", "raw", "-O", "vmdk", "raw", "disk.vmdk"]),
+    ] {
+      try await tool(program, arguments, in: scratch.path)
+    }
+    let whole = try fileSize(scratch("disk.vmdk"))
+    guard truncate(scratch("disk.vmdk").string, off_t(whole) - 60_000) == 0 else { throw Errno(rawValue: errno) }
     let outcome = try await run(["disk.vmdk"], limit: .seconds(100))
     #expect(outcome.end == .exited(3))
-    #expect(outcome.errorLines.count == 2, "\(outcome.errors.text)")
     #expect(outcome.errors.text.contains("disk.vmdk: the grain table entry at offset "), "\(outcome.errors.text)")
-    #expect(outcome.errorLines.last?.contains(" /dev/sda: it holds data of an unknown kind") == true)
-    #expect(try MapText(contentsOf: run.scratch("bmap")).lines("v", "/dev/sda").count == 1)
+    let warning = "virt-bmap: warning: disk.vmdk: some of it cannot be read: a read at offset "
+    #expect(outcome.errorLines.contains { $0.hasPrefix(warning) }, "\(outcome.errors.text)")
+    let map = try MapText(contentsOf: scratch("bmap"))
+    #expect(map.lines("f", "/dev/sda", Array("/big".utf8)).count == 1)
+    #expect(!map.lines("d", "/dev/sda", Array("/dir".utf8)).isEmpty)
     try await run.expectNothingLeft()
   }
 

@@ -98,6 +98,7 @@ import Testing
     let disks = [
       try await odd.verity(), try await odd.externalJournal(), reserved, try odd.zeros(),
       try await odd.table("empty", "label: gpt\n"), made.subvolumes, try await odd.ambivalent(), made.physicalVolume,
+      made.skippedVolume,
     ]
     let outcome = try await run(["-q", "-o", "map"] + disks)
     #expect(outcome.end == .exited(0))
@@ -111,7 +112,7 @@ import Testing
     let volume = Array("btrfsvol:/dev/sdf/".utf8)
     // The default subvolume has the device's name, the top level no name of its own.
     let expected =
-      ["/dev/sda1", "/dev/sdb1", "/dev/sdf"].map { Array($0.utf8) } + [volume]
+      ["/dev/sda1", "/dev/sdb1", "/dev/sdf", "/dev/skip/volume"].map { Array($0.utf8) } + [volume]
       + made.paths.filter { $0 != Array("a".utf8) }.map { volume + $0 }
     #expect(files == Set(expected))
     for device in expected {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct RecorderEventTests {
   private static let samples: [RecorderEvent] = [
-    .written(disk: 2, offset: 1 << 40, length: 4096),
+    .written(disk: 2, offset: 1 << 40, length: 4096), .unreadable(disk: 3, offset: 512, length: 512),
     .read(disk: 1, offset: 0, length: 512), .channel([]), .channel(Array(0...255)),
     .read(disk: 255, offset: .max, length: .max), .channel([UInt8](repeating: 7, count: 70_000)),
     .read(disk: 0, offset: 1, length: 0),

@@ -45,6 +45,29 @@ package enum JSONText {
     append(text: Escaping.text(name, as: field), to: &output)
   }
 
+  /// JSON whose strings hold control characters that RFC 8259 does not ask to escape, with these escaped.
+  package static func printable(_ json: some Sequence<UInt8>) -> [UInt8] {
+    var output: [UInt8] = []
+    for byte in json { append(printable: byte, to: &output) }
+    return output
+  }
+
+  /// Appends a byte of UTF-8, escaping all control characters: a terminal may obey DEL and those of C1, too.
+  private static func append(printable byte: UInt8, to output: inout [UInt8]) {
+    switch byte {
+    case 0..<0x20, 0x7f: appendEscaped(byte, to: &output)
+    case 0x80...0x9f where output.last == 0xc2:
+      output.removeLast()
+      appendEscaped(byte, to: &output)
+    default: output.append(byte)
+    }
+  }
+
+  private static func appendEscaped(_ control: UInt8, to output: inout [UInt8]) {
+    output.append(contentsOf: "\\u00".utf8)
+    for digit in [control >> 4, control & 0xf] { output.append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
+  }
+
   package static func append(text: String, to output: inout [UInt8]) {
     output.append(0x22)
     for byte in text.utf8 {
@@ -52,11 +75,7 @@ package enum JSONText {
       case 0x22, 0x5c:
         output.append(0x5c)
         output.append(byte)
-      case 0..<0x20:
-        output.append(contentsOf: "\\u00".utf8)
-        output.append(0x30 + byte >> 4)
-        output.append(byte & 0xf < 10 ? 0x30 + byte & 0xf : 0x57 + byte & 0xf)
-      default: output.append(byte)
+      default: append(printable: byte, to: &output)
       }
     }
     output.append(0x22)

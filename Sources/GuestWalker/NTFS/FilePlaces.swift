@@ -133,10 +133,15 @@ extension FileTable {
       }
       parts.removeAll(keepingCapacity: true)
     }
+    // Of a file whose runs end early, the table does not tell all.
+    let known = runs.last.map { ($0.start + $0.count) * clusterSize } ?? 0
+    guard known >= initialized else { return nil }
     for run in runs where run.cluster != nil {
       var done: UInt64 = 0
       while done < run.count {
         let start = run.start + done
+        // Nothing behind the file's end is its own.
+        guard start / unit * unit * clusterSize < size else { break }
         if let last = parts.last, last.start / unit != start / unit { finish() }
         let count = min(run.count - done, unit - start % unit)
         parts.append(Run(start: start, count: count, cluster: run.cluster.map { $0 + done }))

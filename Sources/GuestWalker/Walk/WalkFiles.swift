@@ -16,7 +16,11 @@ extension Walk {
           clinux_openat(AT_FDCWD, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, filesystem.kind == .minix ? 0 : 1)
         } ?? -1
       var status = stat()
-      guard descriptor >= 0, fstat(descriptor, &status) == 0 else { continue }
+      guard descriptor >= 0 else { continue }
+      guard fstat(descriptor, &status) == 0 else {
+        close(descriptor)
+        continue
+      }
       var item = item(descriptor, status, file.object, file.parent, file.name, isDirect: true, .proof)
       if let pieces = knownPieces(of: item.layout, status) { item.layout = item.layout.proving(pieces) }
       item.limit = Self.sampledBytes

@@ -21,7 +21,7 @@ enum AssemblyError: Error, Equatable, CustomStringConvertible {
     case .badName: "a name is empty, too long, or holds a slash or a NUL"
     case .badParent(let id): "object \(id) is in what is no directory"
     case .tooDeep: "directories are in each other more than \(WalkBounds.depth) levels deep"
-    case .tooManyNames(let count): "more than \(count) names, for which the disks have no room"
+    case .tooManyNames(let count): "more than \(count) names"
     case .tooManyRanges(let count): "more than \(count) ranges"
     case .badRange(let id): "a range of object \(id) does not fit on any disk or in any file"
     case .badInode: "there are more inodes than objects"

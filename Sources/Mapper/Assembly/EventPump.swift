@@ -15,6 +15,7 @@ final class EventPump: Sendable {
     /// Why the walk was given up.
     var lie: AssemblyError?
     var written = WrittenBlocks()
+    var unreadable: [UInt8: UInt64] = [:]
     var failure: String?
     var isOver = false
     var lastEvent = ContinuousClock.now
@@ -39,10 +40,13 @@ final class EventPump: Sendable {
   /// What the appliance has written until now.
   var written: WrittenBlocks { state.withLock { $0.written } }
 
+  /// For each disk, by its number, the lowest offset at which a read failed.
+  var unreadable: [UInt8: UInt64] { state.withLock { $0.unreadable } }
+
   /// A walk is about to start.
   func begin(_ bounds: WalkBounds) {
-    tell(.takeRecords)
     state.withLock { state in
+      tell(.takeRecords)
       state.walk = WalkAssembler(bounds: bounds)
       state.lie = nil
       state.lastEvent = .now
@@ -84,14 +88,15 @@ final class EventPump: Sendable {
   /// Gives the walk up if nothing has come for so long.
   /// - Returns: whether it has been given up.
   func checkSilence(_ patience: Duration) -> Bool {
-    let isSilent = state.withLock { state in
-      guard state.walk?.isComplete == false, ContinuousClock.now - state.lastEvent > patience else { return false }
+    state.withLock { state in
+      guard state.walk != nil, ContinuousClock.now - state.lastEvent > patience else {
+        return state.lie != nil
+      }
       state.walk = nil
       state.lie = .silent(seconds: patience.components.seconds)
+      tell(.refuseRecords)
       return true
     }
-    if isSilent { tell(.refuseRecords) }
-    return state.withLock { $0.lie != nil }
   }
 
   /// Throws if the recorder has ended: what was not seen since then cannot be told from what is not there.
@@ -118,9 +123,13 @@ final class EventPump: Sendable {
       var ready = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
       guard poll(&ready, 1, -1) > 0 || errno == EINTR else { return }
       guard ready.revents != 0 else { continue }
-      let outcome = state.withLock { take(buffer, &decoder, &$0) }
+      let outcome = state.withLock { state in
+        let outcome = take(buffer, &decoder, &state)
+        // With the lock held: the next walk may begin as soon as it is free.
+        if outcome.isLie { tell(.refuseRecords) }
+        return outcome
+      }
       isOver = outcome.isOver
-      if outcome.isLie { tell(.refuseRecords) }
       if let progress = outcome.progress { reporter.progress(progress) }
     }
   }
@@ -144,6 +153,8 @@ final class EventPump: Sendable {
     switch event {
     case .read(let disk, let offset, let length): state.walk?.read(disk: disk, offset: offset, length: length)
     case .written(let disk, let offset, let length): state.written.add(disk: disk, offset: offset, length: length)
+    case .unreadable(let disk, let offset, _):
+      state.unreadable[disk] = min(offset, state.unreadable[disk] ?? offset)
     case .channel(let write):
       // What comes while no filesystem is walked is nobody's.
       guard state.walk?.isComplete == false else { return }

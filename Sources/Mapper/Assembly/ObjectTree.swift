@@ -18,8 +18,9 @@ struct ObjectTree {
     var name: Range<Int>
   }
 
-  /// The most names there may be.
+  /// The most names there may be, and their bytes together.
   private let mostNames: Int
+  private let mostBytes: Int
   private var nodes: [Node] = []
   private var links: [Link] = []
   private var names: [UInt8] = []
@@ -28,8 +29,13 @@ struct ObjectTree {
   private(set) var directories = 0
   private(set) var files = 0
 
-  /// - Parameter mostNames: how many names are believed.
-  init(mostNames: Int = .max) { self.mostNames = mostNames }
+  /// - Parameters:
+  ///   - mostNames: how many names are believed.
+  ///   - mostBytes: about how many bytes of names.
+  init(mostNames: Int = .max, mostBytes: Int = .max) {
+    self.mostNames = mostNames
+    self.mostBytes = mostBytes
+  }
 
   /// The first is the root, which is in nothing and has no name.
   mutating func add(
@@ -75,7 +81,9 @@ struct ObjectTree {
   ) throws(AssemblyError) {
     guard contains(parent), kind(of: parent) == .directory else { throw .badParent(id) }
     guard WalkBounds.isName(name) else { throw .badName }
-    guard nodes.count + links.count < mostNames, nodes.count < UInt32.max else { throw .tooManyNames(mostNames) }
+    guard nodes.count + links.count < mostNames, nodes.count < UInt32.max, names.count <= mostBytes else {
+      throw .tooManyNames(min(mostNames, nodes.count + links.count))
+    }
   }
 
   /// How many objects there are.

@@ -63,7 +63,7 @@ struct WalkAssembler {
 
   init(bounds: WalkBounds = .usual) {
     self.bounds = bounds
-    tree = ObjectTree(mostNames: bounds.names)
+    tree = ObjectTree(mostNames: bounds.names, mostBytes: bounds.bytesOfNames)
   }
 
   mutating func read(disk: UInt8, offset: UInt64, length: UInt32) {
@@ -259,11 +259,14 @@ struct WalkAssembler {
 
   /// Finds every copy of what was told and of what was read. An object that is said to lie behind the device's end is one
   /// that could not be examined, but for what of it is on the device.
-  /// - Parameter device: the filesystem's addresses as the table knows them.
+  /// - Parameters:
+  ///   - device: the filesystem's addresses as the table knows them.
+  ///   - isAllRead: whatever can be read was read. What was told all the same, and is in a place that the table does not
+  ///     know, could not be examined.
   /// - Returns: an object that is not where the filesystem says, as reading shows or because the table does not know it;
   ///   nil where everything is.
   mutating func resolve(
-    _ table: DeviceTable, device: Substring, isCancelled: () -> Bool = { false }
+    _ table: DeviceTable, device: Substring, isAllRead: Bool = false, isCancelled: () -> Bool = { false }
   ) -> Record.ObjectID? {
     for reads in proofs {
       guard !isCancelled() else { return nil }
@@ -274,9 +277,19 @@ struct WalkAssembler {
       }
     }
     proofs = []
-    if table.hasCopies { for index in found.indices { addCopies(of: found[index], table, device) } }
+    if table.hasCopies {
+      for index in found.indices {
+        if index & 0xfff == 0, isCancelled() { return nil }
+        guard found.count <= bounds.ranges else {
+          excess = .tooManyRanges(bounds.ranges)
+          return nil
+        }
+        addCopies(of: found[index], table, device)
+      }
+    }
     let end = table.end(of: device) ?? .max
     var outside: Set<Record.ObjectID> = []
+    var unplaced: Set<Record.ObjectID> = []
     for (count, told) in told.enumerated() {
       if count & 0xfff == 0, isCancelled() { return nil }
       // A piece may be in many places: each stripe is one.
@@ -286,7 +299,9 @@ struct WalkAssembler {
       }
       guard let places = table.places(of: told.physical, on: device) else {
         if told.isKept { continue }
-        return told.object
+        guard isAllRead else { return told.object }
+        unplaced.insert(told.object)
+        continue
       }
       // What is there is somebody else's.
       if told.physical.upperBound > end { outside.insert(told.object) }
@@ -303,6 +318,10 @@ struct WalkAssembler {
     for object in outside.sorted() {
       let (parent, name) = tree.place(of: object)
       addFailure(in: parent, name, EUCLEAN)
+    }
+    for object in unplaced.sorted() {
+      let (parent, name) = tree.place(of: object)
+      addFailure(in: parent, name, ENOTSUP)
     }
     return nil
   }

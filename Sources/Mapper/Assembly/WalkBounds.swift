@@ -7,8 +7,12 @@ import BlockMap
 struct WalkBounds: Equatable {
   /// Of files, directories and others, further ones of the same file too.
   var names: Int
+  /// Of all names together, in bytes.
+  var bytesOfNames: Int
   /// Ranges of objects.
   var ranges: Int
+  /// Whether a larger map would have room for more.
+  private(set) var areOfMap: Bool
 
   /// Deeper than the walker goes.
   static let depth: UInt32 = 8194
@@ -26,11 +30,14 @@ struct WalkBounds: Equatable {
   init(bytes: UInt64, type: String, mapBytes: UInt64) {
     let bytes = min(bytes, Self.mostBytes)
     // A name with what it stands for takes 12 bytes where it takes least. Those may be compressed.
-    let leastBytes: UInt64 = ["squashfs", "erofs", "cramfs", "romfs"].contains(type) ? 1 : 8
+    let isCompressed = ["squashfs", "erofs", "cramfs", "romfs"].contains(type)
+    let leastBytes: UInt64 = isCompressed ? 1 : 8
     // Blocks may be many files': of a small filesystem more ranges are believed than it has sectors.
     let fromDisk = (names: bytes / leastBytes + 1 << 16, ranges: max(bytes / 512, 1 << 20) * 4)
     // No line of a map is shorter.
     let fromMap = max(mapBytes / 16, 1 << 16)
+    areOfMap = fromMap < max(fromDisk.names, fromDisk.ranges)
+    bytesOfNames = Int(clamping: max(isCompressed ? mapBytes : min(bytes, mapBytes), 1 << 26))
     names = Int(clamping: min(fromDisk.names, fromMap))
     ranges = Int(clamping: min(fromDisk.ranges, fromMap))
   }

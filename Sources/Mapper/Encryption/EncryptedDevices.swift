@@ -21,6 +21,7 @@ extension Examiner {
     for _ in 0..<Self.maximumDepth {
       try startArrays()
       inventory = try probe(disks)
+      if try activateSkippedVolumes() { inventory = try probe(disks) }
       if try activateIncompleteGroups() {
         hasIncompleteGroups = true
         inventory = try probe(disks)

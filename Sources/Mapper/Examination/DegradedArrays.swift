@@ -59,7 +59,7 @@ struct DegradedArray: Equatable {
     for line in text.split(separator: "\n") {
       let fields = line.split(separator: " ")
       if fields.count == 4, fields[0] == "array", let devices = Int(fields[2]), let lost = Int(fields[3]),
-        (0...devices).contains(lost)
+        lost >= 0, devices >= lost
       {
         result.append(DegradedArray(name: fields[1], devices: devices, present: devices - lost))
       } else if fields.count == 2, let last = result.indices.last {

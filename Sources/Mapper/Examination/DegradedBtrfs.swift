@@ -2,8 +2,13 @@ import Guestfs
 
 /// Btrfs of which a device is not there.
 extension Examiner {
+  /// A mount that replays a large journal may take minutes. One that hangs in the kernel cannot be ended by itself.
+  private static let mountPatience = Duration.seconds(1800)
+
   /// Mounts on /sysroot; a Btrfs filesystem that misses devices, with what is there.
   func mountOnRoot(_ device: ProbedDevice, _ filesystem: Guestfs.Filesystem) throws(GuestfsError) {
+    let watchdog = ApplianceWatchdog(patience: Self.mountPatience)
+    defer { watchdog.stop() }
     try forgetBtrfsTwins(of: filesystem.mountable)
     let name = inAppliance(device.name)
     do {
@@ -42,7 +47,7 @@ struct BtrfsDevices {
   init(parsing text: String) {
     for line in text.split(separator: "\n") {
       let fields = line.split(whereSeparator: \.isWhitespace)
-      if fields.starts(with: ["Total", "devices"]), fields.count > 2 { total = Int(fields[2]) ?? 0 }
+      if fields.starts(with: ["Total", "devices"]), fields.count > 2 { total = Int(UInt32(fields[2]) ?? 0) }
       // A device that is missing has the path MISSING, or no line at all.
       if fields.first == "devid", fields.last != "MISSING", fields.contains("path") { present += 1 }
     }

@@ -33,6 +33,7 @@ struct Examiner {
   let pump: EventPump
   let reporter: any Reporter
   let guestDisks: [GuestDisk]
+  private let openRecorded: (Int, @escaping @Sendable () -> Bool) throws -> any VirtualDisk
   /// Those that the appliance sees.
   let set: DiskSet
   let method: MapMethod
@@ -47,6 +48,8 @@ struct Examiner {
   var inventory = Inventory()
   /// Devices that were examined as a filesystem, or that a warning has named.
   var doneDevices: Set<[UInt8]> = []
+  /// Logical volumes that are activated only when they are asked for, which libguestfs does not list.
+  var skippedVolumes: [[UInt8]] = []
   /// Whether a volume group misses a disk.
   var hasIncompleteGroups = false
   /// Of each disk, by its number.
@@ -56,19 +59,26 @@ struct Examiner {
   private(set) var devices = DeviceTable(parsing: "")
 
   init(
-    appliance: Guestfs, pump: EventPump, reporter: any Reporter, disks: [GuestDisk], set: DiskSet,
-    method: MapMethod, keys: [DeviceKey], mostMapBytes: UInt64 = .max, isCancelled: @escaping @Sendable () -> Bool
+    _ running: ApplianceSession.Running, reporter: any Reporter, method: MapMethod, keys: [DeviceKey],
+    mostMapBytes: UInt64 = .max, isCancelled: @escaping @Sendable () -> Bool
   ) {
-    self.appliance = appliance
-    self.pump = pump
+    appliance = running.appliance
+    pump = running.pump
     self.reporter = reporter
     self.isCancelled = isCancelled
-    guestDisks = disks
-    self.set = set
+    guestDisks = running.disks
+    openRecorded = running.openRecorded
+    set = running.set
     self.method = method
     self.keys = keys
     map = BlockMapBuilder(mostBytes: mostMapBytes)
-    for disk in disks { map.addDisk(disk.description) }
+    for disk in guestDisks { map.addDisk(disk.description) }
+  }
+
+  /// All disks, with what the appliance has written. They are read through the recorder: another's server may have room for
+  /// it only.
+  func openRecordedDisks() throws -> [any VirtualDisk] {
+    try guestDisks.indices.map { try openRecorded($0 + 1, isCancelled) }
   }
 
   mutating func run(walker: String) throws {
@@ -98,6 +108,7 @@ struct Examiner {
       try examineMetadata(of: filesystem)
     }
     try examineCoverage()
+    warnOfUnreadableDisks()
   }
 
   private mutating func warnOfLargeDisks() {
@@ -105,6 +116,17 @@ struct Examiner {
       findings.incomplete += 1
       reporter.warning(
         "\(shown(disk.description.file)): the appliance cannot see what lies beyond \(RecorderExport.mostBytes) bytes")
+    }
+  }
+
+  /// Not every filesystem reports that it could not read something: FAT goes on without a part of a directory.
+  private mutating func warnOfUnreadableDisks() {
+    for (number, offset) in pump.unreadable.sorted(by: { $0.key < $1.key }) {
+      guard number >= 1, number <= guestDisks.count else { continue }
+      findings.incomplete += 1
+      reporter.warning(
+        "\(shown(guestDisks[Int(number) - 1].description.file)): some of it cannot be read: a read at offset \(offset) "
+          + "failed; what lies there may be missing from the map")
     }
   }
 
@@ -196,9 +218,20 @@ struct Examiner {
       reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(reason(error, filesystem))")
       return
     }
-    try warnOfMissingDevices(of: filesystem)
     let start = ContinuousClock.now
-    guard let walk = try walked(filesystem, name: name, type: type) else { return }
+    let result: WalkAssembler?
+    do {
+      try warnOfMissingDevices(of: filesystem)
+      result = try walked(filesystem, name: name, type: type)
+    } catch let error as GuestfsError {
+      // If the appliance is still there, the other filesystems may be in order.
+      try checkHelpers()
+      try unmount()
+      findings.notMounted += 1
+      reporter.warning("filesystem on \(name) (\(type)) cannot be examined: \(shown(Array(error.firstLine.utf8)))")
+      return
+    }
+    guard let walk = result else { return }
     findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
     report(walk, on: name)
     let left = walk.add(to: &map, device: filesystem.mountable, isCancelled: isCancelled)
@@ -225,15 +258,17 @@ struct Examiner {
         reporter.detail("\(name): the volumes below are not followed; everything is read")
         method = .read
       }
+      warnOfUnknownTree(space, type: type, name: name)
       guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
       setBtrfsDirectories(of: &walk, space)
       try addKeptBlocks(to: &walk, type: type, space, name: name)
       try addEncryptedFiles(to: &walk, space, name: name)
-      var wrong = walk.resolve(space.table, device: space.device, isCancelled: isCancelled)
+      var wrong = walk.resolve(
+        space.table, device: space.device, isAllRead: method == .read, isCancelled: isCancelled)
       guard !isCancelled() else { throw MapperError.interrupted }
       if let excess = walk.excess {
         try unmount()
-        giveUp(name: name, type: type, because: excess)
+        giveUp(filesystem, name: name, type: type, because: excess)
         return nil
       }
       if method == .read {
@@ -276,7 +311,7 @@ struct Examiner {
       try checkHelpers()
       try unmount()
       if let lie {
-        giveUp(name: name, type: type, because: lie)
+        giveUp(filesystem, name: name, type: type, because: lie)
         return nil
       }
       findings.notMounted += 1
@@ -287,7 +322,7 @@ struct Examiner {
     case .success(let walk): return walk
     case .failure(let lie):
       try unmount()
-      giveUp(name: name, type: type, because: lie)
+      giveUp(filesystem, name: name, type: type, because: lie)
       return nil
     }
   }
@@ -321,6 +356,15 @@ struct Examiner {
       return AddressSpace(table: table, device: BtrfsTree.device, tree: tree)
     }
     return AddressSpace(table: table, device: inventory.number(under: filesystem.mountable) ?? "-")
+  }
+
+  /// Without its tree, what Btrfs keeps in there is not found by reading either.
+  private mutating func warnOfUnknownTree(_ space: AddressSpace, type: String, name: String) {
+    guard type == "btrfs", space.tree == nil || !space.isFollowed else { return }
+    findings.incomplete += 1
+    reporter.warning(
+      "filesystem on \(name) (btrfs): its trees cannot be followed: small files and attributes in them are not in the map"
+    )
   }
 
   /// Directories on Btrfs are in blocks they share with everything near them, small files and extended attributes in such

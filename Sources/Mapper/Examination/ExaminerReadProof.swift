@@ -50,7 +50,7 @@ extension Examiner {
     let questions = GuestQuestions(appliance: appliance)
     let answers = try questions.ask(
       asked.map { (.beginning(bytes: Self.comparedBytes), walk.tree.path(of: $0)) })
-    let disks = try guestDisks.map { try $0.open(options, isCancelled: isCancelled) }
+    let disks = try openRecordedDisks()
     defer { for disk in disks { disk.close() } }
     let rebuild = FileRebuild(disks: decrypted(disks), isCancelled: isCancelled)
     var different: [(object: Record.ObjectID, size: UInt64, inode: UInt64)] = []

@@ -72,7 +72,7 @@ extension Examiner {
       }
     }
     let arrays = try appliance.listArrays().map(set.nameInMap)
-    let volumes = try appliance.listLogicalVolumes().map(set.nameInMap)
+    let volumes = try (appliance.listLogicalVolumes() + skippedVolumes).map(set.nameInMap)
     let stacked = try listStackedPartitions().map(set.nameInMap)
     for name in try listMapperDevices().map(set.nameInMap) + openedDevices.map(\.name) + arrays + stacked + volumes
     where inAppliance[name] == nil {

@@ -1,7 +1,7 @@
 /// Volume groups of which a disk is not there.
 extension Examiner {
   /// Never write the group's metadata: it would say from then on that the disk is missing.
-  private var readOnly: String { "--config \"global{metadata_read_only=1} \(filterOfTwins)\"" }
+  var readOnly: String { "--config \"global{metadata_read_only=1} \(filterOfTwins)\"" }
 
   /// Activates what is complete in groups that are not, and volumes of which enough copies are there.
   /// - Returns: false if there was nothing to do.

@@ -31,11 +31,18 @@ extension Examiner {
   }
 
   /// Says that nothing of a filesystem's files is in the map.
-  mutating func giveUp(name: String, type: String, because lie: AssemblyError) {
+  mutating func giveUp(_ filesystem: Guestfs.Filesystem, name: String, type: String, because lie: AssemblyError) {
     findings.incomplete += 1
-    reporter.warning(
-      "filesystem on \(name) (\(type)): what the appliance tells of it cannot be right: \(lie); its files are not in the map"
-    )
+    let isTooLarge =
+      switch lie {
+      case .tooManyNames, .tooManyRanges: bounds(of: filesystem, type: type).areOfMap
+      default: false
+      }
+    let reason =
+      isTooLarge
+      ? "\(lie), more than a map of \(map.mostBytes) bytes has room for: give --max-map-size more"
+      : "what the appliance tells of it cannot be right: \(lie)"
+    reporter.warning("filesystem on \(name) (\(type)): \(reason); its files are not in the map")
   }
 
   /// Unmounts what is on /sysroot, which something in the appliance may be using.

@@ -50,7 +50,7 @@ enum Appliance {
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
     if !hasKVM || appliance.hasBackendSetting("force_tcg") { try addEmulationOptions(to: appliance) }
-    let watchdog = isUserChoice || !hasKVM ? nil : LaunchWatchdog(patience: patience)
+    let watchdog = isUserChoice || !hasKVM ? nil : ApplianceWatchdog(patience: patience)
     reporter.activity("launching the appliance ...")
     do {
       try appliance.launch()

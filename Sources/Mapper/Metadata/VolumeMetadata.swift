@@ -30,9 +30,12 @@ extension Examiner {
       add(areas, of: content, devices)
     }
     for content in contents where isSwap(content.type) && !devices.isInVolume(content.number[...]) {
-      // What is beyond a disk's end is not in the map.
-      let whole = devices.places(of: content.number[...]) ?? devices.places(of: 0..<1 << 63, on: content.number[...])
-      add(.swap, content.name, whole ?? [])
+      guard let places = wholePlaces(of: content) else {
+        findings.incomplete += 1
+        reporter.warning("\(shown(content.name)): this swap space is in too many pieces, and is not in the map")
+        continue
+      }
+      add(.swap, content.name, places)
     }
   }
 

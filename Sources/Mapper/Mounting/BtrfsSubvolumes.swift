@@ -107,14 +107,23 @@ extension Examiner {
   /// another one, has an empty path.
   mutating func subvolumes(of filesystem: Guestfs.Filesystem) throws -> [Guestfs.Filesystem] {
     let device = filesystem.mountable
-    let found: BtrfsSubvolumes
+    var top = filesystem
+    top.options.append("subvolid=\(BtrfsSubvolumes.top)")
     do {
-      try appliance.mount(inAppliance(device), options: filesystem.options + ["subvolid=\(BtrfsSubvolumes.top)"])
-      defer { try? appliance.unmountAll() }
-      found = try subvolumesOfTop(on: inventory.number(of: device) ?? "-")
+      try mount(top)
     } catch {
       // That it cannot be mounted is said when it is examined.
       try checkHelpers()
+      return []
+    }
+    let found: BtrfsSubvolumes
+    do {
+      defer { try? unmount() }
+      found = try subvolumesOfTop(on: inventory.number(of: device) ?? "-")
+    } catch {
+      try checkHelpers()
+      findings.incomplete += 1
+      reporter.warning("\(shown(device)): its subvolumes cannot be listed, and are not mapped: \(error)")
       return []
     }
     if !found.isWhole {

@@ -8,6 +8,11 @@ extension SectorSize {
     func hasHeader(_ size: SectorSize, _ sector: UInt64) -> Bool {
       bytes.sector(sector, size).flatMap { GPTTable.Header($0, at: sector) } != nil
     }
+    let mbr = bytes.bytes(at: 0, count: MBRTable.size).flatMap { MBRTable($0) }
+    // Behind a record of partitions, a GUID partition table is one that was there before.
+    if let mbr, !mbr.isProtective, !mbr.entries.isEmpty {
+      return declared ?? (mbr.isOf4096(bytes) ? .bytes4096 : .bytes512)
+    }
     if let size = allCases.first(where: { hasHeader($0, 1) }) { return size }
     // A header whose checksum is wrong is still in its place.
     func hasSignature(_ size: SectorSize) -> Bool { bytes.sector(1, size)?.starts(with: GPTTable.signature) ?? false }
@@ -15,11 +20,7 @@ extension SectorSize {
     if let size = allCases.first(where: { bytes.size >= $0.bytes && hasHeader($0, bytes.size / $0.bytes - 1) }) {
       return size
     }
-    if let declared { return declared }
-    guard let mbr = bytes.bytes(at: 0, count: MBRTable.size).flatMap({ MBRTable($0) }), !mbr.isProtective else {
-      return .bytes512
-    }
-    return mbr.isOf4096(bytes) ? .bytes4096 : .bytes512
+    return declared ?? .bytes512
   }
 }
 

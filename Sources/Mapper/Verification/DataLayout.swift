@@ -9,7 +9,7 @@ struct DataLayout: Equatable {
   static let mostExtents = 100_000
 
   /// What is read of a file.
-  var bytes: UInt64 { parts.reduce(0) { $0 &+ UInt64($1.count) } }
+  var bytes: UInt64 { parts.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) } }
 
   /// - Parameter lines: `START LAST` for each extent, in units of 512 bytes, and `found` behind the last.
   /// - Returns: nil if the filesystem does not tell where the file's data are.

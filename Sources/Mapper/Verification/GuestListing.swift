@@ -20,6 +20,8 @@ struct GuestListing {
   }
 
   private static let list = "/tmp/virt-bmap-list"
+  /// How long it may take to list a filesystem, in seconds: ten million files take a quarter of an hour.
+  private static let patience = 4 * 3600
   private static let names = "/tmp/virt-bmap-names"
   private static let digests = "/tmp/virt-bmap-digests"
   private static let failures = "/tmp/virt-bmap-failures"
@@ -36,14 +38,14 @@ struct GuestListing {
   /// Lists everything below /sysroot that is on the same filesystem.
   /// - Returns: how many files and directories could not be looked at.
   func list(_ body: (Entry) throws -> Void) throws -> Int {
-    _ = try appliance.shell(
+    _ = try appliance.longShell(
       """
       cd /sysroot || exit 1
       long=$(printf '%\(Self.longPath)s' '' | tr ' ' '?')
       { find . -xdev -type d -printf 'd 0 0 %i /%P\\0' -o -type f -printf 'f %s %b %i /%P\\0' \
         -size +0 -size -\(Self.mostBlocks + 1) ! -path "$long*" -fprint0 \(Self.names) 2>\(Self.failures)
       } | \(Self.lines) >\(Self.list)
-      """)
+      """, limit: Self.patience)
     var lines = LineReader(appliance: appliance, file: Self.list)
     while !lines.isAtEnd {
       for line in try lines.next() { if let entry = Self.entry(line) { try body(entry) } }
@@ -134,6 +136,8 @@ struct GuestListing {
 /// Reads the lines of a file in the appliance that may still grow, in pieces.
 private struct LineReader {
   private static let pieceSize = 1 << 20
+  /// Longer than any path that a walk can have.
+  private static let mostLine = 1 << 26
 
   let appliance: Guestfs
   let file: String
@@ -153,7 +157,10 @@ private struct LineReader {
     position += piece.count
     isAtEnd = piece.count < Self.pieceSize
     rest += piece
-    guard let end = rest.lastIndex(of: 0x0a) else { return [] }
+    guard let end = rest.lastIndex(of: 0x0a) else {
+      guard rest.count <= Self.mostLine else { throw GuestfsError("\(file): a line is too long") }
+      return []
+    }
     let lines = rest[..<end].split(separator: 0x0a)
     rest.removeSubrange(...end)
     return lines

@@ -23,6 +23,8 @@ struct GuestQuestions {
 
   /// About how many files is asked in one go.
   static let most = 500
+  /// How long the answers may take, in seconds, where they need not be read from much of the disk.
+  static let patience = 3600
   private static let script = "/tmp/virt-bmap-questions"
   /// The longest part of a path that goes to one system call.
   private static let longestStep = 2048
@@ -122,15 +124,23 @@ struct GuestQuestions {
 
     """#
 
-  /// - Parameter files: `most` at most.
+  /// - Parameter limit: for `most` of the files, in seconds.
   /// - Returns: for each file the lines of the answer; none where the tool gave none.
-  func ask(_ files: [(question: Question, path: [UInt8])]) throws -> [[Substring]] {
+  func ask(_ files: [(question: Question, path: [UInt8])], limit: Int = patience) throws -> [[Substring]] {
+    try stride(from: 0, to: files.count, by: Self.most).flatMap { start in
+      try askTogether(files[start..<min(files.count, start + Self.most)], limit: limit)
+    }
+  }
+
+  private func askTogether(
+    _ files: ArraySlice<(question: Question, path: [UInt8])>, limit: Int
+  ) throws -> [[Substring]] {
     var script = Self.functions
     for (number, file) in files.enumerated() {
       script += Self.line(file.question, number: number, path: file.path)
     }
     try appliance.upload(text: script + "ask\ncompare\n", name: Self.script)
-    let answer = String(decoding: try appliance.longShell("bash \(Self.script)"), as: UTF8.self)
+    let answer = String(decoding: try appliance.longShell("bash \(Self.script)", limit: limit), as: UTF8.self)
     var answers = [[Substring]](repeating: [], count: files.count)
     Self.forEachAnswer(in: answer) { number, lines in
       if answers.indices.contains(number) { answers[number] = lines }

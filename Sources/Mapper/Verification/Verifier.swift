@@ -177,13 +177,17 @@ struct Verifier {
 
   private mutating func read(_ wanted: [(file: Int, layout: DataLayout?)], in work: inout FilesystemWork) throws {
     var jobs: [FileComparer.Job] = []
-    let answers = try ask(wanted.map(\.file), in: work) { place, _ in .digest(of: wanted[place].layout) }
+    var refused: [(file: Int, reason: String)] = []
+    let bytes = wanted.reduce(0) { $0 &+ ($1.layout?.bytes ?? work.files[$1.file].size) }
+    // A slow disk gives a megabyte a second.
+    let limit = GuestQuestions.patience + Int(clamping: bytes >> 20)
+    let answers = try ask(wanted.map(\.file), in: work, limit: limit) { place, _ in .digest(of: wanted[place].layout) }
     for ((index, layout), lines) in zip(wanted, answers) {
       let line = lines.first ?? "! its directory cannot be opened"
       if line == "! \(Self.noKey)" {
         except(index, .encrypted, in: &work)
       } else if line.hasPrefix("! ") {
-        except(index, .unreadable, because: String(line.dropFirst(2)), in: &work)
+        refused.append((index, String(line.dropFirst(2))))
       } else {
         // Other than a digest, it equals none.
         let digits = Array(line.utf8.prefix(2 * Blake2b.size))
@@ -191,6 +195,7 @@ struct Verifier {
       }
     }
     try compare(jobs, in: &work)
+    for (file, reason) in try readByTable(refused, in: &work) { except(file, .unreadable, because: reason, in: &work) }
   }
 
   private mutating func compare(_ jobs: [FileComparer.Job], in work: inout FilesystemWork) throws {
@@ -262,11 +267,12 @@ struct Verifier {
 
   /// - Parameter question: about a file, by its place among `indices` and its index.
   private func ask(
-    _ indices: [Int], in work: FilesystemWork, _ question: (Int, Int) -> GuestQuestions.Question
+    _ indices: [Int], in work: FilesystemWork, limit: Int = GuestQuestions.patience,
+    _ question: (Int, Int) -> GuestQuestions.Question
   ) throws -> [[Substring]] {
     guard !examiner.isCancelled() else { throw MapperError.interrupted }
     return try GuestQuestions(appliance: examiner.appliance).ask(
-      indices.enumerated().map { (question($0, $1), work.path(of: $1, in: files.map)) })
+      indices.enumerated().map { (question($0, $1), work.path(of: $1, in: files.map)) }, limit: limit)
   }
 
   private func except(

@@ -17,28 +17,49 @@ extension Verifier {
       }
       let answers = try GuestQuestions(appliance: examiner.appliance).ask(part.map { (.byTable, $0.path) })
       for (named, lines) in zip(part, answers) {
-        try take(named.object, path: named.path, answer: lines.first?.split(separator: " ") ?? [], in: &work)
+        _ = try take(named.object, path: named.path, answer: lines.first?.split(separator: " ") ?? [], in: &work)
       }
     }
   }
 
+  /// Compares files that ntfs-3g does not read, such as those that are in a cloud.
+  /// - Returns: those that the file table does not give either.
+  mutating func readByTable(
+    _ refused: [(file: Int, reason: String)], in work: inout FilesystemWork
+  ) throws -> [(file: Int, reason: String)] {
+    guard work.type == "ntfs", !refused.isEmpty else { return refused }
+    let paths = refused.map { work.path(of: $0.file, in: files.map) }
+    let answers = try GuestQuestions(appliance: examiner.appliance).ask(paths.map { (.byTable, $0) })
+    var left: [(file: Int, reason: String)] = []
+    for ((file, path), lines) in zip(zip(refused, paths), answers) {
+      let answer = lines.first?.split(separator: " ") ?? []
+      if let object = work.files[file.file].object, try take(object, path: path, answer: answer, in: &work) {
+        work.files[file.file].isDecided = true
+      } else {
+        left.append(file)
+      }
+    }
+    return left
+  }
+
   /// - Parameter answer: to `GuestQuestions.Question.byTable`.
+  /// - Returns: false for a file where it says nothing.
   private mutating func take(
     _ object: ObjectID, path: [UInt8], answer: [Substring], in work: inout FilesystemWork
-  ) throws {
+  ) throws -> Bool {
     let isDirectory = files.map.objects.kind(of: object) == .directory
     if isDirectory {
       if answer == ["directory"] { seen[Int(object.rawValue)] = true }
-      return
+      return true
     }
-    guard answer.count == 3, let size = UInt64(answer[1]) else { return }
+    guard answer.count == 3, let size = UInt64(answer[1]) else { return false }
     seen[Int(object.rawValue)] = true
     let digest = GuestListing.bytes(hex: ArraySlice(answer[2].utf8)) ?? []
     let job = FileComparer.Job(index: 0, object: object, size: size, digest: digest)
     let problem = try comparer.problems(of: [job], nil, blockSize: work.blockSize).first ?? nil
     guard let problem else {
       work.result.proved += 1
-      return
+      return true
     }
     // Of the attribute's flags.
     let flags = UInt32(answer[0], radix: 16) ?? 0
@@ -50,5 +71,6 @@ extension Verifier {
       work.result.wrong += 1
       found(Verification.Finding(isWrong: true, device: work.device, path: path, reason: problem))
     }
+    return true
   }
 }

@@ -20,15 +20,14 @@ public func verifyMap(
   } body: { (running, draft: Verifier.Draft?) in
     try check(map, isOf: running.disks.map(\.size), request)
     var examiner = Examiner(
-      appliance: running.appliance, pump: running.pump, reporter: reporter, disks: running.disks,
-      set: running.set, method: .read, keys: request.keys, isCancelled: isCancelled)
+      running, reporter: reporter, method: .read, keys: request.keys, isCancelled: isCancelled)
     let names = try examiner.findDisks()
     try examiner.openEncryptedDevices(on: names)
     try examiner.readDevices()
     try examiner.settleAmbivalentDevices()
     let disks = try running.disks.map { try $0.open(request.options, isCancelled: isCancelled) }
     defer { for disk in disks { disk.close() } }
-    let recorded = try disks.indices.map { try running.openRecorded($0 + 1, isCancelled: isCancelled) }
+    let recorded = try examiner.openRecordedDisks()
     defer { for disk in recorded { disk.close() } }
     var verifier = Verifier(
       examiner: examiner, files: MapFiles(map), disks: examiner.decrypted(disks),

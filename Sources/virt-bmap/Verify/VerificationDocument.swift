@@ -1,3 +1,4 @@
+import AccessLog
 import BlockMap
 import FoundationEssentials
 import Mapper
@@ -53,7 +54,7 @@ struct VerificationDocument: Encodable {
     get throws {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      return Array(try encoder.encode(self)) + [0x0a]
+      return JSONText.printable(try encoder.encode(self)) + [0x0a]
     }
   }
 }

@@ -187,6 +187,8 @@ struct OddDisks {
     var member: FilePath
     /// A physical volume in a group without volumes.
     var physicalVolume: FilePath
+    /// `skip/volume`, which is not activated unless somebody asks for it, as snapshots of thin volumes are.
+    var skippedVolume: FilePath
   }
 
   func madeInAppliance() async throws -> MadeInAppliance {
@@ -216,10 +218,18 @@ struct OddDisks {
       mdadm -q --stop /dev/md0
       pvcreate -qq $PWD/four
       vgcreate -qq empty $PWD/four
+      vgcreate -qq skip $PWD/five
+      lvcreate -qq -y -Wn -Zn -n volume -l 100%FREE skip
+      mkfs.ext4 -q /dev/skip/volume
+      mount /dev/skip/volume /tmp/m
+      head -c 100000 /dev/zero | tr '\\0' a >"/tmp/m/the file"
+      umount /tmp/m
+      lvchange -qq --setactivationskip y skip/volume
+      vgchange -qq -an skip
 
       """, to: "make.sh")
-    let others = try ["two", "three", "four"].map { try disk($0, megabytes: 32, []) }
-    let drives = zip(["one", "two", "three", "four"], [path] + others).map {
+    let others = try ["two", "three", "four", "five"].map { try disk($0, megabytes: 32, []) }
+    let drives = zip(["one", "two", "three", "four", "five"], [path] + others).map {
       "add-drive \($1) format:raw label:\($0)\n"
     }
     let commands = """
@@ -237,6 +247,7 @@ struct OddDisks {
         ], input: commands, limit: .seconds(300))
     }
     return MadeInAppliance(
-      subvolumes: path, paths: names.map { Array($0.utf8) }, member: others[0], physicalVolume: others[2])
+      subvolumes: path, paths: names.map { Array($0.utf8) }, member: others[0], physicalVolume: others[2],
+      skippedVolume: others[3])
   }
 }

@@ -1,20 +1,20 @@
 import Glibc
 import Synchronization
 
-/// Ends an appliance that does not come up, so that its launch fails. The time runs from when qemu is there: before
-/// that, libguestfs may take minutes to build the appliance.
-final class LaunchWatchdog: Sendable {
+/// Ends an appliance that does not come up, or does not answer, so that the call that waits for it fails. The time runs from
+/// when qemu is there: before that, libguestfs may take minutes to build the appliance.
+final class ApplianceWatchdog: Sendable {
   private let isOver = Mutex(false)
 
   init(patience: Duration) {
-    // Without it, the launch has no end that it would not find by itself.
+    // Without it, the call has no end that it would not find by itself.
     try? startThread { [weak self] in
       var start: ContinuousClock.Instant?
       while self?.check(&start, patience) ?? false { usleep(250_000) }
     }
   }
 
-  /// The launch has come to its end, one way or the other.
+  /// The call has come to its end, one way or the other.
   func stop() { isOver.withLock { $0 = true } }
 
   /// False: there is nothing left to watch.
