@@ -2,7 +2,7 @@
 # make check     formatting, a build without warnings, the tests
 # make check-debian   the same for a Debian root filesystem on everything: two hours under emulation
 # make check-debian-boot   a part of that: a Debian boots from the logger and writes into every kind of overlay
-# make check-wild   map and verify images that others made, which are downloaded once: ten minutes under emulation
+# make check-wild   map and verify images that others made, which are downloaded once: a quarter of an hour under emulation
 # make install   PREFIX=/usr/local DESTDIR=
 # make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
 #                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
