@@ -225,6 +225,23 @@ import Testing
     #expect(image.table().damage.map(\.isLoss) == [true], "it leads back")
   }
 
+  @Test func applePartitionMap() {
+    var image = Image()
+    image.put(Array("ER".utf8) + [2, 0], at: 0)
+    let entries: [(start: UInt8, count: UInt8)] = [(1, 63), (64, 100), (200, 255)]
+    for (index, entry) in entries.enumerated() {
+      let numbers: [UInt8] = [0, 0, 0, 3, 0, 0, 0, entry.start, 0, 0, index == 2 ? 255 : 0, entry.count]
+      image.put(Array("PM".utf8) + [0, 0] + numbers, at: (index + 1) * 512)
+    }
+    let table = image.table()
+    #expect(table.kind == .apple && table.isForKernel)
+    #expect(ranges(table)[2] == 64 * 512..<164 * 512 as Range<UInt64>)
+    #expect(table.areas.map(\.range) == [0..<512, 512..<4 * 512])
+    #expect(texts(table) == ["partition 3 goes on beyond the disk's end"] && losesSomething(table))
+    image.put([0, 0], at: 2)
+    #expect(image.table().kind == .none, "blocks of no bytes")
+  }
+
   @Test func disklabels() {
     for place in [512, 64] {
       var image = Image()

@@ -14,6 +14,7 @@ enum PartitionType: Equatable {
     switch table {
     case "dos": self = Self.ofMBR(type)
     case "gpt": self = Self.ofGPT(type)
+    case "mac": self = Self.ofApple(type)
     case "": return nil
     default: self = .other
     }
@@ -26,6 +27,15 @@ enum PartitionType: Equatable {
     // PReP boot; GPT's own; memory dumps of ESXi.
     case "0x41", "0xee", "0xfc": .recognized
     case "0x42": .dynamicDisk
+    default: .other
+    }
+  }
+
+  /// The map itself, free space and drivers.
+  private static func ofApple(_ type: Substring) -> PartitionType {
+    switch type {
+    case "Apple_partition_map", "Apple_Free", "Apple_Void", "Apple_Scratch", "Apple_Extra": .recognized
+    case _ where ["Apple_Driver", "Apple_FWDriver", "Apple_Patches"].contains(where: type.hasPrefix): .recognized
     default: .other
     }
   }

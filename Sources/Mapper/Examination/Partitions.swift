@@ -11,8 +11,9 @@ extension Examiner {
       let range = table.extent(of: known).clamped(to: 0..<guestDisks[diskNumber - 1].size)
       add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
     }
-    // The kernel's own are found by a tool in the appliance.
-    guard tablesOfOurs.contains(diskNumber) else { return }
+    // Most of the tables that the kernel takes are found by a tool in the appliance.
+    let isKernels = !(partitions[diskNumber] ?? []).isEmpty
+    guard tablesOfOurs.contains(diskNumber) || table.kind == .apple && isKernels else { return }
     for area in table.areas {
       add(
         area.kind, disk, path: area.name.map { Array($0.utf8) },

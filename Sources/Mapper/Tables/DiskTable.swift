@@ -7,6 +7,8 @@ struct DiskTable: Equatable {
     case none, mbr, gpt
     /// A BSD disklabel over the whole disk.
     case bsd
+    /// An Apple partition map.
+    case apple
   }
 
   struct Partition: Equatable {
@@ -36,7 +38,7 @@ struct DiskTable: Equatable {
   var replacesKernels = false
 
   /// Whether the partitions may be given to the kernel if it does not see them by itself.
-  var isForKernel: Bool { kind == .gpt || kind == .bsd }
+  var isForKernel: Bool { kind == .gpt || kind == .bsd || kind == .apple }
 
   /// Looks for a table on a disk; what is no table gives one without partitions.
   static func read(_ bytes: TableBytes, _ sectorSize: SectorSize) -> DiskTable {
@@ -50,6 +52,8 @@ struct DiskTable: Equatable {
       table = found
     } else if let mbr {
       table = mbr.table(bytes, sectorSize)
+    } else if let map = ApplePartitionMap(bytes) {
+      table = map.table
     } else {
       return DiskTable()
     }

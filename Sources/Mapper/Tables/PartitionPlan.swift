@@ -62,7 +62,7 @@ struct PartitionPlan {
   func isMeant(whereTheDiskHolds type: some StringProtocol) -> Bool {
     switch table.kind {
     case .gpt where !added.isEmpty || table.partitions.isEmpty: type.isEmpty
-    case .none, .mbr, .gpt, .bsd: !type.hasSuffix("_member") && type != "crypto_LUKS"
+    case .none, .mbr, .gpt, .bsd, .apple: !type.hasSuffix("_member") && type != "crypto_LUKS"
     }
   }
 

@@ -6,6 +6,7 @@ from wild.devices import Devices
 from wild.unexplained import unexplained
 
 KINDS = "fdmsbrua"
+ARRAY = re.compile(r"/dev/md\d+")
 
 
 def report(group, run):
@@ -40,7 +41,8 @@ def report(group, run):
         found.append((guest.name, lines, faults))
     # What is of no guest is of the run.
     lines = [f"[{group.name}] status {run.status}, of verify {run.verify_status}"]
-    lines += [f"    {prefix}{devices.localized(message)}" for prefix, message in loose]
+    # Nobody numbers the arrays of a run always in the same way.
+    lines += sorted(f"    {prefix}{re.sub(ARRAY, '/dev/md?', devices.localized(message))}" for prefix, message in loose)
     found.append((lines[0].split()[0], lines, []))
     return found
 
