@@ -41,10 +41,18 @@ extension ProbedDevice {
 }
 
 extension Examiner {
-  /// Has the kernel forget all Btrfs filesystems that are not mounted, if the one to be mounted has a copy.
+  /// Where a Btrfs filesystem has a copy, shows the kernel only the devices of the one that is to be mounted. Of those that are
+  /// not mounted it forgets all.
   func forgetBtrfsTwins(of mountable: [UInt8]) throws(GuestfsError) {
-    guard let device = inventory.device(under: mountable), inventory.isBtrfsTwin(device) else { return }
-    _ = try appliance.shell("btrfs device scan --forget 2>&1; true")
+    guard let device = inventory.device(under: mountable), device.type == "btrfs",
+      inventory.devices.contains(where: { inventory.isBtrfsTwin($0) })
+    else { return }
+    let isTwin = inventory.isBtrfsTwin(device)
+    let devices = inventory.devices.filter {
+      isTwin ? $0.name == device.name : $0.type == "btrfs" && $0.uuid == device.uuid
+    }
+    let names = devices.map { "$(readlink -f /dev/block/\($0.number))" }.joined(separator: " ")
+    _ = try appliance.shell("btrfs device scan --forget 2>&1; btrfs device scan \(names) 2>&1; true")
   }
 
   /// In the appliance's shell, with this configuration LVM does not see a copy of a physical volume that it sees

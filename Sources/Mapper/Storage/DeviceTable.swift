@@ -47,6 +47,8 @@ struct DeviceTable {
 
   /// A map has no room for more places of one volume: a stripe is often no larger than 64 KiB.
   static let mostPlaces: UInt64 = 1 << 20
+  /// No filesystem has a file of so many stripes in one piece: of 64 KiB each they are 512 GiB.
+  private static let mostPiecesOfRange: UInt64 = 1 << 23
 
   /// Where the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order; nil where
   /// that is not known, or it is in more than `mostPlaces` pieces.
@@ -87,8 +89,8 @@ struct DeviceTable {
     }
   }
 
-  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known.
-  /// What is behind the device's end is nowhere.
+  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known, or it
+  /// is in more than `mostPiecesOfRange` pieces. What is behind the device's end is nowhere.
   func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
     var places: [Place] = []
     let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places)
@@ -217,6 +219,9 @@ struct DeviceTable {
       for segment in segments where segment.range.overlaps(wanted) {
         let common = segment.range.clamped(to: wanted)
         let start = segment.range.lowerBound
+        guard segment.target.pieces(size: common.upperBound - common.lowerBound) <= Self.mostPiecesOfRange else {
+          return false
+        }
         segment.target.forEachPiece(of: common.lowerBound - start..<common.upperBound - start) { piece in
           let (end, overflow) = piece.leg.offset.addingReportingOverflow(piece.length)
           guard !overflow, isKnown else {
