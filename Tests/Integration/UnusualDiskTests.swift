@@ -108,10 +108,12 @@ import Testing
 
   /// Whatever /dev/kvm is like: where it does not work, the appliance is emulated. An empty variable counts as one that is not
   /// set, and temporary files go where a relative name says.
-  @Test func withoutBackendSettings() async throws {
+  @Test(arguments: [nil, ""])
+  func withoutBackendSettings(setting: String?) async throws {
     let run = try MapperRun()
     let disk = try SmallDisks(scratch: run.scratch).blank()
-    let environment = ["LIBGUESTFS_BACKEND_SETTINGS": "", "LIBGUESTFS_BACKEND": "", "TMPDIR": "t"]
+    var environment: [String: String?] = ["LIBGUESTFS_BACKEND_SETTINGS": setting]
+    if setting != nil { environment.merge(["LIBGUESTFS_BACKEND": "", "TMPDIR": "t"]) { $1 } }
     let outcome = try await run(
       ["--machine-readable", "-o", "map", disk], environment: environment, limit: .seconds(240))
     #expect(outcome.end == .exited(0))

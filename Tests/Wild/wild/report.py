@@ -41,7 +41,7 @@ def report(group, run):
         found.append((guest.name, lines, faults))
     # What is of no guest is of the run.
     lines = [f"[{group.name}] status {run.status}, of verify {run.verify_status}"]
-    # Nobody numbers the arrays of a run always in the same way.
+    # The numbers of arrays may differ from run to run.
     lines += sorted(f"    {prefix}{re.sub(ARRAY, '/dev/md?', devices.localized(message))}" for prefix, message in loose)
     found.append((lines[0].split()[0], lines, []))
     return found
