@@ -41,9 +41,9 @@ extension ProbedDevice {
 }
 
 extension Examiner {
-  /// Where a Btrfs filesystem has a copy, shows the kernel only the devices of the one that is to be mounted. Of those that are
-  /// not mounted it forgets all.
-  func forgetBtrfsTwins(of mountable: [UInt8]) throws(GuestfsError) {
+  /// Where any Btrfs filesystem has a copy, has the kernel forget all that are not mounted, and then scan the devices of the one
+  /// to be mounted.
+  func scanBtrfsDevices(of mountable: [UInt8]) throws(GuestfsError) {
     guard let device = inventory.device(under: mountable), device.type == "btrfs",
       inventory.devices.contains(where: { inventory.isBtrfsTwin($0) })
     else { return }

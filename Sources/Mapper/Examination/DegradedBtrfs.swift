@@ -9,7 +9,7 @@ extension Examiner {
   func mountOnRoot(_ device: ProbedDevice, _ filesystem: Guestfs.Filesystem) throws(GuestfsError) {
     let watchdog = ApplianceWatchdog(patience: Self.mountPatience)
     defer { watchdog.stop() }
-    try forgetBtrfsTwins(of: filesystem.mountable)
+    try scanBtrfsDevices(of: filesystem.mountable)
     let name = inAppliance(device.name)
     do {
       try appliance.mount(name, options: filesystem.options, type: filesystem.mountType)

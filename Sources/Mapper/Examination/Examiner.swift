@@ -228,7 +228,7 @@ struct Examiner {
       try checkHelpers()
       try unmount()
       findings.notMounted += 1
-      reporter.warning("filesystem on \(name) (\(type)) cannot be examined: \(shown(Array(error.firstLine.utf8)))")
+      reporter.warning("filesystem on \(name) (\(type)) cannot be examined: \(error.firstLine)")
       return
     }
     guard let walk = result else { return }
@@ -253,12 +253,12 @@ struct Examiner {
   ) throws -> WalkAssembler? {
     var method = method
     let space = try addressSpace(of: filesystem)
+    warnOfUnknownTree(space, type: type, name: name)
     while true {
       if method != .read, !space.isFollowed {
         reporter.detail("\(name): the volumes below are not followed; everything is read")
         method = .read
       }
-      warnOfUnknownTree(space, type: type, name: name)
       guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
       setBtrfsDirectories(of: &walk, space)
       try addKeptBlocks(to: &walk, type: type, space, name: name)
