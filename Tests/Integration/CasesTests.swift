@@ -74,9 +74,11 @@ import Testing
     let number = try #require(Self.cases.firstIndex { $0.disk == disk.disk }) + 1
     let warnings = warnings(of: number, disk, in: mapped.outcome)
     let content = try [UInt8](contentsOf: mapped.directory.appending("tree/big"))
-    if disk.files.isEmpty {
-      let hasPartitions = mapped.map.lines.contains { $0.disk == number && $0.kind == "p" }
-      #expect(warnings.count >= 1 || hasPartitions, "nothing is said: \(mapped.outcome.errors.text)")
+    if disk.disk == "sun.raw" {
+      // Its partitions are empty, so there is nothing to warn of.
+      #expect(mapped.map.lines.contains { $0.disk == number && $0.kind == "p" })
+    } else if disk.files.isEmpty {
+      #expect(warnings.count >= 1, "nothing is said: \(mapped.outcome.errors.text)")
     }
     for file in disk.files {
       let lines = mapped.map.lines.filter { $0.disk == number && $0.kind == "f" && $0.path == Array(file.utf8) }
