@@ -56,6 +56,8 @@ struct Server: Sendable {
     body: @escaping @Sendable (Server) async throws -> Void
   ) async throws {
     let socket = workspace("s")
+    // What an earlier one may have left.
+    unlink(workspace("pid").string)
     let result = try await Subprocess.run(
       .name(program), arguments: Arguments(arguments), workingDirectory: workspace.path, input: .none,
       output: .discarded, error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
@@ -63,7 +65,8 @@ struct Server: Sendable {
       let server = Server(id: execution.processIdentifier.value, socket: socket)
       let outcome: Result<Void, any Error>
       do {
-        try await waitUntil { access(socket.string, F_OK) == 0 }
+        // Its process ID comes when it listens, the socket's file a moment before.
+        try await waitUntil { access(workspace("pid").string, F_OK) == 0 }
         outcome = .success(try await body(server))
       } catch {
         outcome = .failure(error)
@@ -78,7 +81,9 @@ struct Server: Sendable {
   static func nbdkit(
     _ arguments: [String], in workspace: Workspace, body: @escaping @Sendable (Server) async throws -> Void
   ) async throws {
-    try await run("nbdkit", ["--foreground", "--unix", workspace("s").string] + arguments, in: workspace, body: body)
+    try await run(
+      "nbdkit", ["--foreground", "--unix", workspace("s").string, "--pidfile", workspace("pid").string] + arguments,
+      in: workspace, body: body)
   }
 
   /// qemu-nbd serves the raw file `disk`.
@@ -86,7 +91,9 @@ struct Server: Sendable {
     _ arguments: [String], in workspace: Workspace, body: @escaping @Sendable (Server) async throws -> Void
   ) async throws {
     try await run(
-      "qemu-nbd", ["--read-only", "--format=raw", "--socket=\(workspace("s"))"] + arguments + ["disk"], in: workspace,
+      "qemu-nbd",
+      ["--read-only", "--format=raw", "--socket=\(workspace("s"))", "--pid-file=\(workspace("pid"))"] + arguments
+        + ["disk"], in: workspace,
       body: body)
   }
 }

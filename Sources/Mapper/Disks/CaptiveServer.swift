@@ -104,7 +104,9 @@ enum CaptiveServer {
       throw MapperError.source(image.source.name, "\(socket): not a place for a socket")
     }
     let said = FilePath(bytes: socket.bytes + Array(".log".utf8))
-    let options = ["--read-only", "--shared=0", "--socket=\(socket.string)"].map { Array($0.utf8) }
+    let ready = FilePath(bytes: socket.bytes + Array(".pid".utf8))
+    let options = ["--read-only", "--shared=0", "--socket=\(socket.string)", "--pid-file=\(ready.string)"]
+      .map { Array($0.utf8) }
     // Nothing is ever written to it; its other end tells when qemu-nbd ends.
     let (life, output) = try privatePipe()
     defer { try? life.close() }
@@ -119,7 +121,7 @@ enum CaptiveServer {
       ) { execution -> Result<T, any Error> in
         let result: Result<T, any Error>
         do {
-          try await waitUntilItListens(at: socket, life: life)
+          guard try await serverListens(ready, life: life) else { throw MapperError.missing("qemu-nbd did not start") }
           let client = try await connect(to: address, life: life, isCancelled: isCancelled)
           defer { client.close() }
           let disk = GuestDisk(
@@ -135,7 +137,7 @@ enum CaptiveServer {
       let lines = firstLines(of: said)
       for line in lines { reporter.detail(line) }
       // What a key that did not fit has left.
-      _ = socket.withPlatformString { unlink($0) }
+      for file in [socket, ready] { _ = file.withPlatformString { unlink($0) } }
       switch outcome.closureResult {
       case .success(let value): return value
       case .failure(is Ended): throw MapperError.source(image.source.name, reason(lines, told: arguments.last, image))
@@ -175,19 +177,5 @@ enum CaptiveServer {
       return "qemu-nbd: \(last.dropFirst(start.count))"
     }
     return "qemu-nbd: \(last)"
-  }
-
-  private static func hasEnded(_ life: FileDescriptor) -> Bool {
-    var state = pollfd(fd: life.rawValue, events: 0, revents: 0)
-    return poll(&state, 1, 0) > 0
-  }
-
-  private static func waitUntilItListens(at socket: FilePath, life: FileDescriptor) async throws {
-    for _ in 0..<6000 {
-      if socket.withPlatformString({ access($0, F_OK) }) == 0 { return }
-      if hasEnded(life) { break }
-      try await Task.sleep(for: .milliseconds(10))
-    }
-    throw MapperError.missing("qemu-nbd did not start")
   }
 }

@@ -22,6 +22,7 @@ struct RecorderServer: Sendable {
     body: @Sendable (RecorderServer) async throws -> T
   ) async throws -> T {
     let socket = directory.path.appending("nbd\(number)")
+    let ready = directory.path.appending("nbdkit\(number).pid")
     let (events, output) = try privatePipe()
     let (input, control) = try privatePipe()
     let sources = disks.flatMap { disk -> [[UInt8]] in
@@ -33,7 +34,8 @@ struct RecorderServer: Sendable {
     }
     let arguments: [[UInt8]] =
       [
-        Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--threads".utf8), Array("16".utf8),
+        Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--pidfile".utf8), ready.bytes,
+        Array("--threads".utf8), Array("16".utf8),
         installation.recorder.bytes, Array("allow-external=\(options.allowsExternal)".utf8),
         Array("ignore-cid=\(options.ignoresCID)".utf8),
         Array("ignore-journal=\(options.ignoresJournal)".utf8),
@@ -52,7 +54,7 @@ struct RecorderServer: Sendable {
         let result: Result<T, any Error>
         do {
           let server = RecorderServer(socket: socket, events: events, control: control)
-          try await server.waitUntilItListens()
+          guard try await serverListens(ready, life: events) else { throw MapperError.recorder("nbdkit did not start") }
           result = .success(try await body(server))
         } catch {
           result = .failure(error)
@@ -92,16 +94,6 @@ struct RecorderServer: Sendable {
   /// `nbdkit: bmaprecorder.1: error: ` says nothing to anybody who does not know that there is an nbdkit.
   private static func withoutNBDKit(_ line: String) -> String {
     line.split(separator: "error: ", maxSplits: 1).last.map(String.init) ?? line
-  }
-
-  private func waitUntilItListens() async throws {
-    for _ in 0..<6000 {
-      if socket.withPlatformString({ access($0, F_OK) }) == 0 { return }
-      var state = pollfd(fd: events.rawValue, events: 0, revents: 0)
-      if poll(&state, 1, 0) > 0 { break }
-      try await Task.sleep(for: .milliseconds(10))
-    }
-    throw MapperError.recorder("nbdkit did not start")
   }
 }
 

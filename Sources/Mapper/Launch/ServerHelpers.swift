@@ -21,3 +21,23 @@ func privatePipe() throws(MapperError) -> (reading: FileDescriptor, writing: Fil
     throw .recorder("no pipe: \(error)")
   }
 }
+
+/// Whether a server has closed its end of a pipe, which it does when it ends.
+func hasEnded(_ life: FileDescriptor) -> Bool {
+  var state = pollfd(fd: life.rawValue, events: 0, revents: 0)
+  return poll(&state, 1, 0) > 0
+}
+
+/// Waits until a server listens. Its socket's file is there a moment too early, so that another file is waited for.
+/// - Parameters:
+///   - ready: the file with its process ID, which it makes when it listens.
+///   - life: a pipe whose other end it has.
+/// - Returns: false if it has ended, or does not listen within a minute.
+func serverListens(_ ready: FilePath, life: FileDescriptor) async throws -> Bool {
+  for _ in 0..<6000 {
+    if ready.withPlatformString({ access($0, F_OK) }) == 0 { return true }
+    if hasEnded(life) { break }
+    try await Task.sleep(for: .milliseconds(10))
+  }
+  return false
+}

@@ -16,16 +16,22 @@ public func checkPrograms(_ programs: [(program: String, package: String)]) asyn
   }
 }
 
-/// Runs a server while `body` runs, from when its socket is there.
+/// Runs a server, an nbdkit or a qemu-nbd, while `body` runs, from when it listens.
 public func serving(
   _ executable: String, _ arguments: [String], socket: String, _ body: () async throws -> Void
 ) async throws {
+  // It comes when the server listens, the socket's file a moment before.
+  let ready = socket + ".pid"
+  unlink(ready)
+  defer { unlink(ready) }
+  let option = executable == "qemu-nbd" ? "--pid-file=\(ready)" : "--pidfile=\(ready)"
   _ = try await run(
-    .name(executable), arguments: Arguments(arguments), input: .none, output: .discarded, error: .currentStandardError
+    .name(executable), arguments: Arguments([option] + arguments), input: .none, output: .discarded,
+    error: .currentStandardError
   ) { execution in
     defer { try? execution.send(signal: .terminate) }
     let deadline = ContinuousClock.now + .seconds(30)
-    while access(socket, F_OK) != 0 {
+    while access(ready, F_OK) != 0 {
       guard ContinuousClock.now < deadline else {
         throw BenchmarkFailure("\(executable) \(arguments) does not serve \(socket)")
       }

@@ -167,7 +167,10 @@ import Testing
     let outcome = try await serve(
       [try filter, "nbd", "bmap=map", "logfile=log", "logformat=json", "socket=socket"], in: scratch,
       "qemu-io -f raw -c 'write -P 3 1M 64k' -c 'read -P 3 1M 64k' \"$uri\"",
-      during: ["qemu-nbd", "-k", scratch("socket").string, "-f", "qcow2", "-t", scratch("image.qcow2").string])
+      during: [
+        "qemu-nbd", "--pid-file=\(scratch("pid"))", "-k", scratch("socket").string, "-f", "qcow2", "-t",
+        scratch("image.qcow2").string,
+      ])
     #expect(outcome.end == .exited(0) && !outcome.output.text.contains("failed"), "\(outcome.errors.text)")
     #expect(try requests(scratch).filter { $0.pieces.first?.objects.first?.path == "/a" }.count >= 2)
     let check = try await run(
@@ -175,7 +178,7 @@ import Testing
     #expect(!check.output.text.contains("failed"), "\(check.output.text)")
   }
 
-  /// Runs another server, too, which is ended afterwards.
+  /// Runs another server, too, which writes its process ID to `pid` when it listens, and is ended afterwards.
   private func serve(
     _ arguments: [String], in scratch: Scratch, _ script: String, during server: [String]
   ) async throws -> Outcome {
@@ -189,7 +192,7 @@ import Testing
       "sh",
       [
         "-c",
-        "\(quoted) & server=$!; while [ ! -S socket ]; do sleep 0.05; done; \(nbdkit); end=$?; kill $server; wait; exit $end",
+        "\(quoted) & server=$!; while [ ! -s pid ]; do sleep 0.05; done; \(nbdkit); end=$?; kill $server; wait; exit $end",
       ],
       in: scratch.path)
   }
@@ -251,7 +254,7 @@ import Testing
       """
     let outcome = try await serve(
       [try filter] + served + ["bmap=map", "logfile=log", "logformat=json", "overlay=temp"], in: scratch, script,
-      during: ["nbdkit", "-f", "-U", scratch("socket").string, "memory", "4M"])
+      during: ["nbdkit", "-f", "-P", "pid", "-U", scratch("socket").string, "memory", "4M"])
     #expect(outcome.end == .exited(0) && !outcome.output.text.contains("failed"), "\(outcome.output.text)")
     #expect(outcome.errors.text == "")
     let writes = try requests(scratch).filter { $0.op == "write" }
