@@ -26,6 +26,8 @@ public enum DirectoryIndex {
   private static let rootHeaderBytes = 16
   private static let blockHeaderBytes = 24
   private static let entryHeaderBytes = 16
+  /// Of the root: that there are blocks.
+  private static let isLarge: UInt64 = 1
   private static let hasChild: UInt64 = 1
   private static let isLast: UInt64 = 2
   /// Of a name: that it is short, beside another.
@@ -37,15 +39,9 @@ public enum DirectoryIndex {
   public static func entries<Source: RecordSource>(
     of number: UInt64, in source: inout Source, clusterSize: UInt64
   ) -> Result<[Entry], Failure> {
-    guard let first = source.record(number), first.base == nil,
-      let (record, attribute) = FileData.firstPart(
-        of: Attribute.indexRoot, isNamed: true, number, first, in: &source),
-      attribute.isDirectoryIndex, case .resident(let range) = attribute.value
+    guard let root = root(of: number, in: &source), let size = root.number(at: 8, bytes: 4),
+      blockBytes.contains(size), size.nonzeroBitCount == 1
     else { return .failure(.damaged(found: [])) }
-    let root = Array(record.bytes[range])
-    guard let size = root.number(at: 8, bytes: 4), blockBytes.contains(size), size.nonzeroBitCount == 1 else {
-      return .failure(.damaged(found: []))
-    }
     var list = List(blockSize: size, clusterSize: clusterSize)
     guard list.add(root, header: rootHeaderBytes) else { return .failure(.damaged(found: list.entries)) }
     if !list.blocks.isEmpty { list.runs = FileData.directoryIndex(of: number, in: &source) ?? [] }
@@ -56,6 +52,26 @@ public enum DirectoryIndex {
       }
     }
     return list.entries.count <= mostEntries ? .success(list.entries) : .failure(.tooLarge)
+  }
+
+  /// Where the blocks are that are not in the directory's record, none for a small directory.
+  /// - Parameter number: of the directory's first record.
+  /// - Returns: nil where the index is not as described.
+  public static func runs<Source: RecordSource>(of number: UInt64, in source: inout Source) -> [Run]? {
+    guard let root = root(of: number, in: &source), let flags = root.number(at: rootHeaderBytes + 12, bytes: 1) else {
+      return nil
+    }
+    return flags & isLarge == 0 ? [] : FileData.directoryIndex(of: number, in: &source)
+  }
+
+  /// The value of `$INDEX_ROOT`.
+  private static func root<Source: RecordSource>(of number: UInt64, in source: inout Source) -> [UInt8]? {
+    guard let first = source.record(number), first.base == nil,
+      let (record, attribute) = FileData.firstPart(
+        of: Attribute.indexRoot, isNamed: true, number, first, in: &source),
+      attribute.isDirectoryIndex, case .resident(let range) = attribute.value
+    else { return nil }
+    return Array(record.bytes[range])
   }
 
   /// A directory's names, and the blocks that have still to be read.

@@ -25,14 +25,15 @@ import Testing
       + Self.little(child == nil ? 2 : 3, 4) + (child.map { Self.little($0, 8) } ?? [])
   }
 
-  private func header(_ entries: [UInt8], first: UInt64) -> [UInt8] {
-    Self.little(first, 4) + Self.little(first + UInt64(entries.count), 4) + Self.little(4096, 4) + [0, 0, 0, 0]
+  private func header(_ entries: [UInt8], first: UInt64, isLarge: Bool = false) -> [UInt8] {
+    Self.little(first, 4) + Self.little(first + UInt64(entries.count), 4) + Self.little(4096, 4)
+      + [isLarge ? 1 : 0, 0, 0, 0]
   }
 
-  private func root(_ entries: [UInt8]...) -> [UInt8] {
+  private func root(_ entries: [UInt8]..., isLarge: Bool = false) -> [UInt8] {
     let all = entries.flatMap { $0 }
     let value = Self.little(0x30, 4) + Self.little(1, 4) + Self.little(4096, 4) + Self.little(1, 4)
-    return RecordImage.resident(0x90, value + header(all, first: 16) + all, text: "$I30")
+    return RecordImage.resident(0x90, value + header(all, first: 16, isLarge: isLarge) + all, text: "$I30")
   }
 
   /// As it is on the disk.
@@ -66,6 +67,20 @@ import Testing
       records: [40: RecordImage(attributes: attributes).bytes],
       volume: [UInt8](repeating: 0, count: Int(clusterSize)) + nodes.flatMap { $0 }, clusterSize: clusterSize)
     return DirectoryIndex.entries(of: 40, in: &table, clusterSize: clusterSize)
+  }
+
+  private func runs(_ attributes: [[UInt8]]) -> [Run]? {
+    var table = MemoryTable(records: [40: RecordImage(attributes: attributes).bytes], volume: [], clusterSize: 4096)
+    return DirectoryIndex.runs(of: 40, in: &table)
+  }
+
+  /// A directory that has blocks of which none is found is no small one.
+  @Test func whereTheBlocksAre() {
+    let blocks = RecordImage.runs(0xa0, [0x11, 2, 7, 0], highest: 1, size: 8192, name: "$I30")
+    #expect(runs([root(end())]) == [])
+    #expect(runs([root(end(child: 0), isLarge: true), blocks]) == [Run(start: 0, count: 2, cluster: 7)])
+    #expect(runs([root(end(child: 0), isLarge: true)]) == nil)
+    #expect(runs([blocks]) == nil)
   }
 
   private func names(_ result: Result<[Entry], DirectoryIndex.Failure>) -> Set<String>? {

@@ -59,8 +59,9 @@ extension FileTable {
   }
 
   /// A directory's entries that are not in its record.
-  mutating func directoryPieces(of number: UInt64) -> [FileLayout.Piece] {
-    (FileData.directoryIndex(of: number, in: &self) ?? []).compactMap { run in
+  /// - Returns: nil where the table does not tell.
+  mutating func directoryPieces(of number: UInt64) -> [FileLayout.Piece]? {
+    DirectoryIndex.runs(of: number, in: &self)?.compactMap { run in
       run.cluster.map {
         FileLayout.Piece(
           offset: run.start * clusterSize, length: run.count * clusterSize, layout: .told, physical: $0 * clusterSize)

@@ -213,7 +213,13 @@ struct Walk {
       try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
     }
     try noteKeptAttributes(status, object)
-    if let pieces = table?.directoryPieces(of: UInt64(status.st_ino)) { try tell(pieces, object: object) }
+    if table != nil {
+      if let pieces = table?.directoryPieces(of: UInt64(status.st_ino)) {
+        try tell(pieces, object: object)
+      } else {
+        try channel.note(.failure(parent: parent, errno: EUCLEAN, name: name))
+      }
+    }
     if filesystem.kind == .ext {
       try addDirectoryBlocks(descriptor, status: status, object: object, parent: parent, name: name)
     }
