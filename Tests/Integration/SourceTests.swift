@@ -23,12 +23,11 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// A server that has room for one client, and ends with it.
-  @Test func anNBDServer() async throws {
-    let run = try MapperRun()
-    let disk = try await Guests.demo.value.appending("guest.raw")
+  private static let uri = "nbd+unix:///?socket=s"
+
+  /// Runs virt-bmap on `uri`, which a server has that takes one client and ends with it.
+  private func withServer(of disk: FilePath, _ run: MapperRun, _ arguments: [any Word]) async throws -> Outcome {
     let (socket, ready) = (run.scratch("s"), run.scratch("pid"))
-    let uri = "nbd+unix:///?socket=s"
     let server = Task {
       // As long as other virtual machines may keep the mapper waiting.
       try await Integration.run(
@@ -36,11 +35,29 @@ import Testing
         limit: .seconds(3600))
     }
     try await wait(for: "qemu-nbd to listen", within: .seconds(60)) { exists(ready) }
-    let outcome = try await run([uri, "-o", "map"])
-    #expect(outcome.end == .exited(0) && outcome.errors.text == "", "\(outcome.errors.text)")
-    try await expectDemoMap(run.scratch("map"), header: "# disk 1 size=1b000000 format=raw file=\(uri)")
+    let outcome = try await run(arguments)
     #expect(try await server.value.end == .exited(0))
     try await run.expectNothingLeft()
+    return outcome
+  }
+
+  @Test func anNBDServer() async throws {
+    let run = try MapperRun()
+    let disk = try await Guests.demo.value.appending("guest.raw")
+    let outcome = try await withServer(of: disk, run, [Self.uri, "-o", "map"])
+    #expect(outcome.end == .exited(0) && outcome.errors.text == "", "\(outcome.errors.text)")
+    try await expectDemoMap(run.scratch("map"), header: "# disk 1 size=1b000000 format=raw file=\(Self.uri)")
+  }
+
+  /// What was found by reading is proved, and a map is verified, with the one connection that there is.
+  @Test func anNBDServerIsAskedOnce() async throws {
+    let run = try MapperRun()
+    let disk = try await SmallDisks(scratch: run.scratch).withoutTable()
+    let mapped = try await withServer(of: disk, run, [Self.uri, "--method", "read", "-o", "map"])
+    #expect(mapped.end == .exited(0) && mapped.errors.text == "", "\(mapped.errors.text)")
+    let verified = try await withServer(of: disk, run, ["verify", Self.uri, "map"])
+    #expect(verified.end == .exited(0) && verified.errors.text == "", "\(verified.errors.text)")
+    #expect(verified.outputLines.last?.hasSuffix(" proved, 0 excepted, 0 wrong") == true, "\(verified.output.text)")
   }
 
   /// 8 EiB less one byte, of which qemu takes all but the last GiB: what can be seen is mapped, and the rest is said.

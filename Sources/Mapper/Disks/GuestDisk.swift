@@ -34,6 +34,11 @@ struct GuestDisk: Sendable {
     description = DiskDescription(size: size, format: Array(format.rawValue.utf8), file: source.name)
   }
 
+  /// Whether it is served by an NBD server that was not started here.
+  var isOfAnothersServer: Bool {
+    if case .server = source.place { true } else { false }
+  }
+
   /// Opens the disk to read it here.
   /// - Throws: `DiskError`.
   func open(_ options: OpenOptions, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {

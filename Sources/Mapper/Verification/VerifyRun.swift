@@ -25,7 +25,12 @@ public func verifyMap(
     try examiner.openEncryptedDevices(on: names)
     try examiner.readDevices()
     try examiner.settleAmbivalentDevices()
-    let disks = try running.disks.map { try $0.open(request.options, isCancelled: isCancelled) }
+    let disks = try running.disks.enumerated().map { index, disk in
+      // Another's server may have room for one client, which the recorder is.
+      try disk.isOfAnothersServer
+        ? running.openRecorded(index + 1, isCancelled: isCancelled)
+        : disk.open(request.options, isCancelled: isCancelled)
+    }
     defer { for disk in disks { disk.close() } }
     let recorded = try examiner.openRecordedDisks()
     defer { for disk in recorded { disk.close() } }
