@@ -40,6 +40,8 @@ enum Appliance {
   /// With hardware virtualization an appliance is up in seconds. One that is not by then never will be: there are
   /// machines where the guest hangs.
   private static let patience = Duration.seconds(60)
+  /// Emulated, or run as the user wants it, it may take minutes.
+  private static let longPatience = Duration.seconds(1200)
 
   /// Launches the appliance; where hardware virtualization is there but broken, once more without it.
   static func launch(_ options: ApplianceOptions, reporter: any Reporter, isCancelled: () -> Bool) throws -> Guestfs {
@@ -50,27 +52,29 @@ enum Appliance {
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
     if !hasKVM || appliance.hasBackendSetting("force_tcg") { try addEmulationOptions(to: appliance) }
-    let watchdog = isUserChoice || !hasKVM ? nil : ApplianceWatchdog(patience: patience)
+    let watchdog = ApplianceWatchdog(patience: isUserChoice || !hasKVM ? longPatience : patience)
     reporter.activity("launching the appliance ...")
     do {
       try appliance.launch()
-      watchdog?.stop()
+      watchdog.stop()
       return appliance
     } catch {
-      watchdog?.stop()
+      watchdog.stop()
       guard !isCancelled() else { throw MapperError.interrupted }
-      guard !isUserChoice, hasKVM else { throw failure(error, appliance, options) }
+      guard !isUserChoice, hasKVM else { throw failure(error, appliance, options, watchdog) }
       reporter.detail(error.description)
     }
     reporter.message("hardware virtualization does not work here, emulating instead (slower) ...")
     reporter.activity("launching the appliance ...")
     let emulated = try prepare(options)
+    let longWatchdog = ApplianceWatchdog(patience: longPatience)
+    defer { longWatchdog.stop() }
     do {
       try emulated.setBackendSetting("force_tcg", "1")
       try addEmulationOptions(to: emulated)
       try emulated.launch()
     } catch {
-      throw failure(error, emulated, options)
+      throw failure(error, emulated, options, longWatchdog)
     }
     return emulated
   }
@@ -102,7 +106,13 @@ enum Appliance {
     getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  private static func failure(_ error: any Error, _ appliance: Guestfs, _ options: ApplianceOptions) -> MapperError {
+  private static func failure(
+    _ error: any Error, _ appliance: Guestfs, _ options: ApplianceOptions, _ watchdog: ApplianceWatchdog
+  ) -> MapperError {
+    if watchdog.hasEndedAppliance {
+      return .appliance(
+        "it did not start within \(longPatience.components.seconds / 60) minutes (-v shows what happened)")
+    }
     guard let error = error as? GuestfsError else { return .appliance(String(describing: error)) }
     let directories = [options.cacheDirectory, temporaryDirectory]
     return .appliance(LaunchFailure(error, said: appliance.log, directories: directories).description)

@@ -5,6 +5,10 @@ import Synchronization
 /// when qemu is there: before that, libguestfs may take minutes to build the appliance.
 final class ApplianceWatchdog: Sendable {
   private let isOver = Mutex(false)
+  private let ended = Atomic(false)
+
+  /// Whether it has ended the appliance.
+  var hasEndedAppliance: Bool { ended.load(ordering: .acquiring) }
 
   init(patience: Duration) {
     // Without it, the call has no end that it would not find by itself.
@@ -24,6 +28,7 @@ final class ApplianceWatchdog: Sendable {
       guard !isOver else { return false }
       if start == nil, ChildProcesses.haveAppliance { start = .now }
       guard let start, ContinuousClock.now - start > patience else { return true }
+      ended.store(true, ordering: .releasing)
       ChildProcesses.killAppliances()
       return false
     }
