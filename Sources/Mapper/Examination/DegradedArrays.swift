@@ -58,14 +58,14 @@ struct DegradedArray: Equatable {
     var result: [DegradedArray] = []
     for line in text.split(separator: "\n") {
       let fields = line.split(separator: " ")
-      if fields.count == 4, fields[0] == "array", let devices = Int(fields[2]), let lost = Int(fields[3]),
-        lost >= 0, devices >= lost
+      if fields.count == 4, fields[0] == "array", let devices = UInt32(fields[2]), let lost = UInt32(fields[3]),
+        devices >= lost
       {
-        result.append(DegradedArray(name: fields[1], devices: devices, present: devices - lost))
+        result.append(DegradedArray(name: fields[1], devices: Int(devices), present: Int(devices - lost)))
       } else if fields.count == 2, let last = result.indices.last {
         switch fields[0] {
         case "state": result[last].used = fields[1].utf8.count { $0 == UInt8(ascii: "A") }
-        case "active": result[last].used = Int(fields[1]) ?? 0
+        case "active": result[last].used = Int(UInt32(fields[1]) ?? 0)
         default: continue
         }
       }

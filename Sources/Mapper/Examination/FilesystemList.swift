@@ -127,7 +127,7 @@ extension Examiner {
         stat -L -c 'still %n' \(list)
         true
         """)
-      let still = parse(String(decoding: text, as: UTF8.self), into: &result)
+      let still = Self.parse(String(decoding: text, as: UTF8.self), into: &result)
       if needed.allSatisfy({ result[$0[...]] != nil && still.contains($0[...]) }) { break }
       reporter.detail("not all of the appliance's devices are there: \(String(decoding: text, as: UTF8.self))")
     }
@@ -138,7 +138,7 @@ extension Examiner {
     .split(separator: " ").map { "-s \($0)" }.joined(separator: " ")
 
   /// - Returns: the devices that are there still.
-  private func parse(_ text: String, into result: inout [Substring: ProbedDevice]) -> Set<Substring> {
+  static func parse(_ text: String, into result: inout [Substring: ProbedDevice]) -> Set<Substring> {
     var still: Set<Substring> = []
     var device: Substring = ""
     for line in text.split(separator: "\n") {

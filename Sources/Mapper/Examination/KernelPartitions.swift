@@ -6,6 +6,23 @@ struct KernelPartition: Equatable {
   var number: Int
   /// In bytes of its disk.
   var range: Range<UInt64>
+
+  /// - Parameters:
+  ///   - text: lines `LABEL NUMBER START SECTORS`, in sectors of 512 bytes.
+  ///   - labels: of the disks.
+  /// - Returns: the partitions of each disk that has some, by its place among the labels.
+  static func list(parsing text: String, labels: [String]) -> [Int: [KernelPartition]] {
+    var result: [Int: [KernelPartition]] = [:]
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count == 4, let index = labels.firstIndex(where: { $0 == fields[0] }), let number = Int(fields[1]),
+        let start = DeviceTableParser.bytes(sectors: fields[2]), let size = DeviceTableParser.bytes(sectors: fields[3]),
+        size > 0
+      else { continue }
+      result[index, default: []].append(KernelPartition(number: number, range: start..<start + size))
+    }
+    return result.mapValues { $0.sorted { $0.number < $1.number } }
+  }
 }
 
 /// The partitions that the appliance's kernel has, and those that it is given.
@@ -70,16 +87,8 @@ extension Examiner {
         shift
       done
       """)
-    var result: [Int: [KernelPartition]] = [:]
-    for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
-      let fields = line.split(separator: " ")
-      guard fields.count == 4, let index = labels.firstIndex(where: { $0 == fields[0] }), let number = Int(fields[1]),
-        let start = DeviceTableParser.bytes(sectors: fields[2]), let size = DeviceTableParser.bytes(sectors: fields[3]),
-        size > 0
-      else { continue }
-      result[set.disks[index], default: []].append(KernelPartition(number: number, range: start..<start + size))
-    }
-    return result.mapValues { $0.sorted { $0.number < $1.number } }
+    let partitions = KernelPartition.list(parsing: String(decoding: text, as: UTF8.self), labels: labels)
+    return Dictionary(uniqueKeysWithValues: partitions.map { (set.disks[$0], $1) })
   }
 
   /// What blkid(8) finds on the whole of a disk, by its number.

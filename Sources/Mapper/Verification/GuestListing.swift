@@ -54,7 +54,8 @@ struct GuestListing {
     return Int(String(decoding: failed, as: UTF8.self).filter { !$0.isWhitespace }) ?? 0
   }
 
-  private static func entry(_ line: ArraySlice<UInt8>) -> Entry? {
+  /// `f SIZE BLOCKS INODE /PATH`
+  static func entry(_ line: ArraySlice<UInt8>) -> Entry? {
     let fields = line.split(separator: 0x20, maxSplits: 4, omittingEmptySubsequences: false)
     guard fields.count == 5, let size = number(fields[1]), let blocks = number(fields[2]), let inode = number(fields[3])
     else { return nil }
@@ -89,7 +90,7 @@ struct GuestListing {
   }
 
   /// `HEX  ./PATH`
-  private static func digest(_ line: ArraySlice<UInt8>) -> (path: [UInt8], digest: [UInt8])? {
+  static func digest(_ line: ArraySlice<UInt8>) -> (path: [UInt8], digest: [UInt8])? {
     let digits = 128
     guard line.count > digits + 3, let digest = bytes(hex: line.prefix(digits)) else { return nil }
     return (unescaped(line.dropFirst(digits + 3)), digest)

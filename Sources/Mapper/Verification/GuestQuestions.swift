@@ -80,14 +80,17 @@ struct GuestQuestions {
       local i line
       i=$(LC_ALL=C.UTF-8 ntfsinfo -f -F "$2" "$device" 2>/dev/null | sed -n 's/^Dumping Inode \([0-9]*\) .*/\1/p
         /^MFT Record Flags:.*DIRECTORY/s/.*/directory/p
-        /^Dumping attribute \$DATA/,/Data size/s/.*Attribute flags:[^0-9]*0x\([0-9a-f]*\).*/\1/p')
+        /^Dumping attribute \$DATA/,/Data size/{
+          s/.*Attribute flags:[^0-9]*0x\([0-9a-f]*\).*/\1/p
+          s/.*Data size:[^0-9]*\([0-9]*\).*/\1/p
+        }')
       echo "= $1"
       case $i in
       *directory*) echo directory ;;
       [0-9]*)
-        line=$( { ntfscat -f -i ${i%%[!0-9]*} "$device" 2>/dev/null | tee /dev/fd/3 | wc -c >/tmp/virt-bmap-size; } 3>&1 | b2sum)
         set -- $i
-        echo "${2:-0} $(cat /tmp/virt-bmap-size) ${line%% *}"
+        line=$(ntfscat -f -i $1 "$device" 2>/dev/null | b2sum)
+        echo "${2:-0} ${3:-0} ${line%% *}"
         ;;
       esac
     }
@@ -195,29 +198,30 @@ struct GuestQuestions {
     return word + "'"
   }
 
-  private static func forEachAnswer(in text: String, _ body: (Int, [Substring]) -> Void) {
+  /// Calls `body` with each number and the lines behind it.
+  static func forEachAnswer(in text: String, _ body: (Int, [Substring]) throws -> Void) rethrows {
     var numbers: [Substring: Int] = [:]
     var current: (number: Int, lines: [Substring])?
-    func finish() {
-      if let current { body(current.number, current.lines) }
+    func finish() throws {
+      if let current { try body(current.number, current.lines) }
       current = nil
     }
     for line in text.split(separator: "\n") {
       let fields = line.split(separator: " ")
       if fields.first == "fd", fields.count == 3 {
-        finish()
+        try finish()
         numbers[fields[1]] = Int(fields[2])
       } else if fields.first == "=", fields.count == 2, let number = Int(fields[1]) {
-        finish()
+        try finish()
         current = (number, [])
       } else if line.hasPrefix("File size of /dev/fd/") {
-        finish()
+        try finish()
         let descriptor = line.dropFirst("File size of /dev/fd/".count).prefix { $0.isNumber }
         if let number = numbers[descriptor] { current = (number, []) }
       } else {
         current?.lines.append(line)
       }
     }
-    finish()
+    try finish()
   }
 }

@@ -7,8 +7,8 @@ struct ParserFuzzer: Sendable {
   private let run: @Sendable (UnsafeRawBufferPointer) throws -> Void
 
   static let all: [ParserFuzzer] = [
-    .arrays, .blockMap, .btrfs, .deviceTable, .extInode, .extKeptBlocks, .extMetadata, .fatMetadata, .feedback,
-    .guestExtent,
+    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .deviceTable, .devices, .diskTable, .encryptedFiles, .extInode,
+    .extKeptBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing, .members,
     .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records, .snapshot, .vmdkDescriptor,
     .volumeMetadata, .walk, .xfsKeptBlocks, .xfsMetadata,
   ]

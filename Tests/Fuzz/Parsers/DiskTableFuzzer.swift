@@ -1,0 +1,33 @@
+@testable import Mapper
+
+extension ParserFuzzer {
+  /// Partition tables on a disk: master boot records, GUID partition tables, labels of BSD and Apple. Pieces of it are given,
+  /// each with its place, since a disk that is all given would be too large: where (in sectors of 512 bytes, from the end
+  /// if the first bit is set), how many bytes, and these.
+  static let diskTable = ParserFuzzer("disk-table") { bytes in
+    var input = FuzzNumbers(bytes)
+    var disk = [UInt8](repeating: 0, count: (Int(input.byte()) + 1) << 10)
+    let sectors = disk.count / 512
+    while !input.isAtEnd {
+      let place = Int(input.next(2))
+      let sector = place & 0x7fff
+      let offset = (place & 0x8000 == 0 ? sector % sectors : sectors - 1 - sector % sectors) * 512 + Int(input.byte())
+      let piece = input.take(Int(input.next(2)) % 1024).prefix(max(0, disk.count - offset))
+      disk.replaceSubrange(offset..<offset + piece.count, with: piece)
+    }
+    let table = TableBytes(disk)
+    for sectorSize in Set(SectorSize.allCases + [SectorSize.detect(table, declared: nil)]) {
+      let found = DiskTable.read(table, sectorSize)
+      try check(found.partitions.allSatisfy { $0.number >= 0 }, "\(found.partitions)")
+      try checkAreas(found.areas)
+      let size = UInt64(disk.count)
+      let plan = PartitionPlan(disk: 1, found, size: size, kernels: [KernelPartition(number: 1, range: 0..<512)])
+      for kernels in [[], plan.added.map { KernelPartition(number: $0.number, range: $0.range) }] {
+        let plan = PartitionPlan(disk: 1, found, size: size, kernels: kernels)
+        try check(plan.added.allSatisfy { !$0.range.isEmpty && $0.range.upperBound <= size }, "\(plan.added)")
+        _ = plan.script
+        _ = plan.missing(in: kernels)
+      }
+    }
+  }
+}

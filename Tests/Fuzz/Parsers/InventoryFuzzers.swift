@@ -1,0 +1,82 @@
+import Glibc
+
+@testable import Mapper
+
+/// What the appliance says of devices, volumes and copies before anything is mounted, and of the list of files when a map is
+/// verified.
+extension ParserFuzzer {
+  /// blkid(8), the kernel's partitions, mdadm(8), lvm(8), btrfs(8), ldmtool(1) and the kernel's log.
+  static let devices = ParserFuzzer(text: "devices") { text in
+    var found: [Substring: ProbedDevice] = [:]
+    _ = Examiner.parse(text, into: &found)
+    for device in found.values {
+      _ =
+        DeviceFacts(
+          type: device.type, tableType: device.tableType, candidates: device.candidates, partition: device.partition
+        ).coverage
+    }
+    let partitions = KernelPartition.list(parsing: text, labels: ["a", "b"])
+    try check(partitions.values.joined().allSatisfy { !$0.range.isEmpty }, "\(partitions)")
+    try check(DegradedArray.parse(text).allSatisfy { $0.missing >= 0 && $0.present >= 0 }, "\(text)")
+    try check(BtrfsDevices(parsing: text).missing >= 0, "\(text)")
+    let groups = GroupReport(parsing: text)
+    _ = groups.missing(from: Array("/dev/vg/root".utf8))
+    _ = groups.isPartial(Array("/dev/vg/root".utf8))
+    _ = DeviceUses(parsing: text)
+    let log = KernelLog(kernelName: "sda1", lines: text.split(separator: "\n"))
+    try check(log.reason.map { !$0.isEmpty } ?? true, "an empty reason")
+  }
+
+  /// udev's database, and what tells copies of a member apart; then what sets the disks come into.
+  static let members = ParserFuzzer(text: "members") { text in
+    let disks = [1, 2, 3]
+    var found = MemberSearch.members(parsing: text, disks: disks)
+    MemberSearch.complete(&found, parsing: text)
+    let grouping = DiskGrouping(disks: disks, members: found.map(\.member))
+    try check(grouping.sets.joined().sorted() == disks, "\(grouping.sets)")
+  }
+
+  /// The tree of roots and the list of subvolumes; behind the first NUL, the answers to what is asked one by one.
+  static let btrfsSubvolumes = ParserFuzzer("btrfs-subvolumes") { bytes in
+    let parts = bytes.split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false).map(Array.init)
+    guard let list = parts.first else { return }
+    var subvolumes = BtrfsSubvolumes(parsing: list)
+    if parts.count > 1 { subvolumes.add(resolved: parts[1]) }
+    try check(subvolumes.unclear.allSatisfy { subvolumes.paths[$0] == nil }, "\(subvolumes)")
+    try check(subvolumes.paths.values.allSatisfy { !$0.isEmpty }, "an empty path")
+  }
+
+  /// find(1)'s and b2sum(1)'s lines.
+  static let guestListing = ParserFuzzer("guest-listing") { bytes in
+    for line in Array(bytes).split(separator: 0x0a) {
+      if let entry = GuestListing.entry(line) { try check(entry.path.count <= line.count, "\(entry)") }
+      if let (path, digest) = GuestListing.digest(line) {
+        try check(digest.count == 64 && path.count <= line.count, "\(path)")
+      }
+    }
+  }
+
+  /// The answers to questions about single files.
+  static let guestAnswers = ParserFuzzer(text: "guest-answers") { text in
+    try GuestQuestions.forEachAnswer(in: text) { number, lines in
+      _ = Explanation(attribute: lines, ranges: [])
+      guard let layout = DataLayout(parsing: lines, size: 1 << 40) else { return }
+      var end: UInt64 = 0
+      for part in layout.parts {
+        try check(part.lowerBound >= end && !part.isEmpty && part.upperBound <= 1 << 40, "\(layout)")
+        end = part.upperBound
+      }
+      try check(layout.parts.count <= DataLayout.mostParts, "\(layout.parts.count) parts")
+    }
+  }
+
+  /// debugfs(8)'s list of the pieces of encrypted files, and of what is kept beside files.
+  static let encryptedFiles = ParserFuzzer(text: "encrypted-files") { text in
+    let answer = EncryptedFiles.Answer(parsing: text, asked: [12, 13, 1 << 40])
+    try check(answer.pieces.allSatisfy { !$0.range.isEmpty }, "\(answer)")
+    try check(answer.inodes.isSubset(of: [12, 13, 1 << 40]), "\(answer.inodes)")
+    for block in ExtAttributeValues.blocks(parsing: text.split(separator: "\n"), size: 4096) {
+      try check(!block.range.isEmpty, "\(block)")
+    }
+  }
+}
