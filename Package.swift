@@ -211,6 +211,7 @@ let package = Package(
     .testTarget(
       name: "Integration",
       dependencies: [
+        "Guestfs",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

@@ -41,6 +41,17 @@ struct JSONFormTests {
     #expect(line.contains(#""device":"/dev/a\\040b","path":"/c \"d\\012e\\134f\\377é\\302\\205""#), "\(line)")
   }
 
+  /// RFC 8259 asks for less than terminals need.
+  @Test func noControlCharacterIsLeft() {
+    var text: [UInt8] = []
+    JSONText.append(text: "a\u{1b}[31m\u{7f}\u{80}\u{9b}\u{9f}\u{a0}é\n", to: &text)
+    let expected = #""a\u001b[31m\u007f\u0080\u009b\u009f"# + "\u{a0}é" + #"\u000a""#
+    #expect(String(decoding: text, as: UTF8.self) == expected)
+    // What another library wrote, in which only what it has to is escaped.
+    let others = JSONText.printable((#"{"a":"\u001b"# + "\u{7f}\u{9b}ü" + #"\n"}"#).utf8)
+    #expect(String(decoding: others, as: UTF8.self) == #"{"a":"\u001b\u007f\u009bü\n"}"#)
+  }
+
   @Test func boundsHowManyObjectsItLists() throws {
     let map = (0..<100).map { "1 0 1000 f /dev/sda1 /name\($0)" }.joined(separator: "\n")
     let line = try #require(try lines(map, [read(0..<1)]).first)

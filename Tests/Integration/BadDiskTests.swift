@@ -17,7 +17,7 @@ import Testing
     let (name, words) = try await make(bad, in: run.scratch)
     try run.scratch.write("an older map\n", to: "bmap")
     let before = try names(in: run.scratch.path)
-    let outcome = try await run([name], limit: .seconds(100))
+    let outcome = try await run([name], launchesAppliance: false, limit: .seconds(300))
     expectOneLine(outcome, words)
     #expect(try [UInt8](contentsOf: run.scratch("bmap")).text == "an older map\n")
     #expect(try names(in: run.scratch.path) == before)
@@ -125,11 +125,12 @@ import Testing
 /// Runs virt-bmap as somebody who may not do everything. Root runs a copy as another user, who may not be able to read
 /// the build directory.
 func asOrdinaryUser(_ run: MapperRun, _ arguments: [any Word]) async throws -> Outcome {
-  guard geteuid() == 0 else { return try await run(arguments, limit: .seconds(20)) }
+  guard geteuid() == 0 else { return try await run(arguments, launchesAppliance: false, limit: .seconds(300)) }
   let programs = try run.scratch.makeDirectory("bin")
   for program in [try Products.mapper, try Products.walker, try Products.recorder] {
     try await tool("cp", [program, programs])
   }
   let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-  return try await run.execute(user + [programs.appending("virt-bmap").string] + arguments, limit: .seconds(20))
+  return try await run.execute(
+    user + [programs.appending("virt-bmap").string] + arguments, launchesAppliance: false, limit: .seconds(300))
 }

@@ -7,7 +7,7 @@ import Testing
     _ arguments: [any Word], _ words: String, in run: MapperRun, environment: [String: String?] = [:]
   ) async throws {
     let before = try names(in: run.scratch.path)
-    let outcome = try await run(arguments, environment: environment, limit: .seconds(60))
+    let outcome = try await run(arguments, environment: environment, launchesAppliance: false, limit: .seconds(300))
     expectOneLine(outcome, words)
     #expect(try names(in: run.scratch.path) == before)
     try await run.expectNothingLeft()

@@ -42,7 +42,7 @@ import Testing
       "BMAP_ACCEL": "tcg", "BMAP_BUILD": Products.directory.string, "BMAP_TIMEOUT": "150",
       "BMAP_OVERLAY": kind.parameter(in: scratch), "TMPDIR": temporary.string,
     ]
-    let outcome = try await VirtualMachines.run {
+    let outcome = try await Slots.virtualMachines.run {
       try await run(
         Products.package.appending("examples/boot-trace").string, arguments, environment: environment,
         limit: .seconds(200))

@@ -134,11 +134,13 @@ import Testing
     let directory = try await Guests.cases.value
     let run = try MapperRun()
     for name in try names(in: directory.appending("descriptors")) where name != "d-flat.vmdk" {
-      let outcome = try await run(["info", "--json", directory.appending("descriptors").appending(name)])
+      let outcome = try await run(
+        ["info", "--json", directory.appending("descriptors").appending(name)], launchesAppliance: false)
       #expect(outcome.end == .exited(0), "\(name): \(outcome.errors.text)")
     }
     for name in ["esxi", "windows"] {
-      let outcome = try await run(["info", directory.appending("hints").appending("\(name).vmdk")])
+      let outcome = try await run(
+        ["info", directory.appending("hints").appending("\(name).vmdk")], launchesAppliance: false)
       #expect(outcome.end == .exited(0), "\(name): \(outcome.errors.text)")
       #expect(outcome.output.text.contains("base.vmdk"), "\(name): \(outcome.output.text)")
     }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct CommandLineTests {
   private func mapper(_ arguments: [any Word]) async throws -> Outcome {
     let run = try MapperRun()
-    let outcome = try await run(arguments, limit: .seconds(20))
+    let outcome = try await run(arguments, launchesAppliance: false, limit: .seconds(300))
     try await run.expectNothingLeft()
     #expect(try names(in: run.scratch.path) == ["t"])
     return outcome

@@ -87,8 +87,8 @@ import Testing
     default: disk = try disks.seSparse(replaysJournal: true)
     }
     let output = ["-o", "no/such/directory/map"]
-    expectOneLine(try await run([disk] + output, limit: .seconds(20)), "\(option)")
-    let outcome = try await run([disk, "--\(option)"] + output, limit: .seconds(20))
+    expectOneLine(try await run([disk] + output, launchesAppliance: false, limit: .seconds(300)), "\(option)")
+    let outcome = try await run([disk, "--\(option)"] + output, launchesAppliance: false, limit: .seconds(300))
     #expect(outcome.end == .exited(1))
     #expect(outcome.errorLines.last?.contains("no/such/directory/map") == true, "\(outcome.errors.text)")
     try await run.expectNothingLeft()

@@ -76,7 +76,7 @@ import Testing
         "one.qcow2: none of the keys opens this encrypted image: qemu-nbd: Invalid password"
       ),
     ] {
-      let outcome = try await run(arguments, limit: .seconds(60))
+      let outcome = try await run(arguments, launchesAppliance: false, limit: .seconds(300))
       expectOneLine(outcome, words)
       try await run.expectNothingLeft()
     }
@@ -87,7 +87,7 @@ import Testing
     try scratch.makeHole("raw", size: 8 << 20)
     try await tool("qemu-img", ["convert", "-f", "raw", "-O", "vhdx", scratch("raw"), scratch("disk.vhdx")])
     try VHDXLog.add(to: scratch("disk.vhdx"))
-    let outcome = try await run(["disk.vhdx"], limit: .seconds(60))
+    let outcome = try await run(["disk.vhdx"], launchesAppliance: false, limit: .seconds(300))
     expectOneLine(
       outcome,
       "disk.vhdx: it has a log that was not replayed, and nothing is written to it here: run qemu-img check -r all")
@@ -111,7 +111,7 @@ import Testing
     ] {
       try await tool("qemu-img", ["convert", "-f", "raw", "-O", format, scratch("raw"), scratch(name)])
       let sentence = "\(name): begins like a \(format) image, but is read as a raw disk, as its name says"
-      let info = try await run(["info", name], limit: .seconds(60))
+      let info = try await run(["info", name], launchesAppliance: false, limit: .seconds(300))
       #expect(info.end == .exited(0) && info.output.text.contains("format: raw\n"))
       #expect(
         info.output.text.contains(

@@ -44,7 +44,7 @@ import Testing
     // s_blocks_count_lo.
     try file.closeAfter { _ = try file.writeAll(toAbsoluteOffset: 33 << 20 + 1024 + 4, [0xff, 0xff, 0xff, 0x0f]) }
     let subvolume = Array("/s".utf8) + Self.red
-    try await VirtualMachines.run {
+    try await Slots.virtualMachines.run {
       _ = try await tool(
         "guestfish",
         [
@@ -96,11 +96,12 @@ import Testing
       ["--offset", "\(file.range.lowerBound)"], ["--path", Array("/dev/sda1:/".utf8) + Self.notUTF8],
       ["--range", "0-300M"], ["--range", "0-300M", "--json"],
     ] as [[any Word]] {
-      let found = try await run(["lookup", map] + question)
+      let found = try await run(["lookup", map] + question, launchesAppliance: false)
       #expect(found.end == .exited(0))
       expectPrintable(found, "lookup \(question)")
     }
-    let one = try await run(["lookup", map, "--path", Array("/dev/sda1:/".utf8) + Self.notUTF8])
+    let one = try await run(
+      ["lookup", map, "--path", Array("/dev/sda1:/".utf8) + Self.notUTF8], launchesAppliance: false)
     #expect(one.output.text.hasSuffix(#" f /dev/sda1 /\23331m\377"# + "\n"), "\(one.output.text)")
 
     // What is said to be the file's beginning is not.
@@ -140,7 +141,7 @@ import Testing
       }
       for server in [try Products.recorder, try Products.logger] {
         let words: [any Word] = [server, Array("file=".utf8) + name.bytes, Array("bmap=".utf8) + name.bytes]
-        let outcome = try await run("nbdkit", ["-f", "-U", "-"] + words, limit: .seconds(20))
+        let outcome = try await run("nbdkit", ["-f", "-U", "-"] + words, limit: .seconds(120))
         #expect(outcome.end == .exited(1))
         expectPrintable(outcome, "\(server)")
       }

@@ -213,7 +213,7 @@ import Testing
     try run.scratch.makeHole("disk", size: 1 << 20)
     try run.scratch.makeHole("other", size: 1 << 20)
     guard symlink("disk", run.scratch("link").string) == 0 else { throw Errno(rawValue: errno) }
-    let outcome = try await run(["disk", "other", "link"])
+    let outcome = try await run(["disk", "other", "link"], launchesAppliance: false)
     expectOneLine(outcome, "link: this disk is given twice")
     try await run.expectNothingLeft()
   }
@@ -226,7 +226,7 @@ import Testing
   func aKeyThatIsNone(key: String, message: String) async throws {
     let run = try MapperRun()
     try run.scratch.makeHole("disk", size: 1 << 20)
-    let outcome = try await run(["--key", key, "disk"])
+    let outcome = try await run(["--key", key, "disk"], launchesAppliance: false)
     expectOneLine(outcome, message)
     #expect(!outcome.errors.text.contains("word"), "the key is shown")
   }

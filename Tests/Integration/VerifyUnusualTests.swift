@@ -36,7 +36,7 @@ import Testing
       try Rebuild(disk: replayed).bytes(size: UInt64(content.count), of: lines) == content, "\(mapped.errors.text)")
     #expect(try Rebuild(disk: journal).bytes(size: UInt64(content.count), of: lines) != content)
     let place = String(try #require(lines.first).range.lowerBound)
-    let found = try await run(["lookup", "map", "--offset", place])
+    let found = try await run(["lookup", "map", "--offset", place], launchesAppliance: false)
     #expect(found.output.text.contains("/dev/sda /dir/after"), "\(found.output.text)")
 
     // Encrypted files are under the names that the kernel makes of theirs.

@@ -135,6 +135,13 @@ import Testing
     #expect(logical.sectorSize == .bytes4096)
     #expect(logical.table(.bytes4096).damage.isEmpty)
 
+    // A GUID partition table that was on the disk before.
+    var stale = Image()
+    stale.putGPT(4096, [(100, 199)])
+    stale.putMBR([(0x83, 256, 512)])
+    #expect(stale.sectorSize == .bytes512)
+    #expect(ranges(stale.table()) == [1: 256 * 512..<768 * 512 as Range<UInt64>])
+
     var boot = Image()
     boot.put([0x55, 0xaa], at: 510)
     #expect(boot.sectorSize == .bytes512)

@@ -54,7 +54,7 @@ struct DebianBoot: Sendable {
         -drive "file=$uri,format=raw,if=virtio,discard=unmap" </dev/null
       """,
     ]
-    let outcome = try await VirtualMachines.run {
+    let outcome = try await Slots.virtualMachines.run {
       try await run("nbdkit", arguments, environment: ["TMPDIR": temporary.string], limit: .seconds(1000))
     }
     let console = try [UInt8](contentsOf: scratch("console")).text

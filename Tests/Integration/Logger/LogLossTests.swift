@@ -60,7 +60,7 @@ import Testing
     try scratch.write(Self.clients, to: "clients")
     try scratch.write(Self.reader, to: "reader")
     // It takes all processors, as virtual machines do.
-    let outcome = try await VirtualMachines.run {
+    let outcome = try await Slots.virtualMachines.run {
       try await tool(
         "sh",
         [

@@ -47,7 +47,7 @@ enum Guests {
       try FileManager.default.removeItem(atPath: root.appending(old).string)
     }
     let unfinished = root.appending("\(name)-unfinished")
-    try await VirtualMachines.run {
+    try await Slots.virtualMachines.run {
       _ = try await tool(
         program.string, [unfinished],
         environment: [

@@ -69,7 +69,7 @@ struct LayersOracle: Sendable {
     try scratch.write(script, to: "oracle")
     // What libguestfs passes on itself is limited to 4 MB.
     let answer = try scratch.makeHole("answer", size: 32 << 20)
-    try await VirtualMachines.run {
+    try await Slots.virtualMachines.run {
       _ = try await tool(
         "guestfish",
         environment: ["LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp"],

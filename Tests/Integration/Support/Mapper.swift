@@ -19,31 +19,39 @@ final class MapperRun: Sendable {
   }
 
   /// Runs it in `directory`, by default the scratch directory.
+  ///
+  /// A run that ends before the appliance is launched needs not wait for room for one more virtual machine.
   func callAsFunction(
     _ arguments: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
-    limit: Duration = .seconds(1800), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+    launchesAppliance: Bool = true, limit: Duration = .seconds(1800),
+    during: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     try await execute(
-      [try Products.mapper] + arguments, in: directory, environment: environment, limit: limit, during: during)
+      [try Products.mapper] + arguments, in: directory, environment: environment,
+      launchesAppliance: launchesAppliance, limit: limit, during: during)
   }
 
   /// Runs a command that runs it in its turn.
   func execute(
     _ words: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
-    limit: Duration = .seconds(1800), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+    launchesAppliance: Bool = true, limit: Duration = .seconds(1800),
+    during: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     var variables: [String: String?] = [
       "LIBGUESTFS_BACKEND_SETTINGS": Self.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp", "TMPDIR": temporary.string,
       "XDG_RUNTIME_DIR": temporary.string, "LC_ALL": "C", Processes.variable: processes.mark,
     ]
     variables.merge(environment) { $1 }
-    return try await VirtualMachines.run { [variables] in
+    let environment = variables
+    let body: @Sendable () async throws -> Outcome = {
       let watch = Task { try await self.watch() }
       defer { watch.cancel() }
       return try await run(
-        words[0].bytes.text, Array(words.dropFirst()), environment: variables, in: directory ?? self.scratch.path,
+        words[0].bytes.text, Array(words.dropFirst()), environment: environment, in: directory ?? self.scratch.path,
         limit: limit, during: during)
     }
+    let slots = launchesAppliance ? Slots.virtualMachines : .shortRuns
+    return try await slots.run(body)
   }
 
   private func watch() async throws {

@@ -238,7 +238,7 @@ struct OddDisks {
       debug sh "bash /tmp/make.sh"
 
       """
-    try await VirtualMachines.run {
+    try await Slots.virtualMachines.run {
       _ = try await tool(
         "guestfish", [],
         environment: [

@@ -46,8 +46,18 @@ struct Running: Sendable {
 
   /// Waits until its output has this text.
   func waitForOutput(_ text: String, within limit: Duration = .seconds(400)) async throws {
-    try await wait(for: "\"\(text)\" in the output of process \(id)", within: limit) {
-      (try? [UInt8](contentsOf: output).text.contains(text)) ?? false
+    let what = "\"\(text)\" in the output of process \(id)"
+    do {
+      try await wait(for: what, within: limit) {
+        let isOver = hasEnded(id)
+        if try [UInt8](contentsOf: output).text.contains(text) { return true }
+        if isOver { throw TestFailure("\(what) did not come before its end") }
+        return false
+      }
+    } catch let failure as TestFailure {
+      let processes = try await run("ps", ["-eo", "pid,ppid,stat,time,wchan:20,args"]).output.text
+      throw TestFailure(
+        "\(failure): \(try [UInt8](contentsOf: output).text)\(try [UInt8](contentsOf: errors).text)\(processes)")
     }
   }
 }
@@ -114,8 +124,11 @@ func run(
       }
       group.addTask {
         // Ends with the program, or ends the program.
-        while start.duration(to: .now) < limit {
+        while true {
+          // Looked at before the time: on a busy machine, it may be long until this runs again.
+          let isLate = start.duration(to: .now) >= limit
           if hasEnded(id) { return nil }
+          if isLate { break }
           try? await Task.sleep(for: .milliseconds(20))
         }
         running.sendToGroup(SIGKILL)

@@ -14,24 +14,27 @@ actor Shared<Value: Sendable> {
   }
 }
 
-/// How many virtual machines run at a time. Each has a processor to itself and a gigabyte of memory.
-actor VirtualMachines {
-  static let slots = VirtualMachines(count: 2)
+/// So many at a time, in the order in which they ask. What waits takes no part of its time limit.
+actor Slots {
+  /// Each has a processor to itself and a gigabyte of memory.
+  static let virtualMachines = Slots(2)
+  /// Runs of virt-bmap that end before an appliance is launched.
+  static let shortRuns = Slots(2)
 
   private var free: Int
   private var waiting: [CheckedContinuation<Void, Never>] = []
 
-  private init(count: Int) { free = count }
+  private init(_ count: Int) { free = count }
 
   /// Runs `body` when there is room for one more.
-  static func run<T: Sendable>(_ body: @Sendable () async throws -> T) async throws -> T {
-    await slots.enter()
+  nonisolated func run<T: Sendable>(_ body: @Sendable () async throws -> T) async throws -> T {
+    await enter()
     do {
       let result = try await body()
-      await slots.leave()
+      await leave()
       return result
     } catch {
-      await slots.leave()
+      await leave()
       throw error
     }
   }

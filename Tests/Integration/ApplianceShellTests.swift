@@ -1,0 +1,65 @@
+import Dispatch
+import Glibc
+import Guestfs
+import SystemPackage
+import Testing
+
+/// Commands in the appliance, whatever they print and however long they are and take.
+@Suite struct ApplianceShellTests {
+  /// Runs `body` with an appliance, on a thread that nobody else needs.
+  private func withAppliance(_ body: @escaping @Sendable (Guestfs) throws -> Void) async throws {
+    let scratch = try Scratch()
+    let (socket, ready) = (scratch("s"), scratch("pid"))
+    try await Slots.virtualMachines.run {
+      // libguestfs wants a disk.
+      let server = try await Integration.run(
+        "nbdkit", ["-f", "-U", socket, "-P", ready, "memory", "1M"], limit: .seconds(1800)
+      ) { running in
+        defer { running.send(SIGTERM) }
+        try await wait(for: "nbdkit to listen", within: .seconds(60)) { exists(ready) }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+          DispatchQueue.global().async {
+            continuation.resume(
+              with: Result {
+                let appliance = try Guestfs()
+                try appliance.setBackend("direct")
+                try appliance.setBackendSetting(MapperRun.emulated, "1")
+                try appliance.setCacheDirectory("/var/tmp")
+                try appliance.setKernelOptions("clearcpuid=erms,fsrm")
+                try appliance.addNBDDrive(socket: socket.string, export: "", label: "disk", readOnly: false)
+                try appliance.launch()
+                try body(appliance)
+              })
+          }
+        }
+      }
+      #expect(server.end == .exited(0))
+    }
+  }
+
+  @Test func longShell() async throws {
+    try await withAppliance { appliance in
+      #expect(try appliance.longShell("printf 'one line\\n\\n'").text == "one line\n\n")
+      #expect(try appliance.longShell("true") == [])
+      // More than an answer of the appliance's holds, and parts that are filled exactly.
+      for size in [1 << 20, 2 << 20, 5_000_001] {
+        let output = try appliance.longShell("yes 12345678 | head -c \(size)")
+        #expect(output.count == size && output.prefix(18).elementsEqual("12345678\n12345678\n".utf8))
+        #expect(output.last == Array("12345678\n".utf8)[(size - 1) % 9])
+      }
+      // More than an argument of a program may have; with what the shell takes for its own.
+      let quoted = #"x=$((x + 1)); : 'it'\''s "quoted" \n %s'"# + "\n"
+      let count = 5000
+      let script = "x=0\n" + String(repeating: quoted, count: count) + "echo $x"
+      #expect(script.utf8.count > 150_000)
+      #expect(try appliance.longShell(script).text == "\(count)\n")
+
+      #expect(throws: GuestfsError.self) { try appliance.longShell("echo before; exit 3") }
+      let before = ContinuousClock.now
+      #expect(throws: GuestfsError.self) { try appliance.longShell("sleep 1000", limit: 2) }
+      #expect(before.duration(to: .now) < .seconds(300))
+      // The appliance is there as before.
+      #expect(try appliance.longShell("echo still").text == "still\n")
+    }
+  }
+}
