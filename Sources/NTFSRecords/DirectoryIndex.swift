@@ -26,7 +26,7 @@ public enum DirectoryIndex {
   private static let rootHeaderBytes = 16
   private static let blockHeaderBytes = 24
   private static let entryHeaderBytes = 16
-  /// Of the root: that there are blocks.
+  /// Of the root: that there are blocks in use.
   private static let isLarge: UInt64 = 1
   private static let hasChild: UInt64 = 1
   private static let isLast: UInt64 = 2
@@ -61,7 +61,8 @@ public enum DirectoryIndex {
     guard let root = root(of: number, in: &source), let flags = root.number(at: rootHeaderBytes + 12, bytes: 1) else {
       return nil
     }
-    return flags & isLarge == 0 ? [] : FileData.directoryIndex(of: number, in: &source)
+    // A directory that has become small may have kept its blocks.
+    return FileData.directoryIndex(of: number, in: &source) ?? (flags & isLarge == 0 ? [] : nil)
   }
 
   /// The value of `$INDEX_ROOT`.

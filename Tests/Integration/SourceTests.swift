@@ -28,6 +28,8 @@ import Testing
   /// Runs virt-bmap on `uri`, which a server has that takes one client and ends with it.
   private func withServer(of disk: FilePath, _ run: MapperRun, _ arguments: [any Word]) async throws -> Outcome {
     let (socket, ready) = (run.scratch("s"), run.scratch("pid"))
+    // What an earlier one has left.
+    unlink(ready.string)
     let server = Task {
       // As long as other virtual machines may keep the mapper waiting.
       try await Integration.run(

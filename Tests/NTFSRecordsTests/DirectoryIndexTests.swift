@@ -78,6 +78,7 @@ import Testing
   @Test func whereTheBlocksAre() {
     let blocks = RecordImage.runs(0xa0, [0x11, 2, 7, 0], highest: 1, size: 8192, name: "$I30")
     #expect(runs([root(end())]) == [])
+    #expect(runs([root(end()), blocks]) == [Run(start: 0, count: 2, cluster: 7)])
     #expect(runs([root(end(child: 0), isLarge: true), blocks]) == [Run(start: 0, count: 2, cluster: 7)])
     #expect(runs([root(end(child: 0), isLarge: true)]) == nil)
     #expect(runs([blocks]) == nil)

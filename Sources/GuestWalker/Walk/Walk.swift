@@ -216,7 +216,7 @@ struct Walk {
     if table != nil {
       if let pieces = table?.directoryPieces(of: UInt64(status.st_ino)) {
         try tell(pieces, object: object)
-      } else {
+      } else if entries != nil {
         try channel.note(.failure(parent: parent, errno: EUCLEAN, name: name))
       }
     }

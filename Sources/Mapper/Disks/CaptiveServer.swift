@@ -122,7 +122,7 @@ enum CaptiveServer {
         let result: Result<T, any Error>
         do {
           guard try await serverListens(ready, life: life) else { throw MapperError.missing("qemu-nbd did not start") }
-          let client = try await connect(to: address, life: life, isCancelled: isCancelled)
+          let client = try await onOwnThread { try NBDDisk(at: address, isCancelled: isCancelled) }
           defer { client.close() }
           let disk = GuestDisk(
             image.source, readFrom: .server(address), format: image.format, size: client.size,
@@ -145,18 +145,6 @@ enum CaptiveServer {
       }
     } catch let error as SubprocessError where error.code == .executableNotFound {
       throw MapperError.missing("qemu-nbd: this program is not installed, and \(image.format.rawValue) needs it")
-    }
-  }
-
-  private static func connect(
-    to address: NBDAddress, life: FileDescriptor, isCancelled: @escaping @Sendable () -> Bool
-  ) async throws -> NBDDisk {
-    do {
-      return try await onOwnThread { try NBDDisk(at: address, isCancelled: isCancelled) }
-    } catch {
-      // It listens before it opens the image. Where it cannot, it is about to say why.
-      for _ in 0..<200 where !hasEnded(life) { try await Task.sleep(for: .milliseconds(10)) }
-      throw error
     }
   }
 

@@ -28,16 +28,15 @@ func hasEnded(_ life: FileDescriptor) -> Bool {
   return poll(&state, 1, 0) > 0
 }
 
-/// Waits until a server listens. Its socket's file is there a moment too early, so that another file is waited for.
+/// Waits until a server listens and has opened its disks. Its socket's file is there too early, so another file is waited for.
 /// - Parameters:
-///   - ready: the file with its process ID, which it makes when it listens.
+///   - ready: the file with its process ID, which it makes then.
 ///   - life: a pipe whose other end it has.
-/// - Returns: false if it has ended, or does not listen within a minute.
+/// - Returns: false if it has ended.
 func serverListens(_ ready: FilePath, life: FileDescriptor) async throws -> Bool {
-  for _ in 0..<6000 {
-    if ready.withPlatformString({ access($0, F_OK) }) == 0 { return true }
-    if hasEnded(life) { break }
+  while ready.withPlatformString({ access($0, F_OK) }) != 0 {
+    if hasEnded(life) { return false }
     try await Task.sleep(for: .milliseconds(10))
   }
-  return false
+  return true
 }

@@ -28,15 +28,11 @@ struct KernelLog {
     }
     let own = texts.filter { Self.names($0, kernelName) }
     let reasons = (own.isEmpty ? texts : own).suffix(Self.mostReasons)
-    guard !reasons.isEmpty else {
-      reason = nil
-      return
-    }
     // The appliance may call a disk by another's name.
     let said = reasons.map { text in
       text.replacing(" (device \(kernelName))", with: "").replacing(" (\(kernelName))", with: "")
-    }
-    reason = String(said.joined(separator: "; ").prefix(Self.mostCharacters))
+    }.filter { !$0.isEmpty }
+    reason = said.isEmpty ? nil : String(said.joined(separator: "; ").prefix(Self.mostCharacters))
   }
 
   private static func withoutTime(_ line: Substring) -> String {

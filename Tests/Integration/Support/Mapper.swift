@@ -20,7 +20,7 @@ final class MapperRun: Sendable {
 
   /// Runs it in `directory`, by default the scratch directory.
   ///
-  /// A run that ends before the appliance is launched needs not wait for room for one more virtual machine.
+  /// A run that ends before the appliance is launched need not wait for room for one more virtual machine.
   func callAsFunction(
     _ arguments: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
     launchesAppliance: Bool = true, limit: Duration = .seconds(1800),
