@@ -117,6 +117,30 @@ import Testing
       ])
   }
 
+  /// As many times as there are paths, a hostile table would be followed for ever; deeper than any, it would fill the stack.
+  @Test func tablesThatReferToTheSameDeviceAgainAndAgain() {
+    let many = (1...16).map { level in
+      (0..<50).map { "table 253:\(level) \($0 * 8192) 8192 linear 253:\(level - 1) 0" }.joined(separator: "\n")
+    }
+    let itself = (0..<50).map { "table 253:20 \($0 * 8192) 8192 linear 253:20 0" }
+    let deep = (1..<100_000).map { "table 252:\($0) 0 8192 linear 252:\($0 - 1) 0" }
+    let text = (["table 253:0 0 8192 linear 8:1 0"] + many + itself + deep).joined(separator: "\n")
+    let table = DeviceTable(parsing: Self.disks + text)
+    let start = ContinuousClock.now
+    for device in ["253:15", "253:16", "253:20", "252:99999"] as [Substring] {
+      _ = table.isFollowed(device)
+      _ = table.isMade(of: ["8:16"], device)
+      _ = table.places(of: 0..<8192 * 512, on: device)
+      _ = table.places(of: device)
+    }
+    #expect(table.isFollowed("253:1"))
+    #expect(!table.isFollowed("253:20"))
+    #expect(table.parts(of: "253:2", heldBy: 0..<1 << 30, ofDisk: 1).count > 0)
+    _ = table.parts(of: "253:15", heldBy: 0..<1 << 30, ofDisk: 1)
+    // Not a second but the age of the universe without a bound.
+    #expect(start.duration(to: .now) < .seconds(300))
+  }
+
   /// What a lost device had is nowhere; what the others have is still there.
   @Test func aDegradedArray() throws {
     let whole = Self.array("raid5", layout: 2, members: ["8:1", "8:17", "8:2"])

@@ -50,13 +50,20 @@ struct DeviceTable {
   /// No filesystem has a file of so many stripes in one piece: of 64 KiB each they are 512 GiB.
   private static let mostPiecesOfRange: UInt64 = 1 << 23
 
+  /// How many segments are looked at for a range: more than any stack of volumes has. A hostile appliance may name one device
+  /// many times below another.
+  private static func mostSteps(_ range: Range<UInt64>) -> UInt64 {
+    min((range.upperBound - range.lowerBound) / 512, mostPiecesOfRange) * 16 + 1 << 16
+  }
+
   /// Where the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order; nil where
   /// that is not known, or it is in more than `mostPlaces` pieces.
   func places(of number: Substring) -> [Place]? {
     guard case .made(let segments) = devices[number], let end = segments.map(\.range.upperBound).max() else {
       return nil
     }
-    guard pieces(of: number, depth: 0) <= Self.mostPlaces else { return nil }
+    var known: [Substring: UInt64] = [:]
+    guard pieces(of: number, depth: 0, &known) <= Self.mostPlaces else { return nil }
     return places(of: 0..<end, on: number)
   }
 
@@ -67,33 +74,49 @@ struct DeviceTable {
   }
 
   /// About how many places a device has.
-  private func pieces(of number: Substring, depth: Int) -> UInt64 {
+  /// - Parameter known: what was found out before. A hostile appliance may name one device many times below another, so each is
+  ///   asked once.
+  private func pieces(of number: Substring, depth: Int, _ known: inout [Substring: UInt64]) -> UInt64 {
+    if let pieces = known[number] { return pieces }
     guard depth < Self.maximumDepth, case .made(let segments) = devices[number] else { return 1 }
-    return segments.reduce(0) { sum, segment in
-      let below = segment.target.devicesBelow.map { pieces(of: $0, depth: depth + 1) }.max() ?? 1
-      let size = segment.range.upperBound - segment.range.lowerBound
-      return sum &+ max(below, segment.target.pieces(size: size))
+    var sum: UInt64 = 0
+    for segment in segments {
+      var most = segment.target.pieces(size: segment.range.upperBound - segment.range.lowerBound)
+      for below in segment.target.devicesBelow {
+        most = max(most, pieces(of: below, depth: depth + 1, &known))
+      }
+      sum = sum.plus(most) ?? .max
     }
+    known[number] = sum
+    return sum
   }
 
   /// Whether it is known where the device's bytes are, down to the disks.
-  func isFollowed(_ number: Substring, depth: Int = 0) -> Bool {
+  func isFollowed(_ number: Substring) -> Bool {
+    var known: [Substring: Bool] = [:]
+    return isFollowed(number, depth: 0, &known)
+  }
+
+  private func isFollowed(_ number: Substring, depth: Int, _ known: inout [Substring: Bool]) -> Bool {
+    if let isFollowed = known[number] { return isFollowed }
     guard depth < Self.maximumDepth else { return false }
+    let result: Bool
     switch devices[number] {
-    case .disk: return true
+    case .disk: result = true
     case .made(let segments):
-      return segments.allSatisfy { segment in
-        segment.target.devicesBelow.allSatisfy { isFollowed($0, depth: depth + 1) }
-      }
-    case .other, nil: return false
+      result = segments.allSatisfy { $0.target.devicesBelow.allSatisfy { isFollowed($0, depth: depth + 1, &known) } }
+    case .other, nil: result = false
     }
+    known[number] = result
+    return result
   }
 
   /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known, or it
   /// is in more than `mostPiecesOfRange` pieces. What is behind the device's end is nowhere.
   func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
     var places: [Place] = []
-    let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places)
+    var steps = Self.mostSteps(range)
+    let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places, &steps)
     return isKnown ? places : nil
   }
 
@@ -106,7 +129,8 @@ struct DeviceTable {
     }
     if device == number { return [Part(range: range, onDisk: range.lowerBound)] }
     var parts: [Part] = []
-    climb(from: device, range, onDisk: range.lowerBound, to: number, depth: 0, into: &parts)
+    var steps = Self.mostSteps(range)
+    climb(from: device, range, onDisk: range.lowerBound, to: number, depth: 0, into: &parts, &steps)
     return parts
   }
 
@@ -120,7 +144,7 @@ struct DeviceTable {
 
   private func climb(
     from device: Substring, _ range: Range<UInt64>, onDisk: UInt64, to wanted: Substring, depth: Int,
-    into parts: inout [Part]
+    into parts: inout [Part], _ steps: inout UInt64
   ) {
     guard depth < Self.maximumDepth else { return }
     for upper in users[device, default: []] {
@@ -130,14 +154,15 @@ struct DeviceTable {
           // Of what the leg holds, only so much is the segment's.
           let size = segment.range.upperBound - segment.range.lowerBound
           let common = part.clamped(to: 0..<size)
-          guard !common.isEmpty else { return }
+          guard !common.isEmpty, steps > 0 else { return }
+          steps -= 1
           let start = segment.range.lowerBound
           let disk = onDisk &+ (place - range.lowerBound) &+ (common.lowerBound - part.lowerBound)
           let found = start + common.lowerBound..<start + common.upperBound
           if upper == wanted {
             parts.append(Part(range: found, onDisk: disk))
           } else {
-            climb(from: upper, found, onDisk: disk, to: wanted, depth: depth + 1, into: &parts)
+            climb(from: upper, found, onDisk: disk, to: wanted, depth: depth + 1, into: &parts, &steps)
           }
         }
       }
@@ -145,13 +170,16 @@ struct DeviceTable {
   }
 
   /// Whether a device is one of these, or anything below it is.
-  func isMade(of wanted: Set<Substring>, _ number: Substring, depth: Int = 0) -> Bool {
-    guard !wanted.isEmpty, depth < Self.maximumDepth else { return false }
-    if wanted.contains(number) { return true }
-    guard case .made(let segments) = devices[number] else { return false }
-    return segments.contains { segment in
-      segment.target.devicesBelow.contains { isMade(of: wanted, $0, depth: depth + 1) }
+  func isMade(of wanted: Set<Substring>, _ number: Substring) -> Bool {
+    guard !wanted.isEmpty else { return false }
+    var seen: Set<Substring> = []
+    var left = [number]
+    while let device = left.popLast() {
+      guard seen.insert(device).inserted else { continue }
+      if wanted.contains(device) { return true }
+      if case .made(let segments) = devices[device] { left += segments.flatMap(\.target.devicesBelow) }
     }
+    return false
   }
 
   /// Whether an array or a volume is made of the device: what is on it, is the array's.
@@ -191,12 +219,13 @@ struct DeviceTable {
     let pieces = striped.reduce(0) { $0 &+ $1.target.pieces(size: $1.range.upperBound - $1.range.lowerBound) }
     guard pieces <= Self.mostPlaces else { return nil }
     var places: [Place] = []
+    var steps = Self.mostSteps(0..<Self.mostPiecesOfRange * 512)
     for segment in striped {
       segment.target.forEachParity(size: segment.range.upperBound - segment.range.lowerBound) { piece in
         guard let end = piece.leg.offset.plus(piece.length) else { return }
         _ = add(
           piece.leg.offset..<end, on: piece.leg.device, depth: 1, offset: segment.range.lowerBound &+ piece.offset,
-          to: &places)
+          to: &places, &steps)
       }
     }
     return places
@@ -206,7 +235,8 @@ struct DeviceTable {
   /// - Parameter offset: what the first byte counts as in the places.
   /// - Returns: false where a device below is not known.
   private func add(
-    _ wanted: Range<UInt64>, on device: Substring, depth: Int, offset: UInt64, to places: inout [Place]
+    _ wanted: Range<UInt64>, on device: Substring, depth: Int, offset: UInt64, to places: inout [Place],
+    _ steps: inout UInt64
   ) -> Bool {
     guard depth < Self.maximumDepth else { return false }
     switch devices[device] {
@@ -217,6 +247,8 @@ struct DeviceTable {
     case .made(let segments):
       var isKnown = true
       for segment in segments where segment.range.overlaps(wanted) {
+        guard steps > 0 else { return false }
+        steps -= 1
         let common = segment.range.clamped(to: wanted)
         let start = segment.range.lowerBound
         guard segment.target.pieces(size: common.upperBound - common.lowerBound) <= Self.mostPiecesOfRange else {
@@ -230,7 +262,7 @@ struct DeviceTable {
           }
           isKnown = add(
             piece.leg.offset..<end, on: piece.leg.device, depth: depth + 1,
-            offset: offset &+ (start &+ piece.offset &- wanted.lowerBound), to: &places)
+            offset: offset &+ (start &+ piece.offset &- wanted.lowerBound), to: &places, &steps)
         }
       }
       return isKnown
