@@ -53,7 +53,7 @@ struct DeviceTable {
   /// How many segments are looked at for a range: more than any stack of volumes has. A hostile appliance may name one device
   /// many times below another.
   private static func mostSteps(_ range: Range<UInt64>) -> UInt64 {
-    min((range.upperBound - range.lowerBound) / 512, mostPiecesOfRange) * 16 + 1 << 16
+    min((range.upperBound - range.lowerBound) / 512, mostPiecesOfRange) * 16 + 4096
   }
 
   /// Where the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order; nil where
