@@ -54,14 +54,14 @@ public enum DirectoryIndex {
     return list.entries.count <= mostEntries ? .success(list.entries) : .failure(.tooLarge)
   }
 
-  /// Where the blocks are that are not in the directory's record, none for a small directory.
+  /// The runs of a directory's index blocks, in clusters; empty for a small directory, whose index is in its record.
   /// - Parameter number: of the directory's first record.
-  /// - Returns: nil where the index is not as described.
+  /// - Returns: nil if the index is damaged.
   public static func runs<Source: RecordSource>(of number: UInt64, in source: inout Source) -> [Run]? {
     guard let root = root(of: number, in: &source), let flags = root.number(at: rootHeaderBytes + 12, bytes: 1) else {
       return nil
     }
-    // A directory that has become small may have kept its blocks.
+    // A directory that has become small may still have its blocks.
     return FileData.directoryIndex(of: number, in: &source) ?? (flags & isLarge == 0 ? [] : nil)
   }
 

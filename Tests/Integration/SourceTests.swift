@@ -25,7 +25,7 @@ import Testing
 
   private static let uri = "nbd+unix:///?socket=s"
 
-  /// Runs virt-bmap on `uri`, which a server has that takes one client and ends with it.
+  /// Runs virt-bmap on `uri`, which a server serves to one client only. The server ends with its client.
   private func withServer(of disk: FilePath, _ run: MapperRun, _ arguments: [any Word]) async throws -> Outcome {
     let (socket, ready) = (run.scratch("s"), run.scratch("pid"))
     // What an earlier one has left.
@@ -51,7 +51,7 @@ import Testing
     try await expectDemoMap(run.scratch("map"), header: "# disk 1 size=1b000000 format=raw file=\(Self.uri)")
   }
 
-  /// What was found by reading is proved, and a map is verified, with the one connection that there is.
+  /// Neither the proof of what was read nor verify connects a second time.
   @Test func anNBDServerIsAskedOnce() async throws {
     let run = try MapperRun()
     let disk = try await SmallDisks(scratch: run.scratch).withoutTable()

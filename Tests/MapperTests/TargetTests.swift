@@ -117,7 +117,7 @@ import Testing
       ])
   }
 
-  /// As many times as there are paths, a hostile table would be followed for ever; deeper than any, it would fill the stack.
+  /// To follow each path of such a table would take for ever, and to follow one to its end would fill the stack.
   @Test func tablesThatReferToTheSameDeviceAgainAndAgain() {
     let many = (1...16).map { level in
       (0..<50).map { "table 253:\(level) \($0 * 8192) 8192 linear 253:\(level - 1) 0" }.joined(separator: "\n")
@@ -137,7 +137,7 @@ import Testing
     #expect(!table.isFollowed("253:20"))
     #expect(table.parts(of: "253:2", heldBy: 0..<1 << 30, ofDisk: 1).count > 0)
     _ = table.parts(of: "253:15", heldBy: 0..<1 << 30, ofDisk: 1)
-    // Not a second but the age of the universe without a bound.
+    // Without a bound it would never end.
     #expect(start.duration(to: .now) < .seconds(300))
   }
 

@@ -65,7 +65,7 @@ struct Server: Sendable {
       let server = Server(id: execution.processIdentifier.value, socket: socket)
       let outcome: Result<Void, any Error>
       do {
-        // Its process ID comes when it listens, the socket's file a moment before.
+        // The server writes its PID file when it is ready; its socket appears a moment earlier.
         try await waitUntil { access(workspace("pid").string, F_OK) == 0 }
         outcome = .success(try await body(server))
       } catch {

@@ -41,8 +41,8 @@ extension ProbedDevice {
 }
 
 extension Examiner {
-  /// Where any Btrfs filesystem has a copy, has the kernel forget all that are not mounted, and then scan the devices of the one
-  /// to be mounted.
+  /// If any Btrfs filesystem has a copy, makes the kernel forget all unmounted ones and then scan the devices of the one to be
+  /// mounted.
   func scanBtrfsDevices(of mountable: [UInt8]) throws(GuestfsError) {
     guard let device = inventory.device(under: mountable), device.type == "btrfs",
       inventory.devices.contains(where: { inventory.isBtrfsTwin($0) })

@@ -104,8 +104,8 @@ enum CaptiveServer {
       throw MapperError.source(image.source.name, "\(socket): not a place for a socket")
     }
     let said = FilePath(bytes: socket.bytes + Array(".log".utf8))
-    let ready = FilePath(bytes: socket.bytes + Array(".pid".utf8))
-    let options = ["--read-only", "--shared=0", "--socket=\(socket.string)", "--pid-file=\(ready.string)"]
+    let pidFile = FilePath(bytes: socket.bytes + Array(".pid".utf8))
+    let options = ["--read-only", "--shared=0", "--socket=\(socket.string)", "--pid-file=\(pidFile.string)"]
       .map { Array($0.utf8) }
     // Nothing is ever written to it; its other end tells when qemu-nbd ends.
     let (life, output) = try privatePipe()
@@ -121,7 +121,9 @@ enum CaptiveServer {
       ) { execution -> Result<T, any Error> in
         let result: Result<T, any Error>
         do {
-          guard try await serverListens(ready, life: life) else { throw MapperError.missing("qemu-nbd did not start") }
+          guard try await serverIsReady(pidFile, life: life) else {
+            throw MapperError.missing("qemu-nbd did not start")
+          }
           let client = try await onOwnThread { try NBDDisk(at: address, isCancelled: isCancelled) }
           defer { client.close() }
           let disk = GuestDisk(
@@ -137,7 +139,7 @@ enum CaptiveServer {
       let lines = firstLines(of: said)
       for line in lines { reporter.detail(line) }
       // What a key that did not fit has left.
-      for file in [socket, ready] { _ = file.withPlatformString { unlink($0) } }
+      for file in [socket, pidFile] { _ = file.withPlatformString { unlink($0) } }
       switch outcome.closureResult {
       case .success(let value): return value
       case .failure(is Ended): throw MapperError.source(image.source.name, reason(lines, told: arguments.last, image))

@@ -34,8 +34,8 @@ struct GuestDisk: Sendable {
     description = DiskDescription(size: size, format: Array(format.rawValue.utf8), file: source.name)
   }
 
-  /// Whether it is served by an NBD server that was not started here.
-  var isOfAnothersServer: Bool {
+  /// Whether the user gave an NBD URI instead of a file.
+  var isNBDSource: Bool {
     if case .server = source.place { true } else { false }
   }
 

@@ -40,7 +40,7 @@ enum Appliance {
   /// With hardware virtualization an appliance is up in seconds. One that is not by then never will be: there are
   /// machines where the guest hangs.
   private static let patience = Duration.seconds(60)
-  /// Emulated, or run as the user wants it, it may take minutes.
+  /// An emulated launch, or one with the user's own settings, may take minutes.
   private static let longPatience = Duration.seconds(1200)
 
   /// Launches the appliance; where hardware virtualization is there but broken, once more without it.

@@ -22,7 +22,7 @@ struct RecorderServer: Sendable {
     body: @Sendable (RecorderServer) async throws -> T
   ) async throws -> T {
     let socket = directory.path.appending("nbd\(number)")
-    let ready = directory.path.appending("nbdkit\(number).pid")
+    let pidFile = directory.path.appending("nbdkit\(number).pid")
     let (events, output) = try privatePipe()
     let (input, control) = try privatePipe()
     let sources = disks.flatMap { disk -> [[UInt8]] in
@@ -34,7 +34,7 @@ struct RecorderServer: Sendable {
     }
     let arguments: [[UInt8]] =
       [
-        Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--pidfile".utf8), ready.bytes,
+        Array("--foreground".utf8), Array("--unix".utf8), socket.bytes, Array("--pidfile".utf8), pidFile.bytes,
         Array("--threads".utf8), Array("16".utf8),
         installation.recorder.bytes, Array("allow-external=\(options.allowsExternal)".utf8),
         Array("ignore-cid=\(options.ignoresCID)".utf8),
@@ -54,7 +54,9 @@ struct RecorderServer: Sendable {
         let result: Result<T, any Error>
         do {
           let server = RecorderServer(socket: socket, events: events, control: control)
-          guard try await serverListens(ready, life: events) else { throw MapperError.recorder("nbdkit did not start") }
+          guard try await serverIsReady(pidFile, life: events) else {
+            throw MapperError.recorder("nbdkit did not start")
+          }
           result = .success(try await body(server))
         } catch {
           result = .failure(error)

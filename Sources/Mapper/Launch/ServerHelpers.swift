@@ -22,19 +22,19 @@ func privatePipe() throws(MapperError) -> (reading: FileDescriptor, writing: Fil
   }
 }
 
-/// Whether a server has closed its end of a pipe, which it does when it ends.
+/// Whether a server has ended, and so closed its end of a pipe.
 func hasEnded(_ life: FileDescriptor) -> Bool {
   var state = pollfd(fd: life.rawValue, events: 0, revents: 0)
   return poll(&state, 1, 0) > 0
 }
 
-/// Waits until a server listens and has opened its disks. Its socket's file is there too early, so another file is waited for.
+/// Waits until a server is ready. Its socket appears before it accepts connections, so this waits for its PID file.
 /// - Parameters:
-///   - ready: the file with its process ID, which it makes then.
-///   - life: a pipe whose other end it has.
-/// - Returns: false if it has ended.
-func serverListens(_ ready: FilePath, life: FileDescriptor) async throws -> Bool {
-  while ready.withPlatformString({ access($0, F_OK) }) != 0 {
+///   - pidFile: the server writes it when it is ready.
+///   - life: a pipe; the server holds the other end.
+/// - Returns: false if the server has ended.
+func serverIsReady(_ pidFile: FilePath, life: FileDescriptor) async throws -> Bool {
+  while pidFile.withPlatformString({ access($0, F_OK) }) != 0 {
     if hasEnded(life) { return false }
     try await Task.sleep(for: .milliseconds(10))
   }

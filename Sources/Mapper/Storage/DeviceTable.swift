@@ -50,8 +50,8 @@ struct DeviceTable {
   /// No filesystem has a file of so many stripes in one piece: of 64 KiB each they are 512 GiB.
   private static let mostPiecesOfRange: UInt64 = 1 << 23
 
-  /// How many segments are looked at for a range: more than any stack of volumes has. A hostile appliance may name one device
-  /// many times below another.
+  /// The most segments to look at for a range, more than any real stack of volumes needs. A hostile appliance may list one
+  /// device many times below another.
   private static func mostSteps(_ range: Range<UInt64>) -> UInt64 {
     min((range.upperBound - range.lowerBound) / 512, mostPiecesOfRange) * 16 + 4096
   }
@@ -74,8 +74,8 @@ struct DeviceTable {
   }
 
   /// About how many places a device has.
-  /// - Parameter known: what was found out before. A hostile appliance may name one device many times below another, so each is
-  ///   asked once.
+  /// - Parameter known: the answers so far. A hostile appliance may list one device many times below another, so each is asked
+  ///   once.
   private func pieces(of number: Substring, depth: Int, _ known: inout [Substring: UInt64]) -> UInt64 {
     if let pieces = known[number] { return pieces }
     guard depth < Self.maximumDepth, case .made(let segments) = devices[number] else { return 1 }
@@ -111,8 +111,8 @@ struct DeviceTable {
     return result
   }
 
-  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known, or it
-  /// is in more than `mostPiecesOfRange` pieces. What is behind the device's end is nowhere.
+  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known, or takes
+  /// more than `mostSteps`. What is behind the device's end is nowhere.
   func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
     var places: [Place] = []
     var steps = Self.mostSteps(range)
@@ -122,7 +122,7 @@ struct DeviceTable {
 
   /// Which parts of the device `number` a range of a disk holds; `offset` is the place on the disk that counts as 0.
   ///
-  /// The reverse of `places`: with several copies, each of them gives the same part.
+  /// The reverse of `places`: with several copies, each of them gives the same part. Parts beyond `mostSteps` are left out.
   func parts(of number: Substring, heldBy range: Range<UInt64>, ofDisk disk: Int) -> [Part] {
     guard let device = devices.first(where: { if case .disk(disk) = $0.value { true } else { false } })?.key else {
       return []

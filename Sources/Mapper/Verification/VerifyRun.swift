@@ -26,8 +26,8 @@ public func verifyMap(
     try examiner.readDevices()
     try examiner.settleAmbivalentDevices()
     let disks = try running.disks.enumerated().map { index, disk in
-      // Another's server may have room for one client, which the recorder is.
-      try disk.isOfAnothersServer
+      // The server may accept one client only, and that is the recorder.
+      try disk.isNBDSource
         ? running.openRecorded(index + 1, isCancelled: isCancelled)
         : disk.open(request.options, isCancelled: isCancelled)
     }

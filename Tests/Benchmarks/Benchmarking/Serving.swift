@@ -20,7 +20,7 @@ public func checkPrograms(_ programs: [(program: String, package: String)]) asyn
 public func serving(
   _ executable: String, _ arguments: [String], socket: String, _ body: () async throws -> Void
 ) async throws {
-  // It comes when the server listens, the socket's file a moment before.
+  // The server writes it when it is ready; its socket appears a moment earlier.
   let ready = socket + ".pid"
   unlink(ready)
   defer { unlink(ready) }

@@ -1,9 +1,9 @@
 @testable import Mapper
 
 extension ParserFuzzer {
-  /// Partition tables on a disk: master boot records, GUID partition tables, labels of BSD and Apple. Pieces of it are given,
-  /// each with its place, since a disk that is all given would be too large: where (in sectors of 512 bytes, from the end
-  /// if the first bit is set), how many bytes, and these.
+  /// Partition tables on a disk: MBR, GPT, BSD disklabels and Apple partition maps. A whole disk would be too large an input,
+  /// so it is given in pieces: the sector (of 512 bytes, counted from the end if the highest bit is set), the byte in it, the
+  /// length, and the bytes.
   static let diskTable = ParserFuzzer("disk-table") { bytes in
     var input = FuzzNumbers(bytes)
     var disk = [UInt8](repeating: 0, count: (Int(input.byte()) + 1) << 10)

@@ -1,5 +1,3 @@
-import Glibc
-
 @testable import Mapper
 
 /// What the appliance says of devices, volumes and copies before anything is mounted, and of the list of files when a map is

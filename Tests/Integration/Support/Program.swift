@@ -125,7 +125,7 @@ func run(
       group.addTask {
         // Ends with the program, or ends the program.
         while true {
-          // Looked at before the time: on a busy machine, it may be long until this runs again.
+          // The time first: on a busy machine, much of it may pass between these lines.
           let isLate = start.duration(to: .now) >= limit
           if hasEnded(id) { return nil }
           if isLate { break }

@@ -14,7 +14,7 @@ actor Shared<Value: Sendable> {
   }
 }
 
-/// So many at a time, in the order in which they ask. Waiting does not count towards a run's time limit.
+/// Runs a limited number of things at a time, in the order in which they ask. Waiting does not count towards a run's time limit.
 actor Slots {
   /// Each has a processor to itself and a gigabyte of memory.
   static let virtualMachines = Slots(2)
