@@ -89,8 +89,7 @@ struct GuestQuestions {
       *directory*) echo directory ;;
       [0-9]*)
         set -- $i
-        line=$(ntfscat -f -i $1 "$device" 2>/dev/null | b2sum)
-        echo "${2:-0} ${3:-0} ${line%% *}"
+        line=$(set -o pipefail; ntfscat -f -i $1 "$device" 2>/dev/null | b2sum) && echo "${2:-0} ${3:-0} ${line%% *}"
         ;;
       esac
     }
