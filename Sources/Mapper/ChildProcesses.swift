@@ -60,7 +60,7 @@ public enum ChildProcesses {
     guard fgets(&buffer, Int32(buffer.count), file) != nil else { return nil }
     let line = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     guard let open = line.firstIndex(of: "("), let close = line.lastIndex(of: ")") else { return nil }
-    let fields = line[line.index(after: close)...].split(separator: " ")
+    let fields = line[line.index(after: close)...].fields
     guard fields.count > 1, let parent = pid_t(fields[1]) else { return nil }
     return (parent, String(line[line.index(after: open)..<close]))
   }

@@ -21,19 +21,19 @@ enum MemberSearch {
     var labels: [Substring: Substring] = [:]
     var numbers: [Substring: Substring] = [:]
     var properties: [Substring: [Substring: Substring]] = [:]
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       if fields.count >= 3, fields[fields.count - 2] == "->",
-        let target = fields[fields.count - 1].split(separator: "/").last
+        let target = fields[fields.count - 1].parts(between: "/").last
       {
         labels[fields[fields.count - 3]] = target
       } else if fields.count == 3, fields[0] == "number" {
         numbers[fields[1]] = fields[2]
       } else if line.hasPrefix(Self.database) {
         // /run/udev/data/b8:1:E:ID_FS_TYPE=ext4
-        let parts = line.dropFirst(Self.database.count).split(separator: ":", maxSplits: 3)
+        let parts = line.dropFirst(Self.database.count).parts(between: ":", maxSplits: 3)
         guard parts.count == 4, parts[3].hasPrefix(Self.property) else { continue }
-        let pair = parts[3].dropFirst(Self.property.count).split(separator: "=", maxSplits: 1)
+        let pair = parts[3].dropFirst(Self.property.count).parts(between: "=", maxSplits: 1)
         if pair.count == 2 { properties["\(parts[0]):\(parts[1])", default: [:]][pair[0]] = pair[1] }
       }
     }
@@ -96,8 +96,8 @@ enum MemberSearch {
   /// Adds what the tools say of each member.
   static func complete(_ members: inout [Found], parsing text: String) {
     var current: Int?
-    for line in text.split(separator: "\n") {
-      let pair = line.split(separator: " ", maxSplits: 1)
+    for line in text.lines {
+      let pair = line.parts(between: " ", maxSplits: 1)
       guard pair.count == 2 else { continue }
       if pair[0] == "on" {
         current = Int(pair[1]).flatMap { members.indices.contains($0) ? $0 : nil }

@@ -42,8 +42,8 @@ struct DeviceUses: Equatable {
     var isThere = false
     var groups: [[Substring]] = []
     var there: Set<Substring> = []
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       switch fields.first {
       case "there" where fields.count == 1: isThere = true
       case "group" where fields.count == 1: groups.append([])
@@ -67,7 +67,7 @@ struct DeviceUses: Equatable {
     var volumes: [String] = []
     var isInVolumes = false
     for line in lines {
-      let strings = line.split(separator: "\"", omittingEmptySubsequences: false)
+      let strings = line.parts(between: "\"", omittingEmptySubsequences: false)
       if isInVolumes {
         if strings.count == 3 { volumes.append(String(strings[1])) }
         if line.contains("]") { isInVolumes = false }

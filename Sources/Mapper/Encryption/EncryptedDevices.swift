@@ -49,7 +49,7 @@ extension Examiner {
     if openedDevices.contains(where: { $0.name == set.nameInMap(Array("/dev/mapper/\(name)".utf8)) }) {
       name +=
         "-"
-        + String(decoding: set.nameInAppliance(device.name), as: UTF8.self).split(separator: "/").joined(separator: "-")
+        + String(decoding: set.nameInAppliance(device.name), as: UTF8.self).parts(between: "/").joined(separator: "-")
     }
     reporter.message("opening \(shown(device.name)) ...")
     var reason = ""

@@ -56,8 +56,8 @@ struct DegradedArray: Equatable {
 
   static func parse(_ text: String) -> [DegradedArray] {
     var result: [DegradedArray] = []
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       if fields.count == 4, fields[0] == "array", let devices = UInt32(fields[2]), let lost = UInt32(fields[3]),
         devices >= lost
       {

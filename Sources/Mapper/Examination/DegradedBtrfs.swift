@@ -45,8 +45,8 @@ struct BtrfsDevices {
   var present = 0
 
   init(parsing text: String) {
-    for line in text.split(separator: "\n") {
-      let fields = line.split(whereSeparator: \.isWhitespace)
+    for line in text.lines {
+      let fields = line.fields
       if fields.starts(with: ["Total", "devices"]), fields.count > 2 { total = Int(UInt32(fields[2]) ?? 0) }
       // A device that is missing has the path MISSING, or no line at all.
       if fields.first == "devid", fields.last != "MISSING", fields.contains("path") { present += 1 }

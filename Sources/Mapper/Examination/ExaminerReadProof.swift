@@ -55,7 +55,7 @@ extension Examiner {
     let rebuild = FileRebuild(disks: decrypted(disks), isCancelled: isCancelled)
     var different: [(object: Record.ObjectID, size: UInt64, inode: UInt64)] = []
     for (object, lines) in zip(asked, answers) {
-      let fields = lines.first?.split(separator: " ") ?? []
+      let fields = lines.first?.fields ?? []
       // That it cannot be read has been said.
       guard fields.count == 3, let size = UInt64(fields[0]), let inode = UInt64(fields[1]),
         let digest = GuestListing.bytes(hex: ArraySlice(fields[2].utf8)), let ranges = files[object]?.ranges

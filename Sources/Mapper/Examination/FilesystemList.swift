@@ -135,14 +135,14 @@ extension Examiner {
   }
 
   private static let tags = "TYPE UUID UUID_SUB EXT_JOURNAL PTTYPE PART_ENTRY_SCHEME PART_ENTRY_TYPE"
-    .split(separator: " ").map { "-s \($0)" }.joined(separator: " ")
+    .fields.map { "-s \($0)" }.joined(separator: " ")
 
   /// - Returns: the devices that are there still.
   static func parse(_ text: String, into result: inout [Substring: ProbedDevice]) -> Set<Substring> {
     var still: Set<Substring> = []
     var device: Substring = ""
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       if fields.count == 4, fields[0] == "number", let major = UInt32(fields[2], radix: 16),
         let minor = UInt32(fields[3], radix: 16)
       {
@@ -150,7 +150,7 @@ extension Examiner {
       } else if fields.count == 2, fields[0] == "still" {
         still.insert(fields[1])
       }
-      let pair = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let pair = line.parts(between: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard pair.count == 2 else { continue }
       switch pair[0] {
       case "DEVNAME": device = pair[1]
@@ -160,7 +160,7 @@ extension Examiner {
       case "PTTYPE": result[device]?.tableType = pair[1]
       case "PART_ENTRY_SCHEME": result[device]?.tableOfPartition = pair[1]
       case "PART_ENTRY_TYPE": result[device]?.partitionType = pair[1]
-      case "ID_FS_AMBIVALENT": result[device]?.candidates = pair[1].split(separator: " ")
+      case "ID_FS_AMBIVALENT": result[device]?.candidates = pair[1].fields
       case "UUID_SUB": result[device]?.part = pair[1]
       default: continue
       }

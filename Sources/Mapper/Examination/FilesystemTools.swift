@@ -20,7 +20,7 @@ extension Examiner {
         true
         """)
       let output = String(decoding: text, as: UTF8.self)
-      guard let missing = output.split(separator: "\n").first, missing.hasPrefix("missing ") else { return output }
+      guard let missing = output.lines.first, missing.hasPrefix("missing ") else { return output }
       reporter.detail("\(consequence): the appliance has no \(missing.dropFirst(8))")
     } catch {
       try checkHelpers()

@@ -56,8 +56,8 @@ struct GroupReport: Equatable {
 
   /// Lines `pv/GROUP/[missing]/UUID` and `lv/GROUP/HEALTH/VOLUME`.
   init(parsing text: String) {
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: "/", omittingEmptySubsequences: false)
+    for line in text.lines {
+      let fields = line.parts(between: "/", omittingEmptySubsequences: false)
       guard fields.count == 4 else { continue }
       switch fields[0] {
       case "pv" where !fields[2].isEmpty: missing[fields[1], default: []].append(fields[3])
@@ -69,7 +69,7 @@ struct GroupReport: Equatable {
 
   /// The UUIDs of the physical volumes that the group of a volume (`/dev/GROUP/VOLUME`) lacks, as a list for a message.
   func missing(from volume: [UInt8]) -> String {
-    let parts = String(decoding: volume, as: UTF8.self).split(separator: "/")
+    let parts = String(decoding: volume, as: UTF8.self).parts(between: "/")
     guard parts.count == 3 else { return "" }
     return missing[parts[1], default: []].joined(separator: ", ")
   }

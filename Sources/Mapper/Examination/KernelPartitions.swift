@@ -13,8 +13,8 @@ struct KernelPartition: Equatable {
   /// - Returns: the partitions of each disk that has some, by its place among the labels.
   static func list(parsing text: String, labels: [String]) -> [Int: [KernelPartition]] {
     var result: [Int: [KernelPartition]] = [:]
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       guard fields.count == 4, let index = labels.firstIndex(where: { $0 == fields[0] }), let number = Int(fields[1]),
         let start = DeviceTableParser.bytes(sectors: fields[2]), let size = DeviceTableParser.bytes(sectors: fields[3]),
         size > 0
@@ -97,8 +97,8 @@ extension Examiner {
       disks.map { "echo \"\($0) $(blkid -p -o value -s TYPE \(Appliance.path(ofDisk: $0)) 2>/dev/null)\"" }
         .joined(separator: "\n") + "\ntrue")
     var types: [Int: Substring] = [:]
-    for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in String(decoding: text, as: UTF8.self).lines {
+      let fields = line.fields
       if fields.count == 2, let number = Int(fields[0]) { types[number] = fields[1] }
     }
     return types

@@ -36,7 +36,7 @@ enum EncryptedFiles {
 
     /// - Parameter asked: the inodes in question.
     init(parsing text: String, asked: [UInt64]) {
-      let lines = text.split(separator: "\n")
+      let lines = text.lines
       guard let block = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(block) else { return }
       let known = Set(asked)
       var inode: UInt64?
@@ -61,7 +61,7 @@ enum EncryptedFiles {
 
     /// `(0-7):8705-8712` or `(8):8720`, in blocks.
     private static func piece(_ text: Substring, of inode: UInt64, _ block: UInt64, end: UInt64) -> Piece? {
-      let parts = text.split(separator: ":")
+      let parts = text.parts(between: ":")
       guard parts.count == 2, parts[0].first == "(", parts[0].last == ")",
         let logical = range(parts[0].dropFirst().dropLast(), block), let physical = range(parts[1], block),
         logical.count == physical.count, physical.lowerBound > 0, logical.lowerBound < end
@@ -73,7 +73,7 @@ enum EncryptedFiles {
 
     /// In bytes.
     private static func range(_ text: Substring, _ block: UInt64) -> Range<UInt64>? {
-      let numbers = text.split(separator: "-").map { UInt64($0) }
+      let numbers = text.parts(between: "-").map { UInt64($0) }
       guard (1...2).contains(numbers.count), let first = numbers.first ?? nil, let last = numbers.last ?? nil,
         first <= last,
         let start = first.times(block), let end = last.plus(1)?.times(block), end <= UInt64(Int64.max)

@@ -31,7 +31,7 @@ enum ExtAttributeValues {
     var owner: UInt64?
     var holder: UInt64?
     for line in lines {
-      let fields = line.split(separator: " ")
+      let fields = line.fields
       guard fields.count == 2 else { continue }
       let number = UInt64(fields[1])
       switch fields[0] {
@@ -58,13 +58,13 @@ enum ExtAttributeValues {
 
   /// `(0-7):8705-8712`, `(8):8720`, or a block that says where the others are: `(ETB0):13`, `(IND):14`.
   private static func piece(_ text: Substring, size: UInt64) -> (range: Range<UInt64>, offset: UInt64)? {
-    let parts = text.split(separator: ":")
+    let parts = text.parts(between: ":")
     guard parts.count == 2, parts[0].hasPrefix("("), parts[0].hasSuffix(")") else { return nil }
-    let blocks = parts[1].split(separator: "-").map { UInt64($0) }
+    let blocks = parts[1].parts(between: "-").map { UInt64($0) }
     guard let first = blocks.first ?? nil, let last = blocks.last ?? nil, first > 0, first <= last, blocks.count <= 2,
       let start = first.times(size), let end = last.plus(1)?.times(size)
     else { return nil }
-    let place = parts[0].dropFirst().dropLast().split(separator: "-").first.flatMap { UInt64($0) } ?? 0
+    let place = parts[0].dropFirst().dropLast().parts(between: "-").first.flatMap { UInt64($0) } ?? 0
     guard end - start <= mostBytes, let offset = place.times(size), offset < mostBytes else { return nil }
     return (start..<end, offset)
   }

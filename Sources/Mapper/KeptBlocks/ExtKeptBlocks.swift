@@ -26,7 +26,7 @@ enum ExtKeptBlocks {
 
   /// - Parameter inodes: that were asked about, in their order.
   static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
-    let lines = text.split(separator: "\n")
+    let lines = text.lines
     guard let size = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(size) else { return [] }
     let values = lines.firstIndex { $0.hasPrefix("owner ") } ?? lines.endIndex
     return blocks(lines[1..<max(1, values)], size: size, inodes: inodes)

@@ -26,7 +26,7 @@ enum XFSKeptBlocks {
 
   /// - Parameter inodes: that were asked about, in their order.
   static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
-    let lines = text.split(separator: "\n")
+    let lines = text.lines
     let numbers = ToolNumbers(lines.prefix(2))
     guard let size = numbers["blocksize"], (512...65536).contains(size), let group = numbers["agblocks"] else {
       return []
@@ -37,7 +37,7 @@ enum XFSKeptBlocks {
     var next = 0
     var inode: UInt64?
     for line in lines.dropFirst(2) {
-      let fields = line.split(separator: " ")
+      let fields = line.fields
       let values = fields.dropFirst().compactMap { UInt64($0) }
       if fields.first == "inode", values.count == 1 {
         complete = result.count

@@ -7,7 +7,7 @@ func firstLines(of file: FilePath) -> [String] {
   defer { try? descriptor.close() }
   var text = [UInt8](repeating: 0, count: 1 << 16)
   let count = text.withUnsafeMutableBytes { (try? descriptor.read(into: $0)) ?? 0 }
-  return String(decoding: text[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
+  return String(decoding: text[..<count], as: UTF8.self).lines.map(String.init)
 }
 
 /// A pipe of which no other program inherits an end: the server that is given one is the only one to write to it, and its

@@ -25,8 +25,8 @@ enum BtrfsMetadata {
 
   static func areas(parsing text: String) -> [DeviceArea] {
     var areas: [DeviceArea] = []
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       guard fields.count == 3, fields[0] == "super", let place = UInt64(fields[2]) else { continue }
       let isFirst = place == firstSuperblock
       if isFirst { areas.append(DeviceArea(kind: .boot, name: "boot block", range: 0..<place, device: fields[1])) }
@@ -38,7 +38,7 @@ enum BtrfsMetadata {
     }
     guard let tree = BtrfsTree(parsing: text) else { return areas }
     for chunk in tree.chunks where !chunk.range.isEmpty {
-      let uses = chunk.type.split(separator: "|")
+      let uses = chunk.type.parts(between: "|")
       let name: String
       switch (uses.contains("SYSTEM"), uses.contains("METADATA"), uses.contains("DATA")) {
       case (true, _, _): name = "system chunks"

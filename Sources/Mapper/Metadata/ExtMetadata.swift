@@ -28,11 +28,11 @@ enum ExtMetadata {
   private static let superblockBytes: UInt64 = 1024
 
   static func areas(parsing text: String) -> [DeviceArea] {
-    let lines = text.split(separator: "\n")
+    let lines = text.lines
     let header = lines.prefix { !($0.first?.isNumber ?? false) }
     let numbers = ToolNumbers(header)
     guard let blockSize = numbers["Block size"], (1024...65536).contains(blockSize) else { return [] }
-    let features = header.first { $0.hasPrefix("features ") }?.split(separator: " ").dropFirst() ?? []
+    let features = header.first { $0.hasPrefix("features ") }?.fields.dropFirst() ?? []
     var areas: [DeviceArea] = []
     areas.add("boot block", at: 0, count: bootBlockBytes, kind: .boot)
     // What is left of its block is nothing else.
@@ -76,8 +76,8 @@ enum ExtMetadata {
   private static func addBlocks(
     _ list: Substring, of inode: InodeName, _ blockSize: UInt64, to areas: inout [DeviceArea]
   ) {
-    for entry in list.split(separator: ",") {
-      let parts = entry.split(separator: ":")
+    for entry in list.parts(between: ",") {
+      let parts = entry.parts(between: ":")
       guard parts.count == 2, let blocks = range(parts[1].trimmed) else { continue }
       let place = parts[0].trimmed.dropFirst().prefix { $0 != ")" && $0 != "[" }
       let first = range(place)?.lowerBound
@@ -90,7 +90,7 @@ enum ExtMetadata {
 
   /// `5` or `5-8`.
   fileprivate static func range(_ text: Substring) -> Range<UInt64>? {
-    let ends = text.split(separator: "-", omittingEmptySubsequences: false)
+    let ends = text.parts(between: "-", omittingEmptySubsequences: false)
     guard (1...2).contains(ends.count), let first = UInt64(ends[0]), let last = UInt64(ends[ends.count - 1]),
       first <= last, last < UInt64.max
     else { return nil }
@@ -107,7 +107,7 @@ private struct GroupReader {
   var hasMetaGroups: Bool
 
   func add(_ line: Substring, to areas: inout [DeviceArea]) {
-    let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+    let fields = line.parts(between: ":", omittingEmptySubsequences: false)
     guard fields.count == 7, let group = UInt64(fields[0]) else { return }
     if group > 0 { areas.add("backup superblock", at: bytes(fields[2]), count: blockSize) }
     addDescriptors(fields[3], of: group, to: &areas)

@@ -9,7 +9,7 @@ enum FATMetadata {
     """
 
   static func areas(parsing text: String) -> [DeviceArea] {
-    let numbers = ToolNumbers(text.split(separator: "\n"))
+    let numbers = ToolNumbers(text.lines)
     guard let sector = numbers["sector size"], let reserved = numbers["reserved (boot) sectors"]?.times(sector),
       let fats = numbers["fats"], fats <= 255
     else { return [] }

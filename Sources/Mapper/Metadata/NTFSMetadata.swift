@@ -36,7 +36,7 @@ enum NTFSMetadata {
   }
 
   static func areas(parsing text: String) -> [DeviceArea] {
-    let lines = text.split(separator: "\n")
+    let lines = text.lines
     let numbers = ToolNumbers(lines)
     guard let sector = numbers["Sector Size"], let cluster = numbers["Cluster Size"] else { return [] }
     var files: [UInt64: SystemFile] = [:]
@@ -45,7 +45,7 @@ enum NTFSMetadata {
     var attribute: Substring = ""
     var stream = ""
     for line in lines {
-      let fields = line.split(separator: " ", maxSplits: 1)
+      let fields = line.parts(between: " ", maxSplits: 1)
       guard fields.count == 2 else { continue }
       switch fields[0] {
       case "inode":
@@ -58,7 +58,7 @@ enum NTFSMetadata {
       case "parent": files[inode]?.parent = UInt64(fields[1])
       case "name": files[inode]?.name = quoted(fields[1])
       case "run":
-        let run = fields[1].split(separator: " ").compactMap { UInt64($0, radix: 16) }
+        let run = fields[1].fields.compactMap { UInt64($0, radix: 16) }
         guard run.count == 3, let count = run[2].times(cluster) else { continue }
         let suffix =
           attribute == "$DATA" ? (stream.isEmpty ? "" : ":\(stream)") : ":\(stream):\(attribute)"

@@ -34,7 +34,7 @@ enum PartitionTableAreas {
     // Logical partitions are numbered from 5.
     var logical = 5
     for line in lines {
-      let fields = line.split(separator: " ", maxSplits: 3)
+      let fields = line.parts(between: " ", maxSplits: 3)
       switch fields.first {
       case "new": return []
       case "table":

@@ -44,7 +44,7 @@ extension Examiner {
   /// What the script printed of each device.
   private static func sections(_ text: String) -> [(index: Int, lines: [Substring])] {
     var result: [(index: Int, lines: [Substring])] = []
-    for line in text.split(separator: "\n") {
+    for line in text.lines {
       if line.hasPrefix("on "), let index = Int(line.dropFirst(3)) {
         result.append((index, []))
       } else if !result.isEmpty {

@@ -17,7 +17,7 @@ enum XFSMetadata {
   private static let mostGroups: UInt64 = 1 << 16
 
   static func areas(parsing text: String) -> [DeviceArea] {
-    let numbers = ToolNumbers(text.split(separator: "\n"), separator: "=")
+    let numbers = ToolNumbers(text.lines, separator: "=")
     guard let blockSize = numbers["blocksize"], let sector = numbers["sectsize"],
       let groupSize = numbers["agblocks"]?.times(blockSize), let groups = numbers["agcount"], groups <= mostGroups
     else { return [] }

@@ -74,7 +74,7 @@ struct Candidates: Equatable {
   /// - Parameter found: `filesystem:xfs`, `raid:LVM2_member:LVM2 001` …: usage, type and version.
   init(_ found: [Substring]) {
     for candidate in found.prefix(Self.most) {
-      let parts = candidate.split(separator: ":")
+      let parts = candidate.parts(between: ":")
       guard parts.count >= 2, parts[1].utf8.allSatisfy(Self.isNameByte), !all.contains(parts[1]) else { continue }
       all.append(parts[1])
       if parts[0] == "filesystem", DeviceDescription.isFilesystem(parts[1]) { filesystems.append(parts[1]) }

@@ -42,7 +42,7 @@ struct BtrfsSubvolumes: Equatable {
     var known: Set<UInt64> = []
     var lines = text.split(separator: 0x0a, omittingEmptySubsequences: false)[...]
     while let line = lines.popFirst() {
-      let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
+      let fields = String(decoding: line, as: UTF8.self).fields
       if fields.count == 3, fields[0] == "ref", let id = UInt64(fields[2]) { known.insert(id) }
       if fields.count == 2, fields[0] == "default" {
         defaultID = UInt64(fields[1]) ?? Self.top
@@ -88,7 +88,7 @@ struct BtrfsSubvolumes: Equatable {
 
   mutating func add(resolved text: [UInt8]) {
     for line in text.split(separator: 0x0a) {
-      let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
+      let fields = String(decoding: line, as: UTF8.self).fields
       // The tool ends the path with a newline.
       guard fields.count == 3, fields[0] == "path", let id = UInt64(fields[1]), unclear.contains(id),
         let path = GuestListing.bytes(hex: Array(fields[2].utf8)[...])?.dropLast(), !path.isEmpty

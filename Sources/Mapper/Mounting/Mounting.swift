@@ -46,7 +46,7 @@ extension Examiner {
     guard let device = inventory.device(under: filesystem.mountable) else { return shown(error.firstLine) }
     let text = try? appliance.longShell(
       "basename $(readlink -f /dev/block/\(device.number)); dmesg | tail -n \(KernelLog.mostLines)")
-    let lines = String(decoding: text ?? [], as: UTF8.self).split(separator: "\n")
+    let lines = String(decoding: text ?? [], as: UTF8.self).lines
     let log = KernelLog(kernelName: lines.first ?? "", lines: lines.dropFirst())
     return shown(log.reason ?? KernelLog.withoutGuesses(withNamesOfMap(error.firstLine)))
   }

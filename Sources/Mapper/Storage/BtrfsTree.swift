@@ -102,7 +102,7 @@ struct BtrfsTree {
     var segment: DeviceTable.Segment? {
       let (end, overflow) = start.addingReportingOverflow(length)
       guard !overflow, length > 0, let leg = legs.first else { return nil }
-      let profile = type.split(separator: "|").dropFirst().first { $0.hasPrefix("RAID") || $0 == "DUP" }
+      let profile = type.parts(between: "|").dropFirst().first { $0.hasPrefix("RAID") || $0 == "DUP" }
       let target: Target
       switch profile {
       case nil where legs.count == 1:
@@ -130,8 +130,8 @@ struct BtrfsTree {
     var chunks: [Chunk] = []
     var leaf: UInt64?
     var leaves: [UInt64: Set<UInt64>] = [:]
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       let number = fields.count > 1 ? UInt64(fields[1]) : nil
       switch fields.first {
       case "devid" where fields.count == 3: devices[fields[1]] = fields[2]

@@ -33,7 +33,7 @@ struct DeviceTable {
 
   init(parsing text: String) {
     var parser = DeviceTableParser()
-    for line in text.split(separator: "\n") { parser.take(line.split(separator: " ")) }
+    for line in text.lines { parser.take(line.fields) }
     for (device, segments) in parser.finish() { devices[device] = segments.map { .made(of: $0) } ?? .other }
     for (device, number) in parser.disks {
       devices[device] = .disk(number)

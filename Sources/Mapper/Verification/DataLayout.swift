@@ -21,7 +21,7 @@ struct DataLayout: Equatable {
         isComplete = true
         continue
       }
-      let numbers = line.split(separator: " ").compactMap { UInt64($0) }
+      let numbers = line.fields.compactMap { UInt64($0) }
       guard numbers.count == 2, numbers[0] <= numbers[1], numbers[1] < 1 << 54 else { return nil }
       let (start, end) = (numbers[0] << 9, min((numbers[1] + 1) << 9, size))
       if start < end { extents.append(start..<end) }

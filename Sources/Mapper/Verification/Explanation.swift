@@ -101,7 +101,7 @@ extension Explanation {
   /// NTFS, by ntfsinfo(8)'s lines about the file's data attribute.
   init(attribute lines: [Substring], ranges: [MappedRange]) {
     func value(_ name: String) -> Substring? {
-      lines.first { $0.contains(name) }.flatMap { $0.split(whereSeparator: { $0 == "\t" || $0 == " " }).last }
+      lines.first { $0.contains(name) }.flatMap { $0.fields.last }
     }
     // Of the attribute's flags, the lowest is for compressed data.
     let flags = value("Attribute flags:").flatMap { UInt32($0.dropFirst(2), radix: 16) } ?? 0

@@ -17,7 +17,7 @@ struct GuestExtent {
   /// `   0:        0..       7:      12345..     12352:      8:             last,eof`, in units of 512 bytes; nil for
   /// another line. With another place expected than the one there is, that comes before the flags.
   init?(line: Substring) {
-    let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+    let fields = line.parts(between: ":", omittingEmptySubsequences: false)
       .map { $0.split(whereSeparator: { $0 == " " || $0 == "." || $0 == "," }) }
     guard fields.count >= 5, fields[0].count == 1, Int(fields[0][0]) != nil, fields[1].count == 2, fields[2].count == 2,
       let start = Self.bytes(fields[1][0]), let physical = Self.bytes(fields[2][0]),

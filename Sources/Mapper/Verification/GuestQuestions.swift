@@ -205,8 +205,8 @@ struct GuestQuestions {
       if let current { try body(current.number, current.lines) }
       current = nil
     }
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in text.lines {
+      let fields = line.fields
       if fields.first == "fd", fields.count == 3 {
         try finish()
         numbers[fields[1]] = Int(fields[2])

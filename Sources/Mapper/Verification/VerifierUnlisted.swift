@@ -17,7 +17,7 @@ extension Verifier {
       }
       let answers = try GuestQuestions(appliance: examiner.appliance).ask(part.map { (.byTable, $0.path) })
       for (named, lines) in zip(part, answers) {
-        _ = try take(named.object, path: named.path, answer: lines.first?.split(separator: " ") ?? [], in: &work)
+        _ = try take(named.object, path: named.path, answer: lines.first?.fields ?? [], in: &work)
       }
     }
   }
@@ -32,7 +32,7 @@ extension Verifier {
     let answers = try GuestQuestions(appliance: examiner.appliance).ask(paths.map { (.byTable, $0) })
     var left: [(file: Int, reason: String)] = []
     for ((file, path), lines) in zip(zip(refused, paths), answers) {
-      let answer = lines.first?.split(separator: " ") ?? []
+      let answer = lines.first?.fields ?? []
       if let object = work.files[file.file].object, try take(object, path: path, answer: answer, in: &work) {
         work.files[file.file].isDecided = true
       } else {
