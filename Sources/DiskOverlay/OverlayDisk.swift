@@ -66,13 +66,19 @@ public final class OverlayDisk: StoredOverlay {
       throw DiskError(path, "\(error)", errno: EIO)
     }
     let changed = BaseIdentity.lastChange(of: files)
-    let wanted = OverlayHeader(diskSize: base.size, changed: changed, identity: identity)
+    return try kept(path, over: base, OverlayHeader(diskSize: base.size, changed: changed, identity: identity))
+  }
+
+  /// - Parameter wanted: the header of a new overlay of this disk.
+  static func kept(
+    _ path: FilePath, over base: any VirtualDisk, _ wanted: OverlayHeader
+  ) throws(DiskError) -> Kept {
     let (file, isNew) = try OverlayFile.kept(path, wanted)
     do {
       let clusters = ClusterSet(words: try file.bitmap())
       return Kept(
         disk: OverlayDisk(base, file, clusters, isKept: true), isNew: isNew,
-        baseWasChanged: file.header.changed != changed)
+        baseWasChanged: file.header.changed != wanted.changed)
     } catch {
       file.file.close()
       throw error

@@ -56,7 +56,12 @@ public final class VMDKOverlay: StoredOverlay {
   public static func kept(
     _ path: FilePath, over base: any VirtualDisk, chain: [DiskLink], files: [FilePath]
   ) throws(DiskError) -> Kept {
-    let parent = try SnapshotParent(base, chain: chain, files: files, overlay: path)
+    try kept(path, over: base, SnapshotParent(base, chain: chain, files: files, overlay: path))
+  }
+
+  static func kept(
+    _ path: FilePath, over base: any VirtualDisk, _ parent: SnapshotParent
+  ) throws(DiskError) -> Kept {
     let snapshot = try SnapshotFile.open(path, over: parent, size: base.size)
     return Kept(
       disk: VMDKOverlay(base, snapshot), isNew: snapshot.isNew, baseWasChanged: snapshot.baseWasChanged,

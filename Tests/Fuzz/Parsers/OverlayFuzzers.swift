@@ -11,17 +11,16 @@ extension ParserFuzzer {
     guard let first = bytes.first, let bench = OverlayBench.shared else { return }
     var file = Array(bytes.dropFirst())
     _ = OverlayHeader(Array(file.prefix(OverlayHeader.size)))
-    if first & 1 != 0 { try repair(&file, over: bench.disk.disk) }
+    if first & 1 != 0 { repair(&file, bench.header) }
     // Of the right length, of which most are zeros.
     let length = OverlayHeader(Array(file.prefix(OverlayHeader.size))).map { Int(clamping: $0.fileSize) } ?? file.count
     try bench.write(file, length: first & 2 != 0 || length > 1 << 24 ? file.count : length)
-    guard let kept = try? OverlayDisk.kept(bench.file, over: bench.disk.disk, files: []) else { return }
+    guard let kept = try? OverlayDisk.kept(bench.file, over: bench.disk.disk, bench.header) else { return }
     try bench.exercise(kept.disk, seed: first)
   }
 
-  private static func repair(_ file: inout [UInt8], over base: any VirtualDisk) throws {
+  private static func repair(_ file: inout [UInt8], _ header: OverlayHeader) {
     if file.count < OverlayHeader.size { file += Array(repeating: 0, count: OverlayHeader.size - file.count) }
-    let header = OverlayHeader(diskSize: base.size, changed: 0, identity: try BaseIdentity.digest(of: base))
     file.replaceSubrange(0..<OverlayHeader.size, with: header.bytes)
   }
 
@@ -39,10 +38,7 @@ extension ParserFuzzer {
     }
     // Grains are of 64 KiB, and need not be in the input.
     try bench.write(file, length: file.count + Int(first >> 4) << 16)
-    let disk = bench.disk
-    guard let kept = try? VMDKOverlay.kept(bench.snapshotFile, over: disk.disk, chain: disk.chain, files: []) else {
-      return
-    }
+    guard let kept = try? VMDKOverlay.kept(bench.file, over: bench.disk.disk, bench.parent) else { return }
     try bench.exercise(kept.disk, seed: first)
   }
 }
@@ -53,15 +49,17 @@ private final class OverlayBench: Sendable {
   static let shared = try? OverlayBench()
 
   let disk: OpenedDisk
+  /// What tells this disk from others. To compute its digest takes as long as all the rest of a run.
+  let header: OverlayHeader
+  let parent: SnapshotParent
+  /// Of either kind.
   let file: FilePath
-  /// The same file; the name says what it is.
-  let snapshotFile: FilePath
 
   private static let size = 448 << 10
 
   init() throws {
-    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/dev/shm"
-    var template = Array("\(parent)/fuzz-overlay-XXXXXX".utf8CString)
+    let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/dev/shm"
+    var template = Array("\(temporary)/fuzz-overlay-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
     let directory = FilePath(platformString: template)
     let descriptor = """
@@ -77,8 +75,10 @@ private final class OverlayBench: Sendable {
     try Self.write(
       (0..<Self.size).map { UInt8(truncatingIfNeeded: $0 / 512 &* 7) }, to: directory.appending("base-flat.vmdk"))
     disk = try openDisk(at: directory.appending("base.vmdk"), format: .vmdk)
-    snapshotFile = directory.appending("overlay.vmdk")
-    file = snapshotFile
+    header = OverlayHeader(
+      diskSize: disk.disk.size, changed: 0, identity: try BaseIdentity.digest(of: disk.disk))
+    file = directory.appending("overlay.vmdk")
+    parent = try SnapshotParent(disk.disk, chain: disk.chain, files: [], overlay: file)
   }
 
   func write(_ bytes: [UInt8], length: Int) throws {
