@@ -6,14 +6,18 @@ import PackageDescription
 let nbdkitModule: [LinkerSetting] = [
   .unsafeFlags([
     "-static-stdlib",
-    "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/NBDKit/exports.map",
+    "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Bindings/NBDKit/exports.map",
   ])
 ]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
   "BlockMap", "DiskImage", "DiskOverlay", "ExtInode", "Mapper", "NTFSRecords", "WalkRecord",
-  .product(name: "SystemPackage", package: "swift-system"),
+  systemPackage,
 ]
 
 let package = Package(
@@ -32,148 +36,157 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(
-      name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
-    .systemLibrary(name: "CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
+      name: "CGuestfs", path: "Sources/Bindings/CGuestfs", pkgConfig: "libguestfs",
+      providers: [.apt(["libguestfs-dev"])]),
+    .systemLibrary(
+      name: "CNBDKit", path: "Sources/Bindings/CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
     .systemLibrary(name: "CZlib", path: "Tests/CZlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
-    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CLibnbd", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
-    .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
-    .systemLibrary(name: "CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
-    .target(name: "CLinux"),
-    .systemLibrary(name: "CPrefetch"),
+    .systemLibrary(
+      name: "CDeflate", path: "Sources/Bindings/CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/Bindings/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CLibnbd", path: "Sources/Bindings/CLibnbd", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
+    .systemLibrary(
+      name: "CLibvirt", path: "Sources/Bindings/CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
+    .systemLibrary(
+      name: "CLibXML", path: "Sources/Bindings/CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
+    .systemLibrary(name: "CPrefetch", path: "Sources/Bindings/CPrefetch"),
 
     .target(
-      name: "BlockMap", dependencies: ["CPrefetch", .product(name: "SystemPackage", package: "swift-system")]),
-    .target(name: "Inflate", dependencies: ["CDeflate"]),
-    .target(name: "Digest", dependencies: ["CCrypto"]),
+      name: "BlockMap", dependencies: ["CPrefetch", systemPackage], path: "Sources/Map/BlockMap"),
+    .target(name: "Inflate", dependencies: ["CDeflate"], path: "Sources/Bindings/Inflate"),
+    .target(name: "Digest", dependencies: ["CCrypto"], path: "Sources/Bindings/Digest"),
     .target(
-      name: "DiskImage", dependencies: ["Inflate", .product(name: "SystemPackage", package: "swift-system")]),
+      name: "DiskImage", dependencies: ["Inflate", systemPackage], path: "Sources/Disks/DiskImage"),
     .target(
       name: "DiskOverlay",
-      dependencies: ["DiskImage", "Digest", "CLinux", .product(name: "SystemPackage", package: "swift-system")]),
-    .target(name: "PrintableText"),
+      dependencies: ["DiskImage", "Digest", "CLinux", systemPackage], path: "Sources/Disks/DiskOverlay"),
+    .target(name: "PrintableText", path: "Sources/Basics/PrintableText"),
     .target(
       name: "NBDKit",
-      dependencies: ["CNBDKit", "PrintableText", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["CNBDKit", "PrintableText", systemPackage], path: "Sources/Bindings/NBDKit",
       exclude: ["exports.map"]),
     .target(
       name: "NBDSource",
-      dependencies: ["DiskImage", "CLibnbd", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["DiskImage", "CLibnbd", systemPackage], path: "Sources/Bindings/NBDSource"),
     .target(
       name: "LibvirtDomain",
-      dependencies: ["CLibvirt", "CLibXML", .product(name: "SystemPackage", package: "swift-system")]),
-    .target(name: "WalkRecord"),
-    .target(name: "NTFSRecords"),
-    .target(name: "ExtInode"),
+      dependencies: ["CLibvirt", "CLibXML", systemPackage], path: "Sources/Bindings/LibvirtDomain"),
+    .target(name: "WalkRecord", path: "Sources/Mapper/WalkRecord"),
+    .target(name: "NTFSRecords", path: "Sources/Mapper/NTFSRecords"),
+    .target(name: "ExtInode", path: "Sources/Mapper/ExtInode"),
     .executableTarget(
       name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "ExtInode", "CLinux"],
+      path: "Sources/Mapper/GuestWalker",
       swiftSettings: [.unsafeFlags(["-static-executable"])],
       // Stripped: it is sent into an appliance each time.
       linkerSettings: [.unsafeFlags(["-static-executable", "-Xlinker", "--strip-all"])]),
     .target(
       name: "RecorderPlugin",
       dependencies: [
-        "NBDKit", "DiskImage", "NBDSource", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
-      ],
+        "NBDKit", "DiskImage", "NBDSource", "WalkRecord", systemPackage,
+      ], path: "Sources/Mapper/RecorderPlugin",
       linkerSettings: nbdkitModule),
-    .target(name: "DiskExports", dependencies: ["BlockMap"]),
+    .target(name: "DiskExports", dependencies: ["BlockMap"], path: "Sources/Logger/DiskExports"),
     .target(
       name: "DiskLogger",
       dependencies: [
         "NBDKit", "DiskExports", "DiskImage", "DiskOverlay", "BlockMap", "AccessLog",
-        .product(name: "SystemPackage", package: "swift-system"),
-      ]),
+        systemPackage,
+      ], path: "Sources/Logger/DiskLogger"),
     .target(
       name: "LoggerPlugin",
       dependencies: [
-        "NBDKit", "DiskLogger", "DiskImage", "AccessLog", .product(name: "SystemPackage", package: "swift-system"),
-      ],
+        "NBDKit", "DiskLogger", "DiskImage", "AccessLog", systemPackage,
+      ], path: "Sources/Logger/LoggerPlugin",
       linkerSettings: nbdkitModule),
     .target(
       name: "LoggerFilter",
       dependencies: [
-        "NBDKit", "DiskLogger", "DiskImage", .product(name: "SystemPackage", package: "swift-system"),
-      ],
+        "NBDKit", "DiskLogger", "DiskImage", systemPackage,
+      ], path: "Sources/Logger/LoggerFilter",
       linkerSettings: nbdkitModule),
-    .target(name: "AccessLog", dependencies: ["BlockMap"]),
-    .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"]),
+    .target(name: "AccessLog", dependencies: ["BlockMap"], path: "Sources/Logger/AccessLog"),
+    .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"], path: "Sources/Bindings/Guestfs"),
     .target(
       name: "Mapper",
       dependencies: [
         "BlockMap", "WalkRecord", "Guestfs", "DiskImage", "NBDSource", "Digest",
-        .product(name: "SystemPackage", package: "swift-system"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
-      ]),
+        systemPackage,
+        subprocess,
+      ], path: "Sources/Mapper/Mapping"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
         "Mapper", "BlockMap", "AccessLog", "DiskImage", "NBDSource", "LibvirtDomain", "PrintableText",
-        .product(name: "SystemPackage", package: "swift-system"),
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        systemPackage,
+        argumentParser,
       ]),
 
     .executableTarget(
       name: "bench-map",
-      dependencies: ["BlockMap", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["BlockMap", systemPackage],
       path: "Tests/Benchmarks/bench-map"),
     .target(
       name: "Benchmarking",
-      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: [subprocess],
       path: "Tests/Benchmarks/Benchmarking"),
     .executableTarget(
       name: "bench-serve",
       dependencies: [
         "Benchmarking",
-        .product(name: "SystemPackage", package: "swift-system"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
+        systemPackage,
+        subprocess,
       ],
       path: "Tests/Benchmarks/bench-serve"),
     .executableTarget(
       name: "bench-vmdk",
       dependencies: [
         "Benchmarking",
-        .product(name: "SystemPackage", package: "swift-system"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
+        systemPackage,
+        subprocess,
       ],
       path: "Tests/Benchmarks/bench-vmdk"),
     .executableTarget(
       name: "bench-native",
       dependencies: [
         "Benchmarking",
-        .product(name: "SystemPackage", package: "swift-system"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
+        systemPackage,
+        subprocess,
       ],
       path: "Tests/Benchmarks/bench-native"),
     .executableTarget(
       name: "bench-scale",
       dependencies: [
         "Benchmarking",
-        .product(name: "SystemPackage", package: "swift-system"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
+        systemPackage,
+        subprocess,
       ],
       path: "Tests/Benchmarks/bench-scale"),
     .executableTarget(
       name: "bench-walk",
       dependencies: [
         "Benchmarking",
-        .product(name: "SystemPackage", package: "swift-system"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
+        systemPackage,
+        subprocess,
       ],
       path: "Tests/Benchmarks/bench-walk"),
     .target(
       name: "DiskFuzzing",
-      dependencies: ["DiskImage", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["DiskImage", systemPackage],
       path: "Tests/Fuzz/DiskFuzzing"),
     .testTarget(
       name: "BlockMapTests",
-      dependencies: ["BlockMap", "bench-map", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["BlockMap", "bench-map", systemPackage]),
     .testTarget(
       name: "DiskImageTests",
       dependencies: [
         "DiskImage", "DiskFuzzing", "CZlib",
-        .product(name: "Subprocess", package: "swift-subprocess"),
-        .product(name: "SystemPackage", package: "swift-system"),
+        subprocess,
+        systemPackage,
       ]),
     .testTarget(
       name: "ParserFuzzTests",
@@ -182,23 +195,23 @@ let package = Package(
       exclude: ["main.swift"]),
     .testTarget(
       name: "AccessLogTests",
-      dependencies: ["AccessLog", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["AccessLog", "BlockMap", systemPackage]),
     .testTarget(
       name: "DiskExportsTests",
-      dependencies: ["DiskExports", "BlockMap", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["DiskExports", "BlockMap", systemPackage]),
     .testTarget(
       name: "DiskOverlayTests",
-      dependencies: ["DiskOverlay", "DiskImage", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["DiskOverlay", "DiskImage", systemPackage]),
     .testTarget(
       name: "NBDSourceTests",
       dependencies: [
         "NBDSource", "DiskImage",
-        .product(name: "Subprocess", package: "swift-subprocess"),
-        .product(name: "SystemPackage", package: "swift-system"),
+        subprocess,
+        systemPackage,
       ]),
     .testTarget(
       name: "LibvirtDomainTests",
-      dependencies: ["LibvirtDomain", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["LibvirtDomain", systemPackage]),
     .testTarget(name: "PrintableTextTests", dependencies: ["PrintableText"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
@@ -206,14 +219,14 @@ let package = Package(
     .testTarget(
       name: "MapperTests",
       dependencies: [
-        "Mapper", "BlockMap", "WalkRecord", .product(name: "SystemPackage", package: "swift-system"),
+        "Mapper", "BlockMap", "WalkRecord", systemPackage,
       ]),
     .testTarget(
       name: "Integration",
       dependencies: [
         "Guestfs",
-        .product(name: "Subprocess", package: "swift-subprocess"),
-        .product(name: "SystemPackage", package: "swift-system"),
+        subprocess,
+        systemPackage,
       ],
       exclude: ["Guests"]),
   ],
@@ -235,7 +248,7 @@ if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
     .target(name: "FuzzLoop", dependencies: ["CLibFuzzer"], path: "Tests/Fuzz/FuzzLoop"),
     .executableTarget(
       name: "fuzz-vmdk",
-      dependencies: ["DiskFuzzing", "FuzzLoop", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["DiskFuzzing", "FuzzLoop", systemPackage],
       path: "Tests/Fuzz/fuzz-vmdk",
       linkerSettings: [.unsafeFlags([libFuzzer])]),
     .executableTarget(
