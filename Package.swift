@@ -16,8 +16,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "BlockMap", "DiskImage", "DiskOverlay", "ExtInode", "Mapper", "NTFSRecords", "WalkRecord",
-  systemPackage,
+  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "ExtInode", "FileProof", "Mapping", "NTFSRecords",
+  "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -64,6 +64,7 @@ let package = Package(
     .target(
       name: "DiskOverlay",
       dependencies: ["DiskImage", "Digest", "CLinux", systemPackage], path: "Sources/Disks/DiskOverlay"),
+    .target(name: "Bytes", path: "Sources/Basics/Bytes"),
     .target(name: "PrintableText", path: "Sources/Basics/PrintableText"),
     .target(
       name: "NBDKit",
@@ -111,17 +112,41 @@ let package = Package(
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"], path: "Sources/Logger/AccessLog"),
     .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"], path: "Sources/Bindings/Guestfs"),
+    .target(name: "BlockStack", dependencies: ["BlockMap", "Bytes"], path: "Sources/Mapper/BlockStack"),
     .target(
-      name: "Mapper",
+      name: "WalkAssembly", dependencies: ["BlockMap", "BlockStack", "Bytes", "WalkRecord"],
+      path: "Sources/Mapper/WalkAssembly"),
+    .target(
+      name: "Appliance",
       dependencies: [
-        "BlockMap", "WalkRecord", "Guestfs", "DiskImage", "NBDSource", "Digest",
-        systemPackage,
-        subprocess,
-      ], path: "Sources/Mapper/Mapping"),
+        "BlockMap", "BlockStack", "Bytes", "DiskImage", "Guestfs", "NBDSource", "WalkAssembly", "WalkRecord",
+        subprocess, systemPackage,
+      ],
+      path: "Sources/Mapper/Appliance"),
+    .target(
+      name: "FileProof",
+      dependencies: [
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "Digest", "DiskImage", "Guestfs", systemPackage,
+      ],
+      path: "Sources/Mapper/FileProof"),
+    .target(
+      name: "Mapping",
+      dependencies: [
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "FileProof", "Guestfs", "WalkAssembly",
+        "WalkRecord", systemPackage,
+      ],
+      path: "Sources/Mapper/Mapping"),
+    .target(
+      name: "Verification",
+      dependencies: [
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "Digest", "DiskImage", "FileProof", "Guestfs", systemPackage,
+      ],
+      path: "Sources/Mapper/Verification"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Mapper", "BlockMap", "AccessLog", "DiskImage", "NBDSource", "LibvirtDomain", "PrintableText",
+        "Appliance", "BlockStack", "Mapping", "Verification", "FileProof", "BlockMap", "AccessLog", "DiskImage",
+        "NBDSource", "LibvirtDomain", "PrintableText",
         systemPackage,
         argumentParser,
       ]),
@@ -219,7 +244,9 @@ let package = Package(
     .testTarget(
       name: "MapperTests",
       dependencies: [
-        "Mapper", "BlockMap", "WalkRecord", systemPackage,
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "FileProof", "Mapping", "Verification", "WalkAssembly",
+        "WalkRecord",
+        systemPackage,
       ]),
     .testTarget(
       name: "Integration",
@@ -237,7 +264,9 @@ let package = Package(
 // way, and its insides can be imported.
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
-    "BlockMap", "DiskImage", "DiskOverlay", "ExtInode", "Inflate", "Mapper", "NTFSRecords", "WalkRecord",
+    "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "ExtInode", "FileProof", "Inflate",
+    "Mapping",
+    "NTFSRecords", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]

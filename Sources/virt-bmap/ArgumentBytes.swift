@@ -1,5 +1,4 @@
 import Glibc
-import Mapper
 import SystemPackage
 
 /// The program's arguments on their way through the argument parser, which knows text only, while a file name is bytes:

@@ -1,5 +1,5 @@
+import Appliance
 import Glibc
-import Mapper
 import Synchronization
 
 /// Ctrl-C and its like. The first one ends the child processes, so that whatever waits for them fails and everything

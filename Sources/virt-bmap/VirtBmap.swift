@@ -1,6 +1,6 @@
+import Appliance
 import ArgumentParser
 import Glibc
-import Mapper
 
 /// The program's version, as `-V` and the man page give it.
 let version = "0.1.0"

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import BlockStack
 
 /// RAID 10's layouts, as md(4) draws them and as a kernel wrote them.
 @Suite struct CopyLayoutTests {

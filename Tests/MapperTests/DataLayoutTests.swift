@@ -1,7 +1,8 @@
 import BlockMap
 import Testing
 
-@testable import Mapper
+@testable import FileProof
+@testable import Verification
 
 /// What is read of a file that may be holes for the most part.
 @Suite struct DataLayoutTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import BlockStack
 
 @Suite struct DeviceTableTests {
   private typealias Place = DeviceTable.Place

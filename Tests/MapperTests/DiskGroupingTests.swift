@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
 
 /// Disks that are copies of each other, in sets in which nothing is twice.
 @Suite struct DiskGroupingTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Mapping
 
 /// What debugfs prints about encrypted files, as the script leaves it.
 @Suite struct EncryptedFilesTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
 
 /// What an image names is found in its header, whatever else is in there. `qemu-img` makes the whole ones in the
 /// integration tests; these are the odd ones.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
 
 struct InventoryTests {
   private let inventory = Inventory(devices: [

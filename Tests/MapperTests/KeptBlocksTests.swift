@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Mapper
+@testable import Mapping
+@testable import WalkAssembly
 
 /// What debugfs and xfs_db print about inodes, as the scripts leave it.
 @Suite struct KeptBlocksTests {

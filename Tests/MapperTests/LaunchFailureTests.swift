@@ -1,7 +1,7 @@
 import Guestfs
 import Testing
 
-@testable import Mapper
+@testable import Appliance
 
 /// The cause of a failed launch, out of what qemu, supermin and the appliance's kernel say.
 @Suite struct LaunchFailureTests {

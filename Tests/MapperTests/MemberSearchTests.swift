@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
 
 /// What the appliance's tools say of members.
 @Suite struct MemberSearchTests {

@@ -1,7 +1,8 @@
 import BlockMap
 import Testing
 
-@testable import Mapper
+@testable import BlockStack
+@testable import Mapping
 
 /// What the tools in the appliance print, as the scripts leave it.
 @Suite struct MetadataTests {

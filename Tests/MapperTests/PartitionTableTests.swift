@@ -1,6 +1,9 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
+@testable import BlockStack
+@testable import Bytes
+@testable import Mapping
 
 /// Partition tables as they are on disks, sound, damaged and hostile.
 @Suite struct PartitionTableTests {

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Mapper
+@testable import Bytes
+@testable import Mapping
 
 /// What is taken apart is bytes: no name that a guest chose hides a separator.
 @Suite struct ProgramTextTests {

@@ -2,7 +2,8 @@ import BlockMap
 import Testing
 import WalkRecord
 
-@testable import Mapper
+@testable import BlockStack
+@testable import WalkAssembly
 
 /// What was read is held against what the filesystem says, and what is missing of a proof is told from a contradiction.
 @Suite struct ReadResultTests {

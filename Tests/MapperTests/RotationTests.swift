@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import BlockStack
 
 /// RAID 6's layouts, as a kernel wrote them.
 @Suite struct RotationTests {

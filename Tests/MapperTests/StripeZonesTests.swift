@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import BlockStack
 
 /// RAID 0 over devices of different sizes, as a kernel wrote it.
 @Suite struct StripeZonesTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import BlockStack
 
 /// Volumes and arrays of every kind over four partitions of two disks.
 @Suite struct TargetTests {

@@ -4,7 +4,9 @@ import Foundation
 import SystemPackage
 import Testing
 
-@testable import Mapper
+@testable import BlockStack
+@testable import FileProof
+@testable import Verification
 
 /// What decides whether a map is right.
 @Suite struct VerificationTests {
@@ -170,7 +172,7 @@ import Testing
         == digest(Array(bytes[..<5000] + zeros(700))))
     #expect(
       try rebuild.file(size: 1 << 50, of: [try range(0, 5000), try range(0, 5000, at: 1 << 40)], layout: layout)
-        == .impossible(FileComparer.differs))
+        == .impossible(FileRebuild.differs))
     // A copy that is another one from its byte 4000 on.
     let wrong = [
       try range(0, 4000), try range(0x200000, 4000), try range(4000, 1000, at: 4000), try range(9, 9, at: 4000),

@@ -3,7 +3,8 @@ import SystemPackage
 import Testing
 import WalkRecord
 
-@testable import Mapper
+@testable import BlockStack
+@testable import WalkAssembly
 
 @Suite struct WalkAssemblerTests {
   private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }

@@ -3,7 +3,9 @@ import SystemPackage
 import Testing
 import WalkRecord
 
-@testable import Mapper
+@testable import Appliance
+@testable import BlockStack
+@testable import WalkAssembly
 
 /// What a compromised appliance may say, and what comes of it.
 @Suite struct WalkBoundsTests {

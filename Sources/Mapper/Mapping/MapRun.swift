@@ -1,3 +1,4 @@
+import Appliance
 import BlockMap
 import DiskImage
 import Glibc
@@ -18,10 +19,9 @@ public func mapDisk(
     try check(request.output, isNoneOf: examined.flatMap(\.files))
     try AtomicFile.checkWritable(request.output)
   } body: { (running, draft: MapDraft?) in
+    let guest = Guest(running, reporter: reporter, keys: request.keys, isCancelled: isCancelled)
     var examiner = Examiner(
-      running, reporter: reporter, method: request.method, keys: request.keys, mostMapBytes: request.mostMapBytes,
-      isCancelled: isCancelled)
-    examiner.options = request.options
+      guest, method: request.method, options: request.options, mostMapBytes: request.mostMapBytes)
     if let draft { (examiner.map, examiner.findings) = (draft.map, draft.findings) }
     examiner.addLaunchTime(running.launchSeconds)
     try examiner.run(walker: running.walker.string)

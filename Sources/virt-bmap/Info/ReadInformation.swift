@@ -1,7 +1,6 @@
 import BlockMap
 import DiskImage
 import Glibc
-import Mapper
 import SystemPackage
 
 extension DiskInformation {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import BlockMap
 import Glibc
-import Mapper
 import SystemPackage
 
 /// `virt-bmap lookup MAP`: asks a map what is where.

@@ -1,6 +1,6 @@
+import Appliance
 import ArgumentParser
 import Glibc
-import Mapper
 import SystemPackage
 
 /// The keys of encrypted devices.

@@ -1,7 +1,8 @@
+import Appliance
 import ArgumentParser
 import BlockMap
 import Glibc
-import Mapper
+import Mapping
 import SystemPackage
 
 /// `virt-bmap DISK …`: maps a guest's disks.

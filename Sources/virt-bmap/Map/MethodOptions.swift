@@ -1,5 +1,5 @@
 import ArgumentParser
-import Mapper
+import Mapping
 
 /// How the mapper finds out where files are.
 struct MethodOptions: ParsableArguments {

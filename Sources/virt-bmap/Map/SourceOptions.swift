@@ -1,7 +1,8 @@
+import Appliance
 import ArgumentParser
 import BlockMap
+import BlockStack
 import LibvirtDomain
-import Mapper
 import NBDSource
 
 /// Which disks are mapped: those that are named, or a domain's.

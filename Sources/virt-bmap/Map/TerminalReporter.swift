@@ -1,5 +1,5 @@
+import Appliance
 import Glibc
-import Mapper
 import Synchronization
 
 /// The mapper's messages: on standard output for who watches there, warnings always and on standard error.

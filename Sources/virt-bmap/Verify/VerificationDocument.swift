@@ -1,7 +1,7 @@
 import AccessLog
 import BlockMap
 import FoundationEssentials
-import Mapper
+import Verification
 
 /// The result as JSON, part of the program's contract.
 struct VerificationDocument: Encodable {

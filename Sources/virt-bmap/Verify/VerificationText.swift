@@ -1,5 +1,7 @@
+import Appliance
 import BlockMap
-import Mapper
+import FileProof
+import Verification
 
 extension Verification.Finding {
   /// `wrong DEVICE PATH: REASON`, the names as the map writes them.
@@ -27,7 +29,7 @@ extension Verification {
 
 extension Verification.Filesystem {
   fileprivate var counts: String {
-    let reasons = Verification.Exception.allCases.compactMap { reason in
+    let reasons = ProofException.allCases.compactMap { reason in
       excepted[reason].map { "\($0) \(reason.rawValue)" }
     }
     let shown = reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"

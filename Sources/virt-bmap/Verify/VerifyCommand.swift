@@ -1,8 +1,8 @@
 import ArgumentParser
 import Glibc
-import Mapper
 import Synchronization
 import SystemPackage
+import Verification
 
 /// `virt-bmap verify DISK … MAP`: proves a map against its disks.
 struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {

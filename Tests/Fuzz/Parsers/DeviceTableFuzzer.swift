@@ -1,4 +1,4 @@
-@testable import Mapper
+@testable import BlockStack
 
 extension ParserFuzzer {
   /// What the appliance says of its block devices: partitions, the device mapper's tables and md's arrays.

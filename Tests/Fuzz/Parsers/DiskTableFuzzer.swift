@@ -1,4 +1,5 @@
-@testable import Mapper
+@testable import Appliance
+@testable import BlockStack
 
 extension ParserFuzzer {
   /// Partition tables on a disk: MBR, GPT, BSD disklabels and Apple partition maps. A whole disk would be too large an input,

@@ -1,4 +1,6 @@
-@testable import Mapper
+@testable import BlockStack
+@testable import Mapping
+@testable import WalkAssembly
 
 /// What the filesystems' own tools print in the appliance.
 extension ParserFuzzer {

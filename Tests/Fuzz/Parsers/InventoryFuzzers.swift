@@ -1,4 +1,6 @@
-@testable import Mapper
+@testable import Appliance
+@testable import FileProof
+@testable import Mapping
 
 /// What the appliance says of devices, volumes and copies before anything is mounted, and of the list of files when a map is
 /// verified.
@@ -6,7 +8,7 @@ extension ParserFuzzer {
   /// blkid(8), the kernel's partitions, mdadm(8), lvm(8), btrfs(8), ldmtool(1) and the kernel's log.
   static let devices = ParserFuzzer(text: "devices") { text in
     var found: [Substring: ProbedDevice] = [:]
-    _ = Examiner.parse(text, into: &found)
+    _ = Guest.parse(text, into: &found)
     for device in found.values {
       _ =
         DeviceFacts(

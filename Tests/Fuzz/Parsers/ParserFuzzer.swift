@@ -8,7 +8,8 @@ struct ParserFuzzer: Sendable {
 
   static let all: [ParserFuzzer] = [
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .deviceTable, .devices, .diskTable, .encryptedFiles, .extInode,
-    .extKeptBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing, .members,
+    .extKeptBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing, .imageHeaders,
+    .members,
     .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records, .snapshot, .vmdkDescriptor,
     .volumeMetadata, .walk, .xfsKeptBlocks, .xfsMetadata,
   ]

@@ -1,4 +1,5 @@
-@testable import Mapper
+@testable import FileProof
+@testable import Mapping
 
 /// What is said of partition tables and volumes, and of files when a map is verified.
 extension ParserFuzzer {

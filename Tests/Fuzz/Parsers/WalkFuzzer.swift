@@ -1,7 +1,8 @@
 import BlockMap
 import WalkRecord
 
-@testable import Mapper
+@testable import BlockStack
+@testable import WalkAssembly
 
 extension ParserFuzzer {
   /// What a walker of a hostile appliance may tell, and what the recorder sees meanwhile.

@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 import Testing
 
-@testable import Mapper
+@testable import Mapping
 
 /// Looking for anything but zeros reads no more than it has to.
 struct ContentSearchTests {

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
+@testable import Mapping
 
 /// Whether what is known of a device explains what is on it.
 struct CoverageTests {

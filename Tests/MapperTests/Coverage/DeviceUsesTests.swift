@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Mapping
 
 /// What runs on devices, as the appliance says it.
 struct DeviceUsesTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
 
 /// Names of subvolumes may hold anything but a slash and NUL; `btrfs subvolume list` prints them as they are.
 struct BtrfsSubvolumesTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapper
+@testable import Appliance
 
 /// Why a filesystem could not be mounted, in the kernel's words.
 struct MountingTests {

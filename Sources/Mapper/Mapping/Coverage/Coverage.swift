@@ -1,3 +1,5 @@
+import Appliance
+
 /// Whether what is known of a device explains what is on it.
 enum Coverage: Equatable {
   /// What is on it is in the map, or it is of a kind that has no names.

@@ -1,3 +1,5 @@
+import Appliance
+import BlockStack
 import DiskImage
 
 /// Looks for anything but zeros on devices that lie on the guest's disks.

@@ -1,3 +1,4 @@
+import Bytes
 import Guestfs
 
 /// What runs on devices of which it has to be asked: LVM, md and dynamic disks. An ordinary guest has none that is not in
@@ -84,17 +85,17 @@ struct DeviceUses: Equatable {
 extension Examiner {
   /// What is to be asked, asked in one go.
   func deviceUses() throws -> DeviceUses {
-    let members = inventory.devices.filter { $0.type == "linux_raid_member" }.map(\.number)
-    let hasPhysicalVolumes = inventory.devices.contains { $0.type == "LVM2_member" && !isPart($0) }
-    let hasDynamicDisks = inventory.devices.contains { $0.partition == .dynamicDisk }
+    let members = guest.inventory.devices.filter { $0.type == "linux_raid_member" }.map(\.number)
+    let hasPhysicalVolumes = guest.inventory.devices.contains { $0.type == "LVM2_member" && !guest.isPart($0) }
+    let hasDynamicDisks = guest.inventory.devices.contains { $0.partition == .dynamicDisk }
     guard !members.isEmpty || hasPhysicalVolumes || hasDynamicDisks else { return DeviceUses() }
     do {
       let script = DeviceUses.script(
         members: members, hasPhysicalVolumes: hasPhysicalVolumes, hasDynamicDisks: hasDynamicDisks)
-      return DeviceUses(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
+      return DeviceUses(parsing: String(decoding: try guest.appliance.longShell(script), as: UTF8.self))
     } catch {
-      try checkHelpers()
-      reporter.detail("what runs on the devices cannot be found: \(error)")
+      try guest.checkHelpers()
+      guest.reporter.detail("what runs on the devices cannot be found: \(error)")
       return DeviceUses()
     }
   }

@@ -1,4 +1,6 @@
+import Appliance
 import BlockMap
+import BlockStack
 import DiskImage
 import Glibc
 import Guestfs
@@ -9,20 +11,20 @@ extension Examiner {
   ///
   /// Where all is recognized, nothing is read.
   mutating func examineCoverage() throws {
-    reportAmbivalentDevices()
-    for name in inventory.unusable {
+    guest.reportAmbivalentDevices()
+    for name in guest.inventory.unusable {
       warn(of: name, type: "", "its name has bytes in it that no device's should have; it was not examined")
     }
     let uses = try deviceUses()
     for volume in uses.missingVolumes {
-      findings.incomplete += 1
-      reporter.warning(
+      guest.incomplete += 1
+      guest.reporter.warning(
         "\(shown(volume)): this volume of dynamic disks (LDM) is not there; if its group has other disks, name all of them"
       )
     }
-    var search = DeviceSearch(disks: guestDisks, options: options, isCancelled: isCancelled)
+    var search = DeviceSearch(disks: guest.guestDisks, options: options, isCancelled: guest.isCancelled)
     defer { search.close() }
-    for device in inventory.devices {
+    for device in guest.inventory.devices {
       switch facts(of: device, uses).coverage {
       case .explained: continue
       case .unexplained(let reason): warn(of: device.name, type: device.type, reason)
@@ -37,15 +39,15 @@ extension Examiner {
         }
       }
     }
-    for journal in inventory.devices where journal.type == "jbd" {
+    for journal in guest.inventory.devices where journal.type == "jbd" {
       add(.metadata, journal.name, path: Array("journal".utf8), wholePlaces(of: journal) ?? [])
     }
   }
 
   private mutating func warn(of device: [UInt8], type: Substring, _ reason: String) {
-    findings.incomplete += 1
+    guest.incomplete += 1
     let kind = type.isEmpty ? "" : " (\(type))"
-    reporter.warning("\(shown(device))\(kind): \(reason)")
+    guest.reporter.warning("\(shown(device))\(kind): \(reason)")
   }
 
   private func facts(of device: ProbedDevice, _ uses: DeviceUses) -> DeviceFacts {
@@ -53,15 +55,15 @@ extension Examiner {
     var facts = DeviceFacts(type: device.type, tableType: device.tableType)
     facts.candidates = Candidates(device.candidates).all
     facts.partition = device.partition
-    facts.hasPartitions = devices.hasPartitions(number) || (device.type.isEmpty && hasNestedPartitions(device))
+    facts.hasPartitions = guest.devices.hasPartitions(number) || (device.type.isEmpty && hasNestedPartitions(device))
     // An array that does not run has its members all the same.
     facts.isInUse =
       device.type == "linux_raid_member"
-      ? uses.held.contains(number) : isPart(device) || openedDevices.contains { $0.source == device.name }
+      ? uses.held.contains(number) : guest.isPart(device) || guest.openedDevices.contains { $0.source == device.name }
     facts.isDone =
-      doneDevices.contains(device.name)
+      guest.doneDevices.contains(device.name)
       || device.type == "btrfs"
-        && inventory.devices.contains { $0.uuid == device.uuid && doneDevices.contains($0.name) }
+        && guest.inventory.devices.contains { $0.uuid == device.uuid && guest.doneDevices.contains($0.name) }
     facts.isKnownToLVM = uses.physicalVolumes.contains(number)
     return facts
   }
@@ -70,9 +72,10 @@ extension Examiner {
   /// of the one that is the whole disk.
   private func hasNestedPartitions(_ device: ProbedDevice) -> Bool {
     let number = device.number[...]
-    guard !devices.isDisk(number), let places = devices.places(of: number), places.count == 1, let place = places.first
+    guard !guest.devices.isDisk(number), let places = guest.devices.places(of: number), places.count == 1,
+      let place = places.first
     else { return false }
-    return partitions[place.disk, default: []].contains { inner in
+    return guest.partitions[place.disk, default: []].contains { inner in
       inner.range != place.range && place.range.clamped(to: inner.range) == inner.range
     }
   }
@@ -80,8 +83,10 @@ extension Examiner {
   /// Where all of a device lies on the disks; nil if that is not known.
   func wholePlaces(of device: ProbedDevice) -> [DeviceTable.Place]? {
     let number = device.number[...]
-    guard devices.isDisk(number), let end = devices.end(of: number) else { return devices.places(of: number) }
-    return devices.places(of: 0..<end, on: number)
+    guard guest.devices.isDisk(number), let end = guest.devices.end(of: number) else {
+      return guest.devices.places(of: number)
+    }
+    return guest.devices.places(of: 0..<end, on: number)
   }
 
   /// What is on a device but for `margin` bytes at its beginning and at its end.
@@ -89,10 +94,11 @@ extension Examiner {
     of device: ProbedDevice, margin: UInt64, _ search: inout DeviceSearch
   ) throws -> ContentSearch.Answer {
     let number = device.number[...]
-    let isDecrypted = devices.isMade(of: Set(openedDevices.compactMap { inventory.number(of: $0.name) }), number)
-    if var places = wholePlaces(of: device), let end = devices.end(of: number) {
+    let isDecrypted = guest.devices.isMade(
+      of: Set(guest.openedDevices.compactMap { guest.inventory.number(of: $0.name) }), number)
+    if var places = wholePlaces(of: device), let end = guest.devices.end(of: number) {
       guard end > 2 * margin else { return .onlyZeros }
-      places = margin == 0 ? places : devices.places(of: margin..<end - margin, on: number) ?? places
+      places = margin == 0 ? places : guest.devices.places(of: margin..<end - margin, on: number) ?? places
       // Of what was never written the disk has zeros, whatever they are when they are decrypted.
       if let answer = try search.look(at: places), !isDecrypted || answer != .data { return answer }
     }
@@ -104,7 +110,7 @@ extension Examiner {
 
   private func contentInAppliance(of device: ProbedDevice) throws -> ContentSearch.Answer {
     do {
-      let text = try appliance.shell(
+      let text = try guest.appliance.shell(
         """
         d=/dev/block/\(device.number)
         timeout \(Self.mostSecondsInAppliance) cmp -s -n $(blockdev --getsize64 $d) $d /dev/zero; echo $?
@@ -124,10 +130,10 @@ extension Examiner {
   /// failed, which takes the recorder a moment to find out.
   private func contentThatCannotBeRead() throws -> ContentSearch.Answer {
     for _ in 0..<10 {
-      try checkHelpers()
+      try guest.checkHelpers()
       usleep(100_000)
     }
-    try checkHelpers()
+    try guest.checkHelpers()
     return .data
   }
 }

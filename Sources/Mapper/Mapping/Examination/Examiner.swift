@@ -1,7 +1,10 @@
+import Appliance
 import BlockMap
+import BlockStack
 import DiskImage
 import Glibc
 import Guestfs
+import WalkAssembly
 import WalkRecord
 
 /// What a run has found, for its last message.
@@ -25,137 +28,73 @@ public struct Findings: Sendable {
   public var isPartial: Bool { unreadable > 0 || notMounted > 0 || incomplete > 0 }
 }
 
-/// Looks at everything on a launched appliance's disks and puts it into a map.
+/// Looks at everything on a guest's disks and puts it into a map.
 struct Examiner {
   static let walkerName = "/tmp/virt-bmap-walker"
 
-  let appliance: Guestfs
-  let pump: EventPump
-  let reporter: any Reporter
-  let guestDisks: [GuestDisk]
-  private let openRecorded: (Int, @escaping @Sendable () -> Bool) throws -> any VirtualDisk
-  /// Those that the appliance sees.
-  let set: DiskSet
+  var guest: Guest
   let method: MapMethod
-  let keys: [DeviceKey]
-  let isCancelled: @Sendable () -> Bool
   /// What the disks may be opened in spite of, when they are compared with what the guest reads.
-  var options = OpenOptions()
+  let options: OpenOptions
   var map: BlockMapBuilder
   var findings = Findings()
-  /// The encrypted devices that are open.
-  var openedDevices: [OpenedDevice] = []
-  var inventory = Inventory()
-  /// Devices that were examined as a filesystem, or that a warning has named.
-  var doneDevices: Set<[UInt8]> = []
-  /// Logical volumes that are activated only when they are asked for, which libguestfs does not list.
-  var skippedVolumes: [[UInt8]] = []
-  /// Whether a volume group misses a disk.
-  var hasIncompleteGroups = false
-  /// Of each disk, by its number.
-  var partitions: [Int: [KernelPartition]] = [:]
-  /// The disks of which the kernel was given a table that it does not take.
-  var tablesOfOurs: Set<Int> = []
-  private(set) var devices = DeviceTable(parsing: "")
 
-  init(
-    _ running: ApplianceSession.Running, reporter: any Reporter, method: MapMethod, keys: [DeviceKey],
-    mostMapBytes: UInt64 = .max, isCancelled: @escaping @Sendable () -> Bool
-  ) {
-    appliance = running.appliance
-    pump = running.pump
-    self.reporter = reporter
-    self.isCancelled = isCancelled
-    guestDisks = running.disks
-    openRecorded = running.openRecorded
-    set = running.set
+  init(_ guest: Guest, method: MapMethod, options: OpenOptions, mostMapBytes: UInt64) {
+    self.guest = guest
     self.method = method
-    self.keys = keys
+    self.options = options
     map = BlockMapBuilder(mostBytes: mostMapBytes)
-    for disk in guestDisks { map.addDisk(disk.description) }
-  }
-
-  /// All disks, with what the appliance has written. They are read through the recorder: another's server may have room for
-  /// it only.
-  func openRecordedDisks() throws -> [any VirtualDisk] {
-    try guestDisks.indices.map { try openRecorded($0 + 1, isCancelled) }
+    for disk in guest.guestDisks { map.addDisk(disk.description) }
   }
 
   mutating func run(walker: String) throws {
-    let disks = try findDisks()
+    let disks = try guest.findDisks()
     warnOfLargeDisks()
-    warnOfDoubts()
-    for (number, disk) in zip(set.disks, disks) {
-      add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guestDisks[number - 1].size, offset: 0)])
+    guest.warnOfDoubts()
+    for (number, disk) in zip(guest.set.disks, disks) {
+      add(.disk, disk, [DeviceTable.Place(disk: number, range: 0..<guest.guestDisks[number - 1].size, offset: 0)])
       examinePartitions(of: disk, number: number)
     }
-    try openEncryptedDevices(on: disks)
-    try readDevices()
-    try settleAmbivalentDevices()
-    warnOfTwins()
-    try warnOfDegradedArrays()
+    try guest.openEncryptedDevices(on: disks)
+    try guest.readDevices()
+    try guest.settleAmbivalentDevices()
+    guest.warnOfTwins()
+    try guest.warnOfDegradedArrays()
     try examineLogicalVolumes()
     examineArrays()
     examineStackedPartitions()
     examineOpenedDevices()
     examineParity()
-    try appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
+    try guest.appliance.uploadToAppliance(walker, name: Self.walkerName, mode: 0o755)
     describeDevices()
     try examineVolumeMetadata(disks: disks)
-    for filesystem in try listFilesystems() {
-      guard !isCancelled() else { throw MapperError.interrupted }
+    for filesystem in try guest.listFilesystems() {
+      guard !guest.isCancelled() else { throw MapperError.interrupted }
       try examine(filesystem)
       try examineMetadata(of: filesystem)
     }
     try examineCoverage()
     warnOfUnreadableDisks()
+    findings.incomplete += guest.incomplete
   }
 
   private mutating func warnOfLargeDisks() {
-    for disk in set.disks.map({ guestDisks[$0 - 1] }) where disk.size > RecorderExport.mostBytes {
-      findings.incomplete += 1
-      reporter.warning(
+    for disk in guest.set.disks.map({ guest.guestDisks[$0 - 1] }) where disk.size > RecorderExport.mostBytes {
+      guest.incomplete += 1
+      guest.reporter.warning(
         "\(shown(disk.description.file)): the appliance cannot see what lies beyond \(RecorderExport.mostBytes) bytes")
     }
   }
 
   /// Not every filesystem reports that it could not read something: FAT goes on without a part of a directory.
   private mutating func warnOfUnreadableDisks() {
-    for (number, offset) in pump.unreadable.sorted(by: { $0.key < $1.key }) {
-      guard number >= 1, number <= guestDisks.count else { continue }
-      findings.incomplete += 1
-      reporter.warning(
-        "\(shown(guestDisks[Int(number) - 1].description.file)): some of it cannot be read: a read at offset \(offset) "
+    for (number, offset) in guest.pump.unreadable.sorted(by: { $0.key < $1.key }) {
+      guard number >= 1, number <= guest.guestDisks.count else { continue }
+      guest.incomplete += 1
+      guest.reporter.warning(
+        "\(shown(guest.guestDisks[Int(number) - 1].description.file)): some of it cannot be read: a read at offset \(offset) "
           + "failed; what lies there may be missing from the map")
     }
-  }
-
-  /// The disks, as libguestfs names them. Throws `CopiesFound` where some are copies of others.
-  mutating func findDisks() throws -> [[UInt8]] {
-    let labels = set.disks.map { Appliance.path(ofDisk: $0) }
-    // The kernel looks at its disks one beside the other, and not all may be there yet.
-    let found = try appliance.shell(
-      """
-      \(KernelLog.keepMarks)
-      \(Self.keepPartitions)
-      for i in 1 2 3 4 5 6 7 8 9 10; do
-        n=0; for d in \(labels.joined(separator: " ")); do [ -b $d ] || n=1; done
-        [ $n = 0 ] && break
-        sleep 1; udevadm settle
-      done
-      \(Self.settled)
-      echo $n
-      """)
-    guard found.first == UInt8(ascii: "0") else { throw MapperError.appliance("it does not see all disks") }
-    try separateCopies()
-    try readPartitions()
-    return set.disks.map { DiskName.of($0) }
-  }
-
-  /// Finds out what the guest's volumes are made of.
-  mutating func readDevices() throws {
-    let script = DeviceTable.script(disks: set.disks)
-    devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
   }
 
   mutating func add(
@@ -168,13 +107,13 @@ struct Examiner {
   }
 
   private mutating func examineLogicalVolumes() throws {
-    try warnOfIncompleteGroups()
-    for volume in inventory.logicalVolumes {
-      reporter.message("examining \(shown(volume)) ...")
+    try guest.warnOfIncompleteGroups()
+    for volume in guest.inventory.logicalVolumes {
+      guest.reporter.message("examining \(shown(volume)) ...")
       findings.logicalVolumes += 1
-      guard let number = inventory.number(of: volume) else { continue }
-      guard let places = devices.places(of: number), !places.isEmpty else {
-        reporter.warning(
+      guard let number = guest.inventory.number(of: volume) else { continue }
+      guard let places = guest.devices.places(of: number), !places.isEmpty else {
+        guest.reporter.warning(
           "\(shown(volume)): this kind of volume is not followed; what is in it is mapped, itself it is not")
         continue
       }
@@ -184,62 +123,55 @@ struct Examiner {
 
   /// What an array keeps beside its data, to bring back what a lost device had.
   private mutating func examineParity() {
-    for array in inventory.arrays + inventory.logicalVolumes {
-      guard let number = inventory.number(of: array) else { continue }
-      addParity(of: number, to: array, devices)
+    for array in guest.inventory.arrays + guest.inventory.logicalVolumes {
+      guard let number = guest.inventory.number(of: array) else { continue }
+      addParity(of: number, to: array, guest.devices)
     }
   }
 
   /// - Parameter number: as the table knows what has parity.
   mutating func addParity(of number: Substring, to device: [UInt8], _ table: DeviceTable) {
     guard let places = table.parity(of: number) else {
-      return reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
+      return guest.reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
     }
     if !places.isEmpty { add(.raid, device, places) }
-  }
-
-  func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-    default: "+_.-/".utf8.contains(byte)
-    }
   }
 
   private mutating func examine(_ filesystem: Guestfs.Filesystem) throws {
     let name = shown(filesystem.mountable)
     let type = String(decoding: filesystem.type, as: UTF8.self)
-    doneDevices.insert(filesystem.mountable)
-    reporter.message("examining filesystem on \(name) (\(type)) ...")
+    guest.doneDevices.insert(filesystem.mountable)
+    guest.reporter.message("examining filesystem on \(name) (\(type)) ...")
     do {
-      try mount(filesystem)
+      try guest.mount(filesystem)
     } catch {
-      try checkHelpers()
+      try guest.checkHelpers()
       findings.notMounted += 1
-      reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(reason(error, filesystem))")
+      guest.reporter.warning("filesystem on \(name) (\(type)) cannot be mounted: \(guest.reason(error, filesystem))")
       return
     }
     let start = ContinuousClock.now
     let result: WalkAssembler?
     do {
-      try warnOfMissingDevices(of: filesystem)
+      try guest.warnOfMissingDevices(of: filesystem)
       result = try walked(filesystem, name: name, type: type)
     } catch let error as GuestfsError {
       // If the appliance is still there, the other filesystems may be in order.
-      try checkHelpers()
-      try unmount()
+      try guest.checkHelpers()
+      try guest.unmount()
       findings.notMounted += 1
-      reporter.warning("filesystem on \(name) (\(type)) cannot be examined: \(error.firstLine)")
+      guest.reporter.warning("filesystem on \(name) (\(type)) cannot be examined: \(error.firstLine)")
       return
     }
     guard let walk = result else { return }
     findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
     report(walk, on: name)
-    let left = walk.add(to: &map, device: filesystem.mountable, isCancelled: isCancelled)
-    guard !isCancelled() else { throw MapperError.interrupted }
+    let left = walk.add(to: &map, device: filesystem.mountable, isCancelled: guest.isCancelled)
+    guard !guest.isCancelled() else { throw MapperError.interrupted }
     guard !map.isTooLarge else { throw MapError.tooLarge(map.mostBytes) }
     if left > 0 {
-      findings.incomplete += 1
-      reporter.warning("filesystem on \(name): \(left) paths are too long for a map")
+      guest.incomplete += 1
+      guest.reporter.warning("filesystem on \(name): \(left) paths are too long for a map")
     }
     findings.filesystems += 1
     findings.directories += walk.tree.directories
@@ -252,11 +184,11 @@ struct Examiner {
     _ filesystem: Guestfs.Filesystem, name: String, type: String
   ) throws -> WalkAssembler? {
     var method = method
-    let space = try addressSpace(of: filesystem)
+    let space = try guest.addressSpace(of: filesystem)
     warnOfUnknownTree(space, type: type, name: name)
     while true {
       if method != .read, !space.isFollowed {
-        reporter.detail("\(name): the volumes below are not followed; everything is read")
+        guest.reporter.detail("\(name): the volumes below are not followed; everything is read")
         method = .read
       }
       guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
@@ -264,10 +196,10 @@ struct Examiner {
       try addKeptBlocks(to: &walk, type: type, space, name: name)
       try addEncryptedFiles(to: &walk, space, name: name)
       var wrong = walk.resolve(
-        space.table, device: space.device, isAllRead: method == .read, isCancelled: isCancelled)
-      guard !isCancelled() else { throw MapperError.interrupted }
+        space.table, device: space.device, isAllRead: method == .read, isCancelled: guest.isCancelled)
+      guard !guest.isCancelled() else { throw MapperError.interrupted }
       if let excess = walk.excess {
-        try unmount()
+        try guest.unmount()
         giveUp(filesystem, name: name, type: type, because: excess)
         return nil
       }
@@ -277,13 +209,13 @@ struct Examiner {
       } else if wrong == nil {
         wrong = try filesWithOtherBytes(walk.unseen, in: walk, type: type, space).min()
       }
-      try unmount()
+      try guest.unmount()
       guard let wrong else { return walk }
-      reporter.warning(
+      guest.reporter.warning(
         "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
           + "everything is read")
       method = .read
-      try mount(filesystem)
+      try guest.mount(filesystem)
     }
   }
 
@@ -292,13 +224,13 @@ struct Examiner {
   private mutating func walk(
     _ filesystem: Guestfs.Filesystem, name: String, type: String, method: MapMethod
   ) throws -> WalkAssembler? {
-    pump.begin(bounds(of: filesystem, type: type))
-    let watch = try WalkWatch(pump)
-    defer { reporter.progress(nil) }
+    guest.pump.begin(bounds(of: filesystem, type: type))
+    let watch = try WalkWatch(guest.pump)
+    defer { guest.reporter.progress(nil) }
     do {
       // Requests put together, pieces of a file that are neighbours in the wrong order would look like one. A walker that
       // came to no end may have left it so.
-      _ = try appliance.shell(
+      _ = try guest.appliance.shell(
         """
         for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done
         \(Self.walkScript(method))
@@ -306,73 +238,42 @@ struct Examiner {
       watch.stop()
     } catch {
       watch.stop()
-      let lie = pump.abandon()
+      let lie = guest.pump.abandon()
       // If the appliance is still there, the other filesystems may be in order.
-      try checkHelpers()
-      try unmount()
+      try guest.checkHelpers()
+      try guest.unmount()
       if let lie {
         giveUp(filesystem, name: name, type: type, because: lie)
         return nil
       }
       findings.notMounted += 1
-      reporter.warning("filesystem on \(name) (\(type)) cannot be walked: \(error.firstLine)")
+      guest.reporter.warning("filesystem on \(name) (\(type)) cannot be walked: \(error.firstLine)")
       return nil
     }
-    switch try pump.finish() {
+    switch try guest.pump.finish() {
     case .success(let walk): return walk
     case .failure(let lie):
-      try unmount()
+      try guest.unmount()
       giveUp(filesystem, name: name, type: type, because: lie)
       return nil
     }
   }
 
-  /// The addresses by which a filesystem says where its files are.
-  struct AddressSpace {
-    var table: DeviceTable
-    var device: Substring
-    var tree: BtrfsTree?
-
-    var isFollowed: Bool { table.isFollowed(device) }
-  }
-
-  /// The addresses of the filesystem that is mounted.
-  func addressSpace(of filesystem: Guestfs.Filesystem) throws -> AddressSpace {
-    var table = devices
-    if filesystem.type.elementsEqual("btrfs".utf8) {
-      let text: [UInt8]?
-      do {
-        text = try appliance.longShell(BtrfsTree.script)
-      } catch {
-        try checkHelpers()
-        text = nil
-      }
-      guard let text, let tree = BtrfsTree(parsing: String(decoding: text, as: UTF8.self)) else {
-        reporter.detail(
-          "\(shown(filesystem.mountable)): the tree cannot be read; directories are where they were first read")
-        return AddressSpace(table: table, device: BtrfsTree.device)
-      }
-      if let segments = tree.segments { table.add(BtrfsTree.device, madeOf: segments) }
-      return AddressSpace(table: table, device: BtrfsTree.device, tree: tree)
-    }
-    return AddressSpace(table: table, device: inventory.number(under: filesystem.mountable) ?? "-")
-  }
-
   /// Without its tree, what Btrfs keeps in there is not found by reading either.
-  private mutating func warnOfUnknownTree(_ space: AddressSpace, type: String, name: String) {
+  private mutating func warnOfUnknownTree(_ space: Guest.AddressSpace, type: String, name: String) {
     guard type == "btrfs", space.tree == nil || !space.isFollowed else { return }
-    findings.incomplete += 1
-    reporter.warning(
+    guest.incomplete += 1
+    guest.reporter.warning(
       "filesystem on \(name) (btrfs): its trees cannot be followed: small files and attributes in them are not in the map"
     )
   }
 
   /// Directories on Btrfs are in blocks they share with everything near them, small files and extended attributes in such
   /// blocks; the tree says which.
-  private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: AddressSpace) {
+  private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: Guest.AddressSpace) {
     guard let tree = space.tree, space.isFollowed else { return }
     // What was replayed of a log is in new blocks, of which the guest's disk knows nothing.
-    let written = pump.written
+    let written = guest.pump.written
     let isOnDisk = { (range: Range<UInt64>) in
       !(space.table.places(of: range, on: space.device) ?? []).contains { written.overlap($0) }
     }
@@ -391,30 +292,6 @@ struct Examiner {
     }
   }
 
-  /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none, and the list
-  /// by which it knows those that it watches already is emptied. To have it look at each device again, so that it drops
-  /// its watch, would run all its rules, seconds of work where there are many devices.
-  private static let keepPartitions = """
-    mkdir -p /run/udev/rules.d
-    echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
-    udevadm control --reload && udevadm settle || exit 1
-    if [ -d /run/udev/watch ]; then
-      rm -f /run/udev/watch/*
-    else
-      udevadm trigger --subsystem-match=block && udevadm settle || exit 1
-    fi
-    """
-
-  /// In a script: waits until udev in the appliance has nothing left to do.
-  static let settled = "udevadm settle"
-  /// What fails because the user has stopped the run or a helper is gone is not the guest's fault.
-  func checkHelpers() throws {
-    guard !isCancelled() else { throw MapperError.interrupted }
-    try pump.check()
-    guard appliance.isReady else { throw MapperError.appliance("it ended early") }
-  }
-
   private mutating func report(_ walk: WalkAssembler, on name: String) {
     guard walk.failureCount > 0 else { return }
     findings.unreadable += walk.failureCount
@@ -424,12 +301,9 @@ struct Examiner {
         failure.errno == ELOOP
         ? "this directory is elsewhere, too, or within itself; it is mapped once"
         : String(cString: strerror(failure.errno))
-      reporter.detail("\(name): \(shown(failure.path)): \(reason)")
+      guest.reporter.detail("\(name): \(shown(failure.path)): \(reason)")
     }
   }
 
   mutating func addLaunchTime(_ seconds: Double) { findings.launchSeconds += seconds }
 }
-
-/// A name for a message, which must not play tricks on a terminal.
-func shown(_ name: [UInt8]) -> String { Escaping.text(name, as: .path) }

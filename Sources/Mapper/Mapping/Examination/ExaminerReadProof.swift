@@ -1,6 +1,11 @@
+import Appliance
 import BlockMap
+import BlockStack
+import Bytes
 import DiskImage
+import FileProof
 import Guestfs
+import WalkAssembly
 import WalkRecord
 
 /// The proof of what was found by reading: some files' bytes, as the guest reads them, have to be those that the disks
@@ -15,7 +20,7 @@ extension Examiner {
 
   /// Proves the result of a walk that has read everything, and takes out of it what is wrong, which it says.
   mutating func proveRead(
-    _ walk: inout WalkAssembler, type: String, _ space: AddressSpace, name: String
+    _ walk: inout WalkAssembler, type: String, _ space: Guest.AddressSpace, name: String
   ) throws {
     let doubted = walk.contradictedFiles(space.table, device: space.device)
     let sample = Array(doubted.prefix(Self.mostDoubted)) + walk.someFiles(count: Self.mostCompared)
@@ -24,9 +29,9 @@ extension Examiner {
     // What is wrong of some is not right of others that nobody has looked at.
     wrong.formUnion(doubted.dropFirst(Self.mostDoubted))
     walk.forget(wrong)
-    findings.incomplete += 1
+    guest.incomplete += 1
     let others = wrong.count > 1 ? " and \(wrong.count - 1) other files" : ""
-    reporter.warning(
+    guest.reporter.warning(
       "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: first)))\(others) cannot be found, neither by asking "
         + "the filesystem nor by reading; they are not in the map, and others may be wrong: prove it with virt-bmap verify"
     )
@@ -35,10 +40,10 @@ extension Examiner {
   /// Compares files of the filesystem that is mounted with the disks.
   /// - Returns: those that are elsewhere than the walk has found.
   func filesWithOtherBytes(
-    _ objects: [Record.ObjectID], in walk: WalkAssembler, type: String, _ space: AddressSpace
+    _ objects: [Record.ObjectID], in walk: WalkAssembler, type: String, _ space: Guest.AddressSpace
   ) throws -> Set<Record.ObjectID> {
     let files = walk.ranges(of: Set(objects))
-    let written = pump.written
+    let written = guest.pump.written
     // Compressed bytes are not the file's, and what was written to replay a journal is not on the disk.
     let asked = Set(objects).sorted().filter { object in
       guard let file = files[object], !file.hasEncoded else { return false }
@@ -47,18 +52,18 @@ extension Examiner {
       }
     }
     guard !asked.isEmpty else { return [] }
-    let questions = GuestQuestions(appliance: appliance)
+    let questions = GuestQuestions(appliance: guest.appliance)
     let answers = try questions.ask(
       asked.map { (.beginning(bytes: Self.comparedBytes), walk.tree.path(of: $0)) })
-    let disks = try openRecordedDisks()
+    let disks = try guest.openRecordedDisks()
     defer { for disk in disks { disk.close() } }
-    let rebuild = FileRebuild(disks: decrypted(disks), isCancelled: isCancelled)
+    let rebuild = FileRebuild(disks: guest.decrypted(disks), isCancelled: guest.isCancelled)
     var different: [(object: Record.ObjectID, size: UInt64, inode: UInt64)] = []
     for (object, lines) in zip(asked, answers) {
       let fields = lines.first?.fields ?? []
       // That it cannot be read has been said.
       guard fields.count == 3, let size = UInt64(fields[0]), let inode = UInt64(fields[1]),
-        let digest = GuestListing.bytes(hex: ArraySlice(fields[2].utf8)), let ranges = files[object]?.ranges
+        let digest = fields[2].utf8.hexDecoded, let ranges = files[object]?.ranges
       else { continue }
       if case .digest(let rebuilt) = try rebuild.file(size: min(size, Self.comparedBytes), of: ranges),
         rebuilt == digest

@@ -1,19 +1,21 @@
+import Appliance
 import BlockMap
+import BlockStack
 
 /// The partitions of the guest's disks.
 extension Examiner {
   mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) {
-    let table = guestDisks[diskNumber - 1].table
-    for known in partitions[diskNumber] ?? [] {
+    let table = guest.guestDisks[diskNumber - 1].table
+    for known in guest.partitions[diskNumber] ?? [] {
       let partition = disk + Array(String(known.number).utf8)
-      reporter.message("examining \(shown(partition)) ...")
+      guest.reporter.message("examining \(shown(partition)) ...")
       findings.partitions += 1
-      let range = table.extent(of: known).clamped(to: 0..<guestDisks[diskNumber - 1].size)
+      let range = table.extent(of: known).clamped(to: 0..<guest.guestDisks[diskNumber - 1].size)
       add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
     }
     // Most of the tables that the kernel takes are found by a tool in the appliance.
-    let isKernels = !(partitions[diskNumber] ?? []).isEmpty
-    guard tablesOfOurs.contains(diskNumber) || table.kind == .apple && isKernels else { return }
+    let isKernels = !(guest.partitions[diskNumber] ?? []).isEmpty
+    guard guest.tablesOfOurs.contains(diskNumber) || table.kind == .apple && isKernels else { return }
     for area in table.areas {
       add(
         area.kind, disk, path: area.name.map { Array($0.utf8) },
@@ -23,12 +25,14 @@ extension Examiner {
 
   /// The partitions of arrays, wherever their parts are.
   mutating func examineStackedPartitions() {
-    for partition in inventory.stackedPartitions {
-      reporter.message("examining \(shown(partition)) ...")
+    for partition in guest.inventory.stackedPartitions {
+      guest.reporter.message("examining \(shown(partition)) ...")
       findings.partitions += 1
-      guard let number = inventory.number(of: partition), let places = devices.places(of: number), !places.isEmpty
+      guard let number = guest.inventory.number(of: partition), let places = guest.devices.places(of: number),
+        !places.isEmpty
       else {
-        reporter.detail("\(shown(partition)): it is in too many pieces, or not followed, and itself is not in the map")
+        guest.reporter.detail(
+          "\(shown(partition)): it is in too many pieces, or not followed, and itself is not in the map")
         continue
       }
       add(.partition, partition, places)

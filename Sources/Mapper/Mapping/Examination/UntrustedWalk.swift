@@ -1,4 +1,6 @@
+import Appliance
 import Guestfs
+import WalkAssembly
 import WalkRecord
 
 /// What keeps a walker that lies, or does not end, from costing more than its own filesystem.
@@ -21,18 +23,19 @@ extension Examiner {
 
   /// What the filesystem's walk may tell.
   func bounds(of filesystem: Guestfs.Filesystem, type: String) -> WalkBounds {
-    let all = set.disks.reduce(0) { sum, number -> UInt64 in
-      let (total, overflow) = sum.addingReportingOverflow(guestDisks[number - 1].size)
+    let all = guest.set.disks.reduce(0) { sum, number -> UInt64 in
+      let (total, overflow) = sum.addingReportingOverflow(guest.guestDisks[number - 1].size)
       return overflow ? .max : total
     }
     // Btrfs may be on several devices.
-    let device = type == "btrfs" ? nil : inventory.number(under: filesystem.mountable).flatMap { devices.end(of: $0) }
+    let device =
+      type == "btrfs" ? nil : guest.inventory.number(under: filesystem.mountable).flatMap { guest.devices.end(of: $0) }
     return WalkBounds(bytes: min(all, device ?? all), type: type, mapBytes: map.mostBytes)
   }
 
   /// Says that nothing of a filesystem's files is in the map.
   mutating func giveUp(_ filesystem: Guestfs.Filesystem, name: String, type: String, because lie: AssemblyError) {
-    findings.incomplete += 1
+    guest.incomplete += 1
     let isTooLarge =
       switch lie {
       case .tooManyNames, .tooManyRanges: bounds(of: filesystem, type: type).areOfMap
@@ -42,16 +45,6 @@ extension Examiner {
       isTooLarge
       ? "\(lie), more than a map of \(map.mostBytes) bytes has room for: give --max-map-size more"
       : "what the appliance tells of it cannot be right: \(lie)"
-    reporter.warning("filesystem on \(name) (\(type)): \(reason); its files are not in the map")
-  }
-
-  /// Unmounts what is on /sysroot, which something in the appliance may be using.
-  func unmount() throws {
-    do {
-      try appliance.unmountAll()
-    } catch {
-      try checkHelpers()
-      _ = try? appliance.shell("umount -l /sysroot; true")
-    }
+    guest.reporter.warning("filesystem on \(name) (\(type)): \(reason); its files are not in the map")
   }
 }

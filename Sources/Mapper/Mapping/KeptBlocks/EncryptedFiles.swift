@@ -1,4 +1,7 @@
+import Appliance
+import Bytes
 import Guestfs
+import WalkAssembly
 import WalkRecord
 
 /// Files of ext4 that are encrypted (fscrypt) and of which there is no key. The kernel shows them under names made of the
@@ -90,18 +93,18 @@ extension Examiner {
 
   /// Finds the files that the walk could not open without their key. The filesystem is mounted. What cannot be found counts
   /// as not readable.
-  func addEncryptedFiles(to walk: inout WalkAssembler, _ space: AddressSpace, name: String) throws {
+  func addEncryptedFiles(to walk: inout WalkAssembler, _ space: Guest.AddressSpace, name: String) throws {
     let inodes = walk.encrypted.keys.sorted()
     guard !inodes.isEmpty else { return }
-    reporter.detail(
+    guest.reporter.detail(
       "\(name): \(inodes.count) files are encrypted; they have the names that the kernel shows without the key")
     for start in stride(from: 0, to: inodes.count, by: Self.mostEncrypted) {
-      guard !isCancelled() else { throw MapperError.interrupted }
+      guard !guest.isCancelled() else { throw MapperError.interrupted }
       let part = Array(inodes[start..<min(inodes.count, start + Self.mostEncrypted)])
       var text: String?
       if space.isFollowed {
-        try appliance.upload(text: EncryptedFiles.questions(about: part), name: Self.encryptedQuestions)
-        text = try output(
+        try guest.appliance.upload(text: EncryptedFiles.questions(about: part), name: Self.encryptedQuestions)
+        text = try guest.output(
           of: EncryptedFiles.script, tools: EncryptedFiles.tools,
           variables:
             "q=\(Self.encryptedQuestions) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)",

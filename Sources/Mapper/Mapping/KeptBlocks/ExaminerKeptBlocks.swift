@@ -1,4 +1,6 @@
+import Appliance
 import Guestfs
+import WalkAssembly
 import WalkRecord
 
 /// What a filesystem keeps for files, directories, links and special files beside their bytes; and on XFS the directories
@@ -9,16 +11,16 @@ extension Examiner {
   private static let most = 20_000
 
   /// Asks the filesystem's own tools about the inodes that the walk has named. The filesystem is mounted.
-  func addKeptBlocks(to walk: inout WalkAssembler, type: String, _ space: AddressSpace, name: String) throws {
+  func addKeptBlocks(to walk: inout WalkAssembler, type: String, _ space: Guest.AddressSpace, name: String) throws {
     guard space.isFollowed, let tool = KeptBlocksTool(type: type) else { return }
     let inodes = walk.inodes.keys.sorted()
     var directories: [Record.ObjectID: [KeptBlock]] = [:]
     for start in stride(from: 0, to: inodes.count, by: Self.most) {
-      guard !isCancelled() else { throw MapperError.interrupted }
+      guard !guest.isCancelled() else { throw MapperError.interrupted }
       let part = Array(inodes[start..<min(inodes.count, start + Self.most)])
-      try appliance.upload(text: tool.questions(part) { isFile($0, walk) }, name: Self.questionsFile)
+      try guest.appliance.upload(text: tool.questions(part) { isFile($0, walk) }, name: Self.questionsFile)
       guard
-        let text = try output(
+        let text = try guest.output(
           of: tool.script, tools: tool.tools,
           variables: "q=\(Self.questionsFile) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)",
           orSay: "\(name): what is kept beside links and files is left out")

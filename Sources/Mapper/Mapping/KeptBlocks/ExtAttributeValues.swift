@@ -1,3 +1,6 @@
+import Bytes
+import WalkAssembly
+
 /// The values of extended attributes that ext4 keeps in inodes of their own (`ea_inode`), as debugfs(8) tells them. Files
 /// with the same value share one.
 enum ExtAttributeValues {

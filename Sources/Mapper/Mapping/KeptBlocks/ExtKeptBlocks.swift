@@ -1,3 +1,6 @@
+import Bytes
+import WalkAssembly
+
 /// The blocks of inodes of ext2, ext3 and ext4 that hold no data, as debugfs(8) tells them: extended attributes and
 /// the lists of the other blocks, and of symbolic links the target. Values of attributes in inodes of their own are theirs, too.
 enum ExtKeptBlocks {

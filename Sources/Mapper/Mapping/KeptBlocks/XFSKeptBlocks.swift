@@ -1,3 +1,6 @@
+import Bytes
+import WalkAssembly
+
 /// The blocks of inodes on XFS, as xfs_db(8) tells them: a link's target, a directory's entries and their index, extended
 /// attributes, and the trees that say where all these and a file's data are. Of a file's attributes the kernel tells.
 enum XFSKeptBlocks {

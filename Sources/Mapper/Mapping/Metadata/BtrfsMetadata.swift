@@ -1,3 +1,6 @@
+import BlockStack
+import Bytes
+
 /// Btrfs's superblocks, and the chunks of which its trees are made, as btrfs-inspect-internal(8) tells it.
 ///
 /// A byte's offset in an object that is made of chunks is its address in the filesystem.

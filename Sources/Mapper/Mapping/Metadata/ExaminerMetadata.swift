@@ -1,4 +1,6 @@
+import Appliance
 import BlockMap
+import BlockStack
 import Guestfs
 
 /// What filesystems keep beside files.
@@ -6,25 +8,25 @@ extension Examiner {
   /// Adds a filesystem's metadata to the map. It need not be one that can be mounted.
   mutating func examineMetadata(of filesystem: Guestfs.Filesystem) throws {
     // A subvolume's metadata is its filesystem's.
-    guard let content = inventory.devices.first(where: { $0.name == filesystem.mountable }),
+    guard let content = guest.inventory.devices.first(where: { $0.name == filesystem.mountable }),
       let source = MetadataSource(type: content.type)
     else { return }
     let name = shown(content.name)
-    guard devices.isFollowed(content.number[...]) else {
-      return reporter.detail("\(name): the volumes below are not followed; its metadata is left out")
+    guard guest.devices.isFollowed(content.number[...]) else {
+      return guest.reporter.detail("\(name): the volumes below are not followed; its metadata is left out")
     }
     guard
-      let text = try output(
+      let text = try guest.output(
         of: source.script, tools: source.tools,
-        variables: "d=/dev/block/\(content.number)\(inventory.isBtrfsTwin(content) ? " alone=1" : "")",
+        variables: "d=/dev/block/\(content.number)\(guest.inventory.isBtrfsTwin(content) ? " alone=1" : "")",
         orSay: "\(name): its metadata is left out")
     else { return }
     let areas = source.areas(text)
-    if areas.isEmpty { reporter.detail("\(name): the tools do not say where its metadata is") }
-    var table = devices
+    if areas.isEmpty { guest.reporter.detail("\(name): the tools do not say where its metadata is") }
+    var table = guest.devices
     if areas.contains(where: { $0.device == BtrfsTree.device }) {
       guard let segments = BtrfsTree(parsing: text)?.segments else {
-        return reporter.detail("\(name): the chunks are not followed; its metadata is left out")
+        return guest.reporter.detail("\(name): the chunks are not followed; its metadata is left out")
       }
       table.add(BtrfsTree.device, madeOf: segments)
       addParity(of: BtrfsTree.device, to: content.name, table)
@@ -40,7 +42,8 @@ extension Examiner {
       let places = table.places(of: area.range, on: area.device ?? content.number[...]) ?? []
       count += UInt64(places.count)
       guard count <= DeviceTable.mostPlaces else {
-        return reporter.detail("\(shown(content.name)): its metadata is in too many pieces and is not all in the map")
+        return guest.reporter.detail(
+          "\(shown(content.name)): its metadata is in too many pieces and is not all in the map")
       }
       add(
         area.kind, content.name, path: area.name.map { Array($0.utf8) },

@@ -1,3 +1,6 @@
+import BlockStack
+import Bytes
+
 /// What ext2, ext3 and ext4 keep beside files, as dumpe2fs(8) and debugfs(8) tell it.
 ///
 /// What each block group has is one object for the whole filesystem, in the order of the groups: a byte's offset in the

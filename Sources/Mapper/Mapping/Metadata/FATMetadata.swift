@@ -1,3 +1,6 @@
+import BlockStack
+import Bytes
+
 /// What FAT keeps beside files, as minfo(1) of mtools tells it. The root directory of FAT12 and FAT16 is the directory
 /// `/`.
 enum FATMetadata {

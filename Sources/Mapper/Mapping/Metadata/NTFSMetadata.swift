@@ -1,3 +1,6 @@
+import BlockStack
+import Bytes
+
 /// NTFS's system files, as ntfsinfo(8) and ntfsls(8) tell where they are, and the backup of the boot sector.
 ///
 /// They have the names that NTFS gives them, without a slash at the beginning: `$MFT`, `$Secure:$SDS`,

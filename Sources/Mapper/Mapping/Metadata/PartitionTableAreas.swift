@@ -1,4 +1,6 @@
 import BlockMap
+import BlockStack
+import Bytes
 
 /// Where a disk's partition table is, as fdisk(8) tells it, and the gap behind it in which boot loaders live.
 enum PartitionTableAreas {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The numbers in what a tool prints as `NAME: NUMBER`, a line each, with anything behind the number.
 struct ToolNumbers {
   private var values: [Substring: UInt64] = [:]

@@ -1,16 +1,19 @@
+import Appliance
 import BlockMap
+import BlockStack
+import Bytes
 import Guestfs
 
 /// What partition tables and volume managers keep on devices, and swap space.
 extension Examiner {
   mutating func examineVolumeMetadata(disks: [[UInt8]]) throws {
-    let contents = inventory.devices
-    var script = "\(Self.settled)\nexport LC_ALL=C\n"
-    let ours = Set(tablesOfOurs.map { DiskName.of($0) })
+    let contents = guest.inventory.devices
+    var script = "\(Guest.settled)\nexport LC_ALL=C\n"
+    let ours = Set(guest.tablesOfOurs.map { DiskName.of($0) })
     for (index, content) in contents.enumerated() {
       let hasTable =
         disks.contains(content.name) && !ours.contains(content.name)
-        || inventory.arrays.contains(content.name) && devices.hasPartitions(content.number[...])
+        || guest.inventory.arrays.contains(content.name) && guest.devices.hasPartitions(content.number[...])
       let table = hasTable ? PartitionTableAreas.script : nil
       let part = VolumeHeader(type: content.type)?.script ?? table
       guard let part else { continue }
@@ -18,21 +21,21 @@ extension Examiner {
     }
     let text: [UInt8]
     do {
-      text = try appliance.longShell(script + "true")
+      text = try guest.appliance.longShell(script + "true")
     } catch {
-      try checkHelpers()
-      return reporter.detail("what volumes keep for themselves is left out: \(error)")
+      try guest.checkHelpers()
+      return guest.reporter.detail("what volumes keep for themselves is left out: \(error)")
     }
     for section in Self.sections(String(decoding: text, as: UTF8.self)) where contents.indices.contains(section.index) {
       let content = contents[section.index]
       let header = VolumeHeader(type: content.type)
       let areas = header?.areas(parsing: section.lines) ?? PartitionTableAreas.areas(parsing: section.lines)
-      add(areas, of: content, devices)
+      add(areas, of: content, guest.devices)
     }
-    for content in contents where isSwap(content.type) && !devices.isInVolume(content.number[...]) {
+    for content in contents where isSwap(content.type) && !guest.devices.isInVolume(content.number[...]) {
       guard let places = wholePlaces(of: content) else {
-        findings.incomplete += 1
-        reporter.warning("\(shown(content.name)): this swap space is in too many pieces, and is not in the map")
+        guest.incomplete += 1
+        guest.reporter.warning("\(shown(content.name)): this swap space is in too many pieces, and is not in the map")
         continue
       }
       add(.swap, content.name, places)

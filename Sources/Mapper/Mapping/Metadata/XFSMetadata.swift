@@ -1,3 +1,6 @@
+import BlockStack
+import Bytes
+
 /// What XFS keeps in fixed places, as xfs_db(8) tells it.
 enum XFSMetadata {
   static let tools = ["xfs_db"]

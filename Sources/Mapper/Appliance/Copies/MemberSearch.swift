@@ -1,0 +1,123 @@
+import BlockMap
+import Bytes
+
+/// Finds what is a part of something on the guest's disks, by what udev in the appliance knows of each device: that was
+/// asked when the appliance started, so that it costs nothing to ask again.
+package enum MemberSearch {
+  /// Prints what `members(parsing:)` reads: which device each label is, the number of each device, and what is on it.
+  package static let script = """
+    ls -l \(Appliance.directory)
+    for b in /sys/class/block/*; do read -r d <$b/dev; echo "number ${b##*/} $d"; done
+    grep -E '^E:ID_FS_(TYPE|UUID|UUID_SUB)=' /run/udev/data/b* /dev/null
+    true
+    """
+
+  /// A member, and the number (`MAJOR:MINOR`) of its device.
+  package struct Found: Equatable {
+    package var member: DiskMember
+    package var number: Substring
+  }
+
+  package static func members(parsing text: String, disks: [Int]) -> [Found] {
+    var labels: [Substring: Substring] = [:]
+    var numbers: [Substring: Substring] = [:]
+    var properties: [Substring: [Substring: Substring]] = [:]
+    for line in text.lines {
+      let fields = line.fields
+      if fields.count >= 3, fields[fields.count - 2] == "->",
+        let target = fields[fields.count - 1].parts(between: "/").last
+      {
+        labels[fields[fields.count - 3]] = target
+      } else if fields.count == 3, fields[0] == "number" {
+        numbers[fields[1]] = fields[2]
+      } else if line.hasPrefix(Self.database) {
+        // /run/udev/data/b8:1:E:ID_FS_TYPE=ext4
+        let parts = line.dropFirst(Self.database.count).parts(between: ":", maxSplits: 3)
+        guard parts.count == 4, parts[3].hasPrefix(Self.property) else { continue }
+        let pair = parts[3].dropFirst(Self.property.count).parts(between: "=", maxSplits: 1)
+        if pair.count == 2 { properties["\(parts[0]):\(parts[1])", default: [:]][pair[0]] = pair[1] }
+      }
+    }
+    var result: [Found] = []
+    for (label, target) in labels {
+      guard let number = numbers[target], let found = properties[number], let (disk, partition) = place(of: label),
+        disks.contains(disk), let kind = found["TYPE"].flatMap({ DiskMember.Kind(rawValue: String($0)) }),
+        let uuid = found["UUID"]
+      else { continue }
+      let part = found["UUID_SUB"] ?? ""
+      let id = kind == .lvm || kind == .luks ? String(uuid) : "\(uuid) \(part)"
+      result.append(
+        Found(
+          member: DiskMember(
+            disk: disk, name: DiskName.of(disk) + Array(partition.utf8),
+            identity: DiskMember.Identity(kind: kind, id: id), whole: String(uuid)),
+          number: number))
+    }
+    return result.sorted {
+      ($0.member.disk, $0.member.name.count, $0.number) < ($1.member.disk, $1.member.name.count, $1.number)
+    }
+  }
+
+  private static let database = "/run/udev/data/b"
+  private static let property = "ID_FS_"
+
+  /// The disk and the partition that a label is of: what `Appliance.label` made, and the partition's number.
+  private static func place(of label: Substring) -> (disk: Int, partition: Substring)? {
+    let prefix = Appliance.label(ofDisk: 0).dropLast()
+    guard label.hasPrefix(prefix) else { return nil }
+    let letters = label.dropFirst(prefix.count).prefix { ("a"..."j").contains($0) }
+    let digits = letters.utf8.map { String($0 - UInt8(ascii: "a")) }.joined()
+    return Int(digits).map { ($0, label.dropFirst(prefix.count + letters.count)) }
+  }
+
+  /// Prints what `complete` reads: for each member, by its place in the list, what tells it and its state from others.
+  package static func detailScript(_ members: [Found]) -> String {
+    members.enumerated().map { index, found in
+      let tool: String
+      switch found.member.identity.kind {
+      case .array:
+        tool = """
+          mdadm --examine $d | sed -nE \
+            's/^ *Update Time : (.*)$/state \\1/p; s/^ *Events : ([0-9.]+)$/state \\1/p; s/^this +([0-9]+) .*/part \\1/p'
+          """
+      case .lvm:
+        // The group's name, and a number that grows with each change to it.
+        tool = """
+          lvm pvck --dump headers $d | sed -nE \
+            's/^ *metadata text at .* # vgname ([^ ]+) seqno ([0-9]+)$/whole \\1\\nstate \\2/p'
+          """
+      case .btrfs:
+        tool = "btrfs inspect-internal dump-super $d | sed -nE 's/^generation[[:space:]]+([0-9]+)$/state \\1/p'"
+      case .luks: tool = ":"
+      }
+      return "echo 'on \(index)'; d=/dev/block/\(found.number); { \(tool)\n} 2>/dev/null"
+    }.joined(separator: "\n") + "\ntrue"
+  }
+
+  /// Adds what the tools say of each member.
+  package static func complete(_ members: inout [Found], parsing text: String) {
+    var current: Int?
+    for line in text.lines {
+      let pair = line.parts(between: " ", maxSplits: 1)
+      guard pair.count == 2 else { continue }
+      if pair[0] == "on" {
+        current = Int(pair[1]).flatMap { members.indices.contains($0) ? $0 : nil }
+        continue
+      }
+      guard let current else { continue }
+      switch pair[0] {
+      case "state":
+        members[current].member.state += members[current].member.state.isEmpty ? "\(pair[1])" : " \(pair[1])"
+      case "whole": members[current].member.whole = String(pair[1])
+      case "part":
+        // In the oldest format of md, a number within the array is all that tells its devices apart.
+        members[current].member.identity.id += String(pair[1])
+      default: continue
+      }
+    }
+    for index in members.indices where members[index].member.identity.id.hasSuffix(" ") {
+      // Nothing tells it from the others: it is taken for one of its own.
+      members[index].member.identity.id += String(decoding: members[index].member.name, as: UTF8.self)
+    }
+  }
+}

@@ -1,0 +1,195 @@
+import DiskImage
+import Guestfs
+import NBDSource
+import SystemPackage
+
+/// A guest's disks in the appliance: the recorder serves them, libguestfs's appliance sees them, and both are gone
+/// afterwards.
+package struct ApplianceSession: Sendable {
+  package var disks: [DiskSource]
+  package var options: OpenOptions
+  package var keys: [DeviceKey]
+  package var isVerbose: Bool
+  package var isTraced: Bool
+
+  package init(disks: [DiskSource], options: OpenOptions, keys: [DeviceKey], isVerbose: Bool, isTraced: Bool) {
+    self.disks = disks
+    self.options = options
+    self.keys = keys
+    self.isVerbose = isVerbose
+    self.isTraced = isTraced
+  }
+
+  /// What is there while it runs.
+  package struct Running {
+    package let appliance: Guestfs
+    package let pump: EventPump
+    /// The disks, in their order.
+    package let disks: [GuestDisk]
+    /// Those that the appliance sees.
+    package let set: DiskSet
+    /// Whether there is no further set.
+    package let isLast: Bool
+    /// Of the walker, on the host.
+    package let walker: FilePath
+    /// How long the appliance took to start.
+    package let launchSeconds: Double
+    /// Where the recorder listens.
+    fileprivate let socket: FilePath
+    fileprivate let options: OpenOptions
+
+    /// A disk as the appliance sees it: with what this has written.
+    package func openRecorded(_ number: Int, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {
+      try NBDDisk(at: RecorderServer.address(ofDisk: number, at: socket), isCancelled: isCancelled)
+    }
+
+    /// Ends the appliance. Throws if the recorder had ended before, or if a disk's size is not what it was.
+    package func end() throws {
+      try pump.check()
+      try? appliance.shutdown()
+      for disk in disks { try disk.checkSize(options) }
+    }
+  }
+
+  /// Looks at the disks, calls `check` with what it has seen, starts everything and runs `body` on a thread of its own.
+  /// Throws `DiskError`, `MapperError` and what `check` and `body` throw.
+  ///
+  /// Where `body` throws `CopiesFound`, it is run again, with a new appliance for each set of disks.
+  /// - Parameter body: takes what it gave for the set before; nil at the first one.
+  /// - Returns: what `body` gave for the last set.
+  package func run<T: Sendable>(
+    reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
+    check: ([ExaminedDisk]) throws -> Void, body: @escaping @Sendable (Running, T?) throws -> T
+  ) async throws -> T {
+    do {
+      let installation = try Installation()
+      try DiskSource.checkDistinct(disks)
+      let examined = try await onOwnThread {
+        try disks.map {
+          try ExaminedDisk($0, options: options, keys: keys, reporter: reporter, isCancelled: isCancelled)
+        }
+      }
+      try check(examined)
+      let directory = try TemporaryDirectory()
+      defer {
+        directory.remove()
+        if isCancelled() { UnfinishedAppliance.remove(from: Appliance.cacheDirectory(directory.parent)) }
+      }
+      return try await CaptiveServer.run(
+        for: examined, in: directory, reporter: reporter, isCancelled: isCancelled
+      ) { disks in
+        var sets = [DiskSet(allOf: disks.count)]
+        var result: T?
+        var launches = 0
+        while let set = sets.first {
+          let (isLast, before) = (sets.count == 1, result)
+          launches += 1
+          // The recorder is started again, too: it keeps what the appliance has written.
+          let outcome: Outcome<T> = try await RecorderServer.run(
+            installation: installation, in: directory, disks: disks, number: launches, options: options,
+            reporter: reporter
+          ) { server in
+            try await onOwnThread {
+              try launch(
+                disks, set, from: server, in: directory, walker: installation.walker, reporter: reporter,
+                isCancelled: isCancelled
+              ) { try body(Running($0, set: set, isLast: isLast, options: options), before) }
+            }
+          }
+          switch outcome {
+          case .finished(let value):
+            result = value
+            sets.removeFirst()
+          case .copies(let found): sets = found.sets
+          }
+        }
+        guard let result else { throw MapperError.appliance("there are no disks for it") }
+        return result
+      }
+    } catch {
+      // Whatever failed, it failed because the user stopped it.
+      if isCancelled() { throw MapperError.interrupted }
+      // libguestfs's own message may be a page on how to find out more.
+      if let error = error as? GuestfsError { throw MapperError.appliance(error.firstLine) }
+      throw error
+    }
+  }
+
+  /// What has come of one launch.
+  private enum Outcome<T: Sendable>: Sendable {
+    case finished(T)
+    /// Nothing was looked at.
+    case copies(CopiesFound)
+  }
+
+  /// What is there once the appliance is up.
+  fileprivate struct Launched {
+    let appliance: Guestfs
+    let pump: EventPump
+    let disks: [GuestDisk]
+    let walker: FilePath
+    let seconds: Double
+    let socket: FilePath
+  }
+
+  private func launch<T>(
+    _ disks: [GuestDisk], _ set: DiskSet, from server: RecorderServer, in directory: TemporaryDirectory,
+    walker: FilePath, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
+    body: (Launched) throws -> T
+  ) throws -> Outcome<T> {
+    let start = ContinuousClock.now
+    let pump = try EventPump(reading: server.events, control: server.control, reporter: reporter)
+    do {
+      let disks = try withTables(disks, from: server, reporter: reporter, isCancelled: isCancelled)
+      let appliance = try Appliance.launch(
+        ApplianceOptions(
+          socket: server.socket,
+          disks: set.disks.map { ApplianceOptions.Disk(number: $0, sectorSize: disks[$0 - 1].sectorSize) },
+          cacheDirectory: Appliance.cacheDirectory(directory.parent),
+          isVerbose: isVerbose, isTraced: isTraced),
+        reporter: reporter, isCancelled: isCancelled)
+      do {
+        return .finished(
+          try body(
+            Launched(
+              appliance: appliance, pump: pump, disks: disks, walker: walker,
+              seconds: (ContinuousClock.now - start) / .seconds(1), socket: server.socket)))
+      } catch let found as CopiesFound {
+        try? appliance.shutdown()
+        return .copies(found)
+      }
+    } catch {
+      // Without the recorder the appliance has no disks, and says only that.
+      try pump.check()
+      throw error
+    }
+  }
+
+  /// The disks with their partition tables. These are read through the recorder: another's server may have room for it
+  /// only.
+  private func withTables(
+    _ disks: [GuestDisk], from server: RecorderServer, reporter: any Reporter,
+    isCancelled: @escaping @Sendable () -> Bool
+  ) throws -> [GuestDisk] {
+    try disks.enumerated().map { index, disk in
+      let opened = try NBDDisk(
+        at: RecorderServer.address(ofDisk: index + 1, at: server.socket), isCancelled: isCancelled)
+      defer { opened.close() }
+      let disk = disk.withTable(from: opened)
+      if disk.sectorSize != .bytes512 {
+        reporter.detail("\(shown(disk.description.file)): sectors of \(disk.sectorSize.bytes) bytes")
+      }
+      return disk
+    }
+  }
+}
+
+extension ApplianceSession.Running {
+  fileprivate init(
+    _ launched: ApplianceSession.Launched, set: DiskSet, isLast: Bool, options: OpenOptions
+  ) {
+    self.init(
+      appliance: launched.appliance, pump: launched.pump, disks: launched.disks, set: set, isLast: isLast,
+      walker: launched.walker, launchSeconds: launched.seconds, socket: launched.socket, options: options)
+  }
+}

@@ -1,0 +1,84 @@
+import Glibc
+
+/// The limits that a user or a system has set this process, see ulimit in bash(1): what must be there to start anything,
+/// and what may be the cause of a failure.
+public enum ProcessLimits {
+  /// Of this program's and of those it starts, each.
+  private static let leastFiles: rlim_t = 64
+  private static let usualFiles: rlim_t = 1024
+  /// Of this program alone; the programs it starts have more.
+  private static let leastThreads = 8
+  /// In bytes, for the appliance's temporary files.
+  private static let leastSpace: UInt64 = 32 << 20
+
+  /// To be called before anything is started.
+  /// - Throws: `MapperError` if there are too few files or threads: what needs one more of these would wait for it without
+  ///   end, or end in the middle.
+  public static func check() throws {
+    // A file that must not grow any more is an error of its write, not the end of the program.
+    signal(SIGXFSZ, SIG_IGN)
+    var files = limit(RLIMIT_NOFILE)
+    if files.rlim_cur < usualFiles {
+      files.rlim_cur = min(usualFiles, files.rlim_max)
+      _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
+      files = limit(RLIMIT_NOFILE)
+    }
+    guard files.rlim_cur >= leastFiles else {
+      throw MapperError.missing(
+        "only \(files.rlim_cur) files may be open at a time (ulimit -n); \(leastFiles) are needed at least")
+    }
+    try checkThreads()
+  }
+
+  /// Whether there are some more threads to be had.
+  private static func checkThreads() throws {
+    var threads: [pthread_t] = []
+    // They have to be there at the same time: each waits for the end of a pipe.
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw MapperError.missing("no pipe: \(String(cString: strerror(errno)))") }
+    let waiting = ends[0]
+    defer {
+      close(ends[1])
+      for thread in threads { pthread_join(thread, nil) }
+      close(waiting)
+    }
+    for _ in 0..<leastThreads {
+      var thread = pthread_t()
+      let result = pthread_create(
+        &thread, nil,
+        { argument in
+          var byte: UInt8 = 0
+          _ = read(Int32(Int(bitPattern: argument)), &byte, 1)
+          return nil
+        }, UnsafeMutableRawPointer(bitPattern: Int(waiting)))
+      guard result == 0 else { throw MapperError.noThread(result) }
+      threads.append(thread)
+    }
+  }
+
+  /// Limits that are far from usual, in words.
+  package static func hints() -> [String] {
+    var hints: [String] = []
+    let memory = limit(RLIMIT_AS)
+    if memory.rlim_cur != rlim_t.max { hints.append("memory is limited to \(memory.rlim_cur >> 10) KiB (ulimit -v)") }
+    let size = limit(RLIMIT_FSIZE)
+    if size.rlim_cur != rlim_t.max { hints.append("files are limited to \(size.rlim_cur >> 10) KiB (ulimit -f)") }
+    let files = limit(RLIMIT_NOFILE)
+    if files.rlim_cur < usualFiles { hints.append("only \(files.rlim_cur) files may be open (ulimit -n)") }
+    return hints
+  }
+
+  /// Where there is hardly any space left.
+  package static func hint(ofFull directory: String) -> String? {
+    var status = statvfs()
+    guard statvfs(directory, &status) == 0 else { return nil }
+    let free = UInt64(status.f_bavail).multipliedFullWidth(by: UInt64(status.f_frsize)).low
+    return free < leastSpace ? "\(directory) has only \(free >> 10) KiB left" : nil
+  }
+
+  private static func limit(_ resource: __rlimit_resource) -> rlimit {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(resource.rawValue), &limit)
+    return limit
+  }
+}

@@ -1,0 +1,15 @@
+import Glibc
+import Guestfs
+import SystemPackage
+
+extension Guestfs {
+  /// Puts text into a file in the appliance, by way of one in the directory of this run.
+  /// - Throws: `Errno` or `GuestfsError`.
+  package func upload(text: String, name: String) throws {
+    let file = FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp").appending("upload")
+    let output = try FileDescriptor.open(
+      file, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
+    try output.closeAfter { _ = try output.writeAll(text.utf8) }
+    try uploadToAppliance(file.string, name: name, mode: 0o644)
+  }
+}

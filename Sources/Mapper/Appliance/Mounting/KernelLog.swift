@@ -1,0 +1,69 @@
+/// What the appliance's kernel says of a device when it does not mount it.
+package struct KernelLog {
+  /// A line of the log, so that what comes after it can be told from what was before.
+  package static let mark = "virt-bmap: mounting"
+  /// In a script: the kernel takes no more than some lines a second from programs, unless it is told to.
+  package static let keepMarks = "{ echo on > /proc/sys/kernel/printk_devkmsg; } 2>/dev/null"
+  /// So many lines at the log's end are looked at.
+  package static let mostLines = 200
+  /// So much of them is said.
+  private static let mostReasons = 2
+  private static let mostCharacters = 300
+
+  /// The kernel's reason, nil if it says nothing.
+  package let reason: String?
+
+  /// - Parameters:
+  ///   - kernelName: the device's, such as `sda1`.
+  ///   - lines: as dmesg(1) prints them: `[   63.392595] XFS (sda1): …`.
+  package init(kernelName: Substring, lines: some Sequence<Substring>) {
+    var texts: [String] = []
+    for line in lines {
+      let text = Self.withoutTime(line)
+      if text.hasSuffix(Self.mark) {
+        texts = []
+      } else if !Self.isNoReason(text), !texts.contains(text) {
+        texts.append(text)
+      }
+    }
+    let own = texts.filter { Self.names($0, kernelName) }
+    let reasons = (own.isEmpty ? texts : own).suffix(Self.mostReasons)
+    // The appliance may call a disk by another's name.
+    let said = reasons.map { text in
+      text.replacing(" (device \(kernelName))", with: "").replacing(" (\(kernelName))", with: "")
+    }.filter { !$0.isEmpty }
+    reason = said.isEmpty ? nil : String(said.joined(separator: "; ").prefix(Self.mostCharacters))
+  }
+
+  private static func withoutTime(_ line: Substring) -> String {
+    guard line.hasPrefix("["), let end = line.firstIndex(of: "]") else { return String(line) }
+    return String(line[line.index(after: end)...].drop { $0 == " " })
+  }
+
+  /// What the kernel also says where all is well.
+  private static func isNoReason(_ text: String) -> Bool {
+    let prefixes = [
+      "BTRFS info", "BTRFS: device", "Btrfs loaded", "SGI XFS", "fuse: init", "raid6: ", "xor: ", "async_tx: ",
+      "device-mapper: core", "device-mapper: uevent", "device-mapper: ioctl", "loop: ", "virt-bmap: ", "random: ",
+      "clocksource: ", "ntfs: driver", "squashfs: version",
+    ]
+    return text.isEmpty || prefixes.contains { text.hasPrefix($0) }
+      || ["using the ext4 subsystem", "mounted filesystem", "Mounting V", "Ending clean mount", "udevd"]
+        .contains { text.contains($0) }
+  }
+
+  /// Whether a line has the device's name as a word of its own.
+  private static func names(_ text: String, _ kernelName: Substring) -> Bool {
+    guard !kernelName.isEmpty else { return false }
+    return text.split { !($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }.contains(kernelName)
+  }
+
+  /// What is left of mount(8)'s message without its list of what it may be.
+  package static func withoutGuesses(_ message: String) -> String {
+    guard message.contains("wrong fs type, bad option, bad superblock") else {
+      let prefixes = ["mount exited with status", "mount:"]
+      return prefixes.contains { message.hasPrefix($0) } ? message.replacing("mount: /sysroot: ", with: "") : message
+    }
+    return "the kernel does not take it, and gives no reason"
+  }
+}

@@ -1,0 +1,53 @@
+import BlockMap
+
+/// What a file's ranges cover of the disks, and with which of its bytes.
+package struct Cover {
+  /// Ranges that say the same of which byte is where, in the order of the disk, joined where they touch.
+  private struct Key: Hashable {
+    var disk: UInt32
+    /// The place on the disk less the place in the file; 0 where that says nothing.
+    var shift: UInt64
+  }
+
+  private let isEncoded: Bool
+  private var ranges: [Key: [Range<UInt64>]] = [:]
+
+  package init(_ all: [MappedRange], isEncoded: Bool) {
+    self.isEncoded = isEncoded
+    for range in all {
+      ranges[key(range.disk, range.range.lowerBound, range.objectOffset), default: []].append(range.range)
+    }
+    for key in Array(ranges.keys) { ranges[key] = joined(ranges[key, default: []]) }
+  }
+
+  private func key(_ disk: UInt32, _ place: UInt64, _ offset: UInt64) -> Key {
+    Key(disk: disk, shift: isEncoded ? 0 : place &- offset)
+  }
+
+  private func joined(_ parts: [Range<UInt64>]) -> [Range<UInt64>] {
+    var result: [Range<UInt64>] = []
+    for part in parts.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = result.last, part.lowerBound <= last.upperBound {
+        result[result.count - 1] = last.lowerBound..<max(last.upperBound, part.upperBound)
+      } else {
+        result.append(part)
+      }
+    }
+    return result
+  }
+
+  /// The first byte of a place on a disk that no range has; nil if they have it all.
+  /// - Parameter offset: what counts as 0 in the place's own offset, in bytes of the file.
+  package func firstMissing(of place: DeviceTable.Place, from offset: UInt64) -> UInt64? {
+    guard let disk = UInt32(exactly: place.disk) else { return place.range.lowerBound }
+    let parts = ranges[key(disk, place.range.lowerBound, offset &+ place.offset), default: []]
+    // The last one that begins at the place or before.
+    var (low, high) = (0, parts.count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if parts[middle].lowerBound <= place.range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0, parts[low - 1].upperBound > place.range.lowerBound else { return place.range.lowerBound }
+    return parts[low - 1].upperBound >= place.range.upperBound ? nil : parts[low - 1].upperBound
+  }
+}

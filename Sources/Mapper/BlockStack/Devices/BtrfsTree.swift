@@ -1,0 +1,181 @@
+import Bytes
+
+/// How a Btrfs filesystem's addresses lie on its devices, and which blocks of a subvolume hold directories, as
+/// btrfs-inspect-internal(8) in the appliance tells it.
+package struct BtrfsTree {
+  /// The name under which `DeviceTable` knows the filesystem's addresses.
+  package static let device: Substring = "btrfs"
+
+  /// For each directory's inode the blocks with its entries, in bytes of the filesystem's addresses.
+  package private(set) var directories: [UInt64: [Range<UInt64>]] = [:]
+  /// The data that leaves of the tree hold, in the order of the tree.
+  package private(set) var inlineData: [InlineData] = []
+  /// Extended attributes, in the order of the tree.
+  package private(set) var attributes: [Attribute] = []
+  /// What the filesystem's addresses are made of; nil where a chunk is arranged in a way that is not followed.
+  package private(set) var segments: [DeviceTable.Segment]?
+
+  /// A file's data that is in a leaf of the tree.
+  package struct InlineData: Equatable {
+    package var inode: UInt64
+    /// Where in the file it begins, in bytes.
+    package var offset: UInt64
+    /// In bytes of the filesystem's addresses.
+    package var range: Range<UInt64>
+    package var isCompressed: Bool
+
+    /// An item of inline data begins with what describes it (btrfs's "On-disk format": btrfs_file_extent_item).
+    private static let descriptionBytes: UInt64 = 21
+
+    /// - Parameter fields: `inline INODE OFFSET PLACE SIZE COMPRESSION`; the item's place in the leaf's data.
+    package init?(_ fields: [Substring], leaf: UInt64) {
+      let numbers = fields.dropFirst().compactMap { UInt64($0) }
+      guard numbers.count == 5,
+        let start = leaf.plus(BtrfsTree.headerBytes + Self.descriptionBytes)?.plus(numbers[2]),
+        let end = start.plus(numbers[3])
+      else { return nil }
+      (inode, offset, range, isCompressed) = (numbers[0], numbers[1], start..<end, numbers[4] != 0)
+    }
+  }
+
+  /// From a leaf's address on, its header, then the items' data (btrfs's "On-disk format": btrfs_header).
+  private static let headerBytes: UInt64 = 101
+
+  /// The extended attributes of an inode whose names have the same hash: one, in all likelihood. They are in a leaf, each
+  /// with its name before its value.
+  package struct Attribute: Equatable {
+    package var inode: UInt64
+    /// In bytes of the filesystem's addresses.
+    package var range: Range<UInt64>
+
+    /// - Parameter fields: `xattr INODE PLACE SIZE`; the item's place in the leaf's data.
+    package init?(_ fields: [Substring], leaf: UInt64) {
+      let numbers = fields.dropFirst().compactMap { UInt64($0) }
+      guard numbers.count == 3, let start = leaf.plus(BtrfsTree.headerBytes)?.plus(numbers[1]), numbers[2] > 0,
+        let end = start.plus(numbers[2])
+      else { return nil }
+      (inode, range) = (numbers[0], start..<end)
+    }
+  }
+
+  /// All of its chunks, in bytes of the filesystem's addresses, and what they are for: `DATA|RAID1`.
+  package private(set) var chunks: [(range: Range<UInt64>, type: Substring)] = []
+
+  /// The part of `script` that tells of the chunks, of the filesystem on the device `$d`.
+  package static let chunkScript = """
+    btrfs inspect-internal dump-super $d | sed -nE 's/^(nodesize|num_devices)[[:space:]]+([0-9]+).*/\\1 \\2/p'
+    btrfs inspect-internal dump-tree --hide-names -t chunk $d | sed -nE \
+      's/.* key \\(FIRST_CHUNK_TREE CHUNK_ITEM ([0-9]+)\\).*/chunk \\1/p; \
+       s/^[[:space:]]+length ([0-9]+) .* stripe_len ([0-9]+) type (.*)/length \\1 \\2 \\3/p; \
+       s/^[[:space:]]+(stripe [0-9]+ devid [0-9]+ offset [0-9]+)/\\1/p'
+    """
+
+  /// Prints what `init(parsing:)` reads, of the subvolume on /sysroot. Names are hidden, since one could hold a line
+  /// that looks like the tool's own.
+  package static let script = """
+    d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
+    btrfs filesystem show --raw /sysroot | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p' | while read i p; do
+      echo "devid $i $(cat /sys/class/block/$(basename $(readlink -f $p))/dev)"
+    done
+    \(chunkScript)
+    btrfs inspect-internal dump-tree --hide-names -t $(btrfs inspect-internal rootid /sysroot) $d | sed -nE \
+      's/^(leaf|node) ([0-9]+) .*/\\1 \\2/p; s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) DIR_(ITEM|INDEX) .*/entry \\1/p
+      s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) XATTR_ITEM [0-9]+\\) itemoff ([0-9]+) itemsize ([0-9]+)$/xattr \\1 \\2 \\3/p
+      /^[[:space:]]+item [0-9]+ key \\([0-9]+ EXTENT_DATA /h
+      /^[[:space:]]+inline extent data size/ { G
+        s/^[[:space:]]+inline extent data size ([0-9]+) .* compression ([0-9]+) .*\\(([0-9]+) EXTENT_DATA ([0-9]+)\\) itemoff ([0-9]+) .*/inline \\3 \\4 \\5 \\1 \\2/p }' |
+      uniq
+    """
+
+  private struct Chunk {
+    var start: UInt64
+    var length: UInt64 = 0
+    var stripe: UInt64 = 0
+    /// `DATA|RAID1`
+    var type: Substring = ""
+    var legs: [Target.Leg?] = []
+
+    /// No chunk is of more than 10 GiB, and a stripe of 64 KiB; a damaged tree may say anything.
+    private var hasStripes: Bool {
+      (1...Target.mostChunk).contains(stripe) && length / stripe <= DeviceTable.mostPlaces
+    }
+
+    /// nil where it is arranged in a way that is not followed.
+    var segment: DeviceTable.Segment? {
+      let (end, overflow) = start.addingReportingOverflow(length)
+      guard !overflow, length > 0, let leg = legs.first else { return nil }
+      let profile = type.parts(between: "|").dropFirst().first { $0.hasPrefix("RAID") || $0 == "DUP" }
+      let target: Target
+      switch profile {
+      case nil where legs.count == 1:
+        // Without its device, it is nowhere.
+        target = leg.map { .linear($0) } ?? .mirrored([nil])
+      case "DUP", "RAID1", "RAID1C3", "RAID1C4": target = .mirrored(legs)
+      case "RAID0" where hasStripes: target = .striped(chunk: stripe, legs)
+      case "RAID10" where hasStripes && legs.count.isMultiple(of: 2):
+        guard let layout = CopyLayout(near: 2, devices: legs.count, chunks: max(1, length / stripe)) else { return nil }
+        target = .copied(chunk: stripe, layout, legs)
+      case "RAID5" where hasStripes && legs.count >= 2:
+        target = .parity(chunk: stripe, .upFromLast(parities: 1), legs)
+      case "RAID6" where hasStripes && legs.count >= 3:
+        target = .parity(chunk: stripe, .upFromLast(parities: 2), legs)
+      default: return nil
+      }
+      return DeviceTable.Segment(range: start..<end, target: target)
+    }
+  }
+
+  /// Nil if the tool printed something else.
+  package init?(parsing text: String) {
+    var devices: [Substring: Substring] = [:]
+    var nodeSize: UInt64?
+    var chunks: [Chunk] = []
+    var leaf: UInt64?
+    var leaves: [UInt64: Set<UInt64>] = [:]
+    for line in text.lines {
+      let fields = line.fields
+      let number = fields.count > 1 ? UInt64(fields[1]) : nil
+      switch fields.first {
+      case "devid" where fields.count == 3: devices[fields[1]] = fields[2]
+      case "nodesize": nodeSize = number
+      case "chunk":
+        guard let number else { return nil }
+        chunks.append(Chunk(start: number))
+      case "length":
+        guard let number, let last = chunks.indices.last, fields.count == 4, let stripe = UInt64(fields[2]) else {
+          return nil
+        }
+        chunks[last].length = number
+        chunks[last].stripe = stripe
+        chunks[last].type = fields[3]
+      case "stripe":
+        guard let last = chunks.indices.last, fields.count == 6, let offset = UInt64(fields[5]) else { return nil }
+        // A device that is missing has no number.
+        chunks[last].legs.append(devices[fields[3]].map { Target.Leg(device: $0, offset: offset) })
+      case "leaf": leaf = number
+      case "node": leaf = nil
+      case "entry":
+        guard let number, let leaf else { return nil }
+        leaves[number, default: []].insert(leaf)
+      case "inline":
+        if let leaf, let data = InlineData(fields, leaf: leaf) { inlineData.append(data) }
+      case "xattr":
+        if let leaf, let attribute = Attribute(fields, leaf: leaf) { attributes.append(attribute) }
+      default: continue
+      }
+    }
+    guard let nodeSize, nodeSize > 0, !chunks.isEmpty else { return nil }
+    self.chunks = chunks.compactMap { chunk in
+      let (end, overflow) = chunk.start.addingReportingOverflow(chunk.length)
+      return overflow ? nil : (chunk.start..<end, chunk.type)
+    }
+    let known = chunks.compactMap(\.segment)
+    segments = known.count == chunks.count ? known : nil
+    for (inode, blocks) in leaves {
+      directories[inode] = blocks.sorted().compactMap { block in
+        let (end, overflow) = block.addingReportingOverflow(nodeSize)
+        return overflow ? nil : block..<end
+      }
+    }
+  }
+}

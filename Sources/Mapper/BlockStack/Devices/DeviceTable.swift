@@ -1,0 +1,292 @@
+import Bytes
+
+/// The block devices as the appliance's kernel sees them: what they are made of, down to the guest's disks.
+package struct DeviceTable {
+  /// A part of a device that is arranged in one way.
+  package struct Segment: Equatable {
+    /// Bytes of the device.
+    package var range: Range<UInt64>
+    package var target: Target
+  }
+
+  /// A range of a disk that holds a device's bytes from `offset` on.
+  package struct Place: Equatable {
+    /// The disk's number, from 1.
+    package var disk: Int
+    package var range: Range<UInt64>
+    package var offset: UInt64
+
+    package init(disk: Int, range: Range<UInt64>, offset: UInt64) {
+      self.disk = disk
+      self.range = range
+      self.offset = offset
+    }
+  }
+
+  private enum Device {
+    case disk(Int)
+    case made(of: [Segment])
+    /// Arranged in a way that is not followed: thin, cached, a snapshot.
+    case other
+  }
+
+  private var devices: [Substring: Device] = [:]
+  private var partitions: Set<Substring> = []
+  /// In bytes; a filesystem may say that it goes on behind its disk.
+  private var diskSizes: [Substring: UInt64] = [:]
+  /// What is made of each device.
+  private var users: [Substring: [Substring]] = [:]
+  /// Deeper than any stack of volumes; a table that refers to itself ends here.
+  private static let maximumDepth = 16
+
+  package init(parsing text: String) {
+    var parser = DeviceTableParser()
+    for line in text.lines { parser.take(line.fields) }
+    for (device, segments) in parser.finish() { devices[device] = segments.map { .made(of: $0) } ?? .other }
+    for (device, number) in parser.disks {
+      devices[device] = .disk(number)
+      diskSizes[device] = parser.sizes[device]
+    }
+    partitions = parser.partitionNumbers
+    for (device, arrangement) in devices {
+      if case .made(let segments) = arrangement { add(device, madeOf: segments) }
+    }
+  }
+
+  /// A map has no room for more places of one volume: a stripe is often no larger than 64 KiB.
+  package static let mostPlaces: UInt64 = 1 << 20
+  /// No filesystem has a file of so many stripes in one piece: of 64 KiB each they are 512 GiB.
+  private static let mostPiecesOfRange: UInt64 = 1 << 23
+
+  /// The most segments to look at for a range, more than any real stack of volumes needs. A hostile appliance may list one
+  /// device many times below another.
+  private static func mostSteps(_ range: Range<UInt64>) -> UInt64 {
+    min((range.upperBound - range.lowerBound) / 512, mostPiecesOfRange) * 16 + 4096
+  }
+
+  /// Where the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order; nil where
+  /// that is not known, or it is in more than `mostPlaces` pieces.
+  package func places(of number: Substring) -> [Place]? {
+    guard case .made(let segments) = devices[number], let end = segments.map(\.range.upperBound).max() else {
+      return nil
+    }
+    var known: [Substring: UInt64] = [:]
+    guard pieces(of: number, depth: 0, &known) <= Self.mostPlaces else { return nil }
+    return places(of: 0..<end, on: number)
+  }
+
+  /// Where a device ends, in bytes; nil where that is not known.
+  package func end(of number: Substring) -> UInt64? {
+    guard case .made(let segments) = devices[number] else { return diskSizes[number] }
+    return segments.map(\.range.upperBound).max()
+  }
+
+  /// About how many places a device has.
+  /// - Parameter known: the answers so far. A hostile appliance may list one device many times below another, so each is asked
+  ///   once.
+  private func pieces(of number: Substring, depth: Int, _ known: inout [Substring: UInt64]) -> UInt64 {
+    if let pieces = known[number] { return pieces }
+    guard depth < Self.maximumDepth, case .made(let segments) = devices[number] else { return 1 }
+    var sum: UInt64 = 0
+    for segment in segments {
+      var most = segment.target.pieces(size: segment.range.upperBound - segment.range.lowerBound)
+      for below in segment.target.devicesBelow {
+        most = max(most, pieces(of: below, depth: depth + 1, &known))
+      }
+      sum = sum.plus(most) ?? .max
+    }
+    known[number] = sum
+    return sum
+  }
+
+  /// Whether it is known where the device's bytes are, down to the disks.
+  package func isFollowed(_ number: Substring) -> Bool {
+    var known: [Substring: Bool] = [:]
+    return isFollowed(number, depth: 0, &known)
+  }
+
+  private func isFollowed(_ number: Substring, depth: Int, _ known: inout [Substring: Bool]) -> Bool {
+    if let isFollowed = known[number] { return isFollowed }
+    guard depth < Self.maximumDepth else { return false }
+    let result: Bool
+    switch devices[number] {
+    case .disk: result = true
+    case .made(let segments):
+      result = segments.allSatisfy { $0.target.devicesBelow.allSatisfy { isFollowed($0, depth: depth + 1, &known) } }
+    case .other, nil: result = false
+    }
+    known[number] = result
+    return result
+  }
+
+  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known, or takes
+  /// more than `mostSteps`. What is behind the device's end is nowhere.
+  package func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
+    var places: [Place] = []
+    var steps = Self.mostSteps(range)
+    let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places, &steps)
+    return isKnown ? places : nil
+  }
+
+  /// Which parts of the device `number` a range of a disk holds; `offset` is the place on the disk that counts as 0.
+  ///
+  /// The reverse of `places`: with several copies, each of them gives the same part. Parts beyond `mostSteps` are left out.
+  package func parts(of number: Substring, heldBy range: Range<UInt64>, ofDisk disk: Int) -> [Part] {
+    guard let device = devices.first(where: { if case .disk(disk) = $0.value { true } else { false } })?.key else {
+      return []
+    }
+    if device == number { return [Part(range: range, onDisk: range.lowerBound)] }
+    var parts: [Part] = []
+    var steps = Self.mostSteps(range)
+    climb(from: device, range, onDisk: range.lowerBound, to: number, depth: 0, into: &parts, &steps)
+    return parts
+  }
+
+  /// A part of a device, and where the disk holds it.
+  package struct Part: Equatable {
+    /// Bytes of the device.
+    package var range: Range<UInt64>
+    /// In bytes of the disk.
+    package var onDisk: UInt64
+  }
+
+  private func climb(
+    from device: Substring, _ range: Range<UInt64>, onDisk: UInt64, to wanted: Substring, depth: Int,
+    into parts: inout [Part], _ steps: inout UInt64
+  ) {
+    guard depth < Self.maximumDepth else { return }
+    for upper in users[device, default: []] {
+      guard case .made(let segments) = devices[upper] else { continue }
+      for segment in segments {
+        segment.target.forEachPart(on: device, range) { part, place in
+          // Of what the leg holds, only so much is the segment's.
+          let size = segment.range.upperBound - segment.range.lowerBound
+          let common = part.clamped(to: 0..<size)
+          guard !common.isEmpty, steps > 0 else { return }
+          steps -= 1
+          let start = segment.range.lowerBound
+          let disk = onDisk &+ (place - range.lowerBound) &+ (common.lowerBound - part.lowerBound)
+          let found = start + common.lowerBound..<start + common.upperBound
+          if upper == wanted {
+            parts.append(Part(range: found, onDisk: disk))
+          } else {
+            climb(from: upper, found, onDisk: disk, to: wanted, depth: depth + 1, into: &parts, &steps)
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether a device is one of these, or anything below it is.
+  package func isMade(of wanted: Set<Substring>, _ number: Substring) -> Bool {
+    guard !wanted.isEmpty else { return false }
+    var seen: Set<Substring> = []
+    var left = [number]
+    while let device = left.popLast() {
+      guard seen.insert(device).inserted else { continue }
+      if wanted.contains(device) { return true }
+      if case .made(let segments) = devices[device] { left += segments.flatMap(\.target.devicesBelow) }
+    }
+    return false
+  }
+
+  /// Whether an array or a volume is made of the device: what is on it, is the array's.
+  package func isInVolume(_ number: Substring) -> Bool {
+    users[number, default: []].contains { !partitions.contains($0) }
+  }
+
+  /// Whether the kernel sees partitions on the device.
+  package func hasPartitions(_ number: Substring) -> Bool {
+    users[number, default: []].contains { partitions.contains($0) }
+  }
+
+  /// Whether the device is one of the guest's disks.
+  package func isDisk(_ number: Substring) -> Bool { diskSizes[number] != nil }
+
+  /// Whether anything is stored more than once.
+  package var hasCopies: Bool {
+    devices.values.contains { device in
+      guard case .made(let segments) = device else { return false }
+      return segments.contains {
+        switch $0.target {
+        case .mirrored, .copied: true
+        case .linear, .striped, .parity: false
+        }
+      }
+    }
+  }
+
+  /// Takes a filesystem's own addresses for those of a device, `name`, that is made of `segments`.
+  package mutating func add(_ name: Substring, madeOf segments: [Segment]) {
+    devices[name] = .made(of: segments)
+    for below in Set(segments.flatMap(\.target.devicesBelow)) { users[below, default: []].append(name) }
+  }
+
+  /// Where the parity of the device `number` is, if it has some; nil where it is in more than `mostPlaces` pieces.
+  package func parity(of number: Substring) -> [Place]? {
+    guard case .made(let segments) = devices[number] else { return [] }
+    let striped = segments.filter { if case .parity = $0.target { true } else { false } }
+    let pieces = striped.reduce(0) { $0 &+ $1.target.pieces(size: $1.range.upperBound - $1.range.lowerBound) }
+    guard pieces <= Self.mostPlaces else { return nil }
+    var places: [Place] = []
+    var steps = Self.mostSteps(0..<Self.mostPiecesOfRange * 512)
+    for segment in striped {
+      segment.target.forEachParity(size: segment.range.upperBound - segment.range.lowerBound) { piece in
+        guard let end = piece.leg.offset.plus(piece.length) else { return }
+        _ = add(
+          piece.leg.offset..<end, on: piece.leg.device, depth: 1, offset: segment.range.lowerBound &+ piece.offset,
+          to: &places, &steps)
+      }
+    }
+    return places
+  }
+
+  /// Adds every copy of a part of a device.
+  /// - Parameter offset: what the first byte counts as in the places.
+  /// - Returns: false where a device below is not known.
+  private func add(
+    _ wanted: Range<UInt64>, on device: Substring, depth: Int, offset: UInt64, to places: inout [Place],
+    _ steps: inout UInt64
+  ) -> Bool {
+    guard depth < Self.maximumDepth else { return false }
+    switch devices[device] {
+    case .disk(let number):
+      let found = wanted.clamped(to: 0..<(diskSizes[device] ?? .max))
+      if !found.isEmpty { append(Place(disk: number, range: found, offset: offset), to: &places) }
+      return true
+    case .made(let segments):
+      var isKnown = true
+      for segment in segments where segment.range.overlaps(wanted) {
+        guard steps > 0 else { return false }
+        steps -= 1
+        let common = segment.range.clamped(to: wanted)
+        let start = segment.range.lowerBound
+        guard segment.target.pieces(size: common.upperBound - common.lowerBound) <= Self.mostPiecesOfRange else {
+          return false
+        }
+        segment.target.forEachPiece(of: common.lowerBound - start..<common.upperBound - start) { piece in
+          let (end, overflow) = piece.leg.offset.addingReportingOverflow(piece.length)
+          guard !overflow, isKnown else {
+            isKnown = false
+            return
+          }
+          isKnown = add(
+            piece.leg.offset..<end, on: piece.leg.device, depth: depth + 1,
+            offset: offset &+ (start &+ piece.offset &- wanted.lowerBound), to: &places, &steps)
+        }
+      }
+      return isKnown
+    case .other, nil: return false
+    }
+  }
+
+  private func append(_ place: Place, to places: inout [Place]) {
+    if let last = places.last, last.disk == place.disk, last.range.upperBound == place.range.lowerBound,
+      last.offset &+ (last.range.upperBound - last.range.lowerBound) == place.offset
+    {
+      places[places.count - 1].range = last.range.lowerBound..<place.range.upperBound
+    } else {
+      places.append(place)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/// Reads the lines that `DeviceTable.script` prints. Numbers come from whatever wrote the guest's volumes: what does not
+/// fit makes its device an unknown one.
+package struct DeviceTableParser {
+  package private(set) var disks: [Substring: Int] = [:]
+  private var partitions: [Substring: [DeviceTable.Segment]] = [:]
+  /// In bytes.
+  package private(set) var sizes: [Substring: UInt64] = [:]
+  /// nil for a table with a target that is not followed.
+  private var tables: [Substring: [DeviceTable.Segment]?] = [:]
+  private var arrays: [Substring: ArrayLine] = [:]
+
+  package var partitionNumbers: Set<Substring> { Set(partitions.keys) }
+
+  package static let sectorBytes: UInt64 = 512
+  /// No device is larger.
+  private static let mostSectors = UInt64(Int64.max) / sectorBytes
+
+  package mutating func take(_ fields: [Substring]) {
+    switch fields.first {
+    case "device" where fields.count == 5:
+      guard let size = bytes(sectors: fields[4]) else { return }
+      sizes[fields[1]] = size
+      guard fields[2] != "-", let start = bytes(sectors: fields[3]), size > 0 else { return }
+      let leg = Target.Leg(device: fields[2], offset: start)
+      partitions[fields[1]] = [DeviceTable.Segment(range: 0..<size, target: .linear(leg))]
+    case "table" where fields.count >= 5:
+      guard let start = bytes(sectors: fields[2]), let size = bytes(sectors: fields[3]), size > 0,
+        let target = MapperTarget.parse(kind: fields[4], size: size, fields[5...])
+      else {
+        tables[fields[1]] = .some(nil)
+        return
+      }
+      if let known = tables[fields[1], default: []] {
+        tables[fields[1]] = known + [DeviceTable.Segment(range: start..<start + size, target: target)]
+      }
+    case "array" where fields.count >= 6: arrays[fields[1]] = ArrayLine(fields)
+    case "member" where fields.count >= 7: arrays[fields[1]]?.add(fields)
+    case "disk" where fields.count == 3: disks[fields[1]] = Int(fields[2]).flatMap { $0 > 0 ? $0 : nil }
+    default: return
+    }
+  }
+
+  /// What every device but the disks is made of; nil for what is not followed.
+  package func finish() -> [Substring: [DeviceTable.Segment]?] {
+    var result = tables
+    for (device, segments) in partitions { result[device] = segments }
+    for (device, array) in arrays { result[device] = .some(array.segments(size: sizes[device] ?? 0)) }
+    return result
+  }
+
+  private func bytes(sectors: Substring) -> UInt64? { Self.bytes(sectors: sectors) }
+
+  package static func bytes(sectors: Substring) -> UInt64? {
+    guard let sectors = UInt64(sectors), sectors <= mostSectors / 2 else { return nil }
+    return sectors * sectorBytes
+  }
+}

@@ -1,0 +1,64 @@
+import Bytes
+
+/// A BSD disklabel over a whole disk; disklabel(5) of the BSDs. One inside a partition is found by the kernel.
+package struct BSDLabel {
+  private static let magic: [UInt8] = [0x57, 0x45, 0x56, 0x82]
+  /// Where it may begin, in bytes: i386 and others, Alpha and others.
+  private static let places: [UInt64] = [512, 64]
+  private static let headerSize = 148
+  private static let entrySize = 16
+  private static let mostPartitions = 22
+
+  /// Without those that are not used.
+  private let partitions: [DiskTable.Partition]
+  private let place: UInt64
+  private let size: Int
+
+  package static func find(in bytes: TableBytes, _ mbr: MBRTable?) -> BSDLabel? {
+    // Where a master boot record has partitions, the label is in one of them. One of FreeBSD's "dangerously dedicated"
+    // disks has a single entry from sector 0 on, which is there for the BIOS alone.
+    guard mbr.map({ $0.entries.isEmpty || $0.isDedicated }) ?? true else { return nil }
+    return places.lazy.compactMap { BSDLabel(bytes, at: $0) }.first
+  }
+
+  private init?(_ bytes: TableBytes, at place: UInt64) {
+    guard let header = bytes.bytes(at: place, count: Self.headerSize), header.has(Self.magic, at: 0),
+      header.has(Self.magic, at: 132)
+    else { return nil }
+    let count = Int(header.little(at: 138, width: 2))
+    let sector = header.little(at: 40, width: 4)
+    guard (1...Self.mostPartitions).contains(count), [512, 1024, 2048, 4096].contains(sector),
+      let all = bytes.bytes(at: place, count: Self.headerSize + count * Self.entrySize)
+    else { return nil }
+    // The sum of all words is zero.
+    let sum = stride(from: 0, to: all.count, by: 2).reduce(UInt64(0)) { $0 ^ all.little(at: $1, width: 2) }
+    guard sum == 0 else { return nil }
+    self.place = place
+    size = all.count
+    partitions = (0..<count).compactMap { index in
+      let entry = Self.headerSize + index * Self.entrySize
+      let length = all.little(at: entry, width: 4)
+      // The type is 0 for what is not used, as the one for the whole disk often is.
+      guard length > 0, all[entry + 12] != 0 else { return nil }
+      let start = all.little(at: entry + 4, width: 4) * sector
+      return DiskTable.Partition(number: index + 1, range: start..<start + length * sector)
+    }
+  }
+
+  package func table(_ mbr: MBRTable?) -> DiskTable {
+    var table = DiskTable(kind: .bsd, partitions: partitions)
+    if let mbr, mbr.isDedicated {
+      table.replacesKernels = true
+      // The kernel counts what is in a master boot record's entry from 5 on.
+      for index in table.partitions.indices { table.partitions[index].number = 5 + index }
+    }
+    if place >= UInt64(MBRTable.size) { table.areas.add("boot block", at: 0, count: place, kind: .boot) }
+    table.areas.add("BSD label", at: place, count: UInt64(size), kind: .boot)
+    return table
+  }
+}
+
+extension MBRTable {
+  /// Of FreeBSD, on a disk that is BSD's from its first sector on.
+  fileprivate var isDedicated: Bool { entries.count == 1 && entries[0].type == 0xa5 && entries[0].start == 0 }
+}

@@ -1,0 +1,120 @@
+/// A disk's partition table as it is written there.
+///
+/// What partitions there are is the kernel's word. This table is for what the kernel does not say: where an extended
+/// partition ends, what is damaged, and what lies in a table that the kernel does not take.
+package struct DiskTable: Equatable {
+  package enum Kind: Equatable {
+    case none, mbr, gpt
+    /// A BSD disklabel over the whole disk.
+    case bsd
+    /// An Apple partition map.
+    case apple
+  }
+
+  package struct Partition: Equatable {
+    package var number: Int
+    /// In bytes, as the table says; it may go on behind the disk's end.
+    package var range: Range<UInt64>
+    package var isExtended = false
+
+    package init(number: Int, range: Range<UInt64>, isExtended: Bool = false) {
+      self.number = number
+      self.range = range
+      self.isExtended = isExtended
+    }
+
+    /// In bytes.
+    package var length: UInt64 { range.upperBound - range.lowerBound }
+  }
+
+  /// What is wrong with it.
+  package struct Damage: Equatable {
+    /// A clause for a message.
+    package var text: String
+    /// Whether anything may be missing in the map because of it.
+    package var isLoss: Bool
+
+    package init(text: String, isLoss: Bool) {
+      self.text = text
+      self.isLoss = isLoss
+    }
+  }
+
+  package var kind = Kind.none
+  package var partitions: [Partition] = []
+  package var damage: [Damage] = []
+  /// Where it is, for a table that the kernel does not take.
+  package var areas: [DeviceArea] = []
+  /// A table that another one refers to only in form: its partitions in the kernel are no partitions.
+  package var replacesKernels = false
+
+  package init(
+    kind: Kind = Kind.none, partitions: [Partition] = [], damage: [Damage] = [], areas: [DeviceArea] = [],
+    replacesKernels: Bool = false
+  ) {
+    self.kind = kind
+    self.partitions = partitions
+    self.damage = damage
+    self.areas = areas
+    self.replacesKernels = replacesKernels
+  }
+
+  /// Whether the partitions may be given to the kernel if it does not see them by itself.
+  package var isForKernel: Bool { kind == .gpt || kind == .bsd || kind == .apple }
+
+  /// Looks for a table on a disk; what is no table gives one without partitions.
+  package static func read(_ bytes: TableBytes, _ sectorSize: SectorSize) -> DiskTable {
+    let mbr = bytes.bytes(at: 0, count: MBRTable.size).flatMap { MBRTable($0) }
+    var table: DiskTable
+    if let label = BSDLabel.find(in: bytes, mbr) {
+      table = label.table(mbr)
+    } else if mbr.map({ $0.isProtective || $0.entries.isEmpty }) ?? true,
+      let found = GPTTable.find(in: bytes, sectorSize, isProtected: mbr?.isProtective ?? false)
+    {
+      table = found
+    } else if let mbr {
+      table = mbr.table(bytes, sectorSize)
+    } else if let map = ApplePartitionMap(bytes) {
+      table = map.table
+    } else {
+      return DiskTable()
+    }
+    table.addDamage(diskSize: bytes.size)
+    return table
+  }
+
+  /// Names partitions that go on behind the disk's end, and those that overlap in part: one that lies in another is
+  /// usual, in tables of hybrid images and in labels with a partition for the whole disk.
+  private mutating func addDamage(diskSize: UInt64) {
+    let beyond = partitions.filter { $0.range.upperBound > diskSize }.map(\.number)
+    if !beyond.isEmpty {
+      damage.append(Damage(text: "\(Self.list(beyond)) beyond the disk's end", isLoss: true))
+    }
+    var overlapping: Set<Int> = []
+    let sorted = partitions.filter { !$0.range.isEmpty }
+      .sorted { ($0.range.lowerBound, $1.range.upperBound) < ($1.range.lowerBound, $0.range.upperBound) }
+    // Sorted so, one that lies in another comes after it; only those that are still open can overlap.
+    var open: [Partition] = []
+    for partition in sorted where kind != .bsd {
+      open.removeAll { $0.range.upperBound <= partition.range.lowerBound }
+      for other in open where other.range.upperBound < partition.range.upperBound {
+        overlapping.formUnion([other.number, partition.number])
+      }
+      open.append(partition)
+    }
+    if !overlapping.isEmpty {
+      damage.append(Damage(text: "partitions \(Self.names(overlapping.sorted())) overlap", isLoss: false))
+    }
+  }
+
+  private static func list(_ numbers: [Int]) -> String {
+    numbers.count == 1 ? "partition \(numbers[0]) goes on" : "partitions \(names(numbers)) go on"
+  }
+
+  /// As many as a line has room for.
+  private static func names(_ numbers: [Int]) -> String {
+    var shown = numbers.prefix(8).map(String.init)
+    let last = numbers.count > shown.count ? "\(numbers.count - shown.count) more" : shown.popLast() ?? ""
+    return shown.isEmpty ? last : "\(shown.joined(separator: ", ")) and \(last)"
+  }
+}

@@ -1,0 +1,149 @@
+import Bytes
+
+/// A GUID partition table; UEFI Specification, "GUID Partition Table (GPT) Disk Layout".
+package enum GPTTable {
+  package static let signature = Array("EFI PART".utf8)
+
+  /// A header whose checksum is right and that is in its place.
+  package struct Header {
+    private static let leastSize = 92
+    private static let leastEntry = 128
+    private static let mostEntry = 4096
+
+    package let alternate: UInt64
+    /// The first and last sectors for partitions.
+    package let firstUsable: UInt64
+    package let lastUsable: UInt64
+    package let tableStart: UInt64
+    package let entryCount: UInt64
+    /// In bytes.
+    package let entrySize: Int
+    package let tableChecksum: UInt32
+
+    package init?(_ sector: [UInt8], at number: UInt64) {
+      guard sector.starts(with: GPTTable.signature) else { return nil }
+      let size = Int(sector.little(at: 12, width: 4))
+      guard (Self.leastSize...sector.count).contains(size) else { return nil }
+      let blank = sector[..<16] + [0, 0, 0, 0] + sector[20..<size]
+      guard UInt64(CRC32.checksum(blank)) == sector.little(at: 16, width: 4), sector.little(at: 24, width: 8) == number
+      else { return nil }
+      alternate = sector.little(at: 32, width: 8)
+      firstUsable = sector.little(at: 40, width: 8)
+      lastUsable = sector.little(at: 48, width: 8)
+      tableStart = sector.little(at: 72, width: 8)
+      entryCount = sector.little(at: 80, width: 4)
+      entrySize = Int(sector.little(at: 84, width: 4))
+      tableChecksum = UInt32(truncatingIfNeeded: sector.little(at: 88, width: 4))
+      guard (Self.leastEntry...Self.mostEntry).contains(entrySize), entrySize % 8 == 0 else { return nil }
+    }
+  }
+
+  /// What a header leads to.
+  private struct Found {
+    var header: Header
+    var entries: [UInt8]
+    /// Whether the entries have the checksum that the header says.
+    var isSound: Bool
+    /// Whether the header counts more entries than there is room for.
+    var isShortened: Bool
+  }
+
+  /// The kernel has names for fewer.
+  private static let mostPartitions = 1024
+  /// No table is larger; the kernel takes none either.
+  private static let mostTableBytes: UInt64 = 4 << 20
+
+  /// - Parameter isProtected: the master boot record says that there is such a table.
+  package static func find(in bytes: TableBytes, _ sectorSize: SectorSize, isProtected: Bool) -> DiskTable? {
+    let last = bytes.size / sectorSize.bytes
+    let primary = found(at: 1, in: bytes, sectorSize)
+    var table: DiskTable
+    if let primary, primary.isSound {
+      table = self.table(primary, at: 1, sectorSize)
+      if primary.header.lastUsable >= last {
+        table.damage.append(
+          DiskTable.Damage(text: "the disk ends before the table says, and its backup is missing", isLoss: false))
+      }
+    } else if let backup = last > 0 ? found(at: last - 1, in: bytes, sectorSize) : nil, backup.isSound {
+      table = self.table(backup, at: last - 1, sectorSize)
+      table.damage.append(DiskTable.Damage(text: "the backup at the disk's end is used", isLoss: false))
+    } else if let primary {
+      table = self.table(primary, at: 1, sectorSize)
+      table.damage.append(
+        DiskTable.Damage(text: "its checksum is wrong and there is no sound backup; it is used as it is", isLoss: true))
+    } else if isProtected {
+      // Somebody who wrote a filesystem over the disk may have left this much.
+      return DiskTable(
+        kind: .gpt, damage: [DiskTable.Damage(text: "there is no sound GUID partition table", isLoss: true)])
+    } else {
+      return nil
+    }
+    if !isProtected {
+      table.damage.append(DiskTable.Damage(text: "the protective MBR is missing", isLoss: false))
+    }
+    return table
+  }
+
+  private static func found(at number: UInt64, in bytes: TableBytes, _ sectorSize: SectorSize) -> Found? {
+    guard let sector = bytes.sector(number, sectorSize), let header = Header(sector, at: number) else { return nil }
+    let wanted = header.entryCount * UInt64(header.entrySize)
+    // In front of the partitions or behind them.
+    let end =
+      header.tableStart < header.firstUsable ? header.firstUsable : max(number, bytes.size / sectorSize.bytes)
+    guard header.tableStart < end, let start = header.tableStart.times(sectorSize.bytes) else { return nil }
+    let room = ((end - header.tableStart).times(sectorSize.bytes) ?? .max)
+    let count = min(wanted, room, mostTableBytes) / UInt64(header.entrySize) * UInt64(header.entrySize)
+    guard count > 0 else {
+      return wanted == 0 ? Found(header: header, entries: [], isSound: true, isShortened: false) : nil
+    }
+    guard let entries = bytes.bytes(at: start, count: Int(count)) else { return nil }
+    let isShortened = count < wanted
+    return Found(
+      header: header, entries: entries, isSound: isShortened || CRC32.checksum(entries) == header.tableChecksum,
+      isShortened: isShortened)
+  }
+
+  private static func table(_ found: Found, at number: UInt64, _ sectorSize: SectorSize) -> DiskTable {
+    var table = DiskTable(kind: .gpt)
+    let size = found.header.entrySize
+    var misplaced = 0
+    for index in 0..<found.entries.count / size {
+      let place = index * size
+      // The type; one of zeros is not used.
+      guard found.entries[place..<place + 16].contains(where: { $0 != 0 }) else { continue }
+      let first = found.entries.little(at: place + 32, width: 8)
+      let last = found.entries.little(at: place + 40, width: 8)
+      guard first <= last, let start = first.times(sectorSize.bytes),
+        let end = last.plus(1).flatMap({ $0.times(sectorSize.bytes) })
+      else {
+        misplaced += 1
+        continue
+      }
+      guard table.partitions.count < mostPartitions else {
+        table.damage.append(
+          DiskTable.Damage(text: "only the first \(mostPartitions) partitions are looked at", isLoss: true))
+        break
+      }
+      table.partitions.append(DiskTable.Partition(number: index + 1, range: start..<end))
+    }
+    if misplaced > 0 {
+      table.damage.append(
+        DiskTable.Damage(text: "entries without a valid place: \(misplaced)", isLoss: true))
+    }
+    if found.isShortened {
+      table.damage.append(
+        DiskTable.Damage(
+          text: "it claims \(found.header.entryCount) entries, and there is room for \(found.entries.count / size)",
+          isLoss: false))
+    }
+    let isPrimary = number == 1
+    table.areas.add("MBR", at: 0, count: UInt64(MBRTable.size), kind: .boot)
+    table.areas.add(
+      isPrimary ? "GPT header" : "backup GPT header", at: number * sectorSize.bytes, count: sectorSize.bytes,
+      kind: .boot)
+    table.areas.add(
+      isPrimary ? "GPT table" : "backup GPT table", at: found.header.tableStart.times(sectorSize.bytes),
+      count: UInt64(found.entries.count), kind: .boot)
+    return table
+  }
+}

@@ -1,0 +1,38 @@
+import BlockMap
+import BlockStack
+
+/// Finds out whether a map has every copy of what it has once.
+package struct CopyCheck {
+  package let table: DeviceTable
+  /// The filesystem's addresses, as the table knows them.
+  package let device: Substring
+
+  package init(table: DeviceTable, device: Substring) {
+    self.table = table
+    self.device = device
+  }
+
+  /// - Parameters:
+  ///   - ranges: all of one file's.
+  ///   - isEncoded: where a range begins in the file says nothing.
+  /// - Returns: what is wrong with them; nil if nothing is.
+  package func problem(of ranges: [MappedRange], isEncoded: Bool = false) -> String? {
+    let cover = Cover(ranges, isEncoded: isEncoded)
+    for range in ranges {
+      let parts = table.parts(of: device, heldBy: range.range, ofDisk: Int(range.disk))
+      let held = parts.reduce(0) { $0 &+ UInt64($1.range.count) }
+      guard held >= UInt64(range.range.count) else {
+        return "disk \(range.disk) at \(hex(range.range.lowerBound)) is not on the filesystem's device"
+      }
+      guard table.hasCopies else { continue }
+      for part in parts {
+        let offset = range.objectOffset &+ (part.onDisk &- range.range.lowerBound)
+        for place in table.places(of: part.range, on: device) ?? [] {
+          guard let missing = cover.firstMissing(of: place, from: offset) else { continue }
+          return "a copy is missing: disk \(place.disk) at \(hex(missing))"
+        }
+      }
+    }
+    return nil
+  }
+}

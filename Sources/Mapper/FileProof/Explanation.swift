@@ -1,0 +1,123 @@
+import BlockMap
+import BlockStack
+import Bytes
+
+/// What the filesystem says of a file that does not come out of the map.
+package enum Explanation: Equatable {
+  /// The map is as right as it can be.
+  case excepted(ProofException)
+  /// Nothing that would excuse the map; with what was seen to be wrong with it, where that is known.
+  case none(String?)
+}
+
+/// Compares a file's extents, as its filesystem tells them, with the map.
+package struct ExtentCheck {
+  package let table: DeviceTable
+  /// The filesystem's addresses, as the table knows them.
+  package let device: Substring
+
+  package init(table: DeviceTable, device: Substring) {
+    self.table = table
+    self.device = device
+  }
+
+  /// Btrfs compresses pieces of at most so many bytes.
+  private static let mostEncoded: UInt64 = 128 << 10
+
+  /// Whether every range of the map is where an extent is, and every extent has its ranges, in all copies.
+  /// - Parameter size: of the file, in bytes.
+  package func explain(_ extents: [GuestExtent], size: UInt64, ranges: [MappedRange]) -> Explanation {
+    var found: Set<ProofException> = []
+    let written = extents.filter { !$0.isUnwritten && $0.logical.lowerBound < size }
+    var notInline = ranges
+    for extent in written where extent.isInline {
+      let own = ranges.filter {
+        $0.objectOffset < extent.logical.upperBound && $0.objectEnd > extent.logical.lowerBound
+      }
+      // With a range in the map, its bytes should have been right, if they are the file's.
+      guard own.isEmpty || extent.isEncoded else { return .none(nil) }
+      notInline.removeAll { own.contains($0) }
+      found.insert(own.isEmpty ? .inline : .compressed)
+    }
+    let stored = written.filter { !$0.isInline }
+    if stored.contains(where: \.isEncoded) { found.insert(.compressed) }
+    if table.isFollowed(device) {
+      let cover = Cover(ranges, isEncoded: false)
+      let anywhere = Cover(ranges, isEncoded: true)
+      for extent in stored {
+        if let missing = missing(extent, size: size, in: extent.isEncoded ? anywhere : cover, &found) {
+          return .none(missing)
+        }
+      }
+      if let stray = strayRange(notInline, stored) { return .none(stray) }
+      if found.contains(.compressed),
+        let problem = CopyCheck(table: table, device: device).problem(of: ranges, isEncoded: true)
+      {
+        return .none(problem)
+      }
+    }
+    // The rarest says most.
+    let order: [ProofException] = [.lost, .compressed, .inline]
+    return order.first { found.contains($0) }.map { .excepted($0) } ?? .none(nil)
+  }
+
+  /// What the map lacks of an extent.
+  private func missing(
+    _ extent: GuestExtent, size: UInt64, in cover: Cover, _ found: inout Set<ProofException>
+  ) -> String? {
+    // Of an encoded extent only the beginning is known.
+    let length =
+      extent.isEncoded ? 512 : min(extent.logical.upperBound, size) - extent.logical.lowerBound
+    let places = table.places(of: extent.physical..<extent.physical + length, on: device) ?? []
+    var known: UInt64 = 0
+    for place in places.sorted(by: { $0.offset < $1.offset }) {
+      if place.offset <= known { known = max(known, place.offset &+ UInt64(place.range.count)) }
+      if let missing = cover.firstMissing(of: place, from: extent.logical.lowerBound) {
+        return "disk \(place.disk) at \(hex(missing)) is missing"
+      }
+    }
+    if known < length { found.insert(.lost) }
+    return nil
+  }
+
+  /// A range that begins where no extent is.
+  private func strayRange(_ ranges: [MappedRange], _ extents: [GuestExtent]) -> String? {
+    let sorted = extents.sorted { $0.physical < $1.physical }
+    for range in ranges {
+      let start = range.range.lowerBound
+      let addresses = table.parts(of: device, heldBy: start..<start + 1, ofDisk: Int(range.disk)).map(
+        \.range.lowerBound)
+      let isKnown = addresses.contains { address in
+        var (low, high) = (0, sorted.count)
+        while low < high {
+          let middle = low + (high - low) / 2
+          if sorted[middle].physical <= address { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0 else { return false }
+        let extent = sorted[low - 1]
+        let length = UInt64(extent.logical.count)
+        return address - extent.physical < (extent.isEncoded ? max(length, Self.mostEncoded) : length)
+      }
+      guard isKnown else { return "disk \(range.disk) at \(hex(start)) is not where the file is" }
+    }
+    return nil
+  }
+}
+
+extension Explanation {
+  /// NTFS, by ntfsinfo(8)'s lines about the file's data attribute.
+  package init(attribute lines: [Substring], ranges: [MappedRange]) {
+    func value(_ name: String) -> Substring? {
+      lines.first { $0.contains(name) }.flatMap { $0.fields.last }
+    }
+    // Of the attribute's flags, the lowest is for compressed data.
+    let flags = value("Attribute flags:").flatMap { UInt32($0.dropFirst(2), radix: 16) } ?? 0
+    if value("Resident:") == "Yes", ranges.isEmpty {
+      self = .excepted(.inline)
+    } else if flags & 1 != 0 {
+      self = .excepted(.compressed)
+    } else {
+      self = .none(nil)
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import WalkRecord
+
+/// Why a walk's records cannot be what an honest walker sends, or are not all.
+package enum AssemblyError: Error, Equatable, CustomStringConvertible {
+  case unknownObject(Record.ObjectID)
+  case badName
+  case badParent(Record.ObjectID)
+  case tooDeep
+  case tooManyNames(Int)
+  case tooManyRanges(Int)
+  case badRange(Record.ObjectID)
+  case badInode
+  case secondBeginning
+  case notARecord
+  case noEnd
+  case silent(seconds: Int64)
+
+  package var description: String {
+    switch self {
+    case .unknownObject(let id): "it speaks of object \(id), which it has not declared"
+    case .badName: "a name is empty, too long, or holds a slash or a NUL"
+    case .badParent(let id): "object \(id) is in what is no directory"
+    case .tooDeep: "directories are in each other more than \(WalkBounds.depth) levels deep"
+    case .tooManyNames(let count): "more than \(count) names"
+    case .tooManyRanges(let count): "more than \(count) ranges"
+    case .badRange(let id): "a range of object \(id) does not fit on any disk or in any file"
+    case .badInode: "there are more inodes than objects"
+    case .secondBeginning: "it begins twice"
+    case .notARecord: "it sends what is no record"
+    case .noEnd: "it ended before it was complete"
+    case .silent(let seconds): "nothing was read or told for \(seconds) seconds"
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import BlockMap
+import BlockStack
+import WalkRecord
+
+/// What a walk has found of single files, for a proof by other means.
+extension WalkAssembler {
+  /// A file's ranges, in the order of its bytes.
+  package struct FileRanges {
+    package var ranges: [MappedRange] = []
+    /// What is in some of them is not the file's bytes.
+    package var hasEncoded = false
+  }
+
+  /// The ranges of these files, those that have none included.
+  package func ranges(of objects: Set<Record.ObjectID>) -> [Record.ObjectID: FileRanges] {
+    var result: [Record.ObjectID: FileRanges] = [:]
+    for object in objects { result[object] = FileRanges() }
+    for place in found where !place.isKept && objects.contains(place.object) {
+      result[place.object, default: FileRanges()].ranges.append(
+        MappedRange(
+          disk: UInt32(place.place.disk), range: place.place.range, objectOffset: place.offset,
+          object: ObjectID(rawValue: 0)))
+      if place.isEncoded { result[place.object, default: FileRanges()].hasEncoded = true }
+    }
+    for object in objects {
+      result[object]?.ranges.sort { ($0.objectOffset, $0.disk) < ($1.objectOffset, $1.disk) }
+    }
+    return result
+  }
+
+  /// The files that were not read where the filesystem says that they are, as far as it says so.
+  package func contradictedFiles(_ table: DeviceTable, device: Substring) -> [Record.ObjectID] {
+    guard !claims.isEmpty else { return [] }
+    let files = ranges(of: Set(claims.map(\.object))).filter { !$0.value.hasEncoded }
+    let covers = files.mapValues { Cover($0.ranges, isEncoded: false) }
+    var wrong: Set<Record.ObjectID> = []
+    for claim in claims {
+      guard let cover = covers[claim.object], let places = table.places(of: claim.physical, on: device) else {
+        continue
+      }
+      if places.contains(where: { cover.firstMissing(of: $0, from: claim.offset) != nil }) {
+        wrong.insert(claim.object)
+      }
+    }
+    return wrong.sorted()
+  }
+
+  /// Some files, from the first to the last.
+  package func someFiles(count: Int) -> [Record.ObjectID] {
+    let files = tree.ids.filter { tree.kind(of: $0) == .file }
+    let step = max(1, files.count / max(1, count))
+    return Array(stride(from: 0, to: files.count, by: step).lazy.map { files[$0] }.prefix(count))
+  }
+
+  /// Forgets where these files are.
+  package mutating func forget(_ objects: Set<Record.ObjectID>) {
+    found.removeAll { !$0.isKept && objects.contains($0.object) }
+  }
+}
