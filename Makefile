@@ -4,6 +4,7 @@
 # make check-debian-boot   a part of that: a Debian boots from the logger and writes into every kind of overlay
 # make check-wild   map and verify images that others made, which are downloaded once: half an hour under emulation, or less
 #                with WILD="--group tables --group forensics"
+# make man       the manual pages, in .build/man
 # make install   PREFIX=/usr/local DESTDIR=
 # make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
 #                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
@@ -31,10 +32,38 @@ plugindir = $(PREFIX)/lib/nbdkit/plugins
 filterdir = $(PREFIX)/lib/nbdkit/filters
 endif
 
-.PHONY: build setup demo check check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
+# The manual pages are written in POD. bmap is in section 5, all others are in section 1.
+man = .build/man
+pages = $(patsubst man/%.pod,$(man)/%.1,$(filter-out man/bmap.pod,$(wildcard man/*.pod))) $(man)/bmap.5
+version_source = Sources/virt-bmap/VirtBmap.swift
+version = $(shell sed -n 's/^let version = "\(.*\)"$$/\1/p' $(version_source))
+
+.PHONY: build man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
+	$(MAKE) --no-print-directory man
+
+man: $(pages)
+
+$(man)/%.1: man/%.pod $(version_source)
+	$(call pod2man,1)
+
+$(man)/%.5: man/%.pod $(version_source)
+	$(call pod2man,5)
+
+# Without a date, which would be that of the checkout.
+define pod2man
+	@mkdir -p $(man)
+	@test -n "$(version)" || { echo "no version in $(version_source)" >&2; exit 1; }
+	@echo pod2man $<
+	@pod2man --section=$(1) --name=$(basename $(@F)) --release="virt-bmap $(version)" \
+	    --center="Virtualization Support" --date=" " --utf8 --errors=die $< $@
+endef
+
+# Warnings are errors: podchecker's own status tells of errors only.
+check-man:
+	podchecker -warnings -warnings man/*.pod 2>&1 | { ! grep -v 'pod syntax OK\.$$'; }
 
 setup:
 	@scripts/setup
@@ -49,7 +78,7 @@ demo: build
 # The tests build apart: the static standard library has no Testing module. The corpus of images goes first, by itself,
 # then what runs no other programs: beside them, what boots, what has a time limit and what is interrupted at the right
 # moment would wait for a processor.
-check: build
+check: build check-man
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
 	Tests/Oracles/setup
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DiskImageTests
@@ -107,9 +136,9 @@ fuzz: setup
 	for parser in $(PARSERS); do Tests/Fuzz/run $$parser -runs=$(RUNS); done
 
 # Needs what "make build" made, and nothing else: run it as root after that.
-install:
+install: $(pages)
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/virt-bmap" "$(DESTDIR)$(plugindir)" \
-	    "$(DESTDIR)$(filterdir)" "$(DESTDIR)$(PREFIX)/share/man/man1"
+	    "$(DESTDIR)$(filterdir)" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man5"
 	install -s $(BMAP_BUILD)/virt-bmap "$(DESTDIR)$(PREFIX)/bin/"
 	install -s $(BMAP_BUILD)/virt-bmap-walker "$(DESTDIR)$(PREFIX)/lib/virt-bmap/"
 	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaprecorder-plugin.so \
@@ -118,8 +147,8 @@ install:
 	    "$(DESTDIR)$(plugindir)/nbdkit-bmaplogger-plugin.so"
 	install -s -m 644 $(BMAP_BUILD)/libnbdkit-bmaplogger-filter.so \
 	    "$(DESTDIR)$(filterdir)/nbdkit-bmaplogger-filter.so"
-	install -m 644 man/virt-bmap.1 man/nbdkit-bmaplogger-plugin.1 man/nbdkit-bmaplogger-filter.1 \
-	    "$(DESTDIR)$(PREFIX)/share/man/man1/"
+	install -m 644 $(filter %.1,$(pages)) "$(DESTDIR)$(PREFIX)/share/man/man1/"
+	install -m 644 $(filter %.5,$(pages)) "$(DESTDIR)$(PREFIX)/share/man/man5/"
 
 clean:
 	rm -rf .build .build-fuzz .build-fuzz-address

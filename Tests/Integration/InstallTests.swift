@@ -13,7 +13,10 @@ import Testing
       "make", ["-s", "-C", Products.package, "install", "PREFIX=\(prefix)"], environment: environment)
     let plugin = prefix.appending("lib/nbdkit/plugins/nbdkit-bmaplogger-plugin.so")
     let filter = prefix.appending("lib/nbdkit/filters/nbdkit-bmaplogger-filter.so")
-    for path in [prefix.appending("bin/virt-bmap"), plugin, filter, prefix.appending("share/man/man1/virt-bmap.1")] {
+    let pages = [
+      "man1/virt-bmap.1", "man1/virt-bmap-lookup.1", "man1/nbdkit-bmaplogger-plugin.1", "man5/bmap.5",
+    ].map { prefix.appending("share/man/\($0)") }
+    for path in [prefix.appending("bin/virt-bmap"), plugin, filter] + pages {
       #expect(exists(path), "\(path)")
     }
     let staged = scratch("stage")
