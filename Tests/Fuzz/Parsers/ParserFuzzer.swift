@@ -9,9 +9,8 @@ struct ParserFuzzer: Sendable {
   static let all: [ParserFuzzer] = [
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .deviceTable, .devices, .diskTable, .encryptedFiles, .extInode,
     .extKeptBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing, .imageHeaders,
-    .members,
-    .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records, .snapshot, .vmdkDescriptor,
-    .volumeMetadata, .walk, .xfsKeptBlocks, .xfsMetadata,
+    .members, .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records, .snapshot,
+    .vmdkDescriptor, .volumeMetadata, .walk, .xfsKeptBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: throws `Violation` where what the parser says cannot be right. Refusing its input is right
