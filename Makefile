@@ -32,17 +32,27 @@ plugindir = $(PREFIX)/lib/nbdkit/plugins
 filterdir = $(PREFIX)/lib/nbdkit/filters
 endif
 
+completions = .build/completions
+share = $(DESTDIR)$(PREFIX)/share
+
 # The manual pages are written in POD. bmap is in section 5, all others are in section 1.
 man = .build/man
 pages = $(patsubst man/%.pod,$(man)/%.1,$(filter-out man/bmap.pod,$(wildcard man/*.pod))) $(man)/bmap.5
-version_source = Sources/virt-bmap/VirtBmap.swift
-version = $(shell sed -n 's/^let version = "\(.*\)"$$/\1/p' $(version_source))
+version_source = Sources/Basics/Version/Version.swift
+version = $(shell sed -n 's/^public let version = "\(.*\)"$$/\1/p' $(version_source))
 
-.PHONY: build man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
+.PHONY: build completions man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
-	$(MAKE) --no-print-directory man
+	$(MAKE) --no-print-directory man completions
+
+# What bash, zsh and fish complete virt-bmap's command line by.
+completions:
+	@mkdir -p $(completions)
+	@$(BMAP_BUILD)/virt-bmap --generate-completion-script bash >$(completions)/virt-bmap
+	@$(BMAP_BUILD)/virt-bmap --generate-completion-script zsh >$(completions)/_virt-bmap
+	@$(BMAP_BUILD)/virt-bmap --generate-completion-script fish >$(completions)/virt-bmap.fish
 
 man: $(pages)
 
@@ -136,7 +146,7 @@ fuzz: setup
 	for parser in $(PARSERS); do Tests/Fuzz/run $$parser -runs=$(RUNS); done
 
 # Needs what "make build" made, and nothing else: run it as root after that.
-install: $(pages)
+install: $(pages) completions
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/virt-bmap" "$(DESTDIR)$(plugindir)" \
 	    "$(DESTDIR)$(filterdir)" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man5"
 	install -s $(BMAP_BUILD)/virt-bmap "$(DESTDIR)$(PREFIX)/bin/"
@@ -149,6 +159,9 @@ install: $(pages)
 	    "$(DESTDIR)$(filterdir)/nbdkit-bmaplogger-filter.so"
 	install -m 644 $(filter %.1,$(pages)) "$(DESTDIR)$(PREFIX)/share/man/man1/"
 	install -m 644 $(filter %.5,$(pages)) "$(DESTDIR)$(PREFIX)/share/man/man5/"
+	install -D -m 644 $(completions)/virt-bmap "$(share)/bash-completion/completions/virt-bmap"
+	install -D -m 644 $(completions)/_virt-bmap "$(share)/zsh/site-functions/_virt-bmap"
+	install -D -m 644 $(completions)/virt-bmap.fish "$(share)/fish/vendor_completions.d/virt-bmap.fish"
 
 clean:
 	rm -rf .build .build-fuzz .build-fuzz-address

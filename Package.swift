@@ -64,6 +64,7 @@ let package = Package(
     .target(
       name: "DiskOverlay",
       dependencies: ["DiskImage", "Digest", "CLinux", systemPackage], path: "Sources/Disks/DiskOverlay"),
+    .target(name: "Version", path: "Sources/Basics/Version"),
     .target(name: "Bytes", path: "Sources/Basics/Bytes"),
     .target(name: "PrintableText", path: "Sources/Basics/PrintableText"),
     .target(
@@ -88,7 +89,7 @@ let package = Package(
     .target(
       name: "RecorderPlugin",
       dependencies: [
-        "NBDKit", "DiskImage", "NBDSource", "WalkRecord", systemPackage,
+        "NBDKit", "DiskImage", "NBDSource", "Version", "WalkRecord", systemPackage,
       ], path: "Sources/Mapper/RecorderPlugin",
       linkerSettings: nbdkitModule),
     .target(name: "DiskExports", dependencies: ["BlockMap"], path: "Sources/Logger/DiskExports"),
@@ -101,7 +102,7 @@ let package = Package(
     .target(
       name: "LoggerPlugin",
       dependencies: [
-        "NBDKit", "DiskLogger", "DiskImage", "AccessLog", systemPackage,
+        "NBDKit", "DiskLogger", "DiskImage", "AccessLog", "Version", systemPackage,
       ], path: "Sources/Logger/LoggerPlugin",
       linkerSettings: nbdkitModule),
     .target(
@@ -147,8 +148,7 @@ let package = Package(
       dependencies: [
         "Appliance", "BlockStack", "Mapping", "Verification", "FileProof", "BlockMap", "AccessLog", "DiskImage",
         "NBDSource", "LibvirtDomain", "PrintableText",
-        systemPackage,
-        argumentParser,
+        "Version", systemPackage, argumentParser,
       ]),
 
     .executableTarget(

@@ -3,15 +3,15 @@ import DiskImage
 
 /// How a disk is to be opened, the same for every command that opens one.
 struct DiskOptions: ParsableArguments {
-  @Flag(help: "Let an image name other files; a VMDK may name those in its own directory without this.")
+  @Flag(help: "Allow an image to name other files. A VMDK may always name files in its own directory.")
   var allowExternal = false
 
   @Flag(
     name: .customLong("ignore-cid"),
-    help: "Read a snapshot although its parent was changed after it was taken.")
+    help: "Read a snapshot even if its parent has changed since it was taken.")
   var ignoreCID = false
 
-  @Flag(help: "Read an seSparse disk although its journal was not replayed.")
+  @Flag(help: "Read an seSparse disk even if its journal has not been replayed.")
   var ignoreJournal = false
 
   var openOptions: OpenOptions {

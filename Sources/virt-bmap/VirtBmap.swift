@@ -2,21 +2,14 @@ import Appliance
 import ArgumentParser
 import Glibc
 
-/// The program's version, as `-V` and the man page give it.
-let version = "0.1.0"
-
 /// `virt-bmap DISK` maps a disk; `virt-bmap COMMAND …` does something with a map, or something else with a disk.
 @main
 enum VirtBmap {
-  /// By the first argument. A disk with one of these names is `./NAME`.
-  private static let commands: [String: any ParsableCommand.Type] = [
-    "lookup": LookupCommand.self, "info": InfoCommand.self, "verify": VerifyCommand.self,
-  ]
-
   static func main() async {
     StandardDescriptors.fill()
     let arguments = ArgumentBytes.arguments()
-    let named = arguments.first.flatMap { commands[$0] }
+    guard !Completions.print(for: arguments) else { return }
+    let named = arguments.first.flatMap { Subcommands.type(named: $0) }
     let type = named ?? MapCommand.self
     // What starts an appliance leaves things to put away; other commands end by the first signal, as any program does.
     do {

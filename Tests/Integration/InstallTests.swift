@@ -16,6 +16,14 @@ import Testing
     let pages = [
       "man1/virt-bmap.1", "man1/virt-bmap-lookup.1", "man1/nbdkit-bmaplogger-plugin.1", "man5/bmap.5",
     ].map { prefix.appending("share/man/\($0)") }
+    let completions = [
+      "bash-completion/completions/virt-bmap", "zsh/site-functions/_virt-bmap",
+      "fish/vendor_completions.d/virt-bmap.fish",
+    ].map { prefix.appending("share/\($0)") }
+    for script in completions {
+      let text = try [UInt8](contentsOf: script).text
+      #expect(text.contains("max-map-size") && text.contains("lookup"), "\(script)")
+    }
     for path in [prefix.appending("bin/virt-bmap"), plugin, filter] + pages {
       #expect(exists(path), "\(path)")
     }

@@ -6,7 +6,8 @@ import Testing
   /// The options of virt-bmap and of each subcommand.
   @Test func everyOptionIsInItsPage() async throws {
     let overview = try await help([])
-    let subcommands = Set(overview.matches(of: /virt-bmap ([a-z]+)/).map { String($0.1) }).subtracting(["help"])
+    let listed = overview.split(separator: "Commands:\n").last?.split(separator: "\n\n").first ?? ""
+    let subcommands = Set(listed.matches(of: #/(?m)^  ([a-z]+) /#).map { String($0.1) }).subtracting(["help"])
     let files = try names(in: pages).filter { $0.hasPrefix("virt-bmap") && $0.hasSuffix(".pod") }
     #expect(Set(files) == Set(["virt-bmap.pod"] + subcommands.map { "virt-bmap-\($0).pod" }))
     try #require(!subcommands.isEmpty)
@@ -18,6 +19,13 @@ import Testing
       let described = try items(of: page).compactMap { $0.firstMatch(of: /B<(-[^>]+)>/).map { String($0.1) } }
       #expect(Set(described) == printed, "\(page)")
     }
+  }
+
+  /// `virt-bmap help COMMAND` is `virt-bmap COMMAND --help`.
+  @Test func theHelpCommand() async throws {
+    let mapper = try Products.mapper.string
+    #expect(try await tool(mapper, ["help"]).output == tool(mapper, ["--help"]).output)
+    #expect(try await tool(mapper, ["help", "verify"]).output == tool(mapper, ["verify", "--help"]).output)
   }
 
   /// The parameters of the nbdkit plugin and filter.

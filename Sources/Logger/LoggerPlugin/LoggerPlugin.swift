@@ -2,6 +2,7 @@ import AccessLog
 import DiskImage
 import DiskLogger
 import NBDKit
+import Version
 
 /// `nbdkit bmaplogger [file=]DISK… [bmap=MAP] [format=raw|vmdk] [logfile=FILE] [allow-external=BOOL] …`: serves disks,
 /// which are never written, and writes down which objects of them are touched.
@@ -9,22 +10,22 @@ struct LoggerPlugin: Plugin {
   static let information = PluginInformation(
     name: "bmaplogger",
     longName: "virt-bmap logger",
-    version: "0.1.0",
+    version: version,
     description: "Serve a disk and log which files, directories and partitions are touched.",
     configHelp: """
-      [file=]DISK          (required) The disk to serve; once for each, in the order
-                           of the map.
-      format=FORMAT        raw or vmdk. Default: vmdk if the name ends in .vmdk, else
-                           raw. Every kind of VMDK is read, snapshots too.
+      [file=]DISK          (required) Disk to serve. Give all disks in the order of the
+                           map.
+      format=FORMAT        raw or vmdk. Default: vmdk if the name ends in .vmdk,
+                           otherwise raw. All kinds of VMDK are supported.
 
       """ + LoggerParameters.help + """
-        overlay=FILE.vmdk    The same, to a VMDK snapshot of the disk, which has to be
-                             a VMDK.
-        allow-external=BOOL  Let a VMDK name files outside its own directory, and
-                             devices. Default: false.
-        ignore-cid=BOOL      Read a snapshot although its parent was changed after it
-                             was taken. Default: false.
-        ignore-journal=BOOL  Read an seSparse disk although its journal was not
+        overlay=FILE.vmdk    Allow writes. They go to a VMDK snapshot of the disk, which
+                             must be a VMDK.
+        allow-external=BOOL  Allow a VMDK to name devices and files outside its own
+                             directory. Default: false.
+        ignore-cid=BOOL      Read a snapshot even if its parent has changed since it was
+                             taken. Default: false.
+        ignore-journal=BOOL  Read an seSparse disk even if its journal has not been
                              replayed. Default: false.
         """,
     magicConfigKey: "file",

@@ -3,6 +3,7 @@ import Glibc
 import NBDKit
 import NBDSource
 import SystemPackage
+import Version
 import WalkRecord
 
 /// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [nbd=URI] [file=DISK …] [allow-external=BOOL] …`: the exports `disk1`,
@@ -14,7 +15,7 @@ struct RecorderPlugin: Plugin {
   static let information = PluginInformation(
     name: "bmaprecorder",
     longName: "virt-bmap recorder",
-    version: "0.1.0",
+    version: version,
     description: "records what virt-bmap reads of a disk",
     configHelp: """
       [file=]<DISK>     A disk image to serve; once for each.

@@ -8,20 +8,21 @@ import SystemPackage
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap info",
-    abstract: "Show what kind of image a disk is, its files, its snapshots and its state.",
+    abstract: "Show the format, size, files and snapshots of a disk image, and damage.",
     discussion: """
-      Lines of KEY: VALUE, those of the chain of snapshots and of the extents indented. Names that are not printable \
-      text have bytes written \\ooo, three octal digits, as in the map. All tables of the image are read, its data is not.
+      The output is lines of the form KEY: VALUE. Lines for the chain of snapshots and for the extents are indented. \
+      Bytes of names that are not printable are written \\ooo, three octal digits, as in the map. virt-bmap reads all \
+      tables of the image, but not its data.
 
-      Exit status: 0 if the disk could be opened, 1 if not. What is damaged or odd is shown in lines "warning: ...".
+      Exit status: 0 if the disk could be opened, 1 on errors. Damage is reported in lines "warning: ...".
       """)
 
-  @Argument(help: "The disk image, raw or VMDK.", completion: .file())
+  @Argument(help: "Disk image, raw or VMDK.", completion: .file())
   var disk: String
 
   @Option(
     name: .shortAndLong,
-    help: "The disk's format, raw or vmdk. By default vmdk if its name ends in .vmdk, raw otherwise.")
+    help: "Format of the disk, raw or vmdk. The default is vmdk if the name ends in .vmdk, otherwise raw.")
   var format: DiskFormat?
 
   @OptionGroup var diskOptions: DiskOptions

@@ -7,14 +7,14 @@ import SystemPackage
 struct LookupCommand: ParsableCommand, ErrorStatus {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap lookup",
-    abstract: "Ask a map which objects lie at an offset, a sector or a range, or where an object lies.",
+    abstract: "Find out what is at an offset, sector or range, or where a file is.",
     discussion: """
-      The answer is lines of the map, cut to what was asked: KIND@OFFSET says at which offset inside the object the \
-      range begins. The most specific object comes first.
+      The answer is lines of the map, cut to what was asked. KIND@OFFSET means that the range begins at this offset in \
+      the object. The most specific object comes first.
 
-      N is a byte offset, decimal or 0x…, with a suffix k, M or G (1024, …), or s for sectors of 512 bytes. A range \
-      A-B ends before B. Without a question on the command line, one is read from each line of standard input: a \
-      number (with the suffix s: that whole sector), a range, or DEVICE:PATH.
+      N is a byte offset, decimal or 0x..., with an optional suffix k, M, G or T (powers of 1024), or s (sectors of 512 \
+      bytes). A range A-B ends before B. Without a question on the command line, each line of standard input is one: a \
+      number (with the suffix s, a whole sector), a range, or DEVICE:PATH.
 
       Exit status: 0 if every question found something, 1 if one found nothing, 2 on errors.
       """)
@@ -26,30 +26,30 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
   var map: String
 
   @Option(
-    help: ArgumentHelp("What is at byte N?", valueName: "N"),
+    help: ArgumentHelp("Find what is at byte N.", valueName: "N"),
     transform: { PlacedQuestion(try Question(offset: $0)) })
   var offset: [PlacedQuestion] = []
 
   @Option(
-    help: ArgumentHelp("What is in sector N?", valueName: "N"),
+    help: ArgumentHelp("Find what is in sector N.", valueName: "N"),
     transform: { PlacedQuestion(try Question(sector: $0)) })
   var sector: [PlacedQuestion] = []
 
   @Option(
-    help: ArgumentHelp("What is from byte A up to B?", valueName: "A-B"),
+    help: ArgumentHelp("Find what is from byte A up to byte B.", valueName: "A-B"),
     transform: { PlacedQuestion(try Question(range: $0)) })
   var range: [PlacedQuestion] = []
 
   @Option(
     help: ArgumentHelp(
-      "Where is this object? Names as they are, or as the map writes them.", valueName: "DEVICE[:PATH]"),
+      "Find where this object is. Names may be escaped as in the map.", valueName: "DEVICE[:PATH]"),
     transform: { PlacedQuestion(.object(ArgumentBytes.decode($0))) })
   var path: [PlacedQuestion] = []
 
-  @Option(help: ArgumentHelp("The disk that numbers are about, 1 for the first.", valueName: "N"))
+  @Option(help: ArgumentHelp("Disk that the numbers refer to, counted from 1.", valueName: "N"))
   var disk = 1
 
-  @Flag(help: "Print one JSON object a question.")
+  @Flag(help: "Print one JSON object for each question.")
   var json = false
 
   func run() throws {

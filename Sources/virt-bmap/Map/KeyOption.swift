@@ -7,7 +7,7 @@ import SystemPackage
 struct KeyOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The key of an encrypted device, which is named as libguestfs does or by its UUID, or all. Can be repeated.",
+      "Key of an encrypted device. DEVICE is its libguestfs name, its UUID, or all. May be repeated.",
       valueName: "DEVICE:key:KEY|DEVICE:file:FILE"))
   var key: [String] = []
 

@@ -4,6 +4,7 @@ import BlockMap
 import Glibc
 import Mapping
 import SystemPackage
+import Version
 
 /// `virt-bmap DISK …`: maps a guest's disks.
 struct MapCommand: AsyncParsableCommand, UsesAppliance {
@@ -11,31 +12,32 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     commandName: "virt-bmap",
     abstract: "Find out which bytes of a virtual disk belong to which file, directory, partition or volume.",
     usage: """
-      virt-bmap [-o MAP] [-f FORMAT] [--sector-size 512|4096] [--method auto|extents|read] [--proof N|all|none] \
-      [--key DEVICE:key:KEY|DEVICE:file:FILE] [-q] [-v] [-x] DISK ...
-      virt-bmap [-o MAP] [--method auto|extents|read] [--proof N|all|none] \
-      [--key DEVICE:key:KEY|DEVICE:file:FILE] [-q] [-v] [-x] [-c URI] -d DOMAIN
-      virt-bmap lookup MAP ...
-      virt-bmap verify DISK MAP ...
-      virt-bmap info DISK ...
+      virt-bmap [OPTION ...] DISK ...
+      virt-bmap [OPTION ...] [-c URI] -d DOMAIN
+      virt-bmap lookup MAP [OPTION ...]
+      virt-bmap verify DISK ... MAP [OPTION ...]
+      virt-bmap info DISK ... [OPTION ...]
+      virt-bmap help [COMMAND]
       """,
     discussion: """
-      The map is a text file, a line a range: disk, start, end, kind, device and path. Where a guest has several \
-      disks, name all of them, in the guest's order. \
-      To ask a map what is where, see virt-bmap lookup --help; to prove \
-      a map against its disk, virt-bmap verify --help; to see what kind of image a disk is, virt-bmap info --help.
+      Without a command, virt-bmap maps the disks of a guest. The map is a text file with a line for each range: disk, \
+      start, end, kind, device and path. If a guest has several disks, name all of them in the guest's order.
 
-      Exit status: 0 if the map was written, 3 if it was and not everything could be looked at, 1 if not.
+      Commands:
+      \(Subcommands.list)
+
+      Exit status: 0 if the map was written, 3 if it was written but something could not be examined, 1 on errors.
       """)
 
-  @Argument(help: "The disks: images, devices and NBD URIs (nbd://..., nbd+unix://...).", completion: .file())
+  @Argument(help: "Disk images, block devices or NBD URIs (nbd://..., nbd+unix://...).", completion: .file())
   var disk: [String] = []
 
-  @Option(name: .shortAndLong, help: "Where the map is written.", completion: .file())
+  @Option(name: .shortAndLong, help: "File to write the map to.", completion: .file())
   var output = "bmap"
 
   @Option(
-    help: ArgumentHelp("How large the map may be: bytes, with k, M, G or T at the end 1024 as many.", valueName: "N"))
+    help: ArgumentHelp(
+      "Maximum size of the map in bytes. The suffixes k, M, G and T are powers of 1024.", valueName: "N"))
   var maxMapSize = ByteCount(value: MapRequest.usualMapBytes)
 
   @OptionGroup var sourceOptions: SourceOptions
@@ -46,10 +48,10 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
 
   @OptionGroup var keyOptions: KeyOptions
 
-  @Flag(name: .shortAndLong, help: "Print warnings and errors only.")
+  @Flag(name: .shortAndLong, help: "Print only warnings and errors.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Print messages of libguestfs and nbdkit, and the files that cannot be read.")
+  @Flag(name: .shortAndLong, help: "Print messages from libguestfs and nbdkit, and name files that cannot be read.")
   var verbose = false
 
   @Flag(name: .short, help: "Trace libguestfs calls.")
@@ -57,12 +59,12 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
 
   @Flag(
     help: """
-      Without a disk: print what this version can do, and exit. With one: print messages though standard output is \
-      not a terminal, and no progress bar.
+      Without a disk, print what this version can do and exit. With a disk, print messages even if standard output is \
+      not a terminal, and show no progress bar.
       """)
   var machineReadable = false
 
-  @Flag(name: [.customShort("V"), .customLong("version")], help: "Print the version and exit.")
+  @Flag(name: [.customShort("V"), .customLong("version")], help: "Show the version.")
   var showVersion = false
 
   func run() async throws {

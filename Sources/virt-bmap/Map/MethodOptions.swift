@@ -32,12 +32,12 @@ struct MethodOptions: ParsableArguments {
 
   @Option(
     help: """
-      How files are found: read reads them all; extents asks the filesystem and follows the volumes below it, where both \
-      are possible; auto does so too, and proves it on some files by reading them.
+      How to find files. read reads every file. extents asks the filesystem where its files are, and reads only if it \
+      cannot say. auto does the same, and reads some files to prove the answer.
       """)
   var method = Method.auto
 
-  @Option(help: ArgumentHelp("How many files of each filesystem auto reads as proof.", valueName: "N|all|none"))
+  @Option(help: ArgumentHelp("Number of files in each filesystem that auto reads as proof.", valueName: "N|all|none"))
   var proof = Proof.some(MapMethod.usualProof)
 
   var mapMethod: MapMethod {

@@ -11,21 +11,22 @@ struct SourceOptions: ParsableArguments {
     name: .shortAndLong,
     help: ArgumentHelp(
       """
-      The disks' format: \(ImageFormat.allCases.map(\.rawValue).joined(separator: ", ")). By default what each name's \
-      end says, .vmdk or .qcow2 for example, otherwise raw.
+      Format of the disks: \(ImageFormat.allCases.map(\.rawValue).joined(separator: ", ")). The default is given by the \
+      end of each name, such as .vmdk or .qcow2, otherwise raw.
       """, valueName: "format"))
   var format: ImageFormat?
 
   @Option(
     help: ArgumentHelp(
-      "The size of the disks' sectors, 512 or 4096. By default what each partition table says.", valueName: "bytes"))
+      "Logical sector size of the disks, 512 or 4096. The default is detected from each partition table.",
+      valueName: "bytes"))
   var sectorSize: SectorSize?
 
-  @Option(name: .shortAndLong, help: "Map the disks of this domain of libvirt.")
+  @Option(name: .shortAndLong, help: "Use the disks of this libvirt domain.")
   var domain: String?
 
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("Ask the libvirt at this URI for the domain.", valueName: "uri"))
+    name: .shortAndLong, help: ArgumentHelp("Connect to libvirt at this URI.", valueName: "uri"))
   var connect: String?
 
   /// The disks that are to be mapped, none if the command line names none.

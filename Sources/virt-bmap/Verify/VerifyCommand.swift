@@ -8,23 +8,24 @@ import Verification
 struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap verify",
-    abstract: "Prove a map: read every file in the guest, rebuild it from the map and the disk, and compare.",
+    abstract: "Check a map against the disk: read every file in the guest and compare.",
     usage: """
-      virt-bmap verify [-f FORMAT] [--sector-size 512|4096] [--key DEVICE:key:KEY|DEVICE:file:FILE] [--json] [-q] [-v] [-x] DISK ... MAP
-      virt-bmap verify [--key DEVICE:key:KEY|DEVICE:file:FILE] [--json] [-q] [-v] [-x] [-c URI] -d DOMAIN MAP
+      virt-bmap verify [OPTION ...] DISK ... MAP
+      virt-bmap verify [OPTION ...] [-c URI] -d DOMAIN MAP
       """,
     discussion: """
-      A line for each file or directory of which the map is wrong, and for each filesystem how many files are proved, \
-      excepted (those of which the filesystem says that their bytes are stored in another form or elsewhere, or cannot be \
-      read) and wrong. What is kept more than once has to be right in each copy.
+      Every file is read in the guest, rebuilt from the map and the disk, and compared. virt-bmap prints a line for \
+      each file or directory that the map has wrong, and for each filesystem how many files are proved, excepted and \
+      wrong. A file is excepted if the filesystem stores its bytes in another form or in its metadata, or if it cannot \
+      be read. If data is stored more than once, each copy has to be right.
 
-      Exit status: 0 if nothing is wrong, 1 if something is, 2 if the map or a part of it could not be verified.
+      Exit status: 0 if nothing is wrong, 1 if something is wrong, 2 if the map or a part of it could not be checked.
       """)
 
   /// What errors of this command end with; 1 says that the map is wrong.
   static let errorStatus: Int32 = 2
 
-  @Argument(help: "The disks, in the order of the map, and the map.", completion: .file())
+  @Argument(help: "The disks in the order of the map, then the map.", completion: .file())
   var names: [String] = []
 
   @OptionGroup var sourceOptions: SourceOptions
@@ -36,16 +37,16 @@ struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @Flag(name: .shortAndLong, help: "Print what is wrong, warnings and errors only.")
+  @Flag(name: .shortAndLong, help: "Print only what is wrong, warnings and errors.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Print excepted files too, and messages of libguestfs and nbdkit.")
+  @Flag(name: .shortAndLong, help: "Name excepted files too, and print messages from libguestfs and nbdkit.")
   var verbose = false
 
   @Flag(name: .short, help: "Trace libguestfs calls.")
   var x = false
 
-  @Flag(help: "Print messages though standard output is not a terminal, and no progress bar.")
+  @Flag(help: "Print messages even if standard output is not a terminal, and show no progress bar.")
   var machineReadable = false
 
   func run() async throws {

@@ -12,21 +12,21 @@ public struct LoggerParameters: Sendable {
 
   /// Each with its description, as `--help` prints them.
   public static let help = """
-    bmap=MAP             The block map of the disk, from virt-bmap. Default: the
-                         file "bmap" in the current directory. bmap=none logs
-                         ranges alone.
-    logfile=FILE         Where the log goes, which is overwritten. Default: "-",
+    bmap=MAP             Block map of the disk, written by virt-bmap. Default: the
+                         file "bmap" in the current directory. With bmap=none,
+                         ranges are logged without names.
+    logfile=FILE         File to write the log to. It is overwritten. Default: "-",
                          standard output.
-    logformat=FORMAT     text or json, which is a line for each request.
-                         Default: text.
-    offsets=BOOL         Say in a text log where in its file each range is.
+    logformat=FORMAT     text, or json for one line per request. Default: text.
+    offsets=BOOL         In a text log, add the offset of each range in its file.
                          Default: false.
-    filter=KIND,...      Log only what is named after these kinds of objects: v p
-                         l d f m s b r, as in the map.
-    only=PATTERN         Log only what is named after files and directories whose
-                         path matches this pattern of a shell's.
-    overlay=temp         Let clients write: to a temporary file, not to the disk.
-    overlay=FILE         The same, to a file that is kept, and taken up again.
+    filter=KIND,...      Log only objects of these kinds: v p l d f m s b r, as in
+                         the map.
+    only=PATTERN         Log only files and directories whose path matches this
+                         shell pattern.
+    overlay=temp         Allow writes. They go to a temporary file, not to the disk.
+    overlay=FILE         Allow writes. They go to this file, which is kept and can be
+                         used again.
 
     """
 

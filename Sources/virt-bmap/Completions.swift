@@ -1,0 +1,45 @@
+import ArgumentParser
+
+/// `virt-bmap --generate-completion-script SHELL`: the script by which bash, zsh or fish completes virt-bmap's command line.
+///
+/// ArgumentParser would print the script of the command that maps a disk alone. Here it gets all commands as one tree, by
+/// which nothing else is parsed: a disk may have the name of a command.
+enum Completions {
+  private static let option = "--generate-completion-script"
+
+  /// Prints the script if that is what the arguments ask for.
+  /// - Returns: false if they ask for something else.
+  static func print(for arguments: [String]) -> Bool {
+    guard arguments.count == 2, arguments[0] == option, let shell = CompletionShell(rawValue: arguments[1]) else {
+      return false
+    }
+    return Messages.write(Array(WholeProgram.completionScript(for: shell).utf8) + [0x0a], to: 1)
+  }
+}
+
+private struct WholeProgram: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "virt-bmap", subcommands: [Lookup.self, Verify.self, Info.self, Help.self])
+
+  @OptionGroup var options: MapCommand
+
+  struct Lookup: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: LookupCommand.configuration.abstract)
+    @OptionGroup var options: LookupCommand
+  }
+
+  struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: VerifyCommand.configuration.abstract)
+    @OptionGroup var options: VerifyCommand
+  }
+
+  struct Info: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: InfoCommand.configuration.abstract)
+    @OptionGroup var options: InfoCommand
+  }
+
+  struct Help: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: HelpCommand.configuration.abstract)
+    @OptionGroup var options: HelpCommand
+  }
+}
