@@ -26,6 +26,7 @@ package final class EventPump: Sendable {
   private let descriptor: FileDescriptor
   private let control: FileDescriptor?
   private let reporter: any Reporter
+  private let trace: EventTrace?
 
   /// Takes over `descriptor` and `control`.
   /// - Parameter control: where the recorder is told whether to take records.
@@ -35,6 +36,7 @@ package final class EventPump: Sendable {
     self.descriptor = descriptor
     self.control = control
     self.reporter = reporter
+    trace = try EventTrace()
     try startThread { self.run() }
   }
 
@@ -120,6 +122,7 @@ package final class EventPump: Sendable {
       buffer.deallocate()
       state.withLock { $0.isOver = true }
       try? descriptor.close()
+      trace?.close()
     }
     var isOver = false
     while !isOver {
@@ -144,7 +147,12 @@ package final class EventPump: Sendable {
     state.lastEvent = .now
     let wasLie = state.lie != nil
     do {
-      try decoder.decode(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { Self.take($0, &state) }
+      var events: [RecorderEvent] = []
+      try decoder.decode(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { event in
+        if trace != nil { events.append(event) }
+        Self.take(event, &state)
+      }
+      trace?.write(events)
     } catch {
       state.failure = String(describing: error)
       return (true, false, nil)
