@@ -74,14 +74,14 @@ package struct ArrayLine {
     case "raid0" where chunk > 0 && Set(members.map { $0.size / chunk }).count == 1:
       return .striped(chunk: chunk, legs)
     case "raid10" where chunk >= Self.leastChunk:
-      return CopyLayout(number: layout, devices: disks, chunks: size / chunk).map {
+      return RAID10Layout(number: layout, devices: disks, chunks: size / chunk).map {
         .copied(chunk: chunk, $0, legs)
       }
     case "raid4" where chunk > 0 && disks > 1: return .parity(chunk: chunk, .last(parities: 1), legs)
     case "raid5" where chunk > 0 && disks > 1:
-      return Rotation(number: layout, parities: 1).map { .parity(chunk: chunk, $0, legs) }
+      return ParityLayout(number: layout, parities: 1).map { .parity(chunk: chunk, $0, legs) }
     case "raid6" where chunk > 0 && disks > 2:
-      return Rotation(number: layout, parities: 2).map { .parity(chunk: chunk, $0, legs) }
+      return ParityLayout(number: layout, parities: 2).map { .parity(chunk: chunk, $0, legs) }
     default: return nil
     }
   }

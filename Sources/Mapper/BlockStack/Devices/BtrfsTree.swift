@@ -113,7 +113,9 @@ package struct BtrfsTree {
       case "DUP", "RAID1", "RAID1C3", "RAID1C4": target = .mirrored(legs)
       case "RAID0" where hasStripes: target = .striped(chunk: stripe, legs)
       case "RAID10" where hasStripes && legs.count.isMultiple(of: 2):
-        guard let layout = CopyLayout(near: 2, devices: legs.count, chunks: max(1, length / stripe)) else { return nil }
+        guard let layout = RAID10Layout(near: 2, devices: legs.count, chunks: max(1, length / stripe)) else {
+          return nil
+        }
         target = .copied(chunk: stripe, layout, legs)
       case "RAID5" where hasStripes && legs.count >= 2:
         target = .parity(chunk: stripe, .upFromLast(parities: 1), legs)

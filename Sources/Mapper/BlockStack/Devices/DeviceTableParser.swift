@@ -25,7 +25,7 @@ package struct DeviceTableParser {
       partitions[fields[1]] = [DeviceTable.Segment(range: 0..<size, target: .linear(leg))]
     case "table" where fields.count >= 5:
       guard let start = bytes(sectors: fields[2]), let size = bytes(sectors: fields[3]), size > 0,
-        let target = MapperTarget.parse(kind: fields[4], size: size, fields[5...])
+        let target = DMTarget.parse(kind: fields[4], size: size, fields[5...])
       else {
         tables[fields[1]] = .some(nil)
         return

@@ -19,9 +19,9 @@ package enum Target: Equatable {
   /// The same on each.
   case mirrored([Leg?])
   /// In chunks, each on several devices: RAID 10.
-  case copied(chunk: UInt64, CopyLayout, [Leg?])
+  case copied(chunk: UInt64, RAID10Layout, [Leg?])
   /// In chunks on one device after the other, of which one or two hold each stripe's parity instead.
-  case parity(chunk: UInt64, Rotation, [Leg?])
+  case parity(chunk: UInt64, ParityLayout, [Leg?])
 
   package static let mostChunk: UInt64 = 1 << 40
 

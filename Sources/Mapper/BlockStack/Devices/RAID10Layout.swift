@@ -2,7 +2,7 @@
 ///
 /// A device's chunks are its rows. Near copies stand side by side in one row, and go on in the next. What stands in a row
 /// is then repeated further down, each time on the devices behind: the far copies.
-package struct CopyLayout: Equatable {
+package struct RAID10Layout: Equatable {
   /// At least 1; times `far` at most 255, and at most so many as there are devices.
   package let near: Int
   /// At least 1.

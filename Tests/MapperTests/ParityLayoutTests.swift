@@ -3,7 +3,7 @@ import Testing
 @testable import BlockStack
 
 /// RAID 6's layouts, as a kernel wrote them.
-@Suite struct RotationTests {
+@Suite struct ParityLayoutTests {
   /// A layout by md's number and dm-raid's name, and the first stripes on five devices: data chunks, and P and Q.
   struct Drawing: Sendable, CustomTestStringConvertible {
     var number: Int
@@ -40,7 +40,7 @@ import Testing
     Drawing(number: 20, name: "raid6_0_6", stripes: ["P 0 1 2 Q", "P 3 4 5 Q"]),
   ]
 
-  private func drawn(_ rotation: Rotation, stripes: Int, legs: Int = 5) -> [String] {
+  private func drawn(_ rotation: ParityLayout, stripes: Int, legs: Int = 5) -> [String] {
     (0..<UInt64(stripes)).map { stripe in
       var devices = [String](repeating: ".", count: legs)
       for (name, leg) in zip(["P", "Q"], rotation.parity(stripe: stripe, legs: legs)) { devices[leg] = name }
@@ -54,10 +54,10 @@ import Testing
 
   @Test(arguments: drawings)
   func isAsDrawn(_ drawing: Drawing) throws {
-    let rotation = try #require(Rotation(number: drawing.number, parities: 2))
+    let rotation = try #require(ParityLayout(number: drawing.number, parities: 2))
     #expect(drawn(rotation, stripes: drawing.stripes.count) == drawing.stripes)
     guard let name = drawing.name else { return }
-    let target = MapperTarget.parse(
+    let target = DMTarget.parse(
       kind: "raid", size: 1 << 20, "\(name) 1 8 5 - 8:1 - 8:2 - 8:3 - 8:4 - 8:5".split(separator: " ")[...])
     guard case .parity(4096, let other, _) = target else {
       Issue.record("\(name): \(String(describing: target))")
@@ -77,8 +77,8 @@ import Testing
 
   @Test func onlyTwoParitiesHaveSomeLayouts() {
     for number in [6, 7, 8, 9, 10, 11, 15, 16, 20, 21, -1] {
-      #expect(Rotation(number: number, parities: 1) == nil)
+      #expect(ParityLayout(number: number, parities: 1) == nil)
     }
-    for number in [6, 7, 11, 15, 21, -1] { #expect(Rotation(number: number, parities: 2) == nil) }
+    for number in [6, 7, 11, 15, 21, -1] { #expect(ParityLayout(number: number, parities: 2) == nil) }
   }
 }

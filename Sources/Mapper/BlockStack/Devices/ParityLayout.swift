@@ -1,5 +1,5 @@
 /// Where RAID 4, 5 and 6 put a stripe's parity and its data, as md(4) and the kernel's dm-raid documentation name it.
-package enum Rotation: Equatable, Sendable {
+package enum ParityLayout: Equatable, Sendable {
   /// The parity moves from the last device down to the first; the data begin on the first.
   case leftAsymmetric(parities: Int)
   /// The parity moves from the first device up; the data begin on the first.
@@ -19,7 +19,7 @@ package enum Rotation: Equatable, Sendable {
   /// The parity moves up, at first with its end on the last device; the data begin behind it. This is how Btrfs does it.
   case upFromLast(parities: Int)
   /// So on all devices but the last, which holds the second parity: on the way from RAID 5 to 6.
-  indirect case besideLast(Rotation)
+  indirect case besideLast(ParityLayout)
 
   package var parities: Int {
     switch self {

@@ -1,5 +1,5 @@
 /// A line of a device-mapper table, as the kernel's documentation of each target describes it.
-package enum MapperTarget {
+package enum DMTarget {
   /// - Parameters:
   ///   - size: of what it makes, in bytes.
   ///   - fields: what follows the target's name.
@@ -80,7 +80,7 @@ package enum MapperTarget {
     }
   }
 
-  private static func rotation(of type: Substring) -> Rotation? {
+  private static func rotation(of type: Substring) -> ParityLayout? {
     switch type {
     case "raid4", "raid5_n": .last(parities: 1)
     case "raid5_0": .first(parities: 1)
@@ -103,19 +103,19 @@ package enum MapperTarget {
 
   private static func layout(
     _ format: Substring, copies: Int, devices: Int, chunk: UInt64, size: UInt64
-  ) -> CopyLayout? {
+  ) -> RAID10Layout? {
     guard chunk > 0 else { return nil }
     let chunks = size / chunk
     switch format {
-    case "near": return CopyLayout(near: copies, devices: devices, chunks: chunks)
+    case "near": return RAID10Layout(near: copies, devices: devices, chunks: chunks)
     // A line that says raid10_use_near_sets would have no sets, but the kernel leaves these words out where it prints a
     // table, and counts them: such a line is not as described.
     case "far":
       // How far the copies are apart is known of whole stripes.
       guard size.isMultiple(of: chunk), chunks.isMultiple(of: UInt64(devices)) else { return nil }
-      return CopyLayout(near: 1, far: copies, setSize: copies, devices: devices, chunks: chunks)
+      return RAID10Layout(near: 1, far: copies, setSize: copies, devices: devices, chunks: chunks)
     case "offset":
-      return CopyLayout(near: 1, far: copies, isOffset: true, setSize: copies, devices: devices, chunks: chunks)
+      return RAID10Layout(near: 1, far: copies, isOffset: true, setSize: copies, devices: devices, chunks: chunks)
     default: return nil
     }
   }

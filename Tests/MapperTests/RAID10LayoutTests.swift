@@ -3,7 +3,7 @@ import Testing
 @testable import BlockStack
 
 /// RAID 10's layouts, as md(4) draws them and as a kernel wrote them.
-@Suite struct CopyLayoutTests {
+@Suite struct RAID10LayoutTests {
   /// A layout's number, its devices and what is on them: a row of each after the other, `.` where nothing is.
   struct Drawing: Sendable, CustomTestStringConvertible {
     var number: Int
@@ -48,7 +48,7 @@ import Testing
 
   @Test(arguments: drawings)
   func isAsDrawn(_ drawing: Drawing) throws {
-    let layout = try #require(CopyLayout(number: drawing.number, devices: drawing.devices, chunks: drawing.chunks))
+    let layout = try #require(RAID10Layout(number: drawing.number, devices: drawing.devices, chunks: drawing.chunks))
     let rows = drawing.rows.map { $0.split(separator: " ").map(String.init) }
     var drawn = rows.map { $0.map { _ in "." } }
     for chunk in 0..<drawing.chunks {
@@ -71,7 +71,7 @@ import Testing
     for number in [0x102, 0x103, 0x201, 0x301, 0x202, 0x10201, 0x10301, 0x20201, 0x20301, 0x40201, 0x40301, 0x50301] {
       for devices in 2...9 {
         for chunks: UInt64 in [1, 7, 90] {
-          guard let layout = CopyLayout(number: number, devices: devices, chunks: chunks) else { continue }
+          guard let layout = RAID10Layout(number: number, devices: devices, chunks: chunks) else { continue }
           count += 1
           var taken: Set<[UInt64]> = []
           for chunk in 0..<chunks {
@@ -92,16 +92,16 @@ import Testing
     (0x102, 1), (0x102, 5000), (0x40202, 9), (0x20401, 3),
   ])
   func whatIsNoLayout(number: Int, devices: Int) {
-    #expect(CopyLayout(number: number, devices: devices, chunks: 10) == nil)
+    #expect(RAID10Layout(number: number, devices: devices, chunks: 10) == nil)
   }
 
   @Test func largestNumbers() throws {
-    #expect(CopyLayout(number: 0x201, devices: 3, chunks: .max) == nil)
-    #expect(CopyLayout(number: 0x201, devices: 3, chunks: 0) == nil)
-    let layout = try #require(CopyLayout(number: 0x201, devices: 4096, chunks: 1 << 52))
+    #expect(RAID10Layout(number: 0x201, devices: 3, chunks: .max) == nil)
+    #expect(RAID10Layout(number: 0x201, devices: 3, chunks: 0) == nil)
+    let layout = try #require(RAID10Layout(number: 0x201, devices: 4096, chunks: 1 << 52))
     #expect(layout.chunk(inRow: .max, of: 4095) == nil)
     #expect(layout.chunk(inRow: .max / 2, of: 0) == nil)
-    let near = try #require(CopyLayout(number: 0x102, devices: 4096, chunks: 1 << 52))
+    let near = try #require(RAID10Layout(number: 0x102, devices: 4096, chunks: 1 << 52))
     #expect(near.chunk(inRow: .max, of: 4095) == nil)
   }
 }
