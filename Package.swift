@@ -238,16 +238,25 @@ let package = Package(
       name: "LibvirtDomainTests",
       dependencies: ["LibvirtDomain", systemPackage]),
     .testTarget(name: "PrintableTextTests", dependencies: ["PrintableText"]),
-    .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
+    .target(name: "TestSupport", path: "Tests/Support"),
+    .testTarget(name: "WalkRecordTests", dependencies: ["TestSupport", "WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
     .testTarget(name: "ExtInodeTests", dependencies: ["ExtInode"]),
+    .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
+    .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
-      name: "MapperTests",
+      name: "WalkAssemblyTests",
+      dependencies: ["Appliance", "BlockMap", "BlockStack", "TestSupport", "WalkAssembly", "WalkRecord", systemPackage]),
+    .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Guestfs", "TestSupport", "WalkRecord"]),
+    .testTarget(
+      name: "MappingTests",
       dependencies: [
-        "Appliance", "BlockMap", "BlockStack", "Bytes", "FileProof", "Mapping", "Verification", "WalkAssembly",
-        "WalkRecord",
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "Mapping", "TestSupport", "WalkAssembly",
         systemPackage,
       ]),
+    .testTarget(
+      name: "VerificationTests",
+      dependencies: ["BlockMap", "BlockStack", "DiskImage", "FileProof", "Verification", systemPackage]),
     .testTarget(
       name: "Integration",
       dependencies: [

@@ -1,5 +1,6 @@
 import BlockMap
 import SystemPackage
+import TestSupport
 import Testing
 import WalkRecord
 

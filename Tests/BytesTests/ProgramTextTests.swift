@@ -1,7 +1,6 @@
 import Testing
 
 @testable import Bytes
-@testable import Mapping
 
 /// What is taken apart is bytes: no name that a guest chose hides a separator.
 @Suite struct ProgramTextTests {
@@ -24,10 +23,5 @@ import Testing
     #expect(" \t a b \t".trimmed == "a b")
     #expect(" \t ".trimmed == "")
     #expect(" é ".trimmed == "é")
-  }
-
-  @Test func aNumberBehindACombiningMark() {
-    let numbers = ToolNumbers("Block size:\(Self.mark) 1\nBlock size: 4096\n".lines)
-    #expect(numbers["Block size"] == 4096)
   }
 }

@@ -331,4 +331,10 @@ import Testing
       }
     }
   }
+
+  /// No grapheme cluster hides a separator.
+  @Test func aNumberBehindACombiningMark() {
+    let numbers = ToolNumbers(["Block size:\u{301} 1", "Block size: 4096"])
+    #expect(numbers["Block size"] == 4096)
+  }
 }
