@@ -97,7 +97,7 @@ import Testing
     let outcome = try await run(["disk.vmdk"], limit: .seconds(100))
     #expect(outcome.end == .exited(3))
     let expected = [
-      "disk.vmdk: the grain table entry at offset ", "disk.vmdk: some of it cannot be read: a read at offset ",
+      "disk.vmdk: the grain table entry at offset ", "disk.vmdk: parts of it cannot be read: a read at offset ",
       "1 files and directories could not be read",
     ]
     #expect(outcome.errorLines.count == expected.count, "\(outcome.errors.text)")

@@ -5,10 +5,9 @@ import Testing
 /// What was seen has to explain the disks: each device that holds something else is named, and the status is 3.
 @Suite struct CoverageTests {
   private static let unknown =
-    "it holds data of an unknown kind, which has no names in the map; if it belongs together with other disks, name all of "
-    + "them"
+    "it holds data of an unknown type, which is not mapped; if it belongs with other disks, give them all"
   private static let made = Shared { try await OddDisks(scratch: Scratch(shared: "odd")).madeInAppliance() }
-  private static let otherDisks = "if it has other disks, name all of them"
+  private static let otherDisks = "if it has other disks, give them all"
 
   /// Each has its line, in the order of the disks; that of the filesystems comes when they are mounted.
   @Test func whatIsNotRecognizedIsNamed() async throws {
@@ -18,17 +17,17 @@ import Testing
       (try odd.zfsMember(), [" (zfs_member): it is part of a ZFS pool, which the appliance cannot read"]),
       (
         try odd.firmwareMember(),
-        [" (isw_raid_member): it is part of an array, which is not assembled; \(Self.otherDisks)"]
+        [" (isw_raid_member): it is part of an array that is not assembled; \(Self.otherDisks)"]
       ),
       (
         try odd.bcache(),
-        [" (bcache): it is part of a bcache, which does not run: its data and its cache belong together"]
+        [" (bcache): it is part of a bcache, which is not running: its data and its cache are needed together"]
       ),
-      (try odd.drbd(), [" (drbd): it belongs to DRBD, which does not run here"]),
+      (try odd.drbd(), [" (drbd): it belongs to DRBD, which is not running"]),
       (
         try odd.bitLocker(),
         [
-          " (BitLocker): it is encrypted, so that what is in it has no names; virt-bmap cannot open this kind, decrypt it "
+          " (BitLocker): it is encrypted in a way that virt-bmap cannot open, and its contents are not mapped; decrypt it "
             + "first"
         ]
       ),
@@ -39,11 +38,11 @@ import Testing
             + "are in it"
         ]
       ),
-      (try odd.vdo(), [" (vdo): it is part of a volume of a kind that the appliance cannot assemble"]),
+      (try odd.vdo(), [" (vdo): it is part of a volume type that the appliance cannot assemble"]),
       (try odd.unknown(), [": \(Self.unknown)"]),
       (
         try await odd.luks(),
-        [" (crypto_LUKS): it is encrypted and closed, so that what is in it has no names; give its key (--key)"]
+        [" (crypto_LUKS): it is encrypted, and its contents are not mapped; give its key (--key)"]
       ),
       (
         try odd.mountedAsNothing(),
@@ -61,7 +60,7 @@ import Testing
         [": it has a partition table (dos) of which the kernel sees no partitions, and holds data"]
       ),
       (try await odd.unknownFeature(), []),
-      (try await Self.made.value.member, [" (linux_raid_member): its array does not run; \(Self.otherDisks)"]),
+      (try await Self.made.value.member, [" (linux_raid_member): its array is not running; \(Self.otherDisks)"]),
     ]
     try odd.put([(10 << 20, [1])], disks[11].0)
     let outcome = try await run(["-q", "-o", "map"] + disks.map(\.0))

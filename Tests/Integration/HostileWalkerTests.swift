@@ -24,7 +24,7 @@ import Testing
     let outcome = try await run.execute(
       [programs.appending("virt-bmap"), "--method", "read", "-o", scratch("map"), disk], limit: .seconds(300))
     #expect(outcome.end == .exited(3))
-    let warning = "virt-bmap: warning: filesystem on /dev/sda (ext2): /file cannot be found, neither by asking "
+    let warning = "virt-bmap: warning: filesystem on /dev/sda (ext2): /file cannot be located by asking "
     #expect(outcome.errorLines.count == 1 && outcome.errors.text.hasPrefix(warning), "\(outcome.errors.text)")
     let map = try MapText(contentsOf: scratch("map"))
     #expect(!map.lines.contains { $0.kind == "f" })
@@ -54,15 +54,15 @@ import Testing
     let reasons = [
       "it ended before it was complete", "it ended before it was complete", "",
       "a range of object 2 does not fit",
-      "directories are in each other more than", "a name is empty, too long, or holds a slash",
+      "directories are nested more than", "a name is empty, too long, or holds a slash",
       "it ended before it was complete",
-      "it speaks of object 9",
+      "it refers to object 9",
     ]
     // A line for each, and no other. What the second one leaves behind may be faster than the third one's names are many.
     #expect(outcome.errorLines.count == reasons.count, "\(outcome.errors.text)")
     for (index, (line, reason)) in zip(outcome.errorLines, reasons).enumerated() {
       let start =
-        "virt-bmap: warning: filesystem on /dev/sda\(index + 1) (ext2): what the appliance tells of it cannot be right: "
+        "virt-bmap: warning: filesystem on /dev/sda\(index + 1) (ext2): the appliance's report about it cannot be right: "
       #expect(line.hasPrefix(start + reason), "\(line)")
     }
     let map = try MapText(contentsOf: scratch("map"))

@@ -285,7 +285,7 @@ import Testing
     let disk = try await SmallDisks(scratch: run.scratch).odd()
     let outcome = try await run(["-q", "-o", "map", disk])
     #expect(outcome.end == .exited(3), "\(outcome.errors.text)")
-    let closed = "(crypto_LUKS): it is encrypted and closed, so that what is in it has no names; give its key (--key)"
+    let closed = "(crypto_LUKS): it is encrypted, and its contents are not mapped; give its key (--key)"
     #expect(outcome.errorLines == [4, 5].map { "virt-bmap: warning: /dev/sda\($0) \(closed)" })
     let guest = MappedGuest(
       disk: disk, file: run.scratch("map"), map: try MapText(contentsOf: run.scratch("map")), outcome: outcome)

@@ -65,7 +65,7 @@ struct CoverageTests {
   /// Every reason is of this type, and not of any.
   @Test(arguments: [
     ("crypto_LUKS", "--key"), ("BitLocker", "decrypt it first"), ("zfs_member", "ZFS"), ("LVM2_member", "LVM"),
-    ("linux_raid_member", "its array does not run"), ("ddf_raid_member", "array"), ("nvidia_raid_member", "array"),
+    ("linux_raid_member", "its array is not running"), ("ddf_raid_member", "array"), ("nvidia_raid_member", "array"),
     ("VMFS_volume_member", "ESXi"), ("bcache", "bcache"), ("drbd", "DRBD"), ("some_member", "volume"),
   ])
   func reason(type: Substring, word: String) {

@@ -115,7 +115,7 @@ package struct Guest {
       }
       guard let text, let tree = BtrfsTree(parsing: String(decoding: text, as: UTF8.self)) else {
         reporter.detail(
-          "\(shown(filesystem.mountable)): the tree cannot be read; directories are where they were first read")
+          "\(shown(filesystem.mountable)): the tree cannot be read; directories are mapped where they were first read")
         return AddressSpace(table: table, device: BtrfsTree.device)
       }
       if let segments = tree.segments { table.add(BtrfsTree.device, madeOf: segments) }

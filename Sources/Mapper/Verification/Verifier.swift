@@ -127,7 +127,7 @@ struct Verifier {
       if !entry.isDirectory { work.add(entry, object: object) }
     }
     guard failed > 0 else { return }
-    guest.reporter.warning("filesystem on \(shown(work.device)): \(failed) files or directories cannot be looked at")
+    guest.reporter.warning("filesystem on \(shown(work.device)): \(failed) files or directories cannot be examined")
     unlisted.insert(work.device)
   }
 

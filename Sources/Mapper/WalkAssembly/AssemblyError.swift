@@ -17,18 +17,18 @@ package enum AssemblyError: Error, Equatable, CustomStringConvertible {
 
   package var description: String {
     switch self {
-    case .unknownObject(let id): "it speaks of object \(id), which it has not declared"
+    case .unknownObject(let id): "it refers to object \(id), which it has not declared"
     case .badName: "a name is empty, too long, or holds a slash or a NUL"
-    case .badParent(let id): "object \(id) is in what is no directory"
-    case .tooDeep: "directories are in each other more than \(WalkBounds.depth) levels deep"
+    case .badParent(let id): "object \(id) is inside something that is not a directory"
+    case .tooDeep: "directories are nested more than \(WalkBounds.depth) levels deep"
     case .tooManyNames(let count): "more than \(count) names"
     case .tooManyRanges(let count): "more than \(count) ranges"
     case .badRange(let id): "a range of object \(id) does not fit on any disk or in any file"
     case .badInode: "there are more inodes than objects"
     case .secondBeginning: "it begins twice"
-    case .notARecord: "it sends what is no record"
+    case .notARecord: "it sent something that is not a record"
     case .noEnd: "it ended before it was complete"
-    case .silent(let seconds): "nothing was read or told for \(seconds) seconds"
+    case .silent(let seconds): "nothing was read or reported for \(seconds) seconds"
     }
   }
 }

@@ -16,7 +16,7 @@ public enum MapError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .file(let path, let reason): "\(shown(path)): \(reason)"
     case .line(let path, let line, let reason): "\(shown(path)): line \(line): \(reason)"
-    case .tooLarge(let most): "the map would be larger than \(most) bytes: give --max-map-size more"
+    case .tooLarge(let most): "the map would be larger than \(most) bytes: increase --max-map-size"
     case .cancelled: "cancelled"
     }
   }

@@ -33,7 +33,7 @@ extension Guest {
       incomplete += 1
       reporter.warning(
         "\(shown(DiskName.of(doubt.one))) and \(shown(DiskName.of(doubt.other))) are mapped together, but were not last "
-          + "used together; of copies, give the disks of each one after the other")
+          + "used together; give the disks of one copy after those of the other")
     }
   }
 

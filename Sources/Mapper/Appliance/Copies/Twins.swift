@@ -83,7 +83,7 @@ extension Guest {
       incomplete += 1
       reporter.warning(
         "\(shown(device.name)) is a copy of \(shown(other.name)), \(kind.description): only one of them can be mapped; "
-          + "to map this one, give a disk without the other")
+          + "to map this one, give its disk without the other")
     }
   }
 }

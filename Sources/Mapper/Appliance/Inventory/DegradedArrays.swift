@@ -23,7 +23,7 @@ extension Guest {
       incomplete += 1
       reporter.warning(
         "\(shown(set.nameInMap(Array("/dev/\(array.name)".utf8)))): \(array.missing) of the array's \(array.devices) "
-          + "devices \(array.missing > 1 ? "are" : "is") missing; what is there is not mapped; give the disk that has it, too"
+          + "devices \(array.missing > 1 ? "are" : "is") missing, and data on it is not mapped; give that disk, too"
       )
     }
   }

@@ -36,7 +36,7 @@ extension Guest {
     incomplete += 1
     reporter.warning(
       "filesystem on \(shown(filesystem.mountable)) (btrfs): \(missing) of its devices \(missing > 1 ? "are" : "is") "
-        + "missing; what is there is not mapped; give the disk that has it, too")
+        + "missing, and data on it is not mapped; give that disk, too")
   }
 }
 

@@ -22,7 +22,7 @@ extension Guest {
     for volume in inventory.logicalVolumes where !names.insert(volume).inserted {
       incomplete += 1
       reporter.warning(
-        "\(shown(volume)): two volumes have this name, and only one of them is mapped; map the disks of each by themselves"
+        "\(shown(volume)): two volumes have this name, and only one is mapped; map the disks of each separately"
       )
     }
     guard hasIncompleteGroups else { return }
@@ -37,7 +37,7 @@ extension Guest {
       incomplete += 1
       let missing = report.missing(from: set.nameInAppliance(volume))
       let reason =
-        missing.isEmpty ? "" : ": its volume group lacks the physical volume \(missing); give the disk that has it, too"
+        missing.isEmpty ? "" : ": its volume group lacks the physical volume \(missing); give that disk, too"
       reporter.warning("\(shown(volume)): this volume cannot be activated\(reason)")
     }
     for volume in inventory.logicalVolumes where inventory.number(of: volume) != nil {
@@ -46,7 +46,7 @@ extension Guest {
       incomplete += 1
       reporter.warning(
         "\(shown(volume)): a copy or a part of it is not mapped: it is on the physical volume "
-          + "\(report.missing(from: name)); give the disk that has it, too")
+          + "\(report.missing(from: name)); give that disk, too")
     }
   }
 }

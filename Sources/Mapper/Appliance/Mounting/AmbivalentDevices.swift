@@ -28,7 +28,7 @@ extension Guest {
       if others.isEmpty {
         reporter.warning(
           "\(shown(device.name)): it looks like several things (\(found)); the kernel mounts it as \(device.type) only, "
-            + "and so it is mapped")
+            + "so it is mapped as that")
       } else {
         incomplete += 1
         reporter.warning(

@@ -124,7 +124,7 @@ extension Guest {
     } catch {
       try checkHelpers()
       incomplete += 1
-      reporter.warning("\(shown(device)): its subvolumes cannot be listed, and are not mapped: \(error)")
+      reporter.warning("\(shown(device)): its subvolumes cannot be listed and are not mapped: \(error)")
       return []
     }
     if !found.isWhole {

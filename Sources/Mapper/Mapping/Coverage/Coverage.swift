@@ -42,8 +42,8 @@ struct DeviceFacts {
     if hasPartitions || partition == .recognized { return .explained }
     if partition == .dynamicDisk {
       return .unexplainedIfFilled(
-        "it is part of a dynamic disk of Windows (LDM), of which no volume is there; if its group has other disks, name "
-          + "all of them", margin: 0)
+        "it is part of a Windows dynamic disk (LDM) without any volume; if its group has other disks, give them all",
+        margin: 0)
     }
     if !tableType.isEmpty {
       return .unexplainedIfFilled(
@@ -51,8 +51,7 @@ struct DeviceFacts {
         margin: Self.tableMargin)
     }
     return .unexplainedIfFilled(
-      "it holds data of an unknown kind, which has no names in the map; if it belongs together with other disks, name all "
-        + "of them", margin: 0)
+      "it holds data of an unknown type, which is not mapped; if it belongs with other disks, give them all", margin: 0)
   }
 
   private var coverageOfType: Coverage {
@@ -68,26 +67,26 @@ struct DeviceFacts {
 
 /// What blkid(8) recognizes and nothing assembles.
 enum UnassembledType {
-  private static let allDisks = "if it has other disks, name all of them"
+  private static let allDisks = "if it has other disks, give them all"
 
   /// Why the map does not tell what is on a device of this type, and what to do.
   static func reason(_ type: Substring) -> String {
     switch type {
-    case "crypto_LUKS": "it is encrypted and closed, so that what is in it has no names; give its key (--key)"
+    case "crypto_LUKS": "it is encrypted, and its contents are not mapped; give its key (--key)"
     case "BitLocker", "cs_fvault2":
-      "it is encrypted, so that what is in it has no names; virt-bmap cannot open this kind, decrypt it first"
-    case "LVM2_member", "LVM1_member": "LVM does not take this physical volume; \(allDisks)"
-    case "linux_raid_member": "its array does not run; \(allDisks)"
+      "it is encrypted in a way that virt-bmap cannot open, and its contents are not mapped; decrypt it first"
+    case "LVM2_member", "LVM1_member": "LVM does not accept this physical volume; \(allDisks)"
+    case "linux_raid_member": "its array is not running; \(allDisks)"
     case "zfs_member": "it is part of a ZFS pool, which the appliance cannot read"
     case "VMFS_volume_member", "VMFS":
-      "it is part of a datastore of ESXi, which the appliance cannot read; map the disks that are in it"
-    case "bcache": "it is part of a bcache, which does not run: its data and its cache belong together"
-    case "drbd", "drbdmanage_control_volume", "drbdproxy_datalog": "it belongs to DRBD, which does not run here"
+      "it is part of an ESXi datastore, which the appliance cannot read; map the disks stored in it"
+    case "bcache": "it is part of a bcache, which is not running: its data and its cache are needed together"
+    case "drbd", "drbdmanage_control_volume", "drbdproxy_datalog": "it belongs to DRBD, which is not running"
     case "vdo", "stratis", "ubi", "ceph_bluestore", "mpool", "oracleasm":
-      "it is part of a volume of a kind that the appliance cannot assemble"
-    case "DM_integrity": "it is opened by dm-integrity, which does not run here"
-    case "DM_snapshot_cow": "it holds what a snapshot changed, whose origin is not there"
-    case _ where type.hasSuffix("_raid_member"): "it is part of an array, which is not assembled; \(allDisks)"
+      "it is part of a volume type that the appliance cannot assemble"
+    case "DM_integrity": "it needs dm-integrity, which is not running"
+    case "DM_snapshot_cow": "it holds the changes of a snapshot whose origin is missing"
+    case _ where type.hasSuffix("_raid_member"): "it is part of an array that is not assembled; \(allDisks)"
     case _ where type.hasSuffix("_member"): "it is part of a volume that is not assembled; \(allDisks)"
     default: "it was not examined"
     }

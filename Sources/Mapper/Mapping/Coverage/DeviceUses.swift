@@ -95,7 +95,7 @@ extension Examiner {
       return DeviceUses(parsing: String(decoding: try guest.appliance.longShell(script), as: UTF8.self))
     } catch {
       try guest.checkHelpers()
-      guest.reporter.detail("what runs on the devices cannot be found: \(error)")
+      guest.reporter.detail("the users of the devices cannot be found: \(error)")
       return DeviceUses()
     }
   }

@@ -13,13 +13,13 @@ extension Examiner {
   mutating func examineCoverage() throws {
     guest.reportAmbivalentDevices()
     for name in guest.inventory.unusable {
-      warn(of: name, type: "", "its name has bytes in it that no device's should have; it was not examined")
+      warn(of: name, type: "", "its name has unexpected bytes in it; it was not examined")
     }
     let uses = try deviceUses()
     for volume in uses.missingVolumes {
       guest.incomplete += 1
       guest.reporter.warning(
-        "\(shown(volume)): this volume of dynamic disks (LDM) is not there; if its group has other disks, name all of them"
+        "\(shown(volume)): this dynamic disk volume (LDM) is missing; if its group has other disks, give them all"
       )
     }
     var search = DeviceSearch(disks: guest.guestDisks, options: options, isCancelled: guest.isCancelled)
@@ -35,7 +35,7 @@ extension Examiner {
         case .tooLarge:
           warn(
             of: device.name, type: device.type,
-            "nothing is recognized on it, and it is too large to be read to its end: so far there are only zeros")
+            "nothing is recognized on it, and it is too large to be read to its end: it begins with zeros only")
         }
       }
     }

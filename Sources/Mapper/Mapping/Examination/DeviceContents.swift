@@ -20,7 +20,7 @@ extension Examiner {
       else { continue }
       guard let places = guest.devices.places(of: device.number[...]), !places.isEmpty else {
         guest.reporter.detail(
-          "\(shown(array)): it is in too many pieces, or not followed, and itself is not in the map")
+          "\(shown(array)): it is in too many pieces or not supported, and is not in the map itself")
         continue
       }
       add(.logicalVolume, array, places)

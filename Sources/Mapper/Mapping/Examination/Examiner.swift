@@ -82,7 +82,7 @@ struct Examiner {
     for disk in guest.set.disks.map({ guest.guestDisks[$0 - 1] }) where disk.size > RecorderExport.mostBytes {
       guest.incomplete += 1
       guest.reporter.warning(
-        "\(shown(disk.description.file)): the appliance cannot see what lies beyond \(RecorderExport.mostBytes) bytes")
+        "\(shown(disk.description.file)): the appliance cannot see data beyond \(RecorderExport.mostBytes) bytes")
     }
   }
 
@@ -92,8 +92,8 @@ struct Examiner {
       guard number >= 1, number <= guest.guestDisks.count else { continue }
       guest.incomplete += 1
       guest.reporter.warning(
-        "\(shown(guest.guestDisks[Int(number) - 1].description.file)): some of it cannot be read: a read at offset \(offset) "
-          + "failed; what lies there may be missing from the map")
+        "\(shown(guest.guestDisks[Int(number) - 1].description.file)): parts of it cannot be read: a read at offset \(offset) "
+          + "failed; files there may be missing from the map")
     }
   }
 
@@ -114,7 +114,7 @@ struct Examiner {
       guard let number = guest.inventory.number(of: volume) else { continue }
       guard let places = guest.devices.places(of: number), !places.isEmpty else {
         guest.reporter.warning(
-          "\(shown(volume)): this kind of volume is not followed; what is in it is mapped, itself it is not")
+          "\(shown(volume)): this volume type is not supported: files inside it are mapped, the volume itself is not")
         continue
       }
       add(.logicalVolume, volume, places)
@@ -188,7 +188,7 @@ struct Examiner {
     warnOfUnknownTree(space, type: type, name: name)
     while true {
       if method != .read, !space.isFollowed {
-        guest.reporter.detail("\(name): the volumes below are not followed; everything is read")
+        guest.reporter.detail("\(name): the volumes below are not supported; reading all files instead")
         method = .read
       }
       guard var walk = try walk(filesystem, name: name, type: type, method: method) else { return nil }
@@ -213,7 +213,7 @@ struct Examiner {
       guard let wrong else { return walk }
       guest.reporter.warning(
         "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
-          + "everything is read")
+          + "reading all files instead")
       method = .read
       try guest.mount(filesystem)
     }
@@ -264,7 +264,7 @@ struct Examiner {
     guard type == "btrfs", space.tree == nil || !space.isFollowed else { return }
     guest.incomplete += 1
     guest.reporter.warning(
-      "filesystem on \(name) (btrfs): its trees cannot be followed: small files and attributes in them are not in the map"
+      "filesystem on \(name) (btrfs): its trees cannot be read: small files and attributes stored in them are not in the map"
     )
   }
 

@@ -32,8 +32,8 @@ extension Examiner {
     guest.incomplete += 1
     let others = wrong.count > 1 ? " and \(wrong.count - 1) other files" : ""
     guest.reporter.warning(
-      "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: first)))\(others) cannot be found, neither by asking "
-        + "the filesystem nor by reading; they are not in the map, and others may be wrong: prove it with virt-bmap verify"
+      "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: first)))\(others) cannot be located by asking the "
+        + "filesystem or by reading; they are not in the map, and other files may be wrong: check the map with virt-bmap verify"
     )
   }
 

@@ -32,7 +32,7 @@ extension Examiner {
         !places.isEmpty
       else {
         guest.reporter.detail(
-          "\(shown(partition)): it is in too many pieces, or not followed, and itself is not in the map")
+          "\(shown(partition)): it is in too many pieces or not supported, and is not in the map itself")
         continue
       }
       add(.partition, partition, places)

@@ -43,8 +43,8 @@ extension Examiner {
       }
     let reason =
       isTooLarge
-      ? "\(lie), more than a map of \(map.mostBytes) bytes has room for: give --max-map-size more"
-      : "what the appliance tells of it cannot be right: \(lie)"
+      ? "\(lie), more than a map of \(map.mostBytes) bytes can hold: increase --max-map-size"
+      : "the appliance's report about it cannot be right: \(lie)"
     guest.reporter.warning("filesystem on \(name) (\(type)): \(reason); its files are not in the map")
   }
 }

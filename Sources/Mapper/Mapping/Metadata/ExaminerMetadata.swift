@@ -13,7 +13,7 @@ extension Examiner {
     else { return }
     let name = shown(content.name)
     guard guest.devices.isFollowed(content.number[...]) else {
-      return guest.reporter.detail("\(name): the volumes below are not followed; its metadata is left out")
+      return guest.reporter.detail("\(name): the volumes below are not supported; its metadata is left out")
     }
     guard
       let text = try guest.output(
@@ -26,7 +26,7 @@ extension Examiner {
     var table = guest.devices
     if areas.contains(where: { $0.device == BtrfsTree.device }) {
       guard let segments = BtrfsTree(parsing: text)?.segments else {
-        return guest.reporter.detail("\(name): the chunks are not followed; its metadata is left out")
+        return guest.reporter.detail("\(name): its chunks are not supported; its metadata is left out")
       }
       table.add(BtrfsTree.device, madeOf: segments)
       addParity(of: BtrfsTree.device, to: content.name, table)
@@ -43,7 +43,7 @@ extension Examiner {
       count += UInt64(places.count)
       guard count <= DeviceTable.mostPlaces else {
         return guest.reporter.detail(
-          "\(shown(content.name)): its metadata is in too many pieces and is not all in the map")
+          "\(shown(content.name)): its metadata is in too many pieces and only partly in the map")
       }
       add(
         area.kind, content.name, path: area.name.map { Array($0.utf8) },

@@ -24,7 +24,7 @@ extension Examiner {
       text = try guest.appliance.longShell(script + "true")
     } catch {
       try guest.checkHelpers()
-      return guest.reporter.detail("what volumes keep for themselves is left out: \(error)")
+      return guest.reporter.detail("metadata of volumes is left out: \(error)")
     }
     for section in Self.sections(String(decoding: text, as: UTF8.self)) where contents.indices.contains(section.index) {
       let content = contents[section.index]
@@ -35,7 +35,7 @@ extension Examiner {
     for content in contents where isSwap(content.type) && !guest.devices.isInVolume(content.number[...]) {
       guard let places = wholePlaces(of: content) else {
         guest.incomplete += 1
-        guest.reporter.warning("\(shown(content.name)): this swap space is in too many pieces, and is not in the map")
+        guest.reporter.warning("\(shown(content.name)): this swap space is in too many pieces and is not in the map")
         continue
       }
       add(.swap, content.name, places)
