@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import NTFSRecords
+import WalkRecord
 
 /// The mounted filesystem, and what its kind asks of a walk whose every read must be told apart.
 struct Filesystem {
@@ -44,7 +45,7 @@ struct Filesystem {
   let inodesInUse: UInt64
   let bytesInUse: UInt64
 
-  init(mountedOn directory: String, method: Method) throws(WalkError) {
+  init(mountedOn directory: String, method: WalkMethod) throws(WalkError) {
     self.directory = directory
     guard let device = mountedDevice(directory) else { throw WalkError("\(directory): nothing is mounted there") }
     // By its name: to open the root would make XFS read its first block, unseen.

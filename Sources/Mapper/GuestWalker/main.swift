@@ -6,6 +6,7 @@
 // told instead, and so many files, or all, are read as well to prove it.
 
 import Glibc
+import WalkRecord
 
 func fail(_ message: String) -> Never {
   let line = Array("virt-bmap-walker: \(message)\n".utf8)
@@ -13,7 +14,7 @@ func fail(_ message: String) -> Never {
   exit(1)
 }
 
-guard CommandLine.arguments.count == 4, let method = Method(CommandLine.arguments[3]) else {
+guard CommandLine.arguments.count == 4, let method = WalkMethod(argument: CommandLine.arguments[3]) else {
   fail("usage: virt-bmap-walker CHANNEL DIRECTORY read|all|COUNT")
 }
 do {

@@ -38,7 +38,7 @@ struct Walk {
 
   let filesystem: Filesystem
   let channel: Channel
-  let method: Method
+  let method: WalkMethod
   var sample: Sample
   /// Of ext4.
   let inodes: InodeTable?
@@ -52,7 +52,7 @@ struct Walk {
   private var current: Int32 = -1
   private let buffer = AlignedBuffer(size: 256 << 10)
 
-  init(filesystem: Filesystem, channel: Channel, method: Method) {
+  init(filesystem: Filesystem, channel: Channel, method: WalkMethod) {
     self.filesystem = filesystem
     self.channel = channel
     inodes = filesystem.kind == .ext ? InodeTable(device: filesystem.direct) : nil
