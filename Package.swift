@@ -16,7 +16,7 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "BlockMap", "DiskImage", "DiskOverlay", "ExtInode", "Mapper", "NTFSRecords", "WalkRecord",
+  "BlockMap", "DiskImage", "DiskOverlay", "GuestWalker", "Mapper", "NTFSRecords", "WalkRecord",
   systemPackage,
 ]
 
@@ -24,7 +24,7 @@ let package = Package(
   name: "virt-bmap",
   products: [
     .executable(name: "virt-bmap", targets: ["virt-bmap"]),
-    .executable(name: "virt-bmap-walker", targets: ["GuestWalker"]),
+    .executable(name: "virt-bmap-walker", targets: ["WalkerProgram"]),
     .library(name: "nbdkit-bmaplogger-plugin", type: .dynamic, targets: ["LoggerPlugin"]),
     .library(name: "nbdkit-bmaplogger-filter", type: .dynamic, targets: ["LoggerFilter"]),
     .library(name: "nbdkit-bmaprecorder-plugin", type: .dynamic, targets: ["RecorderPlugin"]),
@@ -77,10 +77,12 @@ let package = Package(
       dependencies: ["CLibvirt", "CLibXML", systemPackage], path: "Sources/Bindings/LibvirtDomain"),
     .target(name: "WalkRecord", path: "Sources/Mapper/WalkRecord"),
     .target(name: "NTFSRecords", path: "Sources/Mapper/NTFSRecords"),
-    .target(name: "ExtInode", path: "Sources/Mapper/ExtInode"),
+    .target(
+      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "CLinux"],
+      path: "Sources/Mapper/GuestWalker"),
     .executableTarget(
-      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "ExtInode", "CLinux"],
-      path: "Sources/Mapper/GuestWalker",
+      name: "WalkerProgram", dependencies: ["GuestWalker"],
+      path: "Sources/Mapper/WalkerProgram",
       swiftSettings: [.unsafeFlags(["-static-executable"])],
       // Stripped: it is sent into an appliance each time.
       linkerSettings: [.unsafeFlags(["-static-executable", "-Xlinker", "--strip-all"])]),
@@ -215,7 +217,7 @@ let package = Package(
     .testTarget(name: "PrintableTextTests", dependencies: ["PrintableText"]),
     .testTarget(name: "WalkRecordTests", dependencies: ["WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
-    .testTarget(name: "ExtInodeTests", dependencies: ["ExtInode"]),
+    .testTarget(name: "GuestWalkerTests", dependencies: ["GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(
       name: "MapperTests",
       dependencies: [
@@ -237,7 +239,7 @@ let package = Package(
 // way, and its insides can be imported.
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
-    "BlockMap", "DiskImage", "DiskOverlay", "ExtInode", "Inflate", "Mapper", "NTFSRecords", "WalkRecord",
+    "BlockMap", "DiskImage", "DiskOverlay", "GuestWalker", "Inflate", "Mapper", "NTFSRecords", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]
