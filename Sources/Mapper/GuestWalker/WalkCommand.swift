@@ -23,7 +23,7 @@ public struct WalkCommand: Equatable, Sendable {
   /// Walks the filesystem.
   public func run() throws(WalkError) {
     let channel = try Channel(path: channel)
-    let filesystem = try Filesystem(mountedOn: directory, method: method)
+    let filesystem = try mountedFilesystem(on: directory, method: method)
     var walk = Walk(filesystem: filesystem, channel: channel, method: method)
     try walk.run()
   }
