@@ -16,15 +16,15 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "ExtInode", "FileProof", "Mapping", "NTFSRecords",
-  "WalkAssembly", "WalkRecord", systemPackage,
+  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FileProof", "GuestWalker", "Mapping",
+  "NTFSRecords", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
   name: "virt-bmap",
   products: [
     .executable(name: "virt-bmap", targets: ["virt-bmap"]),
-    .executable(name: "virt-bmap-walker", targets: ["GuestWalker"]),
+    .executable(name: "virt-bmap-walker", targets: ["WalkerProgram"]),
     .library(name: "nbdkit-bmaplogger-plugin", type: .dynamic, targets: ["LoggerPlugin"]),
     .library(name: "nbdkit-bmaplogger-filter", type: .dynamic, targets: ["LoggerFilter"]),
     .library(name: "nbdkit-bmaprecorder-plugin", type: .dynamic, targets: ["RecorderPlugin"]),
@@ -79,10 +79,12 @@ let package = Package(
       dependencies: ["CLibvirt", "CLibXML", systemPackage], path: "Sources/Bindings/LibvirtDomain"),
     .target(name: "WalkRecord", path: "Sources/Mapper/WalkRecord"),
     .target(name: "NTFSRecords", path: "Sources/Mapper/NTFSRecords"),
-    .target(name: "ExtInode", path: "Sources/Mapper/ExtInode"),
+    .target(
+      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "CLinux"],
+      path: "Sources/Mapper/GuestWalker"),
     .executableTarget(
-      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "ExtInode", "CLinux"],
-      path: "Sources/Mapper/GuestWalker",
+      name: "WalkerProgram", dependencies: ["GuestWalker"],
+      path: "Sources/Mapper/WalkerProgram",
       swiftSettings: [.unsafeFlags(["-static-executable"])],
       // Stripped: it is sent into an appliance each time.
       linkerSettings: [.unsafeFlags(["-static-executable", "-Xlinker", "--strip-all"])]),
@@ -241,7 +243,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "WalkRecordTests", dependencies: ["TestSupport", "WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
-    .testTarget(name: "ExtInodeTests", dependencies: ["ExtInode"]),
+    .testTarget(name: "GuestWalkerTests", dependencies: ["GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
@@ -273,9 +275,8 @@ let package = Package(
 // way, and its insides can be imported.
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
-    "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "ExtInode", "FileProof", "Inflate",
-    "Mapping",
-    "NTFSRecords", "WalkAssembly", "WalkRecord",
+    "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "GuestWalker", "Inflate",
+    "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]

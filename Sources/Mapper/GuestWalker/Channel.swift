@@ -11,10 +11,14 @@ final class Channel {
   /// Well below the buffer, so that one more record always fits.
   private static let fullAt = RecorderEvent.maximumChannelWrite / 2
 
-  init(path: String) throws(WalkError) {
-    descriptor = clinux_openat(AT_FDCWD, path, O_RDWR, 1)
+  convenience init(path: String) throws(WalkError) {
+    let descriptor = clinux_openat(AT_FDCWD, path, O_RDWR, 1)
     guard descriptor >= 0 else { throw .system(path) }
+    self.init(descriptor: descriptor)
   }
+
+  /// - Parameter descriptor: of the channel disk, open for the process's life.
+  init(descriptor: Int32) { self.descriptor = descriptor }
 
   /// Says something that may wait for the next `flush`.
   func note(_ record: Record) throws(WalkError) {

@@ -27,9 +27,9 @@ struct ReadQueue {
   /// Why an item is read.
   enum Purpose {
     case map
-    /// Its other pieces have been told: only those that are encoded are left.
+    /// Its other pieces have been reported: only those that are encoded are left.
     case encodedOnly
-    /// It has been told: what is read only proves it.
+    /// It has been reported: what is read only proves it.
     case proof
   }
 
@@ -43,21 +43,19 @@ struct ReadQueue {
 
   private static let maximumItems = 64
   private static let maximumOutstanding = Feedback.capacity / 2
-  /// Below this a file on Btrfs is read once beforehand in one go.
+  /// Where files need a second read, one that is no larger is read once beforehand in one go.
   private static let smallFile: UInt64 = 1 << 20
 
-  private let filesystem: Filesystem
+  private let filesystem: any Filesystem
   private let channel: Channel
   private var items: [Item] = []
   /// The pieces of each item that are read next.
   private var pages: [[FileLayout.Piece]] = []
   private var outstanding: [UInt32: Outstanding] = [:]
   private var nextChunk: UInt32 = 1
-  /// The device's cache was dropped, with the directories that ntfs-3g goes through to reach a file.
-  private var hasDropped = false
   private let buffer = AlignedBuffer(size: Int(FileLayout.maximumPiece) + 65_536)
 
-  init(filesystem: Filesystem, channel: Channel) {
+  init(filesystem: any Filesystem, channel: Channel) {
     self.filesystem = filesystem
     self.channel = channel
   }
@@ -83,17 +81,12 @@ struct ReadQueue {
       close(item.layout.descriptor)
       return
     }
-    if filesystem.kind == .btrfs, item.layout.size <= Self.smallFile {
+    if filesystem.needsSecondRead, item.layout.size <= Self.smallFile {
       for piece in page { _ = read(piece, of: item) }
     }
-    item.isReadUnasked = item.layout.isReadUnasked
+    item.isReadUnasked = filesystem.isReadUnasked(item.layout)
     items.append(item)
     pages.append(page)
-  }
-
-  private mutating func dropDeviceCache() {
-    filesystem.dropDeviceCache()
-    hasDropped = true
   }
 
   /// Reads everything that is queued.
@@ -137,30 +130,12 @@ struct ReadQueue {
     // Where the filesystem does not say where a directory's blocks are, there is nothing to read.
     if item.throughDevice, piece.physical == nil { return true }
     if item.purpose != .map, (piece.layout == .encoded) == (item.purpose == .proof) { return true }
-    if filesystem.kind == .btrfs, item.layout.size > Self.smallFile {
-      // The first read of a piece brings in its checksums, which are not the file's.
+    if filesystem.needsSecondRead, item.layout.size > Self.smallFile {
       try channel.say(.idle)
       _ = read(piece, of: item)
     }
-    let isCached = item.isReadUnasked && piece.offset < FileLayout.mostReadUnasked
-    if filesystem.kind == .fuse, replaces != 0 || isCached && item.purpose != .proof {
-      // What was read before is in the device's cache.
-      try channel.say(.idle)
-      dropDeviceCache()
-    }
-    if filesystem.kind == .fuse, hasDropped, item.purpose != .proof {
-      // Without it, the way to the file and the list of its blocks may be read again, too. ntfs-3g itself remembers the
-      // way to a few files only.
-      try channel.say(.idle)
-      item.layout.warmBlockMap()
-    }
-    if filesystem.kind == .fuse, item.purpose == .proof {
-      try channel.say(.idle)
-      // What is read around other pieces is in the device's cache.
-      if piece.around != nil || isCached { dropDeviceCache() }
-      item.layout.warmBlockMap(at: piece.offset)
-    }
-    if filesystem.kind == .btrfs || !item.isDirect {
+    try filesystem.prepare(piece, of: item, isAgain: replaces != 0, channel)
+    if filesystem.needsSecondRead || !item.isDirect {
       posix_fadvise(item.layout.descriptor, 0, 0, POSIX_FADV_DONTNEED)
     }
     let number = takeChunkNumber()
@@ -182,7 +157,8 @@ struct ReadQueue {
   /// False with errno set if the piece cannot be read.
   private func read(_ piece: FileLayout.Piece, of item: Item) -> Bool {
     let throughDevice = item.throughDevice || piece.isOnDevice
-    let descriptor = throughDevice ? filesystem.direct : item.layout.descriptor
+    let descriptor = throughDevice ? filesystem.mount.device : item.layout.descriptor
+    let blockSize = filesystem.mount.blockSize
     let start = throughDevice ? piece.physical ?? 0 : piece.offset
     if !item.isDirect, !throughDevice {
       // With readahead off, the only way to read more than a page at a time.
@@ -191,7 +167,7 @@ struct ReadQueue {
     var done: UInt64 = 0
     while done < piece.length {
       let left = piece.length - done
-      let wanted = (left + filesystem.blockSize - 1) / filesystem.blockSize * filesystem.blockSize
+      let wanted = (left + blockSize - 1) / blockSize * blockSize
       let count = pread(
         descriptor, buffer.bytes.baseAddress, min(Int(wanted), buffer.bytes.count),
         off_t(truncatingIfNeeded: start &+ done))
@@ -205,7 +181,7 @@ struct ReadQueue {
   /// Asks which pieces are ambiguous and reads their halves, until nothing is, or a block is all that is left. That is
   /// read once more: what the kernel reads ahead when a file is opened, of the table of inodes say, may come late.
   private mutating func settle() throws(WalkError) {
-    let smallest = min(4096, filesystem.blockSize)
+    let smallest = min(4096, filesystem.mount.blockSize)
     var ambiguous: [(number: UInt32, whole: Outstanding)] = []
     while !outstanding.isEmpty || !ambiguous.isEmpty {
       try channel.say(.idle)

@@ -7,6 +7,8 @@ import Glibc
 struct ReadingAhead {
   /// What lies between two directories and is no larger is read with them: bytes.
   private static let gap: UInt64 = 16 << 10
+  /// No more of a directory is read ahead: bytes.
+  private static let largestBeginning: UInt64 = 256 << 10
 
   /// The filesystem's device.
   private let device: Int32
@@ -41,7 +43,7 @@ struct ReadingAhead {
     for name in names {
       let descriptor = withName(name) { clinux_openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) } ?? -1
       guard descriptor >= 0 else { continue }
-      if let place = FileLayout.beginning(of: descriptor) { places.append(place) }
+      if let place = Fiemap.beginning(of: descriptor, length: Self.largestBeginning) { places.append(place) }
       close(descriptor)
     }
     places.sort { $0.lowerBound < $1.lowerBound }

@@ -1,8 +1,8 @@
 import Glibc
 
 /// What ends a walk: the channel or the mount point fails. A file that cannot be read does not.
-struct WalkError: Error, CustomStringConvertible {
-  let description: String
+public struct WalkError: Error, CustomStringConvertible {
+  public let description: String
 
   init(_ what: String) { description = what }
 

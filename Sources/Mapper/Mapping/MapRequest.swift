@@ -1,6 +1,7 @@
 import Appliance
 import DiskImage
 import SystemPackage
+import WalkRecord
 
 /// What is to be mapped, and how.
 public struct MapRequest: Sendable {
@@ -48,9 +49,9 @@ public enum MapMethod: Equatable, Sendable {
   /// What the walker is told.
   var walkerArgument: String {
     switch self {
-    case .read: "read"
-    case .extents: "0"
-    case .auto(let proof): proof.map(String.init) ?? "all"
+    case .read: WalkMethod.read.argument
+    case .extents: WalkMethod.extents(proof: 0).argument
+    case .auto(let proof): WalkMethod.extents(proof: proof).argument
     }
   }
 }

@@ -1,4 +1,4 @@
-import ExtInode
+@testable import GuestWalker
 
 extension ParserFuzzer {
   /// An inode of ext4, with attributes in it.

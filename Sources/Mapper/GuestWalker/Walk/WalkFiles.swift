@@ -7,13 +7,13 @@ extension Walk {
   /// Of a large file so much is proof enough.
   private static let sampledBytes: UInt64 = 8 << 20
 
-  /// Reads some of the files that were told, for virt-bmap to see whether they are where they are said to be.
+  /// Reads some of the files that were reported, for virt-bmap to see whether they are where they are said to be.
   mutating func readSample() throws(WalkError) {
     for file in sample.files {
-      let path = Array(filesystem.directory.utf8) + file.path
+      let path = Array(filesystem.mount.directory.utf8) + file.path
       let descriptor =
         withName(path) {
-          clinux_openat(AT_FDCWD, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, filesystem.kind == .minix ? 0 : 1)
+          clinux_openat(AT_FDCWD, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, filesystem.directReads == .device ? 0 : 1)
         } ?? -1
       var status = stat()
       guard descriptor >= 0 else { continue }
@@ -22,7 +22,9 @@ extension Walk {
         continue
       }
       var item = item(descriptor, status, file.object, file.parent, file.name, isDirect: true, .proof)
-      if let pieces = knownPieces(of: item.layout, status) { item.layout = item.layout.proving(pieces) }
+      if let pieces = filesystem.extents(of: item.layout, number: UInt64(status.st_ino)) {
+        item.layout = item.layout.proving(pieces)
+      }
       item.limit = Self.sampledBytes
       try addToQueue(item)
     }
@@ -33,32 +35,29 @@ extension Walk {
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, _ parent: Record.ObjectID, _ name: [UInt8],
     isDirect: Bool, _ purpose: ReadQueue.Purpose
   ) -> ReadQueue.Item {
-    let layout = FileLayout(
-      descriptor: descriptor, size: UInt64(max(0, status.st_size)),
-      allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)
-    return ReadQueue.Item(
-      object: object, parent: parent, name: name, layout: layout, isDirect: isDirect, throughDevice: false,
-      purpose: purpose)
+    ReadQueue.Item(
+      object: object, parent: parent, name: name,
+      layout: FileLayout(descriptor: descriptor, status, filesystem: filesystem), isDirect: isDirect,
+      throughDevice: false, purpose: purpose)
   }
 
-  /// A symbolic link or a special file that may have blocks of its own, or something in a tree or a table. It cannot be
-  /// asked for them: virt-bmap asks the filesystem's tools, and NTFS's table tells.
+  /// A symbolic link or a special file, of which nothing is known but what the filesystem keeps for it. It cannot be
+  /// asked for that: virt-bmap asks the filesystem's tools, or NTFS's table says.
   mutating func add(other name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
-    guard [.ext, .xfs, .btrfs].contains(filesystem.kind) || table != nil else { return }
+    guard filesystem.metadata != .none else { return }
     var status = stat()
     guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
       isOnThisFilesystem(Inode(status))
     else { return }
     // ntfs-3g takes a large file for a link that begins as those of Interix do.
     guard status.st_mode & S_IFMT != S_IFREG else { return try add(file: name, in: directory) }
-    guard try !addUnfollowed(status, name: name, parent: directory.object) else { return }
-    // Btrfs has a link's target and attributes in its tree.
-    guard filesystem.kind == .btrfs || table != nil || status.st_blocks > 0,
+    guard try !filesystem.addReparsePoint(status, name: name, parent: directory.object, to: &self) else { return }
+    guard filesystem.metadata != .blocks || status.st_blocks > 0,
       try !isLink(status, name: name, in: directory)
     else { return }
     let object = nextObject
     try declare(.other, parent: directory.object, name: name)
-    guard table == nil else { return try noteKeptAttributes(status, object, withData: true) }
+    guard filesystem.metadata != .table else { return try noteMetadata(status, object, withData: true) }
     try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
   }
 
@@ -69,7 +68,7 @@ extension Walk {
       path.append(0x2f)
       path.append(contentsOf: part)
     }
-    return path.count + filesystem.directory.utf8.count < Int(PATH_MAX) ? path : nil
+    return path.count + filesystem.mount.directory.utf8.count < Int(PATH_MAX) ? path : nil
   }
 
   /// Says so of a name of a file that has had another before.
@@ -86,64 +85,60 @@ extension Walk {
     return false
   }
 
-  /// Takes a file from NTFS's file table, without opening it.
+  /// Takes a file from the filesystem's table of files, without opening it.
   /// - Returns: false where it has to be opened and read.
   mutating func addFromTable(_ name: [UInt8], in directory: OpenDirectory) throws(WalkError) -> Bool {
-    guard case .extents(let proof) = method, proof != nil, table != nil else { return false }
+    guard filesystem.extentSource == .table, case .extents(let proof) = method, proof != nil else { return false }
     var status = stat()
     guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
       status.st_mode & S_IFMT == S_IFREG, isOnThisFilesystem(Inode(status))
     else { return false }
-    let size = UInt64(max(0, status.st_size))
-    guard let pieces = size == 0 ? [] : table?.pieces(of: UInt64(status.st_ino), size: size) else { return false }
+    let layout = FileLayout(descriptor: -1, status, filesystem: filesystem)
+    guard let pieces = layout.size == 0 ? [] : filesystem.extents(of: layout, number: UInt64(status.st_ino)) else {
+      return false
+    }
     guard try !isLink(status, name: name, in: directory) else { return true }
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
-    try tell(pieces, object: object)
-    try noteKeptAttributes(status, object)
-    addToSample(object, pieces, size: size, name: name, in: directory)
+    try report(pieces, object: object)
+    try noteMetadata(status, object)
+    addToSample(object, pieces, size: layout.size, name: name, in: directory)
     return true
   }
 
-  /// Says where a file is that is open, as far as the filesystem tells.
+  /// Reports where a file is that is open, as far as the filesystem says.
   /// - Returns: false where it has to be read, for what is left of it or as proof.
-  mutating func tellAndSample(
+  mutating func reportAndSample(
     _ item: inout ReadQueue.Item, _ status: stat, in directory: OpenDirectory
   ) throws(WalkError) -> Bool {
-    guard case .extents(let proof) = method, item.isDirect || filesystem.hasBlockLists else {
-      if let pieces = table?.encodedPieces(of: UInt64(status.st_ino), size: item.layout.size) {
-        try tell(pieces, object: item.object)
+    guard case .extents(let proof) = method, item.isDirect || filesystem.extentSource == .fibmap else {
+      if let pieces = filesystem.encodedExtents(ofInode: UInt64(status.st_ino), size: item.layout.size) {
+        try report(pieces, object: item.object)
         return true
       }
       try noteInlineData(item.layout.descriptor, status, item.object)
-      try noteKeptBlocks(item.layout.descriptor, status, item.object, data: nil)
+      try noteMetadataBlocks(item.layout.descriptor, status, item.object, data: nil)
       try claim(item.layout, status, object: item.object)
       return false
     }
-    if let pieces = knownPieces(of: item.layout, status) {
-      try tell(pieces, object: item.object)
+    if let pieces = filesystem.extents(of: item.layout, number: UInt64(status.st_ino)) {
+      try report(pieces, object: item.object)
       addToSample(item.object, pieces, size: item.layout.size, name: item.name, in: directory)
       item.layout = item.layout.proving(pieces.filter { !$0.isInRecord && !$0.isEncoded })
       item.purpose = .proof
       return proof != nil
     }
     try noteInlineData(item.layout.descriptor, status, item.object)
-    let result = try tell(item.layout, object: item.object)
-    try noteKeptBlocks(item.layout.descriptor, status, item.object, data: result?.bytes)
-    guard let told = result else { return false }
-    if told.pieces > 0 {
+    let result = try report(item.layout, object: item.object)
+    try noteMetadataBlocks(item.layout.descriptor, status, item.object, data: result?.bytes)
+    guard let reported = result else { return false }
+    if reported.pieces > 0 {
       let traits = Sample.Traits(
-        size: item.layout.size, pieces: told.pieces, hasHoles: told.bytes < item.layout.size)
+        size: item.layout.size, pieces: reported.pieces, hasHoles: reported.bytes < item.layout.size)
       addToSample(item.object, traits, name: item.name, in: directory)
     }
-    item.purpose = told.hasEncoded ? .encodedOnly : .proof
-    return !told.hasEncoded && proof != nil
-  }
-
-  /// Where a file is on a filesystem without FIEMAP; nil where that is not known.
-  mutating func knownPieces(of layout: FileLayout, _ status: stat) -> [FileLayout.Piece]? {
-    if filesystem.hasBlockLists { return layout.blockList() }
-    return table?.pieces(of: UInt64(status.st_ino), size: layout.size)
+    item.purpose = reported.hasEncoded ? .encodedOnly : .proof
+    return !reported.hasEncoded && proof != nil
   }
 
   mutating func addToSample(
@@ -151,8 +146,8 @@ extension Walk {
   ) {
     // What is in a record is read with it.
     guard !pieces.isEmpty, !pieces.contains(where: { $0.isInRecord || $0.isEncoded }) else { return }
-    let told = pieces.reduce(0) { $0 &+ $1.length }
-    let traits = Sample.Traits(size: size, pieces: UInt64(pieces.count), hasHoles: told < size)
+    let reported = pieces.reduce(0) { $0 &+ $1.length }
+    let traits = Sample.Traits(size: size, pieces: UInt64(pieces.count), hasHoles: reported < size)
     addToSample(object, traits, name: name, in: directory)
   }
 
@@ -164,11 +159,11 @@ extension Walk {
       Sample.Candidate(object: object, parent: directory.object, name: name, path: path, traits: traits), at: places)
   }
 
-  /// Takes a file of ext4 that does not open without its key.
+  /// Takes a file that does not open without its key.
   /// - Returns: false for what is none.
   private mutating func addEncrypted(_ name: [UInt8], in directory: OpenDirectory) throws(WalkError) -> Bool {
     var status = stat()
-    guard filesystem.kind == .ext,
+    guard filesystem.findsEncryptedFiles,
       withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
       status.st_mode & S_IFMT == S_IFREG, isOnThisFilesystem(Inode(status))
     else { return false }
@@ -189,7 +184,7 @@ extension Walk {
       descriptor = withName(name) { clinux_openat(directory.descriptor, $0, flags, 0) } ?? -1
     }
     // A reparse point, whatever its directory says of it.
-    if descriptor < 0, errno == ELOOP, table != nil { return try add(other: name, in: directory) }
+    if descriptor < 0, errno == ELOOP, filesystem.hasReparsePoints { return try add(other: name, in: directory) }
     var status = stat()
     guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
       let failure = errno
@@ -206,9 +201,9 @@ extension Walk {
     }
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
-    try noteKeptAttributes(status, object)
+    try noteMetadata(status, object)
     var item = item(descriptor, status, object, directory.object, name, isDirect: isDirect, .map)
-    if try tellAndSample(&item, status, in: directory) {
+    if try reportAndSample(&item, status, in: directory) {
       close(descriptor)
       return
     }

@@ -1,4 +1,3 @@
-import ExtInode
 import Glibc
 
 /// Inodes of ext4, read from the filesystem's device.

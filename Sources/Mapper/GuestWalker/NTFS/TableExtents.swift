@@ -1,27 +1,4 @@
-import Glibc
 import NTFSRecords
-import WalkRecord
-
-extension Walk {
-  /// What NTFS keeps for an object beside its bytes, as its file table says; nothing on another filesystem.
-  /// - Parameter withData: its data too: those of what is no file are a link's target.
-  mutating func noteKeptAttributes(
-    _ status: stat, _ object: Record.ObjectID, withData: Bool = false
-  ) throws(WalkError) {
-    try noteKeptAttributes(of: UInt64(status.st_ino), object, withData: withData)
-  }
-
-  /// - Parameter number: of the first record.
-  mutating func noteKeptAttributes(
-    of number: UInt64, _ object: Record.ObjectID, withData: Bool = false
-  ) throws(WalkError) {
-    guard let pieces = table?.keptPieces(of: number, withData: withData) else { return }
-    for piece in pieces {
-      guard let physical = piece.physical else { continue }
-      try note(.kept, object, at: piece.offset, physical, length: piece.length)
-    }
-  }
-}
 
 /// Where the file table says that a file's bytes are.
 extension FileTable {

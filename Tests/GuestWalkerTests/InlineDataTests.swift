@@ -1,5 +1,6 @@
-import ExtInode
 import Testing
+
+@testable import GuestWalker
 
 @Suite struct InlineDataTests {
   /// An inode of 256 bytes with attributes: each an index, a name and a value's size; values lie from the end down.

@@ -4,7 +4,7 @@ import WalkRecord
 
 /// Directories that ntfs-3g does not go into, since their reparse points are for another program (a cloud's, say): their
 /// files are here nevertheless, and NTFS's table says where. The same holds for files with such a point.
-extension Walk {
+extension NTFS {
   /// A directory that is to be listed.
   private struct Pending {
     var number: UInt64
@@ -15,35 +15,29 @@ extension Walk {
 
   /// Takes a file or directory that ntfs-3g shows as a link that leads nowhere, with everything in it, from the table.
   /// - Returns: false for what is none.
-  mutating func addUnfollowed(
-    _ status: stat, name: [UInt8], parent: Record.ObjectID
+  func addReparsePoint(
+    _ status: stat, name: [UInt8], parent: Record.ObjectID, to walk: inout Walk
   ) throws(WalkError) -> Bool {
     let number = UInt64(status.st_ino)
     guard let traits = table?.traits(of: number), traits.reparseTag != nil, !traits.isLink else { return false }
     var pending: [Pending] = []
-    try add(number, traits, name: name, parent: parent, depth: stack.count, &pending)
-    while let next = pending.popLast() { try list(next, &pending) }
+    try add(number, traits, name: name, parent: parent, depth: walk.stack.count, to: &walk, &pending)
+    while let next = pending.popLast() { try list(next, to: &walk, &pending) }
     return true
   }
 
-  /// A link that its directory takes for a directory, as ntfs-3g does with all reparse points of such.
-  mutating func add(linkedDirectory name: [UInt8], _ status: stat, parent: Record.ObjectID) throws(WalkError) {
-    guard try !addUnfollowed(status, name: name, parent: parent) else { return }
-    let object = nextObject
-    try declare(.other, parent: parent, name: name)
-    try noteKeptAttributes(status, object, withData: true)
-  }
-
-  private mutating func list(_ directory: Pending, _ pending: inout [Pending]) throws(WalkError) {
+  private func list(_ directory: Pending, to walk: inout Walk, _ pending: inout [Pending]) throws(WalkError) {
     guard let (entries, failure) = table?.entries(of: directory.number) else { return }
-    if let failure { try channel.note(.failure(parent: directory.object, errno: failure, name: [])) }
+    if let failure { try walk.channel.note(.failure(parent: directory.object, errno: failure, name: [])) }
     for entry in entries {
       guard let traits = table?.traits(of: entry.number), traits.sequence == entry.sequence, Self.isName(entry.name)
       else {
-        try channel.note(.failure(parent: directory.object, errno: EUCLEAN, name: entry.name))
+        try walk.channel.note(.failure(parent: directory.object, errno: EUCLEAN, name: entry.name))
         continue
       }
-      try add(entry.number, traits, name: entry.name, parent: directory.object, depth: directory.depth + 1, &pending)
+      try add(
+        entry.number, traits, name: entry.name, parent: directory.object, depth: directory.depth + 1, to: &walk,
+        &pending)
     }
   }
 
@@ -52,38 +46,38 @@ extension Walk {
     !name.isEmpty && name != [0x2e] && name != [0x2e, 0x2e] && !name.contains { $0 == 0 || $0 == 0x2f }
   }
 
-  private mutating func add(
+  private func add(
     _ number: UInt64, _ traits: FileTraits, name: [UInt8], parent: Record.ObjectID, depth: Int,
-    _ pending: inout [Pending]
+    to walk: inout Walk, _ pending: inout [Pending]
   ) throws(WalkError) {
-    guard var inode = stack.first?.inode else { return }
+    guard var inode = walk.stack.first?.inode else { return }
     inode.number = number
-    guard depth < Self.maximumDepth else {
-      return try channel.note(.failure(parent: parent, errno: ENAMETOOLONG, name: name))
+    guard depth < Walk.maximumDepth else {
+      return try walk.channel.note(.failure(parent: parent, errno: ENAMETOOLONG, name: name))
     }
-    let object = nextObject
+    let object = walk.nextObject
     guard !traits.isDirectory else {
-      guard directories.insert(inode).inserted else {
-        return try channel.note(.failure(parent: parent, errno: ELOOP, name: name))
+      guard walk.directories.insert(inode).inserted else {
+        return try walk.channel.note(.failure(parent: parent, errno: ELOOP, name: name))
       }
-      try declare(traits.isLink ? .other : .directory, parent: parent, name: name)
+      try walk.declare(traits.isLink ? .other : .directory, parent: parent, name: name)
       if !traits.isLink {
-        if let pieces = table?.directoryPieces(of: number) { try tell(pieces, object: object) }
+        if let pieces = table?.directoryPieces(of: number) { try walk.report(pieces, object: object) }
         pending.append(Pending(number: number, object: object, depth: depth))
       }
-      return try noteKeptAttributes(of: number, object)
+      return try walk.noteMetadata(ofInode: number, object)
     }
     if traits.names > 1 {
-      if let known = links[inode] { return try channel.note(.link(id: known, parent: parent, name: name)) }
-      links[inode] = object
+      if let known = walk.links[inode] { return try walk.channel.note(.link(id: known, parent: parent, name: name)) }
+      walk.links[inode] = object
     }
-    try declare(traits.isLink ? .other : .file, parent: parent, name: name)
-    try noteKeptAttributes(of: number, object, withData: traits.isLink)
+    try walk.declare(traits.isLink ? .other : .file, parent: parent, name: name)
+    try walk.noteMetadata(ofInode: number, object, withData: traits.isLink)
     guard !traits.isLink else { return }
     guard let pieces = table?.pieces(of: number) else {
-      return try channel.note(.failure(parent: parent, errno: EUCLEAN, name: name))
+      return try walk.channel.note(.failure(parent: parent, errno: EUCLEAN, name: name))
     }
-    try tell(pieces, object: object)
+    try walk.report(pieces, object: object)
   }
 }
 

@@ -2,10 +2,10 @@
 ///
 /// The first are in place of the list of blocks; what is behind them is an extended attribute in the inode, `system.data`.
 /// Layout: the kernel's documentation of ext4, "Index Nodes", "Inline Data" and "Extended Attributes".
-public enum InlineData {
+enum InlineData {
   /// Where the list of blocks is in an inode, and the bytes that it has room for.
-  public static let listPlace = 40
-  public static let listBytes = 60
+  static let listPlace = 40
+  static let listBytes = 60
 
   /// The extra fields of an inode begin here, with their size.
   private static let extraPlace = 128
@@ -16,7 +16,7 @@ public enum InlineData {
 
   /// Where in the inode the bytes are that are behind the first 60; nil where there are none, or the attributes are not as
   /// described.
-  public static func rest(in inode: [UInt8]) -> Range<Int>? {
+  static func rest(in inode: [UInt8]) -> Range<Int>? {
     guard let extra = number(inode, at: extraPlace, bytes: 2),
       number(inode, at: extraPlace + extra, bytes: 4) == magic
     else { return nil }

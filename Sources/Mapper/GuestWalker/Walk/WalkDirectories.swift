@@ -1,0 +1,95 @@
+import CLinux
+import Glibc
+import WalkRecord
+
+/// A directory that has been listed.
+struct OpenDirectory {
+  var descriptor: Int32
+  var status: stat
+  var object: Record.ObjectID
+  var parent: Record.ObjectID
+  /// The root's is the path of the mount point.
+  var name: [UInt8]
+  var entries: [DirectoryEntry]
+  /// Nothing kept it from being listed to its end.
+  var isComplete: Bool
+}
+
+/// How a walk opens and lists a directory, so that the reads of its blocks are known as its own.
+extension Walk {
+  /// Nil: it is on another filesystem (a Btrfs subvolume), or cannot be read, or was here before.
+  mutating func open(
+    name: [UInt8], in directory: Int32, parent: Record.ObjectID
+  ) throws(WalkError) -> OpenDirectory? {
+    let object = nextObject
+    let stream = Chunk(number: queue.takeChunkNumber(), object: object, offset: 0, length: 0, layout: .stream)
+    let announcement = filesystem.announcement
+    if announcement == .beforeLookup {
+      try announce(stream, parent: parent, name: name)
+    } else if announcement == .beforeOpening || filesystem.hasReparsePoints {
+      guard try isDirectoryHere(name, in: directory, parent: parent) else { return nil }
+      if announcement == .beforeOpening { try announce(stream, parent: parent, name: name) }
+    }
+    let isAnnounced = announcement != .none
+    var status = stat()
+    let descriptor = withName(name) { clinux_openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) } ?? -1
+    guard descriptor >= 0, fstat(descriptor, &status) == 0, isOnThisFilesystem(Inode(status)) else {
+      let failure = errno
+      if isAnnounced { try channel.say(.idle) }
+      if descriptor >= 0 {
+        close(descriptor)
+      } else {
+        try channel.note(.failure(parent: parent, errno: failure, name: name))
+      }
+      return nil
+    }
+    guard directories.insert(Inode(status)).inserted else {
+      if isAnnounced { try channel.say(.idle) }
+      close(descriptor)
+      try channel.note(.failure(parent: parent, errno: ELOOP, name: name))
+      return nil
+    }
+    if !isAnnounced { try declare(.directory, parent: parent, name: parent == 0 ? [] : name) }
+    if filesystem.metadata == .tree { try channel.note(.inode(id: object, number: UInt64(status.st_ino))) }
+    let entries = DirectoryEntry.all(in: descriptor, buffer: buffer)
+    let failure = errno
+    if isAnnounced { try channel.say(.idle) }
+    if entries == nil { try channel.note(.failure(parent: parent, errno: failure, name: name)) }
+    try noteMetadata(status, object)
+    let opened = OpenDirectory(
+      descriptor: descriptor, status: status, object: object, parent: parent, name: name, entries: entries ?? [],
+      isComplete: entries != nil)
+    try filesystem.reportBlocks(of: opened, in: &self)
+    return opened
+  }
+
+  /// Declares a directory whose reads begin now.
+  private mutating func announce(_ stream: Chunk, parent: Record.ObjectID, name: [UInt8]) throws(WalkError) {
+    let object = nextObject
+    try declare(.directory, parent: parent, name: parent == 0 ? [] : name)
+    guard parent == 0, let root = filesystem.rootDirectory else { return try channel.say(.chunk(stream)) }
+    try note(.told, object, at: 0, root.lowerBound, length: root.upperBound - root.lowerBound)
+    // What is read now is nothing else's.
+    try channel.say(.idle)
+  }
+
+  /// Looks a directory up before it is opened.
+  /// - Returns: false if it cannot be found, is on another filesystem, or is a link, which has been added.
+  private mutating func isDirectoryHere(
+    _ name: [UInt8], in directory: Int32, parent: Record.ObjectID
+  ) throws(WalkError) -> Bool {
+    var status = stat()
+    guard withName(name, { fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+      try channel.note(.failure(parent: parent, errno: errno, name: name))
+      return false
+    }
+    guard isOnThisFilesystem(Inode(status)) else { return false }
+    guard filesystem.hasReparsePoints, status.st_mode & S_IFMT == S_IFLNK else { return true }
+    // ntfs-3g shows every reparse point of a directory as a link, which its parent takes for a directory.
+    guard try !filesystem.addReparsePoint(status, name: name, parent: parent, to: &self) else { return false }
+    let object = nextObject
+    try declare(.other, parent: parent, name: name)
+    try noteMetadata(status, object, withData: true)
+    return false
+  }
+}
