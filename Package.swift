@@ -53,10 +53,8 @@ let package = Package(
     .systemLibrary(
       name: "CLibXML", path: "Sources/Bindings/CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
-    .systemLibrary(name: "CPrefetch", path: "Sources/Bindings/CPrefetch"),
 
-    .target(
-      name: "BlockMap", dependencies: ["CPrefetch", systemPackage], path: "Sources/Map/BlockMap"),
+    .target(name: "BlockMap", dependencies: [systemPackage], path: "Sources/Map/BlockMap"),
     .target(name: "Inflate", dependencies: ["CDeflate"], path: "Sources/Bindings/Inflate"),
     .target(name: "Digest", dependencies: ["CCrypto"], path: "Sources/Bindings/Digest"),
     .target(

@@ -28,27 +28,33 @@ struct IndexTests {
     var range: Range<UInt64>
     var owners: [Owner]
     var count: Int
+    var mostSpecific: Int
   }
 
   private func query(
-    _ index: MapIndex, _ range: Range<UInt64>, disk: Int, _ scratch: inout QueryScratch
+    _ index: MapIndex, _ range: Range<UInt64>, disk: Int, _ scratch: inout [Owner]
   ) -> [Found] {
     var found: [Found] = []
     index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
       found.append(
-        Found(range: piece.range, owners: owners.indices.map { owners[$0] }, count: piece.ownerCount))
+        Found(
+          range: piece.range, owners: owners.indices.map { owners[$0] }, count: piece.ownerCount,
+          mostSpecific: piece.mostSpecificCount))
     }
     return found
   }
 
   private func owner(_ map: BlockMap, _ place: Int, at byte: UInt64) -> Owner {
     let mapped = map.ranges[place]
-    let kind = map.objects.kind(of: mapped.object)
+    return Owner(object: mapped.object, offset: mapped.objectOffset &+ (byte - mapped.range.lowerBound))
+  }
+
+  /// Whether one is of the same specificity as another and, if they are devices, as long.
+  private func isAsSpecific(_ map: BlockMap, _ a: Int, as b: Int) -> Bool {
+    let kind = map.objects.kind(of: map.ranges[a].object)
+    guard kind.specificity == map.objects.kind(of: map.ranges[b].object).specificity else { return false }
     let isDevice = [.disk, .partition, .logicalVolume].contains(kind)
-    return Owner(
-      object: mapped.object, specificity: kind.specificity,
-      offset: mapped.objectOffset &+ (byte - mapped.range.lowerBound),
-      deviceLength: isDevice ? mapped.range.upperBound - mapped.range.lowerBound : 0)
+    return !isDevice || map.ranges[a].range.count == map.ranges[b].range.count
   }
 
   /// The same answer from nothing but the definition.
@@ -72,9 +78,10 @@ struct IndexTests {
           let (lengthA, lengthB) = (map.ranges[a].range.count, map.ranges[b].range.count)
           return lengthA != lengthB ? lengthA < lengthB : a < b
         }
+      let listed = owners.prefix(MapIndex.ownersListed)
       return Found(
-        range: start..<end, owners: owners.prefix(MapIndex.ownersListed).map { owner(map, $0, at: start) },
-        count: owners.count)
+        range: start..<end, owners: listed.map { owner(map, $0, at: start) }, count: owners.count,
+        mostSpecific: listed.count { isAsSpecific(map, $0, as: listed[0]) })
     }
   }
 
@@ -85,7 +92,7 @@ struct IndexTests {
       (1000, 5000, 20), (1000, 100, 100), (5000, 100_000, 100),
     ])
   func answersAsTheDefinitionDoes(count: Int, size: Int, longest: Int) throws {
-    var scratch = QueryScratch()
+    var scratch: [Owner] = []
     for _ in 0..<(count > 900 ? 2 : 10) {
       let map = try map(
         (0..<count).map { _ in
@@ -110,7 +117,7 @@ struct IndexTests {
   /// names, and here and there two that overlap in part.
   @Test(arguments: [1 << 12, 1 << 30, 1 << 34] as [UInt64])
   func answersWhereRangesLieInOneAnother(farthest: UInt64) throws {
-    var scratch = QueryScratch()
+    var scratch: [Owner] = []
     for _ in 0..<5 {
       var ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)] = []
       var place: UInt64 = 100
@@ -151,16 +158,11 @@ struct IndexTests {
     }
     let map = try map(ranges)
     let index = MapIndex(map)
-    var scratch = QueryScratch()
-    var lookahead = Lookahead()
+    var scratch: [Owner] = []
     for round in 0..<20_000 {
       let place = Int.random(in: 1..<map.ranges.count)
       let start = max(map.ranges[place].range.lowerBound + UInt64.random(in: 0..<20), 10) - 10
       let request = start..<start + UInt64.random(in: 1...20)
-      lookahead.removeAll()
-      lookahead.add(start, disk: 1)
-      lookahead.fetch(from: index)
-      lookahead.fetchNames(from: index)
       let found = query(index, request, disk: 1, &scratch)
       // What can be here is near in the order of starts.
       let near = [0] + Array(max(1, place - 60)..<min(place + 60, map.ranges.count))
@@ -177,55 +179,71 @@ struct IndexTests {
       }
       #expect(position == request.upperBound)
     }
-    for (byte, disk) in [(.max, 1), (0, 2), (0, 0)] as [(UInt64, Int)] { lookahead.add(byte, disk: disk) }
-    lookahead.fetch(from: index)
-    lookahead.fetchNames(from: index)
   }
 
   @Test func findsWhatTouchesTheEndsOfTheNumbers() throws {
     let map = try map([
       (1, 0..<UInt64.max, .disk), (1, UInt64.max - 1..<UInt64.max, .file), (1, 0..<1, .file),
     ])
-    var scratch = QueryScratch()
+    var scratch: [Owner] = []
     let index = MapIndex(map)
     #expect(
       query(index, 0..<UInt64.max, disk: 1, &scratch) == [
-        Found(range: 0..<1, owners: [0, 1].map { owner(map, $0, at: 0) }, count: 2),
-        Found(range: 1..<UInt64.max - 1, owners: [owner(map, 1, at: 1)], count: 1),
+        Found(range: 0..<1, owners: [0, 1].map { owner(map, $0, at: 0) }, count: 2, mostSpecific: 1),
+        Found(range: 1..<UInt64.max - 1, owners: [owner(map, 1, at: 1)], count: 1, mostSpecific: 1),
         Found(
-          range: UInt64.max - 1..<UInt64.max, owners: [2, 1].map { owner(map, $0, at: UInt64.max - 1) }, count: 2),
+          range: UInt64.max - 1..<UInt64.max, owners: [2, 1].map { owner(map, $0, at: UInt64.max - 1) }, count: 2,
+          mostSpecific: 1),
       ])
     #expect(query(index, 5..<5, disk: 1, &scratch) == [])
-    #expect(query(index, 5..<6, disk: 7, &scratch) == [Found(range: 5..<6, owners: [], count: 0)])
-    #expect(query(index, 5..<6, disk: -7, &scratch) == [Found(range: 5..<6, owners: [], count: 0)])
+    #expect(query(index, 5..<6, disk: 7, &scratch) == [Found(range: 5..<6, owners: [], count: 0, mostSpecific: 0)])
+    #expect(query(index, 5..<6, disk: -7, &scratch) == [Found(range: 5..<6, owners: [], count: 0, mostSpecific: 0)])
   }
 
-  /// All over one place: nothing may be quadratic, and what is listed stays bounded.
+  /// Many ranges over one place: nothing may be quadratic, and what is listed stays bounded.
   @Test func standsManyRangesOverOnePlace() throws {
     let count = 30_000
     let map = try map(
       (0..<count).map { number in
         (1, UInt64(number)..<UInt64(2 * count - number), number.isMultiple(of: 2) ? .file : .partition)
       })
-    var scratch = QueryScratch()
-    let index = MapIndex(map)
-    var pieces = 0
-    var most = 0
-    let clock = ContinuousClock()
-    let elapsed = clock.measure {
-      index.forEachPiece(of: 0..<UInt64(2 * count), disk: 1, scratch: &scratch) { piece, owners in
-        pieces += 1
-        most = max(most, piece.ownerCount)
-        #expect(owners.count <= MapIndex.ownersListed)
-      }
-    }
-    #expect(pieces == 2 * count - 1)
-    #expect(most == count)
-    #expect(elapsed < .seconds(60))
+    let index = expectFast(map, pieces: 2 * count - 1, owners: count)
+    var scratch: [Owner] = []
     let found = query(index, UInt64(count)..<UInt64(count) + 1, disk: 1, &scratch)
     #expect(found.count == 1)
     // The narrowest file, which is the last even number's.
     #expect(found.first?.owners.first?.object == map.ranges[count - 2].object)
     #expect(found.first?.count == count)
+  }
+
+  @Test func standsManyRangesThatAllOverlapInPart() throws {
+    let count = 30_000
+    let map = try map((0..<count).map { (1, UInt64($0)..<UInt64(count + $0), .file) })
+    _ = expectFast(map, pieces: 2 * count, owners: count)
+  }
+
+  /// Whenever a range ends, another one that was not listed is.
+  @Test func standsManyRangesThatBeginTogether() throws {
+    let count = 30_000
+    let map = try map((0..<count).map { (1, 0..<UInt64($0 + 1), .file) })
+    _ = expectFast(map, pieces: count + 1, owners: count)
+  }
+
+  private func expectFast(_ map: BlockMap, pieces: Int, owners most: Int) -> MapIndex {
+    var scratch: [Owner] = []
+    var pieceCount = 0
+    var mostOwners = 0
+    let clock = ContinuousClock()
+    let start = clock.now
+    let index = MapIndex(map)
+    index.forEachPiece(of: 0..<UInt64(2 * map.ranges.count), disk: 1, scratch: &scratch) { piece, owners in
+      pieceCount += 1
+      mostOwners = max(mostOwners, piece.ownerCount)
+      #expect(owners.count == min(piece.ownerCount, MapIndex.ownersListed))
+    }
+    #expect(clock.now - start < .seconds(60))
+    #expect(pieceCount == pieces)
+    #expect(mostOwners == most)
+    return index
   }
 }

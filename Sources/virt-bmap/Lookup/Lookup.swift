@@ -23,7 +23,7 @@ struct Lookup {
   }
 
   private func tellWhatIs(in range: Range<UInt64>, writer: inout AnswerWriter) throws {
-    var scratch = QueryScratch()
+    var scratch: [Owner] = []
     try index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
       if piece.ownerCount <= owners.count {
         for place in owners.indices {

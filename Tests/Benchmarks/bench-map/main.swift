@@ -51,19 +51,15 @@ func ask(_ index: MapIndex, _ size: UInt64) throws {
   let requests = 1_000_000
   let starts = index.map.ranges.map(\.range.lowerBound)
   var sum: UInt64 = 0
-  var (single, batched, plain) = ([Cost](), [Cost](), [Cost]())
+  var (found, plain) = ([Cost](), [Cost]())
   for round in 0..<UInt64(rounds) {
-    single.append(Cost.of { sum &+= attribute(index, requests, size, seed: round) })
-    batched.append(Cost.of { sum &+= attributeBatches(index, requests, size, seed: round) })
+    found.append(Cost.of { sum &+= attribute(index, requests, size, seed: round) })
     plain.append(Cost.of { sum &+= searchPlainly(starts, requests, size, seed: round) })
   }
-  show("a random 4 KiB request", Cost.median(single), each: requests)
-  show("the same, looked up 32 at a time", Cost.median(batched), each: requests)
+  show("a random 4 KiB request", Cost.median(found), each: requests)
   show("a plain binary search of the ranges' starts", Cost.median(plain), each: requests)
-  func ratio(_ costs: [Cost]) -> Double {
-    (Cost.median(costs).processor / Cost.median(plain).processor * 100).rounded() / 100
-  }
-  print("  of the plain search's time: \(ratio(single)) one at a time, \(ratio(batched)) 32 at a time (sum \(sum))")
+  let ratio = Cost.median(found).processor / Cost.median(plain).processor
+  print("  of the plain search's time: \((ratio * 100).rounded() / 100) (sum \(sum))")
   let threads = 4
   let together = Cost.of { inThreads(threads) { seed in _ = attribute(index, requests, size, seed: seed) } }
   show("from \(threads) threads, all together", together, each: requests * threads)
@@ -73,38 +69,14 @@ func ask(_ index: MapIndex, _ size: UInt64) throws {
 @inline(never)
 func attribute(_ index: MapIndex, _ requests: Int, _ size: UInt64, seed: UInt64) -> UInt64 {
   var generator = SplitMix(state: seed)
-  var scratch = QueryScratch()
+  var scratch: [Owner] = []
   var sum: UInt64 = 0
   for _ in 0..<requests {
-    attribute(generator.next() % (size >> 12) << 12, index, &scratch, &sum)
-  }
-  return sum
-}
-
-@inline(__always)
-func attribute(_ start: UInt64, _ index: MapIndex, _ scratch: inout QueryScratch, _ sum: inout UInt64) {
-  index.forEachPiece(of: start..<start + 4096, disk: 1, scratch: &scratch) { piece, owners in
-    for number in owners.indices {
-      let owner = owners[number]
-      sum &+= UInt64(owner.object.rawValue) &+ UInt64(owner.specificity) &+ owner.offset
+    let start = generator.next() % (size >> 12) << 12
+    index.forEachPiece(of: start..<start + 4096, disk: 1, scratch: &scratch) { piece, owners in
+      sum &+= UInt64(piece.mostSpecificCount)
+      for number in owners.indices { sum &+= UInt64(owners[number].object.rawValue) &+ owners[number].offset }
     }
-  }
-}
-
-/// As the log's writer does it, which takes what has come meanwhile.
-@inline(never)
-func attributeBatches(_ index: MapIndex, _ requests: Int, _ size: UInt64, seed: UInt64) -> UInt64 {
-  var generator = SplitMix(state: seed)
-  var scratch = QueryScratch()
-  var sum: UInt64 = 0
-  var batch = [UInt64](repeating: 0, count: 32)
-  var lookahead = Lookahead()
-  for _ in 0..<requests / batch.count {
-    for place in batch.indices { batch[place] = generator.next() % (size >> 12) << 12 }
-    lookahead.removeAll()
-    for start in batch { lookahead.add(start, disk: 1) }
-    lookahead.fetch(from: index)
-    for start in batch { attribute(start, index, &scratch, &sum) }
   }
   return sum
 }

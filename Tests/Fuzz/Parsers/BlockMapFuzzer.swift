@@ -17,7 +17,7 @@ extension ParserFuzzer {
     }
     try checkRanges(of: map)
     let index = MapIndex(map)
-    var scratch = QueryScratch()
+    var scratch: [Owner] = []
     for range in map.ranges.prefix(8) {
       for request in [range.range, around(range.range), 0..<UInt64.max] {
         try checkPieces(index, request, disk: Int(range.disk), &scratch)
@@ -43,7 +43,7 @@ extension ParserFuzzer {
 
   /// Pieces have no gaps, and every owner covers its piece.
   private static func checkPieces(
-    _ index: MapIndex, _ request: Range<UInt64>, disk: Int, _ scratch: inout QueryScratch
+    _ index: MapIndex, _ request: Range<UInt64>, disk: Int, _ scratch: inout [Owner]
   ) throws {
     guard !request.isEmpty else { return }
     var position = request.lowerBound

@@ -2,34 +2,28 @@ import BlockMap
 
 /// A request with what lies under it, in disk order and without gaps.
 struct AttributedRequest: Sendable {
-  /// An object with bytes here.
-  struct Owner: Hashable, Sendable {
-    var object: ObjectID
-    /// Where in the object the part begins, in bytes.
-    var offset: UInt64
-  }
-
   /// A part over which the same ranges of the map lie.
   struct Part: Sendable {
     /// The bytes on the disk.
     var range: Range<UInt64>
     /// How many owners, from the first one on, are the most specific.
-    var namedCount = 0
+    var namedCount: Int
     /// How many more ranges of the map lie here than are listed.
-    var unlisted = 0
+    var unlisted: Int
     /// Whether it was written since the map was made.
     var isStale = false
     /// Whether it is what was left when the parts became too many: what lies here was not looked up.
     var isRest = false
     fileprivate var ownersEnd = 0
 
-    init(range: Range<UInt64>, unlisted: Int = 0) {
+    init(range: Range<UInt64>, namedCount: Int = 0, unlisted: Int = 0) {
       self.range = range
+      self.namedCount = namedCount
       self.unlisted = unlisted
     }
 
     init(rest range: Range<UInt64>) {
-      self.range = range
+      self.init(range: range)
       isRest = true
     }
   }
@@ -88,8 +82,9 @@ struct AttributedRequest: Sendable {
       while start < range.upperBound {
         let run = written.run(in: start..<range.upperBound)
         for place in whole.owners(of: number) {
-          let owner = whole[owner: place]
-          add(Owner(object: owner.object, offset: owner.offset &+ (start - range.lowerBound)))
+          var owner = whole[owner: place]
+          owner.offset &+= start - range.lowerBound
+          add(owner)
         }
         var part = whole.parts[number]
         part.range = start..<run.end

@@ -8,9 +8,8 @@ import BlockMap
 struct Attribution: Sendable {
   /// Nil: nothing is known of the disk.
   let map: SharedMap?
-  private var scratch = QueryScratch()
+  private var scratch: [Owner] = []
   private var request = AttributedRequest()
-  private var lookahead = Lookahead()
   /// What was written since the map was made, of each disk.
   private var written: [UInt8: WrittenSectors]
 
@@ -18,15 +17,6 @@ struct Attribution: Sendable {
   init(index: MapIndex?, written: [UInt8: WrittenSectors] = [:]) {
     map = SharedMap(index)
     self.written = written
-  }
-
-  /// These requests are asked for next, and the names of what lies there.
-  mutating func expect(_ events: ArraySlice<AccessEvent>) {
-    guard let map else { return }
-    lookahead.removeAll()
-    for place in events.indices { lookahead.add(events[place].range.lowerBound, disk: Int(events[place].disk)) }
-    lookahead.fetch(from: map.index)
-    lookahead.fetchNames(from: map.index)
   }
 
   /// The parts of a request, which come in the order of the log: what one has written is stale for those after it. Their
@@ -44,22 +34,14 @@ struct Attribution: Sendable {
   }
 
   private static func split(
-    _ event: AccessEvent, _ map: SharedMap, _ scratch: inout QueryScratch, into request: inout AttributedRequest
+    _ event: AccessEvent, _ map: SharedMap, _ scratch: inout [Owner], into request: inout AttributedRequest
   ) {
     map.index.forEachPiece(of: event.range, disk: Int(event.disk), scratch: &scratch) { piece, owners in
       guard request.hasRoom else { return request.addToRest(piece.range) }
-      var part = AttributedRequest.Part(range: piece.range, unlisted: piece.ownerCount - owners.count)
-      for number in owners.indices {
-        let owner = owners[number]
-        // Of devices that contain one another only the innermost, which comes first.
-        if number == part.namedCount, owner.specificity == owners[0].specificity,
-          owner.deviceLength <= owners[0].deviceLength
-        {
-          part.namedCount += 1
-        }
-        request.add(AttributedRequest.Owner(object: owner.object, offset: owner.offset))
-      }
-      request.add(part)
+      for number in owners.indices { request.add(owners[number]) }
+      request.add(
+        AttributedRequest.Part(
+          range: piece.range, namedCount: piece.mostSpecificCount, unlisted: piece.ownerCount - owners.count))
     }
   }
 }

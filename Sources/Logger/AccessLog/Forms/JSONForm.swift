@@ -27,8 +27,6 @@ public struct JSONForm: LogForm {
     self.selection = MemorizedSelection(selection, of: attribution.map)
   }
 
-  public mutating func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
-
   public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
     let start = output.count
     appendRequest(event, to: &output)
@@ -103,7 +101,7 @@ public struct JSONForm: LogForm {
   }
 
   private static func append(
-    _ owner: AttributedRequest.Owner, _ map: SharedMap, _ hasOffsets: Bool, to output: inout [UInt8]
+    _ owner: Owner, _ map: SharedMap, _ hasOffsets: Bool, to output: inout [UInt8]
   ) {
     output.append(contentsOf: "{\"kind\":\"".utf8)
     output.append(map.index.map.objects.kind(of: owner.object).rawValue)

@@ -1,7 +1,5 @@
 /// How events are written: one log, one form. Called by the log's writer alone.
 public protocol LogForm: Sendable {
-  /// These events are appended next: their objects can be fetched from memory together.
-  mutating func expect(_ events: ArraySlice<AccessEvent>)
   /// Appends an event. It may leave a line open for the next one to continue.
   mutating func append(_ event: AccessEvent, to output: inout [UInt8])
   /// Ends a line that is open, since no event came for a while, or no more will.

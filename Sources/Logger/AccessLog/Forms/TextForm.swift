@@ -63,8 +63,6 @@ public struct TextForm: LogForm {
     writesOffsets = offsets
   }
 
-  public mutating func expect(_ events: ArraySlice<AccessEvent>) { attribution.expect(events) }
-
   public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
     let before = output.count
     let map = attribution.map

@@ -9,8 +9,6 @@ struct LogWriter {
   /// after it came at the latest: two gatherings and this.
   private static let longest = 20
   private static let writeAt = 64 << 10
-  /// How many are looked up together.
-  private static let together = 32
 
   private let queue: EventQueue
   private var form: any LogForm
@@ -48,11 +46,7 @@ struct LogWriter {
           follow()
           firstAppended = lastEvent
         }
-        for start in stride(from: 0, to: batch.count, by: Self.together) {
-          let few = batch[start..<min(start + Self.together, batch.count)]
-          form.expect(few)
-          for event in few { append(event) }
-        }
+        for event in batch { append(event) }
         batch.removeAll(keepingCapacity: true)
         if Self.timeLeft(since: firstAppended) == 0 { write() }
       case .idle:

@@ -1,4 +1,3 @@
-import CPrefetch
 import Glibc
 
 /// The objects of a map, each kept once, in a few flat arrays: 16 bytes an object, 16 to 64 in the hash table,
@@ -40,26 +39,6 @@ public struct ObjectTable: Sendable {
   /// The kind of an object.
   public func kind(of id: ObjectID) -> ObjectKind {
     ObjectKind(rawValue: UInt8(entries[Int(id.rawValue)].kindAndDevice >> 24)) ?? .disk
-  }
-
-  /// Begins to fetch from memory where an object's name is.
-  func prefetch(_ id: ObjectID) {
-    entries.withUnsafeBufferPointer { entries in
-      guard let base = entries.baseAddress, Int(id.rawValue) < entries.count else { return }
-      cprefetch(base + Int(id.rawValue))
-    }
-  }
-
-  /// Begins to fetch an object's path from memory: what is not longer than a line of the processor's cache.
-  func prefetchPath(of id: ObjectID) {
-    let entry = entries[Int(id.rawValue)]
-    guard entry.pathLength != Self.noPath, entry.pathLength > 0 else { return }
-    paths.withUnsafeBytes { paths in
-      guard let base = paths.baseAddress else { return }
-      let bounds = Self.bounds(of: entry)
-      cprefetch(base + bounds.lowerBound)
-      cprefetch(base + bounds.upperBound - 1)
-    }
   }
 
   /// The device of an object, not escaped.

@@ -1,0 +1,83 @@
+/// The ranges that lie over the border where a sweep is, the most specific first.
+///
+/// Only those that are listed are kept in order. The others are in a heap, so that adding and removing a range takes
+/// O(log n) time however many lie there.
+struct ActiveRanges {
+  private struct Entry: Comparable {
+    /// The range's index in the map.
+    let index: Int
+    let mapped: MappedRange
+    let kind: ObjectKind
+    /// The number of the last list that began with this range. Most often it fits again, since what a range lies in
+    /// stays the same.
+    var list: Int?
+
+    private var length: UInt64 { mapped.range.upperBound &- mapped.range.lowerBound }
+
+    static func == (a: Entry, b: Entry) -> Bool { a.index == b.index }
+
+    /// Whether `a` is listed first.
+    static func < (a: Entry, b: Entry) -> Bool {
+      if a.kind.specificity != b.kind.specificity { return a.kind.specificity > b.kind.specificity }
+      return a.length != b.length ? a.length < b.length : a.index < b.index
+    }
+
+    /// Of devices that lie in one another the innermost is more specific.
+    func isAsSpecific(as other: Entry) -> Bool {
+      kind.specificity == other.kind.specificity && (!kind.isDevice || length == other.length)
+    }
+  }
+
+  private var listed: [Entry] = []
+  /// What is not listed. Ranges that have ended stay here until it would be their turn to be listed.
+  private var others = Heap<Entry>()
+  /// How many ranges lie here, those in `others` too.
+  private var count = 0
+
+  /// Adds a range, which begins here.
+  mutating func insert(_ index: Int, of map: BlockMap) {
+    let mapped = map.ranges[index]
+    let entry = Entry(index: index, mapped: mapped, kind: map.objects.kind(of: mapped.object))
+    count += 1
+    var place = listed.count
+    while place > 0, entry < listed[place - 1] { place -= 1 }
+    listed.insert(entry, at: place)
+    if listed.count > MapIndex.ownersListed { others.insert(listed.removeLast()) }
+  }
+
+  /// Removes the ranges that end here, of which there are `ended`.
+  mutating func remove(_ ended: Int, endingAt border: UInt64) {
+    count -= ended
+    listed.removeAll { $0.mapped.range.upperBound == border }
+    while listed.count < min(count, MapIndex.ownersListed), let next = others.removeFirst() {
+      if next.mapped.range.upperBound > border { listed.append(next) }
+    }
+  }
+
+  /// The list of the ranges here. Lists of others that are new are added to `lists`.
+  mutating func owners(in lists: inout [OwnerList]) -> OwnerList {
+    guard lists.count <= OwnerList.mostLists - MapIndex.ownersListed else {
+      return OwnerList(end: OwnerList.Others(unlisted: count))
+    }
+    var others = OwnerList.Others(unlisted: count - listed.count)
+    guard !listed.isEmpty else { return OwnerList(end: others) }
+    for place in listed.indices.dropFirst().reversed() {
+      if let list = listed[place].list, lists[list].others == others {
+        others = OwnerList.Others(list: list)
+        continue
+      }
+      let list = lists.count
+      lists.append(self.list(from: place, others))
+      listed[place].list = list
+      others = OwnerList.Others(list: list)
+    }
+    return list(from: 0, others)
+  }
+
+  private func list(from place: Int, _ others: OwnerList.Others) -> OwnerList {
+    let (entry, next) = (listed[place], place + 1)
+    return OwnerList(
+      entry.mapped.object, shift: entry.mapped.objectOffset &- entry.mapped.range.lowerBound,
+      isSecondEqual: next < listed.count && entry.isAsSpecific(as: listed[next]), others: others)
+  }
+}
