@@ -9,10 +9,9 @@ struct HelpCommand: ParsableCommand {
   var command: String?
 
   func run() throws {
-    guard let command else { throw CleanExit.helpRequest(MapCommand.self) }
-    guard let type = Subcommands.type(named: command) else {
-      throw ValidationError("there is no command \(command)")
+    guard let type = command.map(Subcommands.type(named:)) ?? MapCommand.self else {
+      throw ValidationError("there is no such command: \(command ?? "")")
     }
-    throw CleanExit.helpRequest(type)
+    guard Messages.write(Array(type.helpMessage().utf8) + [0x0a], to: 1) else { throw ExitCode.failure }
   }
 }

@@ -19,8 +19,18 @@ final class Scratch {
   }
 
   deinit {
-    // Open directories are counted by the test's process, not by nftw(3).
-    nftw(path, { name, _, _, _ in name.map { remove($0) } ?? 0 }, 16, FTW_DEPTH | FTW_PHYS)
+    Self.remove(Array(path.utf8), in: AT_FDCWD)
+  }
+
+  private static func remove(_ name: [UInt8], in directory: Int32) {
+    guard withName(name, { unlinkat(directory, $0, 0) }) != 0 else { return }
+    let descriptor = withName(name) { clinux_openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) } ?? -1
+    guard descriptor >= 0 else { return }
+    let buffer = AlignedBuffer(size: 64 << 10)
+    defer { buffer.bytes.deallocate() }
+    for entry in DirectoryEntry.all(in: descriptor, buffer: buffer) ?? [] { remove(entry.name, in: descriptor) }
+    close(descriptor)
+    _ = withName(name) { unlinkat(directory, $0, AT_REMOVEDIR) }
   }
 
   struct Failure: Error {}

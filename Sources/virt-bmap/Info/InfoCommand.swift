@@ -8,7 +8,7 @@ import SystemPackage
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap info",
-    abstract: "Show the format, size, files and snapshots of a disk image, and damage.",
+    abstract: "Show the format, the files and the state of a disk image.",
     discussion: """
       The output is lines of the form KEY: VALUE. Lines for the chain of snapshots and for the extents are indented. \
       Bytes of names that are not printable are written \\ooo, three octal digits, as in the map. virt-bmap reads all \

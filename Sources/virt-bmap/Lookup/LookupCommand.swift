@@ -7,7 +7,7 @@ import SystemPackage
 struct LookupCommand: ParsableCommand, ErrorStatus {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap lookup",
-    abstract: "Find out what is at an offset, sector or range, or where a file is.",
+    abstract: "Find out what is at an offset, or where a file is.",
     discussion: """
       The answer is lines of the map, cut to what was asked. KIND@OFFSET means that the range begins at this offset in \
       the object. The most specific object comes first.

@@ -8,7 +8,7 @@ import Verification
 struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap verify",
-    abstract: "Check a map against the disk: read every file in the guest and compare.",
+    abstract: "Check a map against the disk, file by file.",
     usage: """
       virt-bmap verify [OPTION ...] DISK ... MAP
       virt-bmap verify [OPTION ...] [-c URI] -d DOMAIN MAP
