@@ -16,13 +16,15 @@ import Testing
     // Sectors of 512 bytes, 4 of them reserved, two tables of 20 sectors, 512 entries.
     let boot = bootSector((11, 2, 512), (14, 2, 4), (16, 1, 2), (17, 2, 512), (22, 2, 20))
     let tables = AllocationTables(ofFAT: boot)
-    #expect(tables?.range == 0..<44 * 512)
-    #expect(tables?.rootDirectory == 44 * 512..<44 * 512 + 16_384)
+    let end: UInt64 = 44 * 512
+    #expect(tables?.range == 0..<end)
+    #expect(tables?.rootDirectory == end..<end + 16_384)
   }
 
   @Test func theRootOfFAT32IsAnywhere() {
     let boot = bootSector((11, 2, 4096), (14, 2, 32), (16, 1, 2), (36, 4, 70_000))
-    #expect(AllocationTables(ofFAT: boot)?.range == 0..<140_032 * 4096)
+    let end: UInt64 = 140_032 * 4096
+    #expect(AllocationTables(ofFAT: boot)?.range == 0..<end)
     #expect(AllocationTables(ofFAT: boot)?.rootDirectory == nil)
   }
 
