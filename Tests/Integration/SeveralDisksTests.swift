@@ -181,8 +181,8 @@ import Testing
     #expect(warnings.allSatisfy { $0.hasPrefix("virt-bmap: warning: ") }, "\(warnings)")
     for (name, reason) in [
       ("/dev/sda4: ", "none of the keys opens this encrypted device"),
-      ("/dev/vg/span: ", "its volume group lacks the physical volume \(missing); give the disk that has it"),
-      ("/dev/vg/secret: ", "its volume group lacks the physical volume \(missing); give the disk that has it"),
+      ("/dev/vg/span: ", "its volume group lacks the physical volume \(missing); give that disk, too"),
+      ("/dev/vg/secret: ", "its volume group lacks the physical volume \(missing); give that disk, too"),
       ("/dev/vg/both: ", "a copy or a part of it is not mapped: it is on the physical volume \(missing)"),
       ("/dev/sda3 (btrfs): ", "1 of its devices is missing"),
     ] {
