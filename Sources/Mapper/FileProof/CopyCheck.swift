@@ -1,10 +1,10 @@
 import BlockMap
 import BlockStack
 
-/// Finds out whether a map has every copy of what it has once.
+/// Checks whether a map has every copy of what it has once.
 package struct CopyCheck {
   package let table: DeviceTable
-  /// The filesystem's addresses, as the table knows them.
+  /// The filesystem's address space, by its name in `table`.
   package let device: Substring
 
   package init(table: DeviceTable, device: Substring) {
@@ -13,9 +13,9 @@ package struct CopyCheck {
   }
 
   /// - Parameters:
-  ///   - ranges: all of one file's.
-  ///   - isEncoded: where a range begins in the file says nothing.
-  /// - Returns: what is wrong with them; nil if nothing is.
+  ///   - ranges: all ranges of one file.
+  ///   - isEncoded: whether the file is encoded, so that the offset of a range in the file says nothing.
+  /// - Returns: what is wrong with the ranges; nil if nothing is.
   package func problem(of ranges: [MappedRange], isEncoded: Bool = false) -> String? {
     let cover = Cover(ranges, isEncoded: isEncoded)
     for range in ranges {

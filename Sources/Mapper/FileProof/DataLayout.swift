@@ -1,20 +1,20 @@
 import Bytes
 
-/// Which parts of a file have data: the others are holes, or were never written, and read as zeros.
+/// Which parts of a file hold data. The rest are holes or unwritten, and read as zeros.
 package struct DataLayout: Equatable {
-  /// In bytes of the file, in order, not touching.
+  /// Ranges of the file in bytes, sorted and not touching.
   package var parts: [Range<UInt64>]
 
-  /// A file in more parts is read with its smaller holes.
+  /// The most parts; if a file has more, its smaller holes are read as data.
   package static let mostParts = 4096
-  /// So many extents are asked for; behind the last of them all is read.
+  /// The most extents that are asked for; the file is read in full after the last of them.
   package static let mostExtents = 100_000
 
-  /// What is read of a file.
+  /// How many bytes of the file are read.
   package var bytes: UInt64 { parts.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) } }
 
-  /// - Parameter lines: `START LAST` for each extent, in units of 512 bytes, and `found` behind the last.
-  /// - Returns: nil if the filesystem does not tell where the file's data are.
+  /// - Parameter lines: `START LAST` for each extent, in units of 512 bytes, and `found` after the last.
+  /// - Returns: nil if the filesystem does not say where the file's data is.
   package init?(parsing lines: [Substring], size: UInt64) {
     var extents: [Range<UInt64>] = []
     var isComplete = false
@@ -29,7 +29,7 @@ package struct DataLayout: Equatable {
       if start < end { extents.append(start..<end) }
     }
     guard isComplete || lines.count >= Self.mostExtents else { return nil }
-    // More extents than were asked for.
+    // There are more extents than were asked for.
     if !isComplete, let last = extents.map(\.upperBound).max(), last < size { extents.append(last..<size) }
     self.init(extents)
   }
@@ -45,7 +45,7 @@ package struct DataLayout: Equatable {
       }
     }
     guard parts.count > Self.mostParts else { return }
-    // The smallest holes are read with what is around them.
+    // The smallest holes are read together with the data around them.
     let holes = parts.indices.dropFirst().sorted { size(ofHoleBefore: $0) > size(ofHoleBefore: $1) }
     let starts = [0] + holes.prefix(Self.mostParts - 1).sorted()
     parts = zip(starts, starts.dropFirst() + [parts.count]).map { parts[$0].lowerBound..<parts[$1 - 1].upperBound }

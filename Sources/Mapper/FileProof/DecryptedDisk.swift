@@ -7,7 +7,7 @@ import Synchronization
 import SystemPackage
 
 extension Guest {
-  /// The disks, but where a device on them is encrypted and open, what the appliance decrypts.
+  /// Returns the disks, with decrypted data from the appliance wherever an encrypted device on them is open.
   package func decrypted(_ disks: [any VirtualDisk]) -> [any VirtualDisk] {
     let opened = openedDevices.compactMap { device in
       inventory.number(of: device.name).map { DecryptedDisk.Opened(name: inAppliance(device.name), number: $0) }
@@ -20,7 +20,7 @@ extension Guest {
   }
 }
 
-/// The appliance, for the threads that compare files. While they do so, the thread it belongs to waits for them.
+/// The appliance, for the threads that compare files. The thread that owns it waits for them meanwhile.
 private final class ApplianceLock: Sendable {
   private nonisolated(unsafe) let appliance: Guestfs
   private let lock = Mutex(())
@@ -36,18 +36,18 @@ private final class ApplianceLock: Sendable {
 private struct DecryptedDisk: VirtualDisk {
   /// An encrypted device that is open.
   struct Opened {
-    /// Under which it is open in the appliance.
+    /// The name of the opened device in the appliance.
     package var name: [UInt8]
-    /// As `DeviceTable` knows that.
+    /// The number of the opened device in `DeviceTable`.
     package var number: Substring
   }
 
-  /// libguestfs's answers have to be below 4 MiB.
+  /// libguestfs's answers must be smaller than 4 MiB.
   private static let mostBytes = 1 << 20
 
   let disk: any VirtualDisk
   let number: Int
-  /// What is inside of another comes after it.
+  /// A device inside another comes after it.
   let opened: [Opened]
   let table: DeviceTable
   let lock: ApplianceLock
@@ -63,7 +63,7 @@ private struct DecryptedDisk: VirtualDisk {
     }
   }
 
-  /// Reads a part of an open device to the beginning of a buffer.
+  /// Reads a part of an opened device to the beginning of a buffer.
   private func read(
     _ part: DeviceTable.Part, of device: Opened, into buffer: UnsafeMutableRawBufferPointer
   ) throws(DiskError) {

@@ -2,18 +2,18 @@ import BlockMap
 import BlockStack
 import Bytes
 
-/// What the filesystem says of a file that does not come out of the map.
+/// What the filesystem says about a file that cannot be rebuilt from the map.
 package enum Explanation: Equatable {
   /// The map is as right as it can be.
   case excepted(ProofException)
-  /// Nothing that would excuse the map; with what was seen to be wrong with it, where that is known.
+  /// Nothing excuses the map; the text says what is wrong with it, if that is known.
   case none(String?)
 }
 
-/// Compares a file's extents, as its filesystem tells them, with the map.
+/// Compares a file's extents, as its filesystem reports them, with the map.
 package struct ExtentCheck {
   package let table: DeviceTable
-  /// The filesystem's addresses, as the table knows them.
+  /// The filesystem's address space, by its name in `table`.
   package let device: Substring
 
   package init(table: DeviceTable, device: Substring) {
@@ -21,11 +21,12 @@ package struct ExtentCheck {
     self.device = device
   }
 
-  /// Btrfs compresses pieces of at most so many bytes.
+  /// The most bytes that Btrfs compresses together.
   private static let mostEncoded: UInt64 = 128 << 10
 
-  /// Whether every range of the map is where an extent is, and every extent has its ranges, in all copies.
-  /// - Parameter size: of the file, in bytes.
+  /// Checks that every range of the map begins in an extent, and that the map has the ranges of every extent, in all
+  /// copies.
+  /// - Parameter size: the size of the file, in bytes.
   package func explain(_ extents: [GuestExtent], size: UInt64, ranges: [MappedRange]) -> Explanation {
     var found: Set<ProofException> = []
     let written = extents.filter { !$0.isUnwritten && $0.logical.lowerBound < size }
@@ -34,7 +35,7 @@ package struct ExtentCheck {
       let own = ranges.filter {
         $0.objectOffset < extent.logical.upperBound && $0.objectEnd > extent.logical.lowerBound
       }
-      // With a range in the map, its bytes should have been right, if they are the file's.
+      // If the map has a range for the extent, its bytes are the file's own unless encoded, and should have been right.
       guard own.isEmpty || extent.isEncoded else { return .none(nil) }
       notInline.removeAll { own.contains($0) }
       found.insert(own.isEmpty ? .inline : .compressed)
@@ -56,16 +57,16 @@ package struct ExtentCheck {
         return .none(problem)
       }
     }
-    // The rarest says most.
+    // The rarest exception says the most.
     let order: [ProofException] = [.lost, .compressed, .inline]
     return order.first { found.contains($0) }.map { .excepted($0) } ?? .none(nil)
   }
 
-  /// What the map lacks of an extent.
+  /// What the map lacks of an extent; nil if nothing.
   private func missing(
     _ extent: GuestExtent, size: UInt64, in cover: Cover, _ found: inout Set<ProofException>
   ) -> String? {
-    // Of an encoded extent only the beginning is known.
+    // Only the beginning of an encoded extent is known.
     let length =
       extent.isEncoded ? 512 : min(extent.logical.upperBound, size) - extent.logical.lowerBound
     let places = table.places(of: extent.physical..<extent.physical + length, on: device) ?? []
@@ -80,7 +81,7 @@ package struct ExtentCheck {
     return nil
   }
 
-  /// A range that begins where no extent is.
+  /// Finds a range that begins where no extent is.
   private func strayRange(_ ranges: [MappedRange], _ extents: [GuestExtent]) -> String? {
     let sorted = extents.sorted { $0.physical < $1.physical }
     for range in ranges {
@@ -105,12 +106,12 @@ package struct ExtentCheck {
 }
 
 extension Explanation {
-  /// NTFS, by ntfsinfo(8)'s lines about the file's data attribute.
+  /// Explains an NTFS file from ntfsinfo(8)'s lines about its data attribute.
   package init(attribute lines: [Substring], ranges: [MappedRange]) {
     func value(_ name: String) -> Substring? {
       lines.first { $0.contains(name) }.flatMap { $0.fields.last }
     }
-    // Of the attribute's flags, the lowest is for compressed data.
+    // The lowest bit of the attribute's flags stands for compressed data.
     let flags = value("Attribute flags:").flatMap { UInt32($0.dropFirst(2), radix: 16) } ?? 0
     if value("Resident:") == "Yes", ranges.isEmpty {
       self = .excepted(.inline)

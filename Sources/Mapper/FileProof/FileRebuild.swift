@@ -4,21 +4,21 @@ import Digest
 import DiskImage
 import Glibc
 
-/// Puts files together again from their ranges in a map and the disks, one after the other.
+/// Rebuilds files, one after the other, from their ranges in a map and the disks.
 package struct FileRebuild: ~Copyable {
-  /// What a file's ranges make.
+  /// The result of rebuilding a file.
   package enum Outcome: Equatable {
-    /// The bytes of which this is the BLAKE2b-512, in every copy.
+    /// The BLAKE2b-512 of the file's bytes, which are the same in every copy.
     case digest([UInt8])
-    /// They cannot be right, whatever the file holds.
+    /// The ranges cannot be right, whatever the file holds.
     case impossible(String)
   }
 
-  /// The words for what most often is wrong.
+  /// The message for the most frequent problem.
   package static let differs = "its bytes are not where the map says"
 
   private static let bufferSize = 1 << 20
-  /// More than any array keeps of a byte.
+  /// More copies of a byte than any array has.
   private static let mostCopies = 64
 
   private let disks: [any VirtualDisk]
@@ -39,9 +39,9 @@ package struct FileRebuild: ~Copyable {
     zeros.deallocate()
   }
 
-  /// The file of `size` bytes that `ranges`, in the order of their offsets, make; what is in none is zeros.
-  /// - Parameter layout: of its data. With it, the digest is that of these parts, one behind the other, and what ranges hold
-  ///   beside them has to be zeros.
+  /// Rebuilds the file of `size` bytes from `ranges`, which are sorted by their offsets. What no range holds is zeros.
+  /// - Parameter layout: where the file has data. With it, the digest is that of these parts, one after the other, and
+  ///   what the ranges hold outside them must be zeros.
   package func file(size: UInt64, of ranges: [MappedRange], layout: DataLayout? = nil) throws -> Outcome {
     var digest = try Blake2b()
     var data = (layout?.parts ?? [0..<size])[...]
@@ -72,7 +72,7 @@ package struct FileRebuild: ~Copyable {
     return .digest(try digest.finish())
   }
 
-  /// Takes a part of the file, which each of `ranges` holds; none: zeros.
+  /// Adds a part of the file to the digest. Each of `ranges` holds the part; if there are none, it is zeros.
   private func add(
     _ part: Range<UInt64>, of ranges: [MappedRange], to digest: inout Blake2b
   ) throws -> String? {
@@ -101,7 +101,7 @@ package struct FileRebuild: ~Copyable {
     return nil
   }
 
-  /// A part of the file that reads as zeros, as each of `ranges` must.
+  /// Checks a part of the file that reads as zeros: each of `ranges` must hold zeros.
   private func checkHole(_ part: Range<UInt64>, of ranges: [MappedRange]) throws -> String? {
     for range in ranges {
       var position = part.lowerBound
@@ -119,7 +119,7 @@ package struct FileRebuild: ~Copyable {
     return nil
   }
 
-  /// - Returns: why the bytes cannot be had.
+  /// - Returns: why the bytes cannot be read; nil if they can.
   private func read(
     _ range: MappedRange, at offset: UInt64, into bytes: UnsafeMutableRawBufferPointer
   ) -> String? {
@@ -139,12 +139,12 @@ package struct FileRebuild: ~Copyable {
 }
 
 extension MappedRange {
-  /// Where in the object the range ends; the map's reader has seen that it fits.
+  /// The object's offset at which the range ends; the reader of the map has checked that it fits.
   package var objectEnd: UInt64 { objectOffset &+ (range.upperBound &- range.lowerBound) }
 
-  /// Where on its disk the object's byte `offset` is, which is in the range.
+  /// The offset on the disk of the object's byte at `offset`, which must be in the range.
   package func place(of offset: UInt64) -> UInt64 { range.lowerBound &+ (offset &- objectOffset) }
 }
 
-/// A number as the map writes it.
+/// Formats a number as the map does.
 package func hex(_ number: UInt64) -> String { String(number, radix: 16) }

@@ -1,23 +1,23 @@
 import Bytes
 
-/// A part of a file as its filesystem tells it through FIEMAP; filefrag(8) prints a line for each.
+/// An extent of a file, as its filesystem reports it through FIEMAP; filefrag(8) prints one per line.
 package struct GuestExtent {
-  /// In the file, in bytes.
+  /// The offsets in the file, in bytes.
   package var logical: Range<UInt64>
-  /// By the filesystem's addresses, in bytes.
+  /// The filesystem's address of the extent, in bytes.
   package var physical: UInt64
-  /// filefrag's words, as the kernel's documentation of FIEMAP explains them.
+  /// filefrag's words for the flags, which the kernel's documentation of FIEMAP explains.
   package var flags: Set<Substring>
 
   /// The bytes are in the filesystem's metadata.
   package var isInline: Bool { flags.contains("inline") }
-  /// Compressed or encrypted: the disk holds other bytes, and how many is not known.
+  /// Compressed or encrypted: the disk holds other bytes, and an unknown number of them.
   package var isEncoded: Bool { flags.contains("encoded") }
-  /// Reads as zeros.
+  /// Allocated, but reads as zeros.
   package var isUnwritten: Bool { flags.contains("unwritten") }
 
-  /// `   0:        0..       7:      12345..     12352:      8:             last,eof`, in units of 512 bytes; nil for
-  /// another line. With another place expected than the one there is, that comes before the flags.
+  /// Parses `   0:        0..       7:      12345..     12352:      8:             last,eof`, in units of 512 bytes;
+  /// nil for any other line. If the extent is not where filefrag expected it, the expected offset precedes the flags.
   package init?(line: Substring) {
     let fields = line.parts(between: ":", omittingEmptySubsequences: false)
       .map { $0.split(whereSeparator: { $0 == " " || $0 == "." || $0 == "," }) }
@@ -30,7 +30,7 @@ package struct GuestExtent {
     flags = Set(fields.dropFirst(4).flatMap { $0 }.filter { UInt64($0) == nil })
   }
 
-  /// At most a quarter of what 64 bits hold, so that sums of two fit.
+  /// Converts sectors to bytes: at most a quarter of what 64 bits hold, so that the sum of two fits.
   private static func bytes(_ sectors: Substring) -> UInt64? {
     guard let number = UInt64(sectors), number < 1 << 53 else { return nil }
     return number << 9

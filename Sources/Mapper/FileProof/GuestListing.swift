@@ -2,35 +2,35 @@ import Bytes
 import Glibc
 import Guestfs
 
-/// Lists the filesystem on the appliance's /sysroot with find(1), and has b2sum(1) read its files: nothing of
-/// virt-bmap's own has a part in it.
+/// Lists the filesystem on the appliance's /sysroot with find(1), and has b2sum(1) read its files, so that none of
+/// virt-bmap's own code takes part in it.
 ///
-/// What the tools print goes to files in the appliance and comes in pieces, so that neither its size nor a NUL matters.
-/// A record is a line; a newline in it is `\n`, a backslash two.
+/// The tools' output goes to files in the appliance and is fetched in pieces, so that neither its size nor a NUL
+/// matters. Each record is a line; a newline in it is written as `\n`, and a backslash as two.
 package struct GuestListing {
   /// A file or directory of the guest.
   package struct Entry {
     package var isDirectory: Bool
     /// In bytes.
     package var size: UInt64
-    /// Allocated, in bytes.
+    /// The allocated space, in bytes.
     package var allocated: UInt64
     package var inode: UInt64
-    /// From the filesystem's root, `/` for that itself.
+    /// The path from the filesystem's root, which is `/` itself.
     package var path: [UInt8]
   }
 
   private static let list = "/tmp/virt-bmap-list"
-  /// How long it may take to list a filesystem, in seconds: ten million files take a quarter of an hour.
+  /// How long listing a filesystem may take, in seconds. Ten million files take a quarter of an hour.
   private static let patience = 4 * 3600
   private static let names = "/tmp/virt-bmap-names"
   private static let digests = "/tmp/virt-bmap-digests"
   private static let failures = "/tmp/virt-bmap-failures"
-  /// Behind the last digest.
+  /// The line after the last digest.
   private static let end = "end"
   private static let lines = #"LC_ALL=C sed -z 's/\\/\\\\/g; s/\n/\\n/g' | tr '\0' '\n'"#
-  /// Larger files, which may be holes for the most part, and those with a path longer than a system call takes are asked
-  /// for one by one. In units of 512 bytes.
+  /// The largest size of a file that `readFiles` reads, in units of 512 bytes. Larger files, which may be mostly holes,
+  /// and files with a path longer than a system call accepts are asked about one by one.
   private static let mostBlocks = 1 << 15
   private static let longPath = 3900
 
@@ -41,7 +41,7 @@ package struct GuestListing {
   }
 
   /// Lists everything below /sysroot that is on the same filesystem.
-  /// - Returns: how many files and directories could not be looked at.
+  /// - Returns: how many files and directories could not be examined.
   package func list(_ body: (Entry) throws -> Void) throws -> Int {
     _ = try appliance.longShell(
       """
@@ -59,7 +59,7 @@ package struct GuestListing {
     return Int(String(decoding: failed, as: UTF8.self).filter { !$0.isWhitespace }) ?? 0
   }
 
-  /// `f SIZE BLOCKS INODE /PATH`
+  /// Parses `f SIZE BLOCKS INODE /PATH`.
   package static func entry(_ line: ArraySlice<UInt8>) -> Entry? {
     let fields = line.split(separator: 0x20, maxSplits: 4, omittingEmptySubsequences: false)
     guard fields.count == 5, let size = number(fields[1]), let blocks = number(fields[2]), let inode = number(fields[3])
@@ -69,8 +69,8 @@ package struct GuestListing {
       inode: inode, path: unescaped(fields[4]))
   }
 
-  /// Reads the files that `list` has found and calls `body` with the digests, in the list's order, while others are
-  /// still read. A file that cannot be read has none.
+  /// Reads the files that `list` has found and calls `body` with their digests, in the order of the list, while the
+  /// appliance reads on. A file that cannot be read has no digest.
   package func readFiles(_ body: ([(path: [UInt8], digest: [UInt8])]) throws -> Void) throws {
     let reader = try appliance.shell(
       """
@@ -94,7 +94,7 @@ package struct GuestListing {
     }
   }
 
-  /// `HEX  ./PATH`
+  /// Parses `HEX  ./PATH`.
   package static func digest(_ line: ArraySlice<UInt8>) -> (path: [UInt8], digest: [UInt8])? {
     let digits = 128
     guard line.count > digits + 3, let digest = line.prefix(digits).hexDecoded else { return nil }
@@ -120,17 +120,17 @@ package struct GuestListing {
   }
 }
 
-/// Reads the lines of a file in the appliance that may still grow, in pieces.
+/// Reads the lines of a file in the appliance, in pieces. The file may still grow.
 private struct LineReader {
   private static let pieceSize = 1 << 20
-  /// Longer than any path that a walk can have.
+  /// Longer than any path that a walk can have, in bytes.
   private static let mostLine = 1 << 26
 
   let appliance: Guestfs
   let file: String
   private var position = 0
   private var rest: [UInt8] = []
-  /// Whether the last piece was the last for now.
+  /// Whether the last read reached the current end of the file.
   private(set) var isAtEnd = false
 
   init(appliance: Guestfs, file: String) {
@@ -138,7 +138,7 @@ private struct LineReader {
     self.file = file
   }
 
-  /// The next whole lines, none if there are none yet.
+  /// The next complete lines; empty if there are none yet.
   mutating func next() throws -> [ArraySlice<UInt8>] {
     let piece = try appliance.read(applianceFile: file, at: position, count: Self.pieceSize)
     position += piece.count

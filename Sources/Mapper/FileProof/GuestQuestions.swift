@@ -5,29 +5,29 @@ import SystemPackage
 
 /// Asks the tools in the appliance about single files of the filesystem on /sysroot.
 package struct GuestQuestions {
-  /// What is asked about a file.
+  /// A question about a file.
   package enum Question {
-    /// The digest, as b2sum(1) computes it, of these parts of it, which dd(1) reads; nil: of all.
+    /// The digest of these parts of the file, which dd(1) reads, or of the whole file (nil), as b2sum(1) computes it.
     case digest(of: DataLayout?)
-    /// Where it has data, as filefrag(8) shows it: see `DataLayout`.
+    /// Where the file has data, as filefrag(8) shows it; see `DataLayout`.
     case layout
-    /// Its extents, as filefrag(8) shows them.
+    /// The file's extents, as filefrag(8) shows them.
     case extents
-    /// Its data attribute on NTFS, as ntfsinfo(8) shows it.
+    /// The file's data attribute on NTFS, as ntfsinfo(8) shows it.
     case attribute(inode: UInt64)
-    /// On NTFS, by its path in the file table: `directory`, or the flags of its data attribute, its size in bytes and its
-    /// digest.
+    /// On NTFS, by the path in the file table: `directory`, or the flags of the data attribute, the size in bytes and
+    /// the digest.
     case byTable
-    /// Its size in bytes, its inode and the digest of so many bytes from its beginning.
+    /// The file's size in bytes, its inode, and the digest of so many bytes from its beginning.
     case beginning(bytes: UInt64)
   }
 
-  /// About how many files is asked in one go.
+  /// The most files that are asked about at once.
   package static let most = 500
-  /// How long the answers may take, in seconds, where they need not be read from much of the disk.
+  /// How long the answers may take, in seconds, unless much of the disk must be read for them.
   package static let patience = 3600
   private static let script = "/tmp/virt-bmap-questions"
-  /// The longest part of a path that goes to one system call.
+  /// The longest part of a path that is passed to one system call, in bytes.
   private static let longestStep = 2048
 
   package let appliance: Guestfs
@@ -36,10 +36,10 @@ package struct GuestQuestions {
     self.appliance = appliance
   }
 
-  /// Prints, for each file, a line `= NUMBER` and then what the tool says, or `! REASON`.
+  /// Prints, for each file, a line `= NUMBER` and then the output of the tool, or `! REASON`.
   ///
-  /// A file is opened before the tool starts, and is a number to it: its name is in nothing that is printed, and may be
-  /// longer than any system call takes.
+  /// Most tools get an open file instead of its name. The name then appears in no output, and may be longer than any
+  /// system call accepts.
   private static let functions = #"""
     export LC_ALL=C
     device=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
@@ -131,8 +131,8 @@ package struct GuestQuestions {
 
     """#
 
-  /// - Parameter limit: for `most` of the files, in seconds.
-  /// - Returns: for each file the lines of the answer; none where the tool gave none.
+  /// - Parameter limit: how long `most` of the files may take, in seconds.
+  /// - Returns: the lines of the answer for each file; empty if the tool gave none.
   package func ask(_ files: [(question: Question, path: [UInt8])], limit: Int = patience) throws -> [[Substring]] {
     try stride(from: 0, to: files.count, by: Self.most).flatMap { start in
       try askTogether(files[start..<min(files.count, start + Self.most)], limit: limit)
@@ -174,7 +174,7 @@ package struct GuestQuestions {
     return steps.map { "cd \(quoted($0)) && " }.joined() + command + "cd /sysroot\n"
   }
 
-  /// A path from the root as directories to change to one after the other, and a name in the last one.
+  /// Splits a path from the root into directories to change to, one after the other, and a name in the last one.
   private static func steps(of path: [UInt8]) -> (directories: [[UInt8]], name: [UInt8]) {
     var directories: [[UInt8]] = []
     var step: [UInt8] = [0x2e]
@@ -188,7 +188,7 @@ package struct GuestQuestions {
     return (directories, step)
   }
 
-  /// A word for bash, in ASCII whatever it holds.
+  /// Quotes any bytes as a word for bash, in ASCII.
   private static func quoted(_ bytes: [UInt8]) -> String {
     var word = "$'"
     for byte in bytes {
@@ -202,7 +202,7 @@ package struct GuestQuestions {
     return word + "'"
   }
 
-  /// Calls `body` with each number and the lines behind it.
+  /// Calls `body` with each number and the lines that follow it.
   package static func forEachAnswer(in text: String, _ body: (Int, [Substring]) throws -> Void) rethrows {
     var numbers: [Substring: Int] = [:]
     var current: (number: Int, lines: [Substring])?

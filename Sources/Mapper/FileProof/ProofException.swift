@@ -1,17 +1,18 @@
-/// Why a file's bytes need not be those of its ranges. The raw value is the word for it, in the text and in the JSON.
+/// Why the bytes of a file may differ from those of its ranges. The raw value is the word for it in the text output and
+/// in the JSON output.
 public enum ProofException: String, Sendable, CaseIterable {
-  /// The disk holds its bytes in another form; the map's ranges are where that is.
+  /// The disk holds the bytes in another form; the map's ranges are where that form is.
   case compressed
-  /// Its bytes are in the filesystem's metadata, for which the map has no range.
+  /// The bytes are in the filesystem's metadata, and the map has no range for them.
   case inline
-  /// Some of its bytes are on a device that its array has lost.
+  /// Some of the bytes are on a device that its array has lost.
   case lost
-  /// The guest's filesystem gives an error when it is read.
+  /// The guest's filesystem returns an error when the file is read.
   case unreadable
-  /// It is encrypted, and the guest's filesystem has no key.
+  /// The file is encrypted, and the guest's filesystem does not have the key.
   case encrypted
-  /// There is no end to reading it: it has large holes, or more data than the disks.
+  /// Reading the file would take too long: it has large holes, or more data than the disks.
   case tooLarge = "too large"
-  /// Its path is longer than a map holds.
+  /// The path of the file is longer than a map can hold.
   case tooLong = "path too long"
 }

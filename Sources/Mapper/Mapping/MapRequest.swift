@@ -3,29 +3,29 @@ import DiskImage
 import SystemPackage
 import WalkRecord
 
-/// What is to be mapped, and how.
+/// What to map, and how.
 public struct MapRequest: Sendable {
-  /// The guest's disks in their order, one at least.
+  /// The guest's disks in order; at least one.
   public var disks: [DiskSource]
-  /// How files are found.
+  /// How to find files.
   public var method = MapMethod.auto(proof: MapMethod.usualProof)
-  /// What opens encrypted devices.
+  /// The keys for encrypted devices.
   public var keys: [DeviceKey] = []
-  /// What the disks may be opened in spite of.
+  /// Which problems to tolerate when a disk is opened.
   public var options = OpenOptions()
-  /// Where the map goes.
+  /// Where to write the map.
   public var output: FilePath
-  /// How large the map may be, in bytes.
+  /// The largest size of the map, in bytes.
   public var mostMapBytes = Self.usualMapBytes
-  /// `-v`: libguestfs says what it does.
+  /// `-v`: libguestfs reports what it does.
   public var isVerbose = false
-  /// `-x`: calls of libguestfs are shown.
+  /// `-x`: libguestfs calls are traced.
   public var isTraced = false
 
-  /// Of a guest with ten million files the map is a quarter of it.
+  /// The map of a guest with ten million files takes a quarter of this.
   public static let usualMapBytes: UInt64 = 4 << 30
 
-  /// More would not fit into the appliance beside what it needs itself.
+  /// More disks would not fit into the appliance besides its own.
   public static let mostDisks = 200
 
   public init(disks: [DiskSource], output: FilePath) {
@@ -36,17 +36,17 @@ public struct MapRequest: Sendable {
 
 /// How virt-bmap finds out where a file is.
 public enum MapMethod: Equatable, Sendable {
-  /// By reading it.
+  /// Read the file.
   case read
-  /// By asking the filesystem and following the answer through the volumes below it, where both are possible.
+  /// Ask the filesystem and follow its answer through the volumes below it, where both are possible.
   case extents
-  /// As `extents`, and then reading so many files of each filesystem, or all (nil), to see whether they are there; where
-  /// one is not, the filesystem is read.
+  /// Like `extents`, but then read `proof` files of each filesystem (nil: all) to check that they are where it says. If
+  /// one is not, read all files of the filesystem.
   case auto(proof: Int?)
 
   public static let usualProof = 64
 
-  /// What the walker is told.
+  /// The walker's argument for the method.
   var walkerArgument: String {
     switch self {
     case .read: WalkMethod.read.argument

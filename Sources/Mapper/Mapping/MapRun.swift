@@ -6,9 +6,9 @@ import SystemPackage
 
 /// Maps a guest's disks and writes the map.
 ///
-/// `isCancelled` is asked now and then; whoever makes it true also ends the child processes (`ChildProcesses.kill`),
-/// since most of the time is spent waiting for them. Throws `DiskError`, `MapError` or `MapperError`; the output file is
-/// then as it was before.
+/// `isCancelled` is polled. Whoever makes it true must also end the child processes (`ChildProcesses.kill`), since most
+/// of the time is spent waiting for them. Throws `DiskError`, `MapError` or `MapperError`; the output file is then
+/// unchanged.
 public func mapDisk(
   _ request: MapRequest, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool
 ) async throws -> Findings {
@@ -33,13 +33,13 @@ public func mapDisk(
   return draft.findings
 }
 
-/// What is known after some of the sets of disks.
+/// The results after some of the sets of disks.
 private struct MapDraft: Sendable {
   var map: BlockMapBuilder
   var findings: Findings
 }
 
-/// A map written over the disk it is of, by a slip in the options, must not cost the disk.
+/// A slip in the options must not overwrite a disk with its own map.
 private func check(_ output: FilePath, isNoneOf inputs: [FilePath]) throws(MapError) {
   guard !inputs.contains(where: { isSameFile($0, output) }) else {
     throw .file(output, "the map would overwrite the disk")

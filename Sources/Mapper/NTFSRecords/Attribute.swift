@@ -12,35 +12,36 @@ struct Attribute: Sendable {
   private static let end: UInt64 = 0xffff_ffff
   private static let headerBytes = 24
   private static let nonResidentHeaderBytes = 64
-  /// Of the flags: how the value is compressed, and that it is encrypted.
+  /// The bits of the flags that say how the value is compressed, and that it is encrypted.
   private static let compressions: UInt64 = 0xff
   private static let encryption: UInt64 = 0x4000
-  /// `$I30` in UTF-16: a directory's entries, sorted by name.
+  /// `$I30` in UTF-16: the index of a directory's entries, sorted by name.
   private static let directoryIndex: [UInt8] = [0x24, 0, 0x49, 0, 0x33, 0, 0x30, 0]
 
   enum Value: Equatable, Sendable {
-    /// In the record, at these bytes.
+    /// The range of the value in the record.
     case resident(Range<Int>)
     case runs(RunsHeader)
   }
 
-  /// Of an attribute whose value is in clusters.
+  /// The header of an attribute whose value is in clusters.
   struct RunsHeader: Equatable, Sendable {
-    /// The first of the attribute's clusters that this part tells of, and the last; `UInt64.max` if there is none.
+    /// The first and the last of the attribute's clusters that this part describes; `highest` is `UInt64.max` if there
+    /// are none.
     var lowest: UInt64
     var highest: UInt64
-    /// The run list, in the record.
+    /// The range of the run list in the record.
     var list: Range<Int>
-    /// In bytes; only the part with the first cluster has them, others have zeros.
+    /// In bytes, as is `initializedSize`. Only the part with the first cluster has them; in others they are zero.
     var size: UInt64
     var initializedSize: UInt64
-    /// So many clusters are compressed together, as a power of two; 0 where none are.
+    /// How many clusters are compressed together, as an exponent of two; 0 if none are.
     var unitPower: UInt64
   }
 
   var type: UInt64
   var isNamed: Bool
-  /// Its name is that of a directory's index.
+  /// Whether its name is that of a directory's index.
   var isDirectoryIndex: Bool
   var isCompressed: Bool
   var isEncrypted: Bool
@@ -48,7 +49,7 @@ struct Attribute: Sendable {
 
   var isEncoded: Bool { isCompressed || isEncrypted }
 
-  /// All attributes of a record; nil where they are not as described.
+  /// All attributes of a record; nil if they are malformed.
   static func all(in bytes: [UInt8], from start: Int) -> [Attribute]? {
     var result: [Attribute] = []
     var place = start

@@ -1,20 +1,20 @@
-/// The list of a file's attributes that does not fit into one record: which record has which part of which attribute.
+/// The list of a file's attributes if they do not fit into one record: which record has which part of which attribute.
 ///
 /// Layout: "NTFS Documentation" of the Linux-NTFS project, "$ATTRIBUTE_LIST".
 enum AttributeList {
-  /// Bytes; NTFS allows no more.
+  /// In bytes; NTFS allows no more.
   static let mostBytes: UInt64 = 256 << 10
   private static let entryBytes = 26
 
   struct Entry: Equatable {
     var type: UInt64
     var isNamed: Bool
-    /// The first of the attribute's clusters that this part tells of.
+    /// The first of the attribute's clusters that this part describes.
     var lowest: UInt64
     var record: RecordReference
   }
 
-  /// The entries in their order; nil for a list that is not as described.
+  /// The entries in order; nil if the list is malformed.
   static func entries(_ bytes: [UInt8]) -> [Entry]? {
     var result: [Entry] = []
     var place = 0

@@ -1,27 +1,27 @@
-/// What an NTFS volume's first sector says of where its file table is.
+/// What the first sector of an NTFS volume says about its file table.
 ///
 /// Layout: "NTFS Documentation" of the Linux-NTFS project, "$Boot".
 public struct BootSector: Equatable, Sendable {
-  /// Bytes that are read for it.
+  /// How many bytes are read for it.
   public static let size = 512
 
-  /// Bytes of the largest record of a file table.
+  /// The size of the largest record of a file table, in bytes.
   public static let mostRecordBytes = 4096
 
-  /// Bytes; a power of two from 512 to 2 MiB.
+  /// In bytes; a power of two from 512 to 2 MiB.
   public let clusterSize: UInt64
-  /// Bytes of a record of the file table; a power of two from 512 to 4096.
+  /// The size of a record of the file table, in bytes; a power of two from 512 to 4096.
   public let recordSize: Int
   /// The first cluster of the file table, `$MFT`.
   public let tableCluster: UInt64
 
-  /// Nil if this is not the first sector of such a volume.
+  /// nil if this is not the first sector of an NTFS volume.
   public init?(_ bytes: [UInt8]) {
     guard bytes.dropFirst(3).starts(with: Array("NTFS    ".utf8)), let sector = bytes.number(at: 11, bytes: 2),
       let sectors = bytes.number(at: 13, bytes: 1), let table = bytes.number(at: 48, bytes: 8),
       let record = bytes.number(at: 64, bytes: 1)
     else { return nil }
-    // From 128 on both numbers are negative, and are powers of two then.
+    // From 128 on, both fields are negative, and their magnitudes are exponents of two.
     guard let cluster = sectors < 128 ? sectors * sector : Self.power(256 - sectors).map({ $0 * sector }),
       (512...2 << 20).contains(cluster), cluster.nonzeroBitCount == 1,
       let size = record < 128 ? record * cluster : Self.power(256 - record),

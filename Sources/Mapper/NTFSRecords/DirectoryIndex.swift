@@ -1,41 +1,41 @@
-/// The names in a directory, as its index has them: a tree whose root is in the directory's record and whose other nodes
-/// are blocks in clusters of their own.
+/// The names in a directory, as its index has them: a tree whose root is in the directory's record and whose other
+/// nodes are blocks in clusters of their own.
 ///
 /// Layout: "NTFS Documentation" of the Linux-NTFS project, "$INDEX_ROOT", "$INDEX_ALLOCATION" and "$FILE_NAME".
 public enum DirectoryIndex {
-  /// A name of a file or directory.
+  /// The name of a file or directory.
   public struct Entry: Equatable, Sendable {
-    /// Of its first record.
+    /// The number of the first record of the file or directory.
     public var number: UInt64
     public var sequence: UInt64
-    /// In UTF-8; what is no character is encoded in the same way.
+    /// In UTF-8; an unpaired surrogate is encoded in the same way.
     public var name: [UInt8]
   }
 
   /// Why a directory cannot be listed.
   public enum Failure: Error, Equatable {
-    /// It is not as described; these are the names found before that shows.
+    /// The index is malformed; `found` has the names that precede the damage.
     case damaged(found: [Entry])
-    /// It has more than `mostEntries`.
+    /// The directory has more than `mostEntries` names.
     case tooLarge
   }
 
-  /// For each there are some 100 bytes of memory.
+  /// Each entry takes about 100 bytes of memory.
   static let mostEntries = 1 << 18
   private static let blockBytes: ClosedRange<UInt64> = 512...64 << 10
   private static let rootHeaderBytes = 16
   private static let blockHeaderBytes = 24
   private static let entryHeaderBytes = 16
-  /// Of the root: that there are blocks in use.
+  /// A flag of the root: blocks are in use.
   private static let isLarge: UInt64 = 1
   private static let hasChild: UInt64 = 1
   private static let isLast: UInt64 = 2
-  /// Of a name: that it is short, beside another.
+  /// The namespace of a short name that accompanies another name.
   private static let shortName: UInt64 = 2
 
   /// - Parameters:
-  ///   - number: of the directory's first record.
-  ///   - clusterSize: the volume's, in bytes.
+  ///   - number: the number of the directory's first record.
+  ///   - clusterSize: the volume's cluster size, in bytes.
   public static func entries<Source: RecordSource>(
     of number: UInt64, in source: inout Source, clusterSize: UInt64
   ) -> Result<[Entry], Failure> {
@@ -55,13 +55,13 @@ public enum DirectoryIndex {
   }
 
   /// The runs of a directory's index blocks, in clusters; empty for a small directory, whose index is in its record.
-  /// - Parameter number: of the directory's first record.
+  /// - Parameter number: the number of the directory's first record.
   /// - Returns: nil if the index is damaged.
   public static func runs<Source: RecordSource>(of number: UInt64, in source: inout Source) -> [Run]? {
     guard let root = root(of: number, in: &source), let flags = root.number(at: rootHeaderBytes + 12, bytes: 1) else {
       return nil
     }
-    // A directory that has become small may still have its blocks.
+    // A directory that has shrunk may still have its blocks.
     return FileData.directoryIndex(of: number, in: &source) ?? (flags & isLarge == 0 ? [] : nil)
   }
 
@@ -75,14 +75,14 @@ public enum DirectoryIndex {
     return Array(record.bytes[range])
   }
 
-  /// A directory's names, and the blocks that have still to be read.
+  /// The names of a directory, and the blocks that are still to be read.
   private struct List {
     let blockSize: UInt64
     let clusterSize: UInt64
-    /// Where the blocks are.
+    /// Where the index blocks are.
     var runs: [Run] = []
     var entries: [Entry] = []
-    /// By how far they are from the beginning, in bytes.
+    /// The offsets in the index of the blocks that are still to be read, in bytes.
     var blocks: [UInt64] = []
     private var seen: Set<UInt64> = []
 
@@ -90,8 +90,8 @@ public enum DirectoryIndex {
       (self.blockSize, self.clusterSize) = (blockSize, clusterSize)
     }
 
-    /// Takes a node of the tree.
-    /// - Parameter header: where its header is, from which it counts.
+    /// Adds the entries of a node of the tree.
+    /// - Parameter header: the offset of the node's header, from which the offsets in the header count.
     mutating func add(_ node: [UInt8], header: Int) -> Bool {
       guard let first = node.number(at: header, bytes: 4), let size = node.number(at: header + 4, bytes: 4),
         size <= node.count - header
@@ -116,7 +116,7 @@ public enum DirectoryIndex {
       return false
     }
 
-    /// A node's number is counted in clusters, or, where these are larger than nodes, in sectors. None is read twice.
+    /// A node's number counts clusters or, if clusters are larger than nodes, sectors. No node is read twice.
     private mutating func addBlock(_ number: UInt64) -> Bool {
       let unit = clusterSize <= blockSize ? clusterSize : UInt64(FileRecord.sector)
       let (place, overflow) = number.multipliedReportingOverflow(by: unit)
@@ -125,7 +125,7 @@ public enum DirectoryIndex {
       return true
     }
 
-    /// - Parameter value: a `$FILE_NAME`.
+    /// - Parameter value: the value of a `$FILE_NAME`.
     private mutating func add(_ value: ArraySlice<UInt8>, _ reference: RecordReference) -> Bool {
       let bytes = Array(value)
       guard let count = bytes.number(at: 64, bytes: 1), let namespace = bytes.number(at: 65, bytes: 1),
@@ -137,7 +137,7 @@ public enum DirectoryIndex {
       return true
     }
 
-    /// A node with every sector's last bytes in their places.
+    /// Reads a node and restores the last bytes of every sector.
     func read<Source: RecordSource>(_ place: UInt64, from source: inout Source) -> [UInt8]? {
       let (end, overflow) = place.addingReportingOverflow(blockSize)
       guard !overflow else { return nil }
@@ -167,7 +167,7 @@ public enum DirectoryIndex {
 }
 
 extension [UInt16] {
-  /// UTF-16 as UTF-8. Half a pair, which NTFS allows, is encoded as if it were a character.
+  /// The UTF-8 for this UTF-16. An unpaired surrogate, which NTFS allows, is encoded as if it were a character.
   var asUTF8: [UInt8] {
     var result: [UInt8] = []
     var index = 0

@@ -1,38 +1,38 @@
-/// What gives records and clusters of an NTFS volume.
+/// A source of records and clusters of an NTFS volume.
 public protocol RecordSource {
-  /// The record with this number; nil where there is none.
+  /// The record with this number; nil if there is none.
   mutating func record(_ number: UInt64) -> FileRecord?
-  /// The first `size` bytes of what is in some runs; nil where they are not all there. `size` is 256 KiB at most.
+  /// The first `size` bytes of some runs; nil if not all of them are there. `size` is 256 KiB at most.
   mutating func bytes(of runs: [Run], size: UInt64) -> [UInt8]?
 }
 
-/// Where a file's bytes are: those of its data attribute that has no name.
+/// Where a file's bytes are: the value of its unnamed data attribute.
 public enum FileData: Equatable, Sendable {
   /// In the record with this number, which need not be the file's first.
   case resident(record: UInt64, parts: [ResidentPart])
-  /// In clusters; `size` and `initializedSize` are in bytes. What lies behind the latter reads as zeros.
+  /// In clusters; `size` and `initializedSize` are in bytes. What lies beyond `initializedSize` reads as zeros.
   case runs([Run], size: UInt64, initializedSize: UInt64)
-  /// As `runs`, but so many clusters are compressed together, unless all of them are stored.
+  /// Like `runs`, but `unit` clusters are compressed together; a unit whose clusters are all stored is not compressed.
   case compressed([Run], size: UInt64, initializedSize: UInt64, unit: UInt64)
-  /// As `runs`, but each byte is encrypted.
+  /// Like `runs`, but each byte is encrypted.
   case encrypted([Run], size: UInt64, initializedSize: UInt64)
 
-  /// A file in more pieces is not followed: for each there are some 30 bytes of memory.
+  /// A file with more runs is not followed: each run takes about 30 bytes of memory.
   static let mostRuns = 1 << 18
-  /// NTFS compresses 16 clusters together; no more than 64 KiB of them.
+  /// NTFS compresses 16 clusters together, and never more than 64 KiB: 128 clusters of 512 bytes.
   private static let mostUnitPower: UInt64 = 7
 
   /// - Parameters:
-  ///   - number: of the file's first record.
-  ///   - learn: is told the runs of each part of several before the next part is looked for.
-  /// - Returns: nil where the records are not as described.
+  ///   - number: the number of the file's first record.
+  ///   - learn: if the file has an attribute list, is called with the runs of each part before the next is looked up.
+  /// - Returns: nil if the records are malformed.
   public static func find<Source: RecordSource>(
     of number: UInt64, in source: inout Source, learn: (inout Source, [Run]) -> Void = { _, _ in }
   ) -> FileData? {
     find({ $0.type == Attribute.data && !$0.isNamed }, Attribute.data, isNamed: false, of: number, in: &source, learn)
   }
 
-  /// Where a directory's entries are that are not in its record: nil where it has none, or is not as described.
+  /// Where the entries of a directory are that are not in its record; nil if there are none, or if they are malformed.
   public static func directoryIndex<Source: RecordSource>(of number: UInt64, in source: inout Source) -> [Run]? {
     let found = find(
       { $0.type == Attribute.indexAllocation && $0.isDirectoryIndex }, Attribute.indexAllocation, isNamed: true,
@@ -42,8 +42,8 @@ public enum FileData: Equatable, Sendable {
   }
 
   /// - Parameters:
-  ///   - isWanted: the attribute that is looked for, of `type`.
-  ///   - isNamed: whether it has a name.
+  ///   - isWanted: whether this is the attribute to find, which is of `type`.
+  ///   - isNamed: whether the attribute has a name.
   private static func find<Source: RecordSource>(
     _ isWanted: (Attribute) -> Bool, _ type: UInt64, isNamed: Bool, of number: UInt64, in source: inout Source,
     _ learn: (inout Source, [Run]) -> Void = { _, _ in }
@@ -58,7 +58,7 @@ public enum FileData: Equatable, Sendable {
       return nil
     }
     var collected = Collected()
-    // Each part has to begin where the one before it ends, so that none is looked at twice.
+    // Each part must begin where the previous one ends, so that no part is looked at twice.
     for entry in entries where entry.type == type && entry.isNamed == isNamed {
       let known = collected.runs.count
       guard !collected.isComplete, entry.lowest == collected.end, entry.lowest > 0 || collected.isEmpty,
@@ -71,8 +71,8 @@ public enum FileData: Equatable, Sendable {
     return collected.result
   }
 
-  /// The first part of one of a file's attributes, and the record that has it; nil where it has none.
-  /// - Parameter first: the file's first record, whose number `number` is.
+  /// The first part of one of a file's attributes, and the record that has it; nil if there is none.
+  /// - Parameter first: the file's first record, whose number is `number`.
   static func firstPart<Source: RecordSource>(
     of type: UInt64, isNamed: Bool, _ number: UInt64, _ first: FileRecord, in source: inout Source
   ) -> (FileRecord, Attribute)? {
@@ -102,9 +102,9 @@ public enum FileData: Equatable, Sendable {
     }
   }
 
-  /// The parts of the attribute, put together.
+  /// The parts of an attribute, put together.
   private struct Collected {
-    /// Of the part with the first cluster.
+    /// The header of the part with the first cluster.
     private var header: Attribute.RunsHeader?
     private(set) var runs: [Run] = []
     private var isCompressed = false
@@ -112,9 +112,9 @@ public enum FileData: Equatable, Sendable {
     private var whole: FileData?
 
     var isEmpty: Bool { header == nil && whole == nil }
-    /// There is nothing to come behind data that is in a record.
+    /// Nothing can follow data that is in a record.
     var isComplete: Bool { whole != nil }
-    /// The cluster that the next part has to begin with.
+    /// The cluster with which the next part must begin.
     var end: UInt64 { runs.last.map { $0.start + $0.count } ?? 0 }
 
     var result: FileData? {
@@ -148,7 +148,7 @@ public enum FileData: Equatable, Sendable {
 }
 
 extension FileRecord {
-  /// The part of an attribute that begins with a cluster.
+  /// The part of an attribute that begins with the cluster `lowest`.
   fileprivate func part(_ isWanted: (Attribute) -> Bool, lowest: UInt64) -> Attribute? {
     attributes.first { attribute in
       guard isWanted(attribute) else { return false }
@@ -157,7 +157,7 @@ extension FileRecord {
     }
   }
 
-  /// The runs of a part; nil where they are not what its header says.
+  /// The runs of a part; nil if they contradict its header.
   func runs(of header: Attribute.RunsHeader) -> [Run]? {
     guard let runs = RunList.decode(bytes[header.list], from: header.lowest) else { return nil }
     guard let last = runs.last else { return header.highest == UInt64.max && header.lowest == 0 ? [] : nil }

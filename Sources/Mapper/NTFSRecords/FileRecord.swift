@@ -1,31 +1,31 @@
 /// A record of the file table.
 ///
-/// The last two bytes of each sector are the same in all of a record's sectors while it is on a disk, so that a record of
-/// which only a part was written is known; the bytes that belong there are kept in an array at the record's beginning.
+/// On the disk, the last two bytes of every sector of a record have the same value, so that a partly written record is
+/// detected. The bytes that belong there are in an array at the beginning of the record.
 /// Layout: "NTFS Documentation" of the Linux-NTFS project, "FILE Record" and "Fixup".
 public struct FileRecord: Sendable {
-  /// What counts as a sector here, in bytes, whatever the disk's are.
+  /// What counts as a sector here, in bytes, whatever the sector size of the disk.
   static let sector = 512
   private static let headerBytes = 42
   private static let inUse: UInt64 = 1
   private static let directory: UInt64 = 2
 
-  /// With every sector's last bytes in their places.
+  /// The record, with the last bytes of every sector restored.
   let bytes: [UInt8]
-  /// Where the array of these bytes begins: with what stands in their places on the disk.
+  /// The offset of the array of these bytes; it begins with the value that replaces them on the disk.
   let fixups: Int
   /// Counts how often the record was used for another file.
   let sequence: UInt64
-  /// How many names the file has, short ones included.
+  /// How many names the file has, including short names.
   let names: UInt64
   let isDirectory: Bool
-  /// The number of the record that this one continues; nil if it is a file's first.
+  /// The number of the record that this one continues; nil if this is a file's first record.
   let base: UInt64?
   /// The record's attributes in their order.
   let attributes: [Attribute]
 
-  /// - Parameter raw: as it is on the disk, a multiple of 512 bytes.
-  /// - Returns: nil for a record that is not used, not whole or not as described.
+  /// - Parameter raw: the record as it is on the disk; its size is a multiple of 512 bytes.
+  /// - Returns: nil if the record is unused, partly written or malformed.
   public init?(_ raw: [UInt8]) {
     guard raw.starts(with: Array("FILE".utf8)), let place = raw.number(at: 4, bytes: 2), place >= Self.headerBytes,
       let bytes = Self.withFixups(raw), let names = raw.number(at: 18, bytes: 2),
@@ -42,7 +42,7 @@ public struct FileRecord: Sendable {
     self.attributes = attributes
   }
 
-  /// A record, or a node of an index, with every sector's last bytes in their places; nil for what is not whole.
+  /// Restores the last bytes of every sector of a record or an index node; nil if it was only partly written.
   static func withFixups(_ raw: [UInt8]) -> [UInt8]? {
     let sectors = raw.count / sector
     guard sectors > 0, raw.count % sector == 0, let place = raw.number(at: 4, bytes: 2),

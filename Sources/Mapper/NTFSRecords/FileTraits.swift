@@ -1,15 +1,15 @@
-/// What the records of a file or directory say of it as a whole.
+/// What the records of a file or directory say about it as a whole.
 public struct FileTraits: Equatable, Sendable {
   public var isDirectory: Bool
-  /// How often the record was used before, by which a name is known to be this file's.
+  /// How often the record was used before, which shows whether a name belongs to this file.
   public var sequence: UInt64
-  /// How many names it has, short ones included.
+  /// How many names it has, including short names.
   public var names: UInt64
-  /// What a reparse point is for; nil: it has none.
+  /// What its reparse point is for; nil if it has none.
   public var reparseTag: UInt32?
 
-  /// Tags of what stands for something else: mount points, symbolic links, and the sockets, pipes and devices of Linux.
-  /// All others belong to files and directories that have what is in them here.
+  /// The tags of reparse points that stand for something else: mount points, symbolic links, and the sockets, pipes and
+  /// devices of Linux. Files and directories with any other tag have their content here.
   private static let links: Set<UInt32> = [
     0xa000_0003, 0xa000_000c, 0xa000_001d, 0x8000_0023, 0x8000_0024, 0x8000_0025, 0x8000_0026,
   ]
@@ -17,8 +17,8 @@ public struct FileTraits: Equatable, Sendable {
   /// Whether it stands for something else.
   public var isLink: Bool { reparseTag.map { Self.links.contains($0) } ?? false }
 
-  /// - Parameter number: of its first record.
-  /// - Returns: nil where the records are not as described.
+  /// - Parameter number: the number of the first record.
+  /// - Returns: nil if the records are malformed.
   public static func find<Source: RecordSource>(of number: UInt64, in source: inout Source) -> FileTraits? {
     guard let first = source.record(number), first.base == nil else { return nil }
     var traits = FileTraits(

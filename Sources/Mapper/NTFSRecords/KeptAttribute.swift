@@ -1,18 +1,18 @@
-/// A part of what a file has beside its data: an alternate stream, a reparse point (which a symbolic link is), extended
-/// attributes, or another attribute that is in clusters of its own.
+/// A part of what a file has besides its data: an alternate stream, a reparse point (such as a symbolic link), extended
+/// attributes, or another attribute in clusters of its own.
 ///
-/// Not a directory's entries, and not what every record has: times, names and the like.
+/// Directory entries are not included, nor is what every record has, such as times and names.
 public enum KeptAttribute: Equatable, Sendable {
   /// In the record with this number.
   case resident(record: UInt64, parts: [ResidentPart])
-  /// In clusters, which are counted from the attribute's beginning. It may be compressed or encrypted.
+  /// In clusters, counted from the beginning of the attribute. The attribute may be compressed or encrypted.
   case runs([Run])
 
-  /// All parts that a file has, in the order of its records.
+  /// All such parts of a file, in the order of its records.
   /// - Parameters:
-  ///   - number: of the file's first record.
-  ///   - withData: the data without a name, too.
-  /// - Returns: what is found before something is not as described or there are too many runs.
+  ///   - number: the number of the file's first record.
+  ///   - withData: whether to include the unnamed data.
+  /// - Returns: the parts that precede anything malformed, or too many runs.
   public static func all<Source: RecordSource>(
     of number: UInt64, in source: inout Source, withData: Bool = false
   ) -> [KeptAttribute] {
@@ -24,7 +24,7 @@ public enum KeptAttribute: Equatable, Sendable {
     var seen: Set<UInt64> = [number]
     var runs = 0
     for entry in entries where seen.insert(entry.record.number).inserted {
-      // A record is one file's only, so that none is looked at for many.
+      // A record belongs to one file only, so that none is looked at for many files.
       guard let record = source.record(entry.record.number), record.sequence == entry.record.sequence,
         record.base == number, runs <= FileData.mostRuns
       else { return result }

@@ -1,10 +1,10 @@
 /// Some bytes of a file that are in a record, and where in the file they belong.
 public struct ResidentPart: Equatable, Sendable {
-  /// In bytes from the record's beginning.
+  /// The offset in the record, in bytes.
   public var place: Int
   /// In bytes.
   public var length: Int
-  /// In bytes from the file's beginning.
+  /// The offset in the file, in bytes.
   public var offset: Int
 
   public init(place: Int, length: Int, offset: Int) {
@@ -13,7 +13,7 @@ public struct ResidentPart: Equatable, Sendable {
 }
 
 extension FileRecord {
-  /// Where on the disk a range of the record is: what belongs to a sector's end is in the array of fixups.
+  /// Where a range of the record is on the disk: what belongs at the end of a sector is in the array of fixups.
   func parts(of range: Range<Int>) -> [ResidentPart] {
     var parts: [ResidentPart] = []
     func add(_ place: Int, _ length: Int, at position: Int) {

@@ -1,10 +1,10 @@
-/// Some of an attribute's clusters that are one after the other on the volume, or a hole.
+/// Clusters of an attribute that follow one another on the volume, or a hole.
 public struct Run: Equatable, Sendable {
-  /// The first, counted from the attribute's beginning.
+  /// The first cluster, counted from the beginning of the attribute.
   public var start: UInt64
-  /// How many; at least one.
+  /// The number of clusters; at least one.
   public var count: UInt64
-  /// Where on the volume the first is; nil for a hole.
+  /// The first cluster on the volume; nil for a hole.
   public var cluster: UInt64?
 
   public init(start: UInt64, count: UInt64, cluster: UInt64?) {
@@ -12,18 +12,18 @@ public struct Run: Equatable, Sendable {
   }
 }
 
-/// Run lists: for each run a byte with the sizes of two numbers, then the run's length, then how far it is from the run
-/// before it. A run without a distance is a hole.
+/// Run lists: for each run a byte with the sizes of two numbers, then the length of the run, then its distance from the
+/// previous run. A run without a distance is a hole.
 ///
 /// Source: "NTFS Documentation" of the Linux-NTFS project, "Data Runs".
 enum RunList {
-  /// Larger numbers than any volume's, small enough that sums and products with a cluster's size fit.
+  /// Larger than any number on a volume, and small enough that sums and products with a cluster size fit.
   private static let most: UInt64 = 1 << 42
 
   /// - Parameters:
-  ///   - bytes: the list, with or without what is behind its end.
-  ///   - start: the cluster of the attribute that the list begins with.
-  /// - Returns: nil for a list that is not as described or does not end.
+  ///   - bytes: the list; other bytes may follow its end.
+  ///   - start: the cluster of the attribute with which the list begins.
+  /// - Returns: nil if the list is malformed or does not end.
   static func decode(_ bytes: ArraySlice<UInt8>, from start: UInt64) -> [Run]? {
     guard start < most else { return nil }
     var runs: [Run] = []
@@ -48,7 +48,7 @@ enum RunList {
     return nil
   }
 
-  /// A signed number of so many bytes.
+  /// Takes a signed number of `count` bytes.
   private static func number(_ bytes: inout ArraySlice<UInt8>, _ count: Int) -> Int64? {
     guard (1...8).contains(count) else { return nil }
     var value: UInt64 = 0

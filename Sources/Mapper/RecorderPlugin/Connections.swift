@@ -1,7 +1,7 @@
 import NBDKit
 import WalkRecord
 
-/// A disk whose reads are recorded. What is written to it is seen by its readers and gone with the server.
+/// A disk whose reads are recorded. Its readers see what is written to it, which is lost when the server ends.
 final class DiskConnection: Connection {
   private let overlay: WriteOverlay
   private let number: UInt8
@@ -21,7 +21,7 @@ final class DiskConnection: Connection {
     capabilities.canMultiConn = true
     capabilities.canWrite = true
     capabilities.canFlush = true
-    // A client must not round its reads up to anything larger than the sector they asked for.
+    // Clients must not round their reads up to more than the sector they asked for.
     capabilities.blockSize = Capabilities.BlockSize(minimum: 1, preferred: 512, maximum: 32 << 20)
     return capabilities
   }
@@ -43,13 +43,13 @@ final class DiskConnection: Connection {
   }
 }
 
-/// The disk that takes the walker's records and answers its questions.
+/// The export that receives the walker's records and answers its questions.
 final class ChannelConnection: Connection {
   private let stream: EventStream
 
   init(stream: EventStream) { self.stream = stream }
 
-  /// Larger than any write of the walker's.
+  /// In bytes; larger than any write by the walker.
   let size: UInt64 = 4 << 20
 
   var capabilities: Capabilities {
@@ -58,8 +58,8 @@ final class ChannelConnection: Connection {
     return capabilities
   }
 
-  /// The blocks at `Feedback.position` and `Verdict.position` are questions; whoever else reads, such as the kernel in search
-  /// of a partition table, finds zeros.
+  /// The blocks at `Feedback.position` and `Verdict.position` are questions. Any other read, such as the kernel's
+  /// search for a partition table, returns zeros.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     guard let address = buffer.baseAddress else { return }
     address.initializeMemory(as: UInt8.self, repeating: 0, count: buffer.count)

@@ -4,8 +4,8 @@ import Synchronization
 import SystemPackage
 import WalkRecord
 
-/// The one ordered stream of what happens: an event is in it before the request that caused it is answered, so what
-/// a program in the appliance does one after the other stands in the stream in that order.
+/// The single ordered stream of events. Each event is written before the request that caused it is answered, so what a
+/// program in the appliance does one after the other is in the stream in that order.
 final class EventStream: Sendable {
   fileprivate struct State {
     var current: ChunkReads?
@@ -17,7 +17,7 @@ final class EventStream: Sendable {
   private let control: FileDescriptor?
   private let state = Mutex(State())
 
-  /// - Parameter control: where virt-bmap sends `RecorderControl`s; reading it does not wait.
+  /// - Parameter control: the non-blocking descriptor through which virt-bmap sends `RecorderControl`s.
   init(descriptor: FileDescriptor, control: FileDescriptor? = nil) {
     self.descriptor = descriptor
     self.control = control
@@ -25,7 +25,7 @@ final class EventStream: Sendable {
 
   /// Ends the server when nobody reads the stream any longer, so that a killed virt-bmap leaves no server behind.
   ///
-  /// nbdkit's `--exit-with-parent` is no choice here: it is tied to the life of one thread of the parent.
+  /// nbdkit's `--exit-with-parent` does not help here: it is tied to the life of one thread of the parent.
   func shutDownWithReader() throws {
     let descriptor = descriptor.rawValue
     let argument = UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: Int(descriptor)))
@@ -34,10 +34,10 @@ final class EventStream: Sendable {
       &thread, nil,
       { argument in
         var state = pollfd(fd: Int32(Int(bitPattern: argument)), events: 0, revents: 0)
-        // A pipe whose reader is gone is in error; nothing else ends the wait.
+        // A pipe that has lost its reader is in an error state; nothing else ends the wait.
         while poll(&state, 1, -1) < 0 && errno == EINTR {}
         Host.shutDown()
-        // Not back into this library, which nbdkit is about to unload.
+        // Do not return into this library, which nbdkit is about to unload.
         while true { pause() }
       }, argument)
     guard result == 0 else {
@@ -45,7 +45,7 @@ final class EventStream: Sendable {
     }
   }
 
-  /// Whether virt-bmap is gone, so that nothing needs to be waited for any longer.
+  /// Whether virt-bmap is gone, so that there is nothing left to wait for.
   var hasNoReader: Bool {
     var state = pollfd(fd: descriptor.rawValue, events: 0, revents: 0)
     return poll(&state, 1, 0) > 0
@@ -78,7 +78,7 @@ final class EventStream: Sendable {
         switch record {
         case .chunk(let chunk):
           state.finishChunk()
-          // What is only told is not read: reads that follow belong to nobody.
+          // These chunks are only reported, not read: the reads that follow belong to no chunk.
           state.current = [.told, .toldEncoded, .claimed].contains(chunk.layout) ? nil : ChunkReads(chunk)
         case .idle, .begin, .settled, .end: state.finishChunk()
         case .object, .inode, .encrypted, .link, .failure: break
@@ -88,7 +88,7 @@ final class EventStream: Sendable {
     }
   }
 
-  /// Which chunks since the last question were ambiguous; the current one counts as complete.
+  /// Which chunks since the last question were ambiguous; the current chunk counts as complete.
   func takeFeedback() -> Feedback {
     state.withLock { state in
       state.finishChunk()
@@ -97,7 +97,7 @@ final class EventStream: Sendable {
     }
   }
 
-  /// Whether the walker is to be ended.
+  /// Whether the walker must be ended.
   var isRefusing: Bool {
     state.withLock { state in
       updateControl(&state)
@@ -115,7 +115,7 @@ final class EventStream: Sendable {
     }
   }
 
-  /// Called with the lock held, which is what keeps the order.
+  /// Must be called with the lock held, which keeps the events in order.
   private func send(_ event: RecorderEvent) throws {
     do {
       _ = try descriptor.writeAll(event.encoded)

@@ -6,9 +6,10 @@ import SystemPackage
 import Version
 import WalkRecord
 
-/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [nbd=URI] [file=DISK …] [allow-external=BOOL] …`: the exports `disk1`,
-/// `disk2` … are the disks, as raw ones, and never written; the export `channel` takes the walker's records. What is read
-/// of the disks and what is written to the channel goes to standard output as one ordered stream of `RecorderEvent`s.
+/// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [nbd=URI] [file=DISK …] [allow-external=BOOL] …`: serves the
+/// disks as the raw exports `disk1`, `disk2` …, without ever writing to them. The export `channel` receives the walker's
+/// records. All reads of the disks and writes to the channel go to standard output as one ordered stream of
+/// `RecorderEvent`s.
 ///
 /// For virt-bmap's own use.
 struct RecorderPlugin: Plugin {
@@ -30,7 +31,7 @@ struct RecorderPlugin: Plugin {
     threadModel: .parallel)
 
   private enum Source {
-    /// Without a format: by the name.
+    /// Without a format, the name decides.
     case file(FilePath, DiskFormat?)
     case server(NBDAddress)
   }
@@ -40,7 +41,7 @@ struct RecorderPlugin: Plugin {
     var overlay: WriteOverlay
   }
 
-  /// In the recorded events a disk's number has one byte.
+  /// A recorded event has one byte for the number of a disk.
   private static let mostDisks = 255
 
   private var sources: [Source] = []
@@ -84,7 +85,7 @@ struct RecorderPlugin: Plugin {
   }
 
   mutating func getReady() throws {
-    // A copy, since nbdkit points standard output at /dev/null before it serves.
+    // Duplicated, because nbdkit points standard output at /dev/null before it serves.
     let control = try FileDescriptor.standardInput.duplicate()
     guard fcntl(control.rawValue, F_SETFL, fcntl(control.rawValue, F_GETFL) | O_NONBLOCK) == 0 else {
       throw PluginError(errno: .inputOutput, "standard input cannot be read without waiting")

@@ -4,22 +4,22 @@ import NBDKit
 import Synchronization
 import SystemPackage
 
-/// Takes what the appliance writes, so that the guest's disk stays as it is: to mount a filesystem read-only, a kernel
+/// Takes what the appliance writes, so that the guest's disk stays unchanged: to mount a filesystem read-only, a kernel
 /// may replay its journal.
 ///
-/// The recorder does this itself, since an overlay above it would answer reads that then were not recorded. Blocks go
-/// to a file without a name in the order of their first write, so that its size is what was written, whatever the
-/// disk's. Memory: about 40 bytes a block.
+/// The recorder does this itself, because an overlay above it would answer some reads, which would then not be
+/// recorded. The blocks go to an unnamed file in the order of their first write, so that the size of the file depends
+/// on how much was written, and not on the size of the disk. Takes about 40 bytes of memory per block.
 final class WriteOverlay: Sendable {
   private struct State {
-    /// Where in the file each written block of the disk is, counted in blocks.
+    /// Where each written block of the disk is in the file, counted in blocks.
     var slots: [UInt64: UInt64] = [:]
     var file: FileDescriptor?
   }
 
   private static let blockSize: UInt64 = 4096
-  /// 8 GiB: more than the journals of a guest's filesystems, of which each is written once. An appliance that writes and
-  /// writes must not fill the host's disk.
+  /// 8 GiB: more than the journals of a guest's filesystems, each of which is written once. An appliance that keeps
+  /// writing must not fill the host's disk.
   private static let mostBlocks = 2 << 20
   private let disk: any VirtualDisk
   private let state = Mutex(State())
@@ -52,7 +52,7 @@ final class WriteOverlay: Sendable {
     }
   }
 
-  /// Gives a block of the disk its place in the file, with what the disk has there.
+  /// Adds a block of the disk to the file, with the content that it has on the disk.
   private func addBlock(_ block: UInt64, file: FileDescriptor, count: Int) throws -> UInt64 {
     guard count < Self.mostBlocks else {
       throw PluginError(errno: .noSpace, "the appliance writes more than \(Self.mostBlocks) blocks")
@@ -77,7 +77,7 @@ final class WriteOverlay: Sendable {
     var inBuffer: Range<Int>
   }
 
-  /// A request cut at the borders of blocks. nbdkit has checked it against the disk's size.
+  /// Splits a request at block boundaries. nbdkit has checked it against the size of the disk.
   private static func parts(of count: Int, at offset: UInt64) -> some Sequence<Part> {
     sequence(state: 0) { done -> Part? in
       guard done < count else { return nil }

@@ -1,15 +1,15 @@
 import Appliance
 import BlockMap
 
-/// md's arrays, and their partitions, may have another number each time the appliance starts: which one has which name in
-/// the map shows in where their files are.
+/// The map's names for md arrays and their partitions. Their numbers may change each time the appliance starts, so the
+/// locations of their files show which array has which name in the map.
 struct ArrayNames {
-  /// The name in the map, by that of now.
+  /// The names in the map, by the current names.
   private var names: [[UInt8]: [UInt8]] = [:]
 
   private static let prefix = Array("/dev/md".utf8)
   private static let volumePrefix = Array("btrfsvol:".utf8)
-  /// So many objects of an array have to be on it.
+  /// The most objects of each array that are sampled; all of them must be on it.
   private static let samples = 16
 
   init(_ guest: Guest, _ files: MapFiles) {
@@ -23,17 +23,17 @@ struct ArrayNames {
           return !guest.devices.parts(of: number, heldBy: start..<start + 1, ofDisk: Int(range.disk)).isEmpty
         }
       }
-      // Its own name, if nothing speaks against it.
+      // An array keeps its own name if the samples of that name fit.
       if let own = samples[array], isHere(own) { continue }
       names[array] = samples.first { isHere($0.value) }?.key
     }
   }
 
-  /// What the map calls a filesystem.
+  /// The map's name for a filesystem.
   func nameInMap(_ mountable: [UInt8]) -> [UInt8] {
     if let name = names[mountable] { return name }
     guard mountable.starts(with: Self.volumePrefix) else { return mountable }
-    // `btrfsvol:DEVICE/SUBVOLUME`
+    // The form is `btrfsvol:DEVICE/SUBVOLUME`.
     for (array, name) in names where mountable.dropFirst(Self.volumePrefix.count).starts(with: array + [0x2f]) {
       return Self.volumePrefix + name + mountable.dropFirst(Self.volumePrefix.count + array.count)
     }

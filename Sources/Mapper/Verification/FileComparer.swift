@@ -9,15 +9,15 @@ import Synchronization
 struct FileComparer: Sendable {
   /// A file, and what the guest has read of it.
   struct Job: Sendable {
-    /// The caller's name for it.
+    /// The caller's number for the file.
     var index: Int
-    /// Nil: the map has no range of it.
+    /// nil if the map has no range of the file.
     var object: ObjectID?
     /// In bytes.
     var size: UInt64
-    /// The BLAKE2b-512 of its bytes; nil if it has none.
+    /// The BLAKE2b-512 of the file's bytes; nil if it has none.
     var digest: [UInt8]?
-    /// Where it has the bytes of which that is the digest; nil: everywhere.
+    /// The parts of the file that the digest covers; nil for the whole file.
     var layout: DataLayout?
   }
 
@@ -27,10 +27,10 @@ struct FileComparer: Sendable {
   let disks: [any VirtualDisk]
   let isCancelled: @Sendable () -> Bool
 
-  /// For each file what is wrong with its ranges; nil where nothing is.
+  /// Finds what is wrong with the ranges of each file; nil if nothing is.
   /// - Parameters:
-  ///   - check: where the copies are; nil if that is not known.
-  ///   - blockSize: of the filesystem; a file's last range may go on to a block's end.
+  ///   - check: knows where the copies are; nil if that is not known.
+  ///   - blockSize: the filesystem's block size, in bytes; a file's last range may extend to the end of a block.
   func problems(of jobs: [Job], _ check: CopyCheck?, blockSize: UInt64) throws -> [String?] {
     let results = Mutex<(problems: [String?], failure: (any Error)?)>((Array(repeating: nil, count: jobs.count), nil))
     let next = Atomic(0)

@@ -2,27 +2,27 @@ import Appliance
 import BlockMap
 import FileProof
 
-/// What is known of the filesystem that is being verified; about 32 bytes a file.
+/// The state of verifying one filesystem; takes about 32 bytes per file.
 struct FilesystemWork {
   struct File {
     var size: UInt64
     /// In bytes.
     var allocated: UInt64
     var inode: UInt64
-    /// Nil: the map has no range of it.
+    /// nil if the map has no range of the file.
     var object: ObjectID?
     var isCompared = false
-    /// It is counted as proved, excepted or wrong.
+    /// Whether the file has been counted as proved, excepted or wrong.
     var isDecided = false
   }
 
-  /// A file that does not come out of the map, and why not, as far as that shows.
+  /// A file that cannot be rebuilt from the map, and why, as far as that is known.
   struct Suspect {
     var file: Int
     var reason: String
   }
 
-  /// As the map names it.
+  /// The map's name for the device.
   let device: [UInt8]
   let type: String
   let space: Guest.AddressSpace
@@ -33,7 +33,7 @@ struct FilesystemWork {
   var suspects: [Suspect] = []
   var bytesDone: UInt64 = 0
   private var bytes: UInt64 = 0
-  /// Of files that are not in the map, by their place.
+  /// The paths of files that are not in the map, by their indices in `files`.
   private var paths: [Int: [UInt8]] = [:]
 
   init(device: [UInt8], type: String, space: Guest.AddressSpace, blockSize: UInt64) {
@@ -63,13 +63,13 @@ struct FilesystemWork {
   }
 
   /// - Parameters:
-  ///   - digest: of the guest's bytes; nil if there are none.
-  ///   - layout: where they are, if not everywhere.
+  ///   - digest: the digest of the guest's bytes; nil if there are none.
+  ///   - layout: the parts that the digest covers; nil for the whole file.
   func job(_ index: Int, digest: [UInt8]?, layout: DataLayout? = nil) -> FileComparer.Job {
     FileComparer.Job(
       index: index, object: files[index].object, size: files[index].size, digest: digest, layout: layout)
   }
 
-  /// The map's objects that are not counted yet.
+  /// The map's objects for the files that are not counted yet.
   var undecided: [ObjectID] { files.lazy.filter { !$0.isDecided }.compactMap(\.object) }
 }

@@ -3,12 +3,12 @@ import BlockMap
 /// A map's ranges, by the object they belong to.
 struct MapFiles: Sendable {
   let map: BlockMap
-  /// The places of all ranges among the map's, object after object, each object's in the order of its bytes.
+  /// Indices into the map's ranges, object after object, those of an object in the order of its bytes.
   private let places: [UInt32]
-  /// Where each object's begin in `places`, and, last, the end.
+  /// The index in `places` at which the ranges of each object begin; the last element is the end.
   private let starts: [UInt32]
 
-  /// 8 bytes a range and an object.
+  /// Takes 4 bytes per range and 4 bytes per object.
   init(_ map: BlockMap) {
     self.map = map
     var starts = [UInt32](repeating: 0, count: map.objects.count + 1)
@@ -23,7 +23,7 @@ struct MapFiles: Sendable {
     for object in starts.indices.dropLast() {
       let own = Int(starts[object])..<Int(starts[object + 1])
       guard own.count > 1 else { continue }
-      // Copies in the order of the disks.
+      // Copies are in the order of the disks.
       places[own].sort { (map.ranges[Int($0)].objectOffset, $0) < (map.ranges[Int($1)].objectOffset, $1) }
     }
     self.places = places
@@ -36,12 +36,12 @@ struct MapFiles: Sendable {
     return places[Int(starts[index])..<Int(starts[index + 1])].map { map.ranges[Int($0)] }
   }
 
-  /// A file or a directory.
+  /// Finds a file or a directory.
   func find(_ kind: ObjectKind, device: [UInt8], path: [UInt8]) -> ObjectID? {
     map.objects.find(kind: kind, device: device, path: path)
   }
 
-  /// Some ranges of files and directories on each device, by which it can be known again.
+  /// Some ranges of files and directories on each device, by which the device can be recognized.
   func samples(count: Int, where isWanted: ([UInt8]) -> Bool) -> [[UInt8]: [MappedRange]] {
     var result: [[UInt8]: [MappedRange]] = [:]
     for object in map.objects.ids where [.file, .directory].contains(map.objects.kind(of: object)) {

@@ -1,32 +1,34 @@
 import FileProof
 
-/// What is read of large files, which may be holes for the most part: data, and not holes.
+/// Decides what to read of large files, which may be mostly holes: the data, and not the holes.
 enum SparseFiles {
-  /// Filesystems that tell where a file's data are, by blkid(8)'s names. Others, asked by filefrag(8), answer block by block.
+  /// Filesystems that say where a file's data is, by blkid(8)'s names. filefrag(8) must ask others block by block.
   private static let telling: Set<String> = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "nilfs2"]
 
-  /// A smaller file is read as it is, in bytes.
+  /// Smaller files are read whole. In bytes.
   static let least: UInt64 = 16 << 20
-  /// Of a file with larger holes, on a filesystem that does not tell where they are, reading has no end worth waiting for.
+  /// If the filesystem does not say where holes are, a file with more bytes of holes would take too long to read.
   private static let mostHoles: UInt64 = 4 << 30
-  /// A file whose parts are on the disks more than once may have more data than these.
+  /// The least limit on the data of a file, in bytes. A file that uses parts of the disks more than once may have more
+  /// data than the disks.
   static let leastLimit: UInt64 = 64 << 30
-  /// About so many files is asked in one go, each of which may be in many extents.
+  /// The most files that are asked about at once; each may have many extents.
   static let atOnce = 20
-  /// So much is read in one go, or one file. In not many more parts than that may have, each of which is read by a program.
+  /// The most bytes that are read at once, unless one file has more. The number of parts is limited, too, to about as
+  /// many as one file may have, since a program is started to read each part.
   private static let mostBytesAtOnce: UInt64 = 256 << 20
 
   static func areTold(by type: String) -> Bool { telling.contains(type) }
 
-  /// Whether there is no end to reading a file.
-  /// - Parameter mostBytes: that it can hold.
+  /// Whether reading a file would take too long.
+  /// - Parameter mostBytes: the most data that the file may have, in bytes.
   static func isBeyondReach(_ file: FilesystemWork.File, _ layout: DataLayout?, mostBytes: UInt64) -> Bool {
     if let layout { return layout.bytes > mostBytes }
     return file.size - min(file.size, file.allocated, mostBytes) > mostHoles
   }
 
-  /// Puts together what is read in one go.
-  /// - Parameter bytes: a file's size.
+  /// Groups the files that are read at once.
+  /// - Parameter bytes: returns the size of a file.
   static func groups(
     _ files: [(file: Int, layout: DataLayout?)], bytes: (Int) -> UInt64
   ) -> [[(file: Int, layout: DataLayout?)]] {

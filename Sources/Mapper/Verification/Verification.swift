@@ -4,18 +4,18 @@ import DiskImage
 import FileProof
 import SystemPackage
 
-/// Which map is to be proved against which disks.
+/// Which map to verify against which disks.
 public struct VerifyRequest: Sendable {
-  /// The guest's disks in their order, one at least.
+  /// The guest's disks in order; at least one.
   public var disks: [DiskSource]
   public var map: FilePath
-  /// What opens encrypted devices.
+  /// The keys for encrypted devices.
   public var keys: [DeviceKey] = []
-  /// What the disks may be opened in spite of.
+  /// Which problems to tolerate when a disk is opened.
   public var options = OpenOptions()
-  /// `-v`: libguestfs says what it does.
+  /// `-v`: libguestfs reports what it does.
   public var isVerbose = false
-  /// `-x`: calls of libguestfs are shown.
+  /// `-x`: libguestfs calls are traced.
   public var isTraced = false
 
   public init(disks: [DiskSource], map: FilePath) {
@@ -24,35 +24,36 @@ public struct VerifyRequest: Sendable {
   }
 }
 
-/// What became of a map's proof.
+/// The result of verifying a map.
 public struct Verification: Sendable {
-  /// A filesystem of the guest and how many of its files came out how.
+  /// A filesystem of the guest, and how many of its files had which result.
   public struct Filesystem: Sendable {
-    /// As the map names it.
+    /// The map's name for the filesystem.
     public internal(set) var device: [UInt8]
-    /// Such as `ext4`; empty for one that is in the map only.
+    /// The type, such as `ext4`; empty for a filesystem that is only in the map.
     public internal(set) var type: String
     /// Files that are, byte for byte, what the map says, in every copy.
     public internal(set) var proved = 0
-    /// Files of which the filesystem says why they cannot be rebuilt.
+    /// Files that cannot be rebuilt, by the reason that the filesystem gives.
     public internal(set) var excepted: [ProofException: Int] = [:]
-    /// Files and directories of which the map is wrong.
+    /// Files and directories about which the map is wrong.
     public internal(set) var wrong = 0
-    /// Files and directories in the map about which nothing can be said, since the filesystem cannot be mounted.
+    /// Files and directories in the map that could not be checked, since the filesystem cannot be mounted or not all of
+    /// it could be examined.
     public internal(set) var unverified = 0
 
-    /// All that are excepted.
+    /// The number of all excepted files.
     public var exceptedCount: Int { excepted.values.reduce(0, +) }
   }
 
   /// In the order in which they were examined.
   public internal(set) var filesystems: [Filesystem] = []
-  /// Whether something of the map could not be examined.
+  /// Whether part of the map could not be checked.
   public internal(set) var isIncomplete = false
 
   public var wrong: Int { filesystems.reduce(0) { $0 + $1.wrong } }
 
-  /// All filesystems as one, without a name.
+  /// The sums over all filesystems, without a name.
   public var total: Filesystem {
     filesystems.reduce(into: Filesystem(device: [], type: "")) { total, filesystem in
       total.proved += filesystem.proved
@@ -64,12 +65,12 @@ public struct Verification: Sendable {
 }
 
 extension Verification {
-  /// Something to say of one file or directory.
+  /// A remark about one file or directory.
   public struct Finding: Sendable {
     public var isWrong: Bool
     public var device: [UInt8]
     public var path: [UInt8]
-    /// For a reader: a few words.
+    /// A few words for the user.
     public var reason: String
   }
 }

@@ -9,32 +9,33 @@ import Guestfs
 
 /// Compares one filesystem after the other with the map.
 struct Verifier {
-  /// In KiB: files are read from one end to the other.
+  /// In KiB: files are read from beginning to end.
   private static let readahead = 1024
-  /// A read of a file's end is rounded up to a page at least, and its range with it.
+  /// The smallest block size, in bytes: a read at the end of a file, and with it the range, is rounded up to at least a
+  /// page.
   private static let leastBlock: UInt64 = 4096
 
-  /// What a tool says of a file that does not open.
+  /// The error that a tool reports for a file that cannot be opened without its key.
   private static let noKey = String(cString: strerror(ENOKEY))
 
   let guest: Guest
   let files: MapFiles
   let comparer: FileComparer
-  /// The same with what the appliance has written: a journal that it replayed.
+  /// Like `comparer`, but with what the appliance has written: a journal that it replayed.
   private let replayed: FileComparer
   let found: @Sendable (Verification.Finding) -> Void
   private let arrays: ArrayNames
-  /// So much is read of a file, if it has that much data.
+  /// The most data that is read of a file, in bytes; a file with more is not read.
   private let mostBytes: UInt64
   private(set) var result = Verification()
-  /// The map's objects that are in the guest.
+  /// Which of the map's objects are in the guest.
   var seen: [Bool]
-  /// Devices of which not everything could be looked at.
+  /// Devices that could not be examined completely.
   private var unlisted: Set<[UInt8]> = []
 
   /// - Parameters:
-  ///   - disks: as they are.
-  ///   - replayed: with what the appliance has written.
+  ///   - disks: the disks as they are.
+  ///   - replayed: the disks with what the appliance has written.
   init(
     guest: Guest, files: MapFiles, disks: [any VirtualDisk], replayed: [any VirtualDisk], draft: Draft?,
     found: @escaping @Sendable (Verification.Finding) -> Void
@@ -50,7 +51,7 @@ struct Verifier {
     if let draft { (result, unlisted) = (draft.result, draft.unlisted) }
   }
 
-  /// What is known after some of the sets of disks.
+  /// The results after some of the sets of disks.
   struct Draft: Sendable {
     let result: Verification
     fileprivate let seen: [Bool]
@@ -88,9 +89,9 @@ struct Verifier {
       try explain(&work)
       try readUnlisted(&work)
     } catch let error as GuestfsError {
-      // If the appliance is still there, the other filesystems may be in order.
+      // If the appliance is still running, the other filesystems may be in order.
       try guest.checkHelpers()
-      // What was found out stays; the rest is not verified.
+      // The results so far stay; the rest is not verified.
       guest.reporter.warning(
         "filesystem on \(shown(device)) (\(type)) cannot be verified: \(error.firstLine)")
       unlisted.insert(device)
@@ -99,7 +100,7 @@ struct Verifier {
     try unmount()
   }
 
-  /// What was left running by a call that failed may be in the filesystem still.
+  /// A process that a failed call left running may still use the filesystem.
   private func unmount() throws {
     do {
       try guest.appliance.unmountAll()
@@ -131,7 +132,7 @@ struct Verifier {
     unlisted.insert(work.device)
   }
 
-  /// What the guest reads in one go is compared while it reads on.
+  /// Compares what the guest has read while the guest reads on.
   private mutating func readFiles(_ work: inout FilesystemWork) throws {
     var next = 0
     try GuestListing(appliance: guest.appliance).readFiles { digests in
@@ -146,8 +147,8 @@ struct Verifier {
     }
   }
 
-  /// Files that were not read together with the others: empty ones, very large ones, those with paths longer than a
-  /// system call takes, and what cannot be read.
+  /// Compares the files that were not read together with the others: empty files, very large files, files with paths
+  /// longer than a system call accepts, and files that cannot be read.
   private mutating func readOthers(_ work: inout FilesystemWork) throws {
     var empty: [FileComparer.Job] = []
     var others: [Int] = []
@@ -169,11 +170,11 @@ struct Verifier {
     }
   }
 
-  /// Where files have data; nil where the filesystem does not tell.
+  /// Where the files have data; nil if the filesystem does not say.
   private func layouts(of indices: [Int], in work: FilesystemWork) throws -> [DataLayout?] {
     guard SparseFiles.areTold(by: work.type) else { return indices.map { _ in nil } }
     return zip(indices, try ask(indices, in: work) { _, _ in .layout }).map { index, lines in
-      // A small file is read as it is.
+      // A small file is read whole.
       work.files[index].size < SparseFiles.least ? nil : DataLayout(parsing: lines, size: work.files[index].size)
     }
   }
@@ -182,7 +183,7 @@ struct Verifier {
     var jobs: [FileComparer.Job] = []
     var refused: [(file: Int, reason: String)] = []
     let bytes = wanted.reduce(0) { $0 &+ ($1.layout?.bytes ?? work.files[$1.file].size) }
-    // A slow disk gives a megabyte a second.
+    // A slow disk delivers a megabyte per second.
     let limit = GuestQuestions.patience + Int(clamping: bytes >> 20)
     let answers = try ask(wanted.map(\.file), in: work, limit: limit) { place, _ in .digest(of: wanted[place].layout) }
     for ((index, layout), lines) in zip(wanted, answers) {
@@ -192,7 +193,7 @@ struct Verifier {
       } else if line.hasPrefix("! ") {
         refused.append((index, String(line.dropFirst(2))))
       } else {
-        // Other than a digest, it equals none.
+        // Anything but a digest equals no digest.
         let digits = Array(line.utf8.prefix(2 * Blake2b.size))
         jobs.append(work.job(index, digest: digits.hexDecoded ?? [], layout: layout))
       }
@@ -204,7 +205,7 @@ struct Verifier {
   private mutating func compare(_ jobs: [FileComparer.Job], in work: inout FilesystemWork) throws {
     let check = work.space.isFollowed ? CopyCheck(table: work.space.table, device: work.space.device) : nil
     let problems = try comparer.problems(of: jobs, check, blockSize: work.blockSize)
-    // What was written while the filesystem was mounted comes out of its journal, where the guest will find it, too.
+    // What was written during the mount comes from the filesystem's journal, and the guest will find it there, too.
     let doubtful = zip(jobs, problems).filter { $0.1 != nil }.map(\.0)
     let again = try replayed.problems(of: doubtful, check, blockSize: work.blockSize)
     let isRight = Set(zip(doubtful, again).lazy.filter { $0.1 == nil }.map(\.0.index))
@@ -221,7 +222,7 @@ struct Verifier {
     guest.reporter.progress(work.progress)
   }
 
-  /// Asks the filesystem why files do not come out of the map.
+  /// Asks the filesystem why files cannot be rebuilt from the map.
   private mutating func explain(_ work: inout FilesystemWork) throws {
     for part in parts(of: work.suspects) {
       for (suspect, explanation) in zip(part, try explanations(of: part, in: work)) {
@@ -229,7 +230,7 @@ struct Verifier {
         case .excepted(let exception): except(suspect.file, exception, in: &work)
         case .none(let seen):
           work.files[suspect.file].isDecided = true
-          // Where the bytes alone are wrong, its extents may show what of it is missing.
+          // If only the bytes are wrong, the file's extents may show what is missing.
           let detail = suspect.reason == FileRebuild.differs ? seen.map { ": \($0)" } ?? "" : ""
           work.result.wrong += 1
           let path = work.path(of: suspect.file, in: files.map)
@@ -247,7 +248,7 @@ struct Verifier {
     let ranges = { (index: Int) in work.files[index].object.map { files.ranges(of: $0) } ?? [] }
     switch work.type {
     case "squashfs", "cramfs":
-      // What they store is compressed, and several files are in one block.
+      // These filesystems compress their data, and several files share a block.
       return suspects.map { _ in .excepted(.compressed) }
     case "ntfs":
       let answers = try ask(indices, in: work) { .attribute(inode: work.files[$1].inode) }
@@ -263,12 +264,12 @@ struct Verifier {
     }
   }
 
-  /// As much as is asked of the appliance in one go.
+  /// Splits a list into parts that the appliance is asked about at once.
   private func parts<T>(of all: [T], most: Int = GuestQuestions.most) -> some Sequence<[T]> {
     stride(from: 0, to: all.count, by: most).lazy.map { start in Array(all[start..<min(all.count, start + most)]) }
   }
 
-  /// - Parameter question: about a file, by its place among `indices` and its index.
+  /// - Parameter question: makes the question about a file from its position in `indices` and its index.
   private func ask(
     _ indices: [Int], in work: FilesystemWork, limit: Int = GuestQuestions.patience,
     _ question: (Int, Int) -> GuestQuestions.Question
@@ -294,7 +295,7 @@ struct Verifier {
     found(Verification.Finding(isWrong: false, device: work.device, path: path, reason: text))
   }
 
-  /// Looks for what is in the map only.
+  /// Looks for what is only in the map.
   mutating func finish() {
     var places: [[UInt8]: Int] = [:]
     for (place, filesystem) in result.filesystems.enumerated() { places[filesystem.device] = place }

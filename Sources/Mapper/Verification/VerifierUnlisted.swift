@@ -3,9 +3,9 @@ import BlockMap
 import Bytes
 import FileProof
 
-/// What is in the map and find(1) does not come to: ntfs-3g shows a directory or a file with a reparse point for another
-/// program (a cloud's, say) as a link that leads nowhere. Its tools, ntfsinfo(8) and ntfscat(8), take no notice of the
-/// point, and find and read what is there by the file table.
+/// Verifies what is in the map but out of find(1)'s reach: ntfs-3g shows a directory or a file with a reparse point for
+/// another program (such as a cloud service) as a dangling link. Its tools ntfsinfo(8) and ntfscat(8) ignore the
+/// reparse point, and find and read the file or directory through the file table.
 extension Verifier {
   mutating func readUnlisted(_ work: inout FilesystemWork) throws {
     guard work.type == "ntfs" else { return }
@@ -25,8 +25,8 @@ extension Verifier {
     }
   }
 
-  /// Compares files that ntfs-3g does not read, such as those that are in a cloud.
-  /// - Returns: those that the file table does not give either.
+  /// Compares files that ntfs-3g does not read, such as those in a cloud.
+  /// - Returns: the files that cannot be read through the file table either.
   mutating func readByTable(
     _ refused: [(file: Int, reason: String)], in work: inout FilesystemWork
   ) throws -> [(file: Int, reason: String)] {
@@ -45,8 +45,8 @@ extension Verifier {
     return left
   }
 
-  /// - Parameter answer: to `GuestQuestions.Question.byTable`.
-  /// - Returns: false for a file where it says nothing.
+  /// - Parameter answer: the answer to `GuestQuestions.Question.byTable`.
+  /// - Returns: false for a file about which the answer says nothing.
   private mutating func take(
     _ object: ObjectID, path: [UInt8], answer: [Substring], in work: inout FilesystemWork
   ) throws -> Bool {
@@ -64,7 +64,7 @@ extension Verifier {
       work.result.proved += 1
       return true
     }
-    // Of the attribute's flags.
+    // The flags of the data attribute.
     let flags = UInt32(answer[0], radix: 16) ?? 0
     if flags & 0xff != 0 {
       except(path, .compressed, in: &work)

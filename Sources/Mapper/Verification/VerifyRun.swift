@@ -3,11 +3,11 @@ import BlockMap
 import DiskImage
 import SystemPackage
 
-/// Proves a map against the disk it is of: reads every file in the guest, rebuilds it from the map and the disk, and
-/// compares.
+/// Verifies a map against its disks: reads every file in the guest, rebuilds it from the map and the disks, and
+/// compares the two.
 ///
-/// `found` is called with each file that is wrong or excepted, in the order in which they are found. `isCancelled` is as
-/// for `mapDisk`. Throws `DiskError`, `MapError`, `MapperError` or `VerifyError`.
+/// `found` is called with each file that is wrong or excepted, in the order in which they are found. `isCancelled`
+/// works as for `mapDisk`. Throws `DiskError`, `MapError`, `MapperError` or `VerifyError`.
 public func verifyMap(
   _ request: VerifyRequest, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
   found: @escaping @Sendable (Verification.Finding) -> Void
@@ -26,7 +26,7 @@ public func verifyMap(
     try guest.readDevices()
     try guest.settleAmbivalentDevices()
     let disks = try running.disks.enumerated().map { index, disk in
-      // The server may accept one client only, and that is the recorder.
+      // The server may accept only one client, and that is the recorder.
       try disk.isNBDSource
         ? running.openRecorded(index + 1, isCancelled: isCancelled)
         : disk.open(request.options, isCancelled: isCancelled)
@@ -45,8 +45,8 @@ public func verifyMap(
   return draft.result
 }
 
-/// The disks have to be those that the map's header speaks of, as far as it does.
-/// - Parameter sizes: in bytes; nil for one that is not known yet.
+/// Checks that the disks are those that the map's header describes, as far as it describes them.
+/// - Parameter sizes: in bytes; nil for a disk whose size is not known yet.
 private func check(_ map: BlockMap, isOf sizes: [UInt64?], _ request: VerifyRequest) throws(VerifyError) {
   guard map.hasOffsets else {
     throw VerifyError(request.map, "a map of the format of 2014 does not say which part of a file a range holds")
@@ -61,9 +61,9 @@ private func check(_ map: BlockMap, isOf sizes: [UInt64?], _ request: VerifyRequ
   }
 }
 
-/// Why a map cannot be proved against a disk.
+/// Why a map cannot be verified against a disk.
 public struct VerifyError: Error, CustomStringConvertible, Sendable {
-  /// One line.
+  /// A single line.
   public let description: String
 
   init(_ map: FilePath, _ reason: String) { description = "\(shown(map.bytes)): \(reason)" }

@@ -1,29 +1,28 @@
 import DiskImage
 import Glibc
 
-/// Looks for anything but zeros, reading as little as that takes.
+/// Searches for anything but zeros, and reads no more than that takes.
 struct ContentSearch {
   enum Answer: Equatable {
     case onlyZeros
     case data
-    /// So much was read as one run may read; there were only zeros.
+    /// Everything up to the read limit was zeros.
     case tooLarge
   }
 
-  /// What one run reads, all devices together: a disk may be large, and all of it allocated and never written.
+  /// The most bytes that one run reads, over all devices: a large disk may be fully allocated and never written.
   static let mostBytes: UInt64 = 4 << 30
   private static let pieceBytes = 1 << 20
 
-  /// What may still be read.
   private var bytesLeft: UInt64
   private var buffer = [UInt8](repeating: 0, count: pieceBytes)
 
   init(mostBytes: UInt64 = Self.mostBytes) { bytesLeft = mostBytes }
 
-  /// Looks at a range of a disk.
+  /// Searches a range of a disk.
   ///
-  /// What the image has no data for is not read. What cannot be read counts as data: nobody knows that it is zeros.
-  /// - Parameter isCancelled: asked before each read; when it is true, the answer is `tooLarge`.
+  /// Parts for which the image has no data are not read. Unreadable data counts as data, since it may not be zeros.
+  /// - Parameter isCancelled: is asked before each read; if it returns true, the answer is `tooLarge`.
   mutating func look(
     at range: Range<UInt64>, of disk: some VirtualDisk, isCancelled: () -> Bool = { false }
   ) -> Answer {
@@ -55,7 +54,7 @@ struct ContentSearch {
   }
 
   private mutating func isZero(_ disk: some VirtualDisk, _ offset: UInt64, _ count: Int) throws(DiskError) -> Bool {
-    // withUnsafeMutableBytes does not pass on typed errors.
+    // withUnsafeMutableBytes does not rethrow typed errors.
     var failure: DiskError?
     let isZero = buffer.withUnsafeMutableBytes { bytes in
       let piece = UnsafeMutableRawBufferPointer(rebasing: bytes[..<count])
@@ -66,7 +65,7 @@ struct ContentSearch {
         return false
       }
       guard let start = piece.baseAddress else { return true }
-      // Each byte equals the one after it, and the first is zero.
+      // The first byte is zero, and each byte equals the next.
       return piece[0] == 0 && memcmp(start, start + 1, count - 1) == 0
     }
     if let failure { throw failure }

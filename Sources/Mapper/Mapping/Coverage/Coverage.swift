@@ -1,36 +1,35 @@
 import Appliance
 
-/// Whether what is known of a device explains what is on it.
+/// Whether the known facts about a device explain what is on it.
 enum Coverage: Equatable {
-  /// What is on it is in the map, or it is of a kind that has no names.
+  /// The content is in the map, or is of a kind that has no names.
   case explained
-  /// It is not, and the map lacks what is on it: why, and what to do.
+  /// The map lacks the content; the text says why, and what to do.
   case unexplained(String)
-  /// The same if the device, but for so many bytes at its beginning and its end, holds anything.
+  /// The same, but only if anything but zeros lies outside the first and the last `margin` bytes of the device.
   case unexplainedIfFilled(String, margin: UInt64)
 }
 
 /// What is known of a device without reading it.
 struct DeviceFacts {
-  /// blkid(8)'s names for what is on the device and for the partition table on it, empty if it knows nothing.
+  /// blkid(8)'s names for the content of the device and for its partition table; empty if blkid finds none.
   var type: Substring = ""
   var tableType: Substring = ""
-  /// More than one thing that it found, of which the kernel mounts none.
+  /// Several types that blkid found at once; the kernel mounts none of them.
   var candidates: [Substring] = []
   var partition: PartitionType?
-  /// Whether the kernel sees partitions on it, or inside of it.
+  /// Whether the kernel sees partitions on the device, or inside it.
   var hasPartitions = false
-  /// Whether something that runs is made of it: an array, a volume, an open encrypted device.
+  /// Whether a running array, an active volume or an opened encrypted device is made of it.
   var isInUse = false
-  /// Whether it was examined as a filesystem, or a warning has named it.
+  /// Whether it was examined as a filesystem or named in a warning.
   var isDone = false
-  /// Whether LVM knows it as a physical volume that is in order.
+  /// Whether LVM knows it as an intact physical volume.
   var isKnownToLVM = false
 
-  /// A partition table's own part of a disk, at its beginning and its end, and what usually is beside it.
+  /// Room for the partition table itself, and what usually lies next to it, at the beginning and the end of a disk.
   private static let tableMargin: UInt64 = 1 << 20
 
-  /// What is on the device, and whether the map tells of it.
   var coverage: Coverage {
     if isDone || isInUse { return .explained }
     guard type.isEmpty else { return coverageOfType }
@@ -58,18 +57,18 @@ struct DeviceFacts {
     switch type {
     case "swap", "swsuspend", "jbd", "xfs_external_log", "DM_verity_hash": .explained
     case "LVM2_member" where isKnownToLVM: .explained
-    // ZFS, given a whole disk, makes partitions; blkid(8) finds it on the disk, too.
+    // Given a whole disk, ZFS partitions it, and blkid(8) finds ZFS on the disk as well.
     case "zfs_member" where hasPartitions: .explained
     default: .unexplained(UnassembledType.reason(type))
     }
   }
 }
 
-/// What blkid(8) recognizes and nothing assembles.
+/// Types that blkid(8) recognizes and that nothing assembles.
 enum UnassembledType {
   private static let allDisks = "if it has other disks, give them all"
 
-  /// Why the map does not tell what is on a device of this type, and what to do.
+  /// Why the map does not cover the content of a device of this type, and what to do.
   static func reason(_ type: Substring) -> String {
     switch type {
     case "crypto_LUKS": "it is encrypted, and its contents are not mapped; give its key (--key)"

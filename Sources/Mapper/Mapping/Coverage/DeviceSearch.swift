@@ -2,9 +2,9 @@ import Appliance
 import BlockStack
 import DiskImage
 
-/// Looks for anything but zeros on devices that lie on the guest's disks.
+/// Searches devices that lie on the guest's disks for anything but zeros.
 ///
-/// The disks are opened here when they are needed, since the recorder has them for the appliance.
+/// The recorder holds the disks for the appliance, so this opens them a second time, when it first needs them.
 struct DeviceSearch {
   private let disks: [GuestDisk]
   private let options: OpenOptions
@@ -18,8 +18,8 @@ struct DeviceSearch {
     self.isCancelled = isCancelled
   }
 
-  /// - Returns: nil where a disk cannot be opened here.
-  /// - Throws: `MapperError` when the user stops the run, or an image's server is gone.
+  /// - Returns: nil if a disk cannot be opened.
+  /// - Throws: `MapperError` if the user stops the run, or if the server of an image is gone.
   mutating func look(at places: [DeviceTable.Place]) throws(MapperError) -> ContentSearch.Answer? {
     for place in places {
       guard let disk = try disk(place.disk) else { return nil }
@@ -34,7 +34,7 @@ struct DeviceSearch {
     if let disk = opened[number] { return disk }
     guard disks.indices.contains(number - 1) else { return nil }
     let guestDisk = disks[number - 1]
-    // A server that is not ours may have room for one client, which is the recorder, and keep others waiting.
+    // A foreign server may accept only one client, which is the recorder, and keep others waiting.
     if case .server = guestDisk.reading, guestDisk.description.format.elementsEqual(ImageFormat.raw.rawValue.utf8) {
       return nil
     }
@@ -43,7 +43,7 @@ struct DeviceSearch {
       opened[number] = disk
       return disk
     } catch {
-      // A server of ours that takes no client is gone.
+      // virt-bmap started this server; if it accepts no client, it is gone.
       if case .server = guestDisk.reading { throw .source(guestDisk.description.file, String(describing: error)) }
       return nil
     }

@@ -1,20 +1,20 @@
 import Bytes
 import Guestfs
 
-/// What runs on devices of which it has to be asked: LVM, md and dynamic disks. An ordinary guest has none that is not in
-/// use, and nothing is asked.
+/// What uses the devices of LVM, md and Windows dynamic disks, as far as the appliance has to be asked. Nothing is
+/// asked about a guest with neither md members nor dynamic disks, whose physical volumes are all in use.
 struct DeviceUses: Equatable {
-  /// Devices, by their numbers, that something which runs holds.
+  /// The devices (`MAJOR:MINOR`) that something running holds.
   var held: Set<Substring> = []
-  /// Physical volumes, by their numbers, that LVM knows.
+  /// The physical volumes (`MAJOR:MINOR`) that LVM knows.
   var physicalVolumes: Set<Substring> = []
-  /// Volumes of dynamic disks that are not there, by the names that they would have.
+  /// The volumes of dynamic disks that are missing, by the device names that they would have.
   var missingVolumes: [[UInt8]] = []
 
   init() {}
 
-  /// Prints what `init(parsing:)` reads.
-  /// - Parameter members: the numbers of devices that may be held.
+  /// Prints what `init(parsing:)` parses.
+  /// - Parameter members: the devices (`MAJOR:MINOR`) that may be held.
   static func script(members: [String], hasPhysicalVolumes: Bool, hasDynamicDisks: Bool) -> String {
     var script = """
       for n in \(members.joined(separator: " ")); do
@@ -62,7 +62,7 @@ struct DeviceUses: Equatable {
     }
   }
 
-  /// What ldmtool(1) shows of a group: a JSON object, a line for each key and each member of a list.
+  /// Parses ldmtool(1)'s description of a disk group: a JSON object, with one line for each key and each list member.
   private static func dynamicVolumes(_ lines: [Substring]) -> (name: String, volumes: [String]) {
     var name = ""
     var volumes: [String] = []
@@ -83,7 +83,7 @@ struct DeviceUses: Equatable {
 }
 
 extension Examiner {
-  /// What is to be asked, asked in one go.
+  /// Asks all questions in one call.
   func deviceUses() throws -> DeviceUses {
     let members = guest.inventory.devices.filter { $0.type == "linux_raid_member" }.map(\.number)
     let hasPhysicalVolumes = guest.inventory.devices.contains { $0.type == "LVM2_member" && !guest.isPart($0) }

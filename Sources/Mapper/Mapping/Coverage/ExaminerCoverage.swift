@@ -5,11 +5,11 @@ import DiskImage
 import Glibc
 import Guestfs
 
-/// The last step of a run: whether what was seen explains what is on the devices.
+/// The last step of a run: checks whether what was found explains what is on the devices.
 extension Examiner {
-  /// Names each device that holds something of which the map does not tell, and the reason.
+  /// Warns about each device that holds something the map does not cover, and says why.
   ///
-  /// Where all is recognized, nothing is read.
+  /// If everything is recognized, nothing is read.
   mutating func examineCoverage() throws {
     guest.reportAmbivalentDevices()
     for name in guest.inventory.unusable {
@@ -56,7 +56,7 @@ extension Examiner {
     facts.candidates = Candidates(device.candidates).all
     facts.partition = device.partition
     facts.hasPartitions = guest.devices.hasPartitions(number) || (device.type.isEmpty && hasNestedPartitions(device))
-    // An array that does not run has its members all the same.
+    // An array has its members even if it is not running.
     facts.isInUse =
       device.type == "linux_raid_member"
       ? uses.held.contains(number) : guest.isPart(device) || guest.openedDevices.contains { $0.source == device.name }
@@ -68,8 +68,8 @@ extension Examiner {
     return facts
   }
 
-  /// Whether there are partitions inside of this one, as those of a BSD disklabel are, and all of a Sun label's are inside
-  /// of the one that is the whole disk.
+  /// Whether other partitions lie inside this one. Those of a BSD disklabel do, and in a Sun label all partitions lie
+  /// inside the one that is the whole disk.
   private func hasNestedPartitions(_ device: ProbedDevice) -> Bool {
     let number = device.number[...]
     guard !guest.devices.isDisk(number), let places = guest.devices.places(of: number), places.count == 1,
@@ -80,7 +80,7 @@ extension Examiner {
     }
   }
 
-  /// Where all of a device lies on the disks; nil if that is not known.
+  /// Where the whole device lies on the disks; nil if that is not known.
   func wholePlaces(of device: ProbedDevice) -> [DeviceTable.Place]? {
     let number = device.number[...]
     guard guest.devices.isDisk(number), let end = guest.devices.end(of: number) else {
@@ -89,7 +89,7 @@ extension Examiner {
     return guest.devices.places(of: 0..<end, on: number)
   }
 
-  /// What is on a device but for `margin` bytes at its beginning and at its end.
+  /// Searches a device, apart from `margin` bytes at its beginning and at its end.
   private func content(
     of device: ProbedDevice, margin: UInt64, _ search: inout DeviceSearch
   ) throws -> ContentSearch.Answer {
@@ -99,13 +99,13 @@ extension Examiner {
     if var places = wholePlaces(of: device), let end = guest.devices.end(of: number) {
       guard end > 2 * margin else { return .onlyZeros }
       places = margin == 0 ? places : guest.devices.places(of: margin..<end - margin, on: number) ?? places
-      // Of what was never written the disk has zeros, whatever they are when they are decrypted.
+      // Where nothing was ever written, the disk holds zeros, whatever they decrypt to.
       if let answer = try search.look(at: places), !isDecrypted || answer != .data { return answer }
     }
     return try contentInAppliance(of: device)
   }
 
-  /// So long a device is read that the disks do not show, in seconds.
+  /// How long a device is read in the appliance if the disks do not show its content, in seconds.
   private static let mostSecondsInAppliance = 30
 
   private func contentInAppliance(of device: ProbedDevice) throws -> ContentSearch.Answer {
@@ -126,8 +126,8 @@ extension Examiner {
     }
   }
 
-  /// A device that is there and cannot be read holds nobody knows what. But if the server of its disk is gone, the run has
-  /// failed, which takes the recorder a moment to find out.
+  /// A device that exists but cannot be read may hold anything, so it counts as data. But if the server of its disk is
+  /// gone, the run has failed, and the recorder takes a moment to find out.
   private func contentThatCannotBeRead() throws -> ContentSearch.Answer {
     for _ in 0..<10 {
       try guest.checkHelpers()

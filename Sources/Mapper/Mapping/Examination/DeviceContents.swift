@@ -1,7 +1,7 @@
 import Appliance
 import BlockMap
 
-/// What is on the guest's devices, for the header of the map.
+/// Describes what is on the guest's devices, for the header of the map.
 extension Examiner {
   mutating func describeDevices() {
     let opened = Set(guest.openedDevices.compactMap { guest.inventory.number(of: $0.name) })
@@ -12,7 +12,8 @@ extension Examiner {
     }
   }
 
-  /// An array that a filesystem or a partition table is on is a volume. One that is a part of others has no lines but theirs.
+  /// Adds each array that holds a filesystem or a partition table, as a volume. An array that is part of other devices
+  /// is in the map only through them.
   mutating func examineArrays() {
     for array in guest.inventory.arrays {
       guard let device = guest.inventory.devices.first(where: { $0.name == array }),
@@ -27,7 +28,7 @@ extension Examiner {
     }
   }
 
-  /// Puts what was opened into the map.
+  /// Adds the opened encrypted devices to the map.
   mutating func examineOpenedDevices() {
     for device in guest.openedDevices {
       guard let number = guest.inventory.number(of: device.name), let places = guest.devices.places(of: number) else {

@@ -16,25 +16,27 @@ public struct Findings: Sendable {
   public internal(set) var files = 0
   /// Files and directories that could not be read.
   public internal(set) var unreadable = 0
-  /// Volumes that could not be looked into, damaged partition tables, and filesystems with paths that a map cannot hold.
+  /// Other gaps that a warning has named, such as volumes that could not be examined, damaged partition tables, and
+  /// filesystems with paths that a map cannot hold.
   public internal(set) var incomplete = 0
-  /// Filesystems that could not be mounted.
+  /// Filesystems that could not be mounted or walked.
   public internal(set) var notMounted = 0
-  /// Seconds the appliance took to start, and the walks together.
+  /// How long the appliance took to start, in seconds.
   public internal(set) var launchSeconds = 0.0
+  /// How long all walks took together, in seconds.
   public internal(set) var walkSeconds = 0.0
 
-  /// Whether there is more in the guest than the map says.
+  /// Whether the guest has more than the map covers.
   public var isPartial: Bool { unreadable > 0 || notMounted > 0 || incomplete > 0 }
 }
 
-/// Looks at everything on a guest's disks and puts it into a map.
+/// Examines everything on a guest's disks and puts it into a map.
 struct Examiner {
   static let walkerName = "/tmp/virt-bmap-walker"
 
   var guest: Guest
   let method: MapMethod
-  /// What the disks may be opened in spite of, when they are compared with what the guest reads.
+  /// Which problems to tolerate when virt-bmap opens the disks to search devices whose content is not recognized.
   let options: OpenOptions
   var map: BlockMapBuilder
   var findings = Findings()
@@ -86,7 +88,7 @@ struct Examiner {
     }
   }
 
-  /// Not every filesystem reports that it could not read something: FAT goes on without a part of a directory.
+  /// Not every filesystem reports a read error: FAT goes on without part of a directory.
   private mutating func warnOfUnreadableDisks() {
     for (number, offset) in guest.pump.unreadable.sorted(by: { $0.key < $1.key }) {
       guard number >= 1, number <= guest.guestDisks.count else { continue }
@@ -121,7 +123,7 @@ struct Examiner {
     }
   }
 
-  /// What an array keeps beside its data, to bring back what a lost device had.
+  /// Adds what arrays store besides their data to restore what a lost device held.
   private mutating func examineParity() {
     for array in guest.inventory.arrays + guest.inventory.logicalVolumes {
       guard let number = guest.inventory.number(of: array) else { continue }
@@ -129,7 +131,7 @@ struct Examiner {
     }
   }
 
-  /// - Parameter number: as the table knows what has parity.
+  /// - Parameter number: the table's name for the device that has parity.
   mutating func addParity(of number: Substring, to device: [UInt8], _ table: DeviceTable) {
     guard let places = table.parity(of: number) else {
       return guest.reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
@@ -156,7 +158,7 @@ struct Examiner {
       try guest.warnOfMissingDevices(of: filesystem)
       result = try walked(filesystem, name: name, type: type)
     } catch let error as GuestfsError {
-      // If the appliance is still there, the other filesystems may be in order.
+      // If the appliance is still running, the other filesystems may be in order.
       try guest.checkHelpers()
       try guest.unmount()
       findings.notMounted += 1
@@ -178,8 +180,8 @@ struct Examiner {
     findings.files += walk.tree.files
   }
 
-  /// Walks the filesystem that is mounted, by `method` where that is possible, and unmounts it.
-  /// - Returns: nil where it cannot be walked, which has been said.
+  /// Walks the mounted filesystem, by `method` if that is possible, and unmounts it.
+  /// - Returns: nil, after a warning, if the filesystem cannot be walked.
   private mutating func walked(
     _ filesystem: Guestfs.Filesystem, name: String, type: String
   ) throws -> WalkAssembler? {
@@ -219,8 +221,8 @@ struct Examiner {
     }
   }
 
-  /// Runs the walker on the filesystem that is mounted.
-  /// - Returns: nil where it cannot be walked, which has been said; the filesystem is unmounted then.
+  /// Runs the walker on the mounted filesystem.
+  /// - Returns: nil, after a warning, if the filesystem cannot be walked; it is then unmounted.
   private mutating func walk(
     _ filesystem: Guestfs.Filesystem, name: String, type: String, method: MapMethod
   ) throws -> WalkAssembler? {
@@ -228,8 +230,8 @@ struct Examiner {
     let watch = try WalkWatch(guest.pump)
     defer { guest.reporter.progress(nil) }
     do {
-      // Requests put together, pieces of a file that are neighbours in the wrong order would look like one. A walker that
-      // came to no end may have left it so.
+      // If the kernel merged requests, adjacent pieces of a file in the wrong order would look like one piece. A walker
+      // that did not finish may have left merging on.
       _ = try guest.appliance.shell(
         """
         for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done
@@ -239,7 +241,7 @@ struct Examiner {
     } catch {
       watch.stop()
       let lie = guest.pump.abandon()
-      // If the appliance is still there, the other filesystems may be in order.
+      // If the appliance is still running, the other filesystems may be in order.
       try guest.checkHelpers()
       try guest.unmount()
       if let lie {
@@ -259,7 +261,7 @@ struct Examiner {
     }
   }
 
-  /// Without its tree, what Btrfs keeps in there is not found by reading either.
+  /// Reading files does not find what Btrfs stores in its trees, so without the trees the map lacks it.
   private mutating func warnOfUnknownTree(_ space: Guest.AddressSpace, type: String, name: String) {
     guard type == "btrfs", space.tree == nil || !space.isFollowed else { return }
     guest.incomplete += 1
@@ -268,11 +270,11 @@ struct Examiner {
     )
   }
 
-  /// Directories on Btrfs are in blocks they share with everything near them, small files and extended attributes in such
-  /// blocks; the tree says which.
+  /// Btrfs stores directories, small files and extended attributes in blocks that they share with other items nearby.
+  /// The tree says which blocks.
   private func setBtrfsDirectories(of walk: inout WalkAssembler, _ space: Guest.AddressSpace) {
     guard let tree = space.tree, space.isFollowed else { return }
-    // What was replayed of a log is in new blocks, of which the guest's disk knows nothing.
+    // A replayed log is written to new blocks, which the guest's disk does not have.
     let written = guest.pump.written
     let isOnDisk = { (range: Range<UInt64>) in
       !(space.table.places(of: range, on: space.device) ?? []).contains { written.overlap($0) }
@@ -296,7 +298,8 @@ struct Examiner {
     guard walk.failureCount > 0 else { return }
     findings.unreadable += walk.failureCount
     for failure in walk.failures {
-      // It follows no symbolic link: the kernel says this of a directory that is its own ancestor, the walker of others.
+      // Symbolic links are not followed. The kernel reports ELOOP for a directory that is its own ancestor, the walker
+      // for others that it comes to again.
       let reason =
         failure.errno == ELOOP
         ? "this directory is elsewhere, too, or within itself; it is mapped once"

@@ -8,17 +8,17 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// The proof of what was found by reading: some files' bytes, as the guest reads them, have to be those that the disks
-/// have where the files were found. What the filesystem says of its files is no proof, but shows which to look at.
+/// Proves what was found by reading: the bytes of some files, as the guest reads them, must equal those on the disks
+/// where the files were found. What the filesystem says about its files proves nothing, but shows which files to check.
 extension Examiner {
-  /// How many files' bytes are compared.
+  /// How many files are compared.
   private static let mostCompared = 16
-  /// Of files that are not where the filesystem says, so many more.
+  /// How many more are compared, of the files that are not where the filesystem says.
   private static let mostDoubted = 256
-  /// Of a large file so much is proof enough.
+  /// How many bytes of a large file are compared; that is proof enough.
   private static let comparedBytes: UInt64 = 4 << 20
 
-  /// Proves the result of a walk that has read everything, and takes out of it what is wrong, which it says.
+  /// Proves a walk that has read everything, and removes the files that are wrong, with a warning.
   mutating func proveRead(
     _ walk: inout WalkAssembler, type: String, _ space: Guest.AddressSpace, name: String
   ) throws {
@@ -26,7 +26,7 @@ extension Examiner {
     let sample = Array(doubted.prefix(Self.mostDoubted)) + walk.someFiles(count: Self.mostCompared)
     var wrong = try filesWithOtherBytes(sample, in: walk, type: type, space)
     guard let first = wrong.min() else { return }
-    // What is wrong of some is not right of others that nobody has looked at.
+    // If some of the doubted files are wrong, those that were not compared cannot be trusted.
     wrong.formUnion(doubted.dropFirst(Self.mostDoubted))
     walk.forget(wrong)
     guest.incomplete += 1
@@ -37,14 +37,14 @@ extension Examiner {
     )
   }
 
-  /// Compares files of the filesystem that is mounted with the disks.
-  /// - Returns: those that are elsewhere than the walk has found.
+  /// Compares files of the mounted filesystem with the disks.
+  /// - Returns: the files that are not where the walk found them.
   func filesWithOtherBytes(
     _ objects: [Record.ObjectID], in walk: WalkAssembler, type: String, _ space: Guest.AddressSpace
   ) throws -> Set<Record.ObjectID> {
     let files = walk.ranges(of: Set(objects))
     let written = guest.pump.written
-    // Compressed bytes are not the file's, and what was written to replay a journal is not on the disk.
+    // Compressed bytes differ from the file's, and what a journal replay wrote is not on the disk.
     let asked = Set(objects).sorted().filter { object in
       guard let file = files[object], !file.hasEncoded else { return false }
       return !file.ranges.contains { range in
@@ -61,7 +61,7 @@ extension Examiner {
     var different: [(object: Record.ObjectID, size: UInt64, inode: UInt64)] = []
     for (object, lines) in zip(asked, answers) {
       let fields = lines.first?.fields ?? []
-      // That it cannot be read has been said.
+      // An unreadable file has been reported already.
       guard fields.count == 3, let size = UInt64(fields[0]), let inode = UInt64(fields[1]),
         let digest = fields[2].utf8.hexDecoded, let ranges = files[object]?.ranges
       else { continue }
@@ -73,7 +73,7 @@ extension Examiner {
       different.append((object, size, inode))
     }
     guard !different.isEmpty else { return [] }
-    // Some files' bytes are in another form or in no place of their own.
+    // Some files are stored in another form, or have no blocks of their own.
     let reasons = try questions.ask(
       different.map { file in
         (type == "ntfs" ? .attribute(inode: file.inode) : .extents, walk.tree.path(of: file.object))

@@ -2,7 +2,6 @@ import Appliance
 import BlockMap
 import BlockStack
 
-/// The partitions of the guest's disks.
 extension Examiner {
   mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) {
     let table = guest.guestDisks[diskNumber - 1].table
@@ -13,7 +12,7 @@ extension Examiner {
       let range = table.extent(of: known).clamped(to: 0..<guest.guestDisks[diskNumber - 1].size)
       add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
     }
-    // Most of the tables that the kernel takes are found by a tool in the appliance.
+    // A tool in the appliance locates most of the partition tables that the kernel accepts.
     let isKernels = !(guest.partitions[diskNumber] ?? []).isEmpty
     guard guest.tablesOfOurs.contains(diskNumber) || table.kind == .apple && isKernels else { return }
     for area in table.areas {
@@ -23,7 +22,7 @@ extension Examiner {
     }
   }
 
-  /// The partitions of arrays, wherever their parts are.
+  /// Adds the partitions of arrays, wherever their parts lie on the disks.
   mutating func examineStackedPartitions() {
     for partition in guest.inventory.stackedPartitions {
       guest.reporter.message("examining \(shown(partition)) ...")
@@ -41,7 +40,7 @@ extension Examiner {
 }
 
 extension DiskTable {
-  /// Where a partition is. Of an extended one the kernel has the first sectors only, so that nobody writes into it.
+  /// Where a partition is. The kernel limits an extended partition to its first sectors, so that nobody writes into it.
   func extent(of known: KernelPartition) -> Range<UInt64> {
     partitions.first {
       $0.isExtended && $0.number == known.number && $0.range.lowerBound == known.range.lowerBound

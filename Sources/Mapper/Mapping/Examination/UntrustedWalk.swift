@@ -3,9 +3,9 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// What keeps a walker that lies, or does not end, from costing more than its own filesystem.
+/// Keeps a walker that lies, or does not end, from costing more than its own filesystem.
 extension Examiner {
-  /// Runs the walker, and ends it when virt-bmap says so: it asks for that on the channel now and then.
+  /// The script that runs the walker, and kills it when virt-bmap says so: it polls the channel for that.
   static func walkScript(_ method: MapMethod) -> String {
     let channel = "/dev/disk/guestfs/\(Appliance.channelLabel)"
     let position = Verdict.position / UInt64(Verdict.size)
@@ -21,19 +21,19 @@ extension Examiner {
       """
   }
 
-  /// What the filesystem's walk may tell.
+  /// The limits on what the walk of a filesystem may report.
   func bounds(of filesystem: Guestfs.Filesystem, type: String) -> WalkBounds {
     let all = guest.set.disks.reduce(0) { sum, number -> UInt64 in
       let (total, overflow) = sum.addingReportingOverflow(guest.guestDisks[number - 1].size)
       return overflow ? .max : total
     }
-    // Btrfs may be on several devices.
+    // A Btrfs filesystem may be on several devices.
     let device =
       type == "btrfs" ? nil : guest.inventory.number(under: filesystem.mountable).flatMap { guest.devices.end(of: $0) }
     return WalkBounds(bytes: min(all, device ?? all), type: type, mapBytes: map.mostBytes)
   }
 
-  /// Says that nothing of a filesystem's files is in the map.
+  /// Warns that the map has none of the filesystem's files.
   mutating func giveUp(_ filesystem: Guestfs.Filesystem, name: String, type: String, because lie: AssemblyError) {
     guest.incomplete += 1
     let isTooLarge =

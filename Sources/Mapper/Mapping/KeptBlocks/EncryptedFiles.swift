@@ -4,8 +4,8 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// Files of ext4 that are encrypted (fscrypt) and of which there is no key. The kernel shows them under names made of the
-/// encrypted ones, and does not open them; where their bytes are is in their inodes, which debugfs(8) reads.
+/// ext4 files that are encrypted (fscrypt) and whose key is missing. The kernel shows them under names made from the
+/// encrypted names and does not open them, but their inodes, which debugfs(8) reads, say where their bytes are.
 enum EncryptedFiles {
   static let tools = ["debugfs"]
 
@@ -13,7 +13,8 @@ enum EncryptedFiles {
     inodes.map { "stat <\($0)>\n" }.joined()
   }
 
-  /// Prints what `Answer` reads, of the device `$d`; `$q` has the questions. debugfs does not read the bitmaps (`-c`).
+  /// Prints what `Answer` parses, for the device `$d`; `$q` holds the questions. `-c` keeps debugfs from reading the
+  /// bitmaps.
   static let script = """
     echo "block size: $(stat -f -c %S /sysroot)"
     timeout 600 debugfs -c -f $q $d | sed -nE '
@@ -22,28 +23,28 @@ enum EncryptedFiles {
       /^\\(/ { s/, /\\n/g; s/^/piece /mg; p; }' | grep -E '^(block size|inode|size|piece \\([0-9-]+\\):)' | head -c 256M
     """
 
-  /// A part of a file that lies in one piece.
+  /// A part of a file that is contiguous on the device.
   struct Piece: Equatable {
     var inode: UInt64
-    /// In bytes of the filesystem's addresses; to a block's end.
+    /// The filesystem's addresses, in bytes; it ends with a block.
     var range: Range<UInt64>
-    /// In the file, in bytes.
+    /// The offset in the file, in bytes.
     var offset: UInt64
   }
 
-  /// What the script has printed.
+  /// The output of the script.
   struct Answer: Equatable {
-    /// Of which it speaks.
+    /// The inodes that the output describes.
     var inodes: Set<UInt64> = []
     var pieces: [Piece] = []
 
-    /// - Parameter asked: the inodes in question.
+    /// - Parameter asked: the inodes that the script was asked about.
     init(parsing text: String, asked: [UInt64]) {
       let lines = text.lines
       guard let block = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(block) else { return }
       let known = Set(asked)
       var inode: UInt64?
-      // What is set aside behind a file's end is not the file's.
+      // Blocks allocated beyond the end of a file are not part of it.
       var end: UInt64 = 0
       for line in lines.dropFirst() {
         if line.hasPrefix("inode ") {
@@ -62,7 +63,7 @@ enum EncryptedFiles {
       }
     }
 
-    /// `(0-7):8705-8712` or `(8):8720`, in blocks.
+    /// Parses `(0-7):8705-8712` or `(8):8720`, in blocks.
     private static func piece(_ text: Substring, of inode: UInt64, _ block: UInt64, end: UInt64) -> Piece? {
       let parts = text.parts(between: ":")
       guard parts.count == 2, parts[0].first == "(", parts[0].last == ")",
@@ -74,7 +75,7 @@ enum EncryptedFiles {
         inode: inode, range: physical.lowerBound..<physical.lowerBound + length, offset: logical.lowerBound)
     }
 
-    /// In bytes.
+    /// Converts a range of blocks to bytes.
     private static func range(_ text: Substring, _ block: UInt64) -> Range<UInt64>? {
       let numbers = text.parts(between: "-").map { UInt64($0) }
       guard (1...2).contains(numbers.count), let first = numbers.first ?? nil, let last = numbers.last ?? nil,
@@ -88,11 +89,11 @@ enum EncryptedFiles {
 
 extension Examiner {
   private static let encryptedQuestions = "/tmp/virt-bmap-encrypted"
-  /// About how many inodes the tool is asked in one go.
+  /// The most inodes that the tool is asked about at once.
   private static let mostEncrypted = 20_000
 
-  /// Finds the files that the walk could not open without their key. The filesystem is mounted. What cannot be found counts
-  /// as not readable.
+  /// Finds the files that the walk could not open without their key. The filesystem must be mounted. A file that is not
+  /// found counts as unreadable.
   func addEncryptedFiles(to walk: inout WalkAssembler, _ space: Guest.AddressSpace, name: String) throws {
     let inodes = walk.encrypted.keys.sorted()
     guard !inodes.isEmpty else { return }

@@ -3,14 +3,15 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// What a filesystem keeps for files, directories, links and special files beside their bytes; and on XFS the directories
-/// themselves. Btrfs's is in its tree (`BtrfsTree`), NTFS's in its file table, which the walker reads.
+/// Finds what a filesystem stores for files, directories, links and special files besides their data, and on XFS the
+/// directories themselves. Btrfs has this in its tree (`BtrfsTree`), and NTFS in its file table, which the walker
+/// reads.
 extension Examiner {
   private static let questionsFile = "/tmp/virt-bmap-inodes"
-  /// About how many inodes a tool is asked in one go.
+  /// The most inodes that a tool is asked about at once.
   private static let most = 20_000
 
-  /// Asks the filesystem's own tools about the inodes that the walk has named. The filesystem is mounted.
+  /// Asks the filesystem's own tools about the inodes that the walk reported. The filesystem must be mounted.
   func addKeptBlocks(to walk: inout WalkAssembler, type: String, _ space: Guest.AddressSpace, name: String) throws {
     guard space.isFollowed, let tool = KeptBlocksTool(type: type) else { return }
     let inodes = walk.inodes.keys.sorted()
@@ -46,13 +47,13 @@ extension Examiner {
 private struct KeptBlocksTool {
   var tools: [String]
   var script: String
-  /// Of these inodes, of which some are files.
+  /// Makes the questions about inodes; the closure says which of them are files.
   var questions: ([UInt64], (UInt64) -> Bool) -> String
   var blocks: (String, [UInt64]) -> [KeptBlock]
-  /// Whether it says where all of a directory is.
+  /// Whether the tool says where all of a directory is.
   var tellsDirectories: Bool
 
-  /// By blkid(8)'s name; nil for a type that is not asked.
+  /// Takes blkid(8)'s name of the type; nil for a type for which no tool is asked.
   init?(type: String) {
     switch type {
     case "ext2", "ext3", "ext4":

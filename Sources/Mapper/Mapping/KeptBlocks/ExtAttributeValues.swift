@@ -1,19 +1,19 @@
 import Bytes
 import WalkAssembly
 
-/// The values of extended attributes that ext4 keeps in inodes of their own (`ea_inode`), as debugfs(8) tells them. Files
-/// with the same value share one.
+/// The values of extended attributes that ext4 stores in inodes of their own (`ea_inode`), as debugfs(8) shows them.
+/// Files with the same value share one inode.
 enum ExtAttributeValues {
-  /// Linux takes no larger value; other systems may.
+  /// Linux accepts no larger value; other systems may.
   private static let mostBytes: UInt64 = 1 << 20
-  /// In all of an answer: values may be shared by many.
+  /// The limit for one whole answer: many files may share a value.
   private static let mostBlocks = 1 << 20
   /// EXT4_EA_INODE_FL.
   private static let flag: UInt64 = 0x20_0000
 
-  /// Prints what `blocks(parsing:size:)` reads, of the device `$d`. The file `$e` has the inodes and the blocks with
-  /// attributes, as the script of `ExtKeptBlocks` leaves them, and is written over. What is behind a link's target is the
-  /// guest's.
+  /// Prints what `blocks(parsing:size:)` parses, for the device `$d`. The file `$e` holds the inodes and their
+  /// attribute blocks, as the script of `ExtKeptBlocks` leaves them; this script overwrites it. What follows `end`,
+  /// which stands for a link's target, is the guest's text and is skipped.
   static let script = """
     sed -nE '/^end$/,/^inode /{ /^inode /!d; }
       s/^inode ([0-9]+)$/inode_dump -x <\\1>/p; s/^acl ([1-9][0-9]*)$/block_dump -x \\1/p' $e >$q.values
@@ -27,7 +27,7 @@ enum ExtAttributeValues {
       /^\\(/ { s/, /\\n/g; s/^/piece /mg; p; }' | grep -E '^(holder|flags|piece \\([0-9A-Z-]+\\):)' | head -c 64M
     """
 
-  /// - Parameter size: of a block, in bytes.
+  /// - Parameter size: the size of a block, in bytes.
   static func blocks(parsing lines: some Sequence<Substring>, size: UInt64) -> [KeptBlock] {
     var owners: [UInt64: [UInt64]] = [:]
     var result: [KeptBlock] = []
@@ -41,11 +41,11 @@ enum ExtAttributeValues {
       case "owner": owner = number
       case "value":
         guard let owner, let number else { continue }
-        // The same value may be that of two attributes.
+        // Two attributes of an inode may have the same value.
         if owners[number]?.last != owner { owners[number, default: []].append(owner) }
       case "holder": holder = number
       case "flags":
-        // Another file's data are no value of an attribute.
+        // An inode without the flag is an ordinary file, and its data is not the value of an attribute.
         if UInt64(fields[1], radix: 16).map({ $0 & flag == 0 }) ?? true { holder = nil }
       case "piece":
         guard let holder, let piece = piece(fields[1], size: size) else { continue }
@@ -59,7 +59,7 @@ enum ExtAttributeValues {
     return result
   }
 
-  /// `(0-7):8705-8712`, `(8):8720`, or a block that says where the others are: `(ETB0):13`, `(IND):14`.
+  /// Parses `(0-7):8705-8712`, `(8):8720`, or a block that maps other blocks: `(ETB0):13`, `(IND):14`.
   private static func piece(_ text: Substring, size: UInt64) -> (range: Range<UInt64>, offset: UInt64)? {
     let parts = text.parts(between: ":")
     guard parts.count == 2, parts[0].hasPrefix("("), parts[0].hasSuffix(")") else { return nil }

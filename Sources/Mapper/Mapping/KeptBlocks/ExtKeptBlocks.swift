@@ -1,8 +1,9 @@
 import Bytes
 import WalkAssembly
 
-/// The blocks of inodes of ext2, ext3 and ext4 that hold no data, as debugfs(8) tells them: extended attributes and
-/// the lists of the other blocks, and of symbolic links the target. Values of attributes in inodes of their own are theirs, too.
+/// The blocks of ext2, ext3 and ext4 inodes that hold no file data, as debugfs(8) shows them: extended attributes, the
+/// blocks that map other blocks, and the targets of symbolic links. Attribute values in inodes of their own are
+/// included.
 enum ExtKeptBlocks {
   static let tools = ["debugfs"]
 
@@ -10,9 +11,10 @@ enum ExtKeptBlocks {
     inodes.map { "stat <\($0)>\n" }.joined()
   }
 
-  /// Prints what `blocks(parsing:inodes:)` reads, of the device `$d`; `$q` has the questions. Of the lists of blocks, an entry
-  /// a line, those are left that are not data, and a link's only block. debugfs does not read the bitmaps (`-c`). The
-  /// target of a link without blocks, which may hold anything, is shown behind all of it that is used.
+  /// Prints what `blocks(parsing:inodes:)` parses, for the device `$d`; `$q` holds the questions. From the lists of
+  /// blocks, split into one entry per line, the script keeps the blocks that are not data, and a link's only block.
+  /// `-c` keeps debugfs from reading the bitmaps. debugfs prints the target of a link without blocks, which may hold
+  /// any text, after everything that is used here.
   static let script = """
     echo "block size: $(stat -f -c %S /sysroot)"
     e=/dev/null
@@ -27,7 +29,7 @@ enum ExtKeptBlocks {
     fi
     """
 
-  /// - Parameter inodes: that were asked about, in their order.
+  /// - Parameter inodes: the inodes that were asked about, in the order of the questions.
   static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
     let lines = text.lines
     guard let size = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(size) else { return [] }
@@ -56,7 +58,7 @@ enum ExtKeptBlocks {
     return result
   }
 
-  /// `acl 12`, `(ETB0):13`, `(IND):14` or `(0):15`.
+  /// Parses `acl 12`, `(ETB0):13`, `(IND):14` or `(0):15`.
   private static func entry(_ line: Substring) -> (block: UInt64, isContent: Bool)? {
     if line.hasPrefix("acl ") { return UInt64(line.dropFirst(4)).map { ($0, false) } }
     guard let colon = line.firstIndex(of: ":"), let block = UInt64(line[line.index(after: colon)...]) else {

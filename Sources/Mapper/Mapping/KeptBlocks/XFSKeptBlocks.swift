@@ -1,11 +1,12 @@
 import Bytes
 import WalkAssembly
 
-/// The blocks of inodes on XFS, as xfs_db(8) tells them: a link's target, a directory's entries and their index, extended
-/// attributes, and the trees that say where all these and a file's data are. Of a file's attributes the kernel tells.
+/// The blocks of XFS inodes that hold no file data, as xfs_db(8) shows them: a link's target, a directory's entries and
+/// their index, extended attributes, and the trees that map all these and a file's data. For a file, the kernel itself
+/// reports where the attributes are.
 enum XFSKeptBlocks {
   static let tools = ["xfs_db"]
-  /// Of a sector, in which a block's place is given, in bytes.
+  /// The unit of xfs_db's block addresses (daddr), in bytes.
   private static let sector: UInt64 = 512
 
   static func questions(about inodes: some Sequence<UInt64>, isFile: (UInt64) -> Bool) -> String {
@@ -16,7 +17,7 @@ enum XFSKeptBlocks {
       }.joined() + "echo end\n"
   }
 
-  /// Prints what `blocks(parsing:inodes:)` reads, of the device `$d`; `$q` has the questions.
+  /// Prints what `blocks(parsing:inodes:)` parses, for the device `$d`; `$q` holds the questions.
   static let script = """
     timeout 600 xfs_db -r $d <$q | sed -nE '
       s/^(xfs_db> )*(blocksize|agblocks) = ([0-9]+)$/\\2: \\3/p
@@ -27,7 +28,7 @@ enum XFSKeptBlocks {
       ' | head -c 256M
     """
 
-  /// - Parameter inodes: that were asked about, in their order.
+  /// - Parameter inodes: the inodes that were asked about, in the order of the questions.
   static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
     let lines = text.lines
     let numbers = ToolNumbers(lines.prefix(2))
@@ -35,7 +36,7 @@ enum XFSKeptBlocks {
       return []
     }
     var result: [KeptBlock] = []
-    // Where the blocks of the last inode begin: an answer may have been cut off.
+    // Where the blocks of the last inode begin: the answer may be cut off.
     var complete = 0
     var next = 0
     var inode: UInt64?

@@ -3,11 +3,11 @@ import BlockMap
 import BlockStack
 import Guestfs
 
-/// What filesystems keep beside files.
+/// Finds what filesystems store besides files.
 extension Examiner {
-  /// Adds a filesystem's metadata to the map. It need not be one that can be mounted.
+  /// Adds a filesystem's metadata to the map. The filesystem need not be mountable.
   mutating func examineMetadata(of filesystem: Guestfs.Filesystem) throws {
-    // A subvolume's metadata is its filesystem's.
+    // The metadata of a subvolume is that of its filesystem.
     guard let content = guest.inventory.devices.first(where: { $0.name == filesystem.mountable }),
       let source = MetadataSource(type: content.type)
     else { return }
@@ -34,11 +34,11 @@ extension Examiner {
     add(areas, of: content, table)
   }
 
-  /// Adds every copy of some areas to the map.
+  /// Adds every copy of the areas to the map.
   mutating func add(_ areas: [DeviceArea], of content: ProbedDevice, _ table: DeviceTable) {
     var count: UInt64 = 0
     for area in areas {
-      // What lies beyond its device's end is nowhere.
+      // What lies beyond the end of its device is on no disk.
       let places = table.places(of: area.range, on: area.device ?? content.number[...]) ?? []
       count += UInt64(places.count)
       guard count <= DeviceTable.mostPlaces else {
@@ -52,13 +52,13 @@ extension Examiner {
   }
 }
 
-/// How the metadata of one type of filesystem is found.
+/// How to find the metadata of one type of filesystem.
 private struct MetadataSource {
   var tools: [String]
   var script: String
   var areas: (String) -> [DeviceArea]
 
-  /// By blkid(8)'s name; nil for a type of which nothing is known.
+  /// Takes blkid(8)'s name of the type; nil for a type whose metadata is not known.
   init?(type: Substring) {
     switch type {
     case "ext2", "ext3", "ext4":

@@ -1,12 +1,12 @@
 import BlockStack
 import Bytes
 
-/// What FAT keeps beside files, as minfo(1) of mtools tells it. The root directory of FAT12 and FAT16 is the directory
-/// `/`.
+/// What FAT stores besides files, as minfo(1) of mtools shows it. The root directory of FAT12 and FAT16 is not
+/// included: it is the directory `/`.
 enum FATMetadata {
   static let tools = ["minfo"]
 
-  /// Prints what `areas(parsing:)` reads, of the device `$d`.
+  /// Prints what `areas(parsing:)` parses, for the device `$d`.
   static let script = """
     MTOOLS_SKIP_CHECK=1 timeout 600 minfo -i $d :: | sed -nE 's/^([A-Za-z ()]+)[:=] *([0-9]+).*$/\\1: \\2/p'
     """
@@ -18,7 +18,7 @@ enum FATMetadata {
     else { return [] }
     var areas: [DeviceArea] = []
     areas.add("boot sector", at: 0, count: sector)
-    // FAT32 has its size in another field.
+    // FAT32 has the size of a FAT in another field.
     let small = numbers["sectors per fat"] ?? 0
     guard let fat = (small > 0 ? small : numbers["Big fatlen"] ?? 0).times(sector) else { return areas }
     if small == 0 {

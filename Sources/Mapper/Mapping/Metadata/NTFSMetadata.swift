@@ -1,19 +1,19 @@
 import BlockStack
 import Bytes
 
-/// NTFS's system files, as ntfsinfo(8) and ntfsls(8) tell where they are, and the backup of the boot sector.
+/// NTFS's system files, as ntfsinfo(8) and ntfsls(8) locate them, and the backup boot sector.
 ///
-/// They have the names that NTFS gives them, without a slash at the beginning: `$MFT`, `$Secure:$SDS`,
+/// The files have the names that NTFS gives them, without a leading slash: `$MFT`, `$Secure:$SDS`,
 /// `$Secure:$SII:$INDEX_ALLOCATION`, `$Extend/$UsnJrnl:$J`.
 enum NTFSMetadata {
   static let tools = ["ntfsinfo", "ntfsls"]
 
-  /// The record of the root directory, which is the directory `/`, and of `$Extend`.
+  /// The records of the root directory, which is the directory `/`, and of `$Extend`.
   private static let root: UInt64 = 5
   private static let extend: UInt64 = 11
 
-  /// Prints what `areas(parsing:)` reads, of the device `$d`: some lines of ntfsinfo's, of the records of all system
-  /// files. The boot sector's field at 40 is the volume's size in sectors; its copy lies behind them.
+  /// Prints what `areas(parsing:)` parses, for the device `$d`: some lines of ntfsinfo's output for the records of all
+  /// system files. The boot sector's field at offset 40 is the volume's size in sectors; the backup follows them.
   static let script = """
     timeout 600 ntfsinfo -f -m $d | sed -nE 's/^[[:space:]]+((Sector|Cluster) Size):[[:space:]]+([0-9]+)$/\\1: \\3/p'
     n=$(timeout 600 ntfsls -f -a -s -i -R -p '/$Extend' $d | sed -nE 's/^ *([0-9]+) .*/\\1/p' | sort -nu | head -n 64)
@@ -82,12 +82,12 @@ enum NTFSMetadata {
     return areas
   }
 
-  /// nil for what is not a system file.
+  /// The path of a system file; nil for other files.
   private static func path(of number: UInt64, in files: [UInt64: SystemFile]) -> String? {
     var parts: [String] = []
     var next = number
     while next != root {
-      // The tree of system files is not deep; one that loops ends here.
+      // System files are not nested deeply; a loop ends here.
       guard parts.count < 8, let file = files[next], let name = file.name else { return nil }
       parts.append(name)
       next = file.parent ?? root
@@ -95,7 +95,7 @@ enum NTFSMetadata {
     return parts.reversed().joined(separator: "/")
   }
 
-  /// ntfsinfo puts names in quotes. System files have simple ones.
+  /// Removes the quotes that ntfsinfo puts around names. System files have simple names.
   private static func quoted(_ text: Substring) -> String? {
     guard text.count > 2, text.first == "'", text.last == "'" else { return nil }
     let name = text.dropFirst().dropLast()

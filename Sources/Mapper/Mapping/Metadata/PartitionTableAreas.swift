@@ -2,13 +2,13 @@ import BlockMap
 import BlockStack
 import Bytes
 
-/// Where a disk's partition table is, as fdisk(8) tells it, and the gap behind it in which boot loaders live.
+/// Where a disk's partition table is, as fdisk(8) shows it, and the gap after it that boot loaders use.
 enum PartitionTableAreas {
-  /// Prints what `areas(parsing:)` reads, of the disk `$d`: what fdisk's expert command D says of each part of the table,
-  /// and where the first partition begins, in sectors of 512 bytes.
+  /// Prints what `areas(parsing:)` parses, for the disk `$d`: what fdisk's expert command D prints for each part of the
+  /// table, and the start of the first partition, in sectors of 512 bytes.
   ///
-  /// The device is made read-only for fdisk: after one that was open to write is closed, udev has the kernel forget all
-  /// partitions for a moment.
+  /// The device is read-only while fdisk runs: when a device that was open for writing is closed, udev makes the kernel
+  /// drop all its partitions for a moment.
   static let script = """
     t=$(blkid -p -o value -s PTTYPE $d)
     case $t in
@@ -24,7 +24,7 @@ enum PartitionTableAreas {
     esac
     """
 
-  /// fdisk's names and the map's.
+  /// The map's names, by fdisk's.
   private static let names: [Substring: String] = [
     "MBR": "MBR", "PMBR": "MBR", "GPT Header": "GPT header", "GPT Entries": "GPT table",
     "GPT Backup Entries": "backup GPT table", "GPT Backup Header": "backup GPT header", "Sun label": "Sun label",
@@ -52,7 +52,8 @@ enum PartitionTableAreas {
       }
     }
     guard let first else { return areas }
-    // Behind what is at the beginning of the disk, without a hole of more than a sector's rest.
+    // The gap begins where the table at the beginning of the disk ends. No hole in the table is larger than the rest of
+    // a sector.
     let end = areas.map(\.range).filter { $0.upperBound <= first }.map(\.upperBound).max() ?? first
     if end < first { areas.add("boot gap", at: end, count: first - end, kind: .boot) }
     return areas

@@ -1,15 +1,15 @@
 import Bytes
 
-/// The numbers in what a tool prints as `NAME: NUMBER`, a line each, with anything behind the number.
+/// The numbers that a tool prints as `NAME: NUMBER`, one per line; anything may follow the number.
 struct ToolNumbers {
   private var values: [Substring: UInt64] = [:]
 
-  /// - Parameter separator: what stands between name and number.
+  /// - Parameter separator: what separates the name from the number.
   init(_ lines: some Sequence<Substring>, separator: Unicode.Scalar = ":") {
     for line in lines {
       let parts = line.parts(between: separator, maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, let number = parts[1].fields.first.flatMap({ UInt64($0) }) else { continue }
-      // Where a name comes twice the first was the guest's: labels come first.
+      // If a name occurs twice, the first may come from a label that the guest chose: tools print labels first.
       values[parts[0].trimmed] = number
     }
   }

@@ -4,7 +4,7 @@ import BlockStack
 import Bytes
 import Guestfs
 
-/// What partition tables and volume managers keep on devices, and swap space.
+/// Finds what partition tables and volume managers store on devices, and swap space.
 extension Examiner {
   mutating func examineVolumeMetadata(disks: [[UInt8]]) throws {
     let contents = guest.inventory.devices
@@ -44,7 +44,7 @@ extension Examiner {
 
   private func isSwap(_ type: Substring) -> Bool { type == "swap" || type == "swsuspend" }
 
-  /// What the script printed of each device.
+  /// Splits the script's output by device.
   private static func sections(_ text: String) -> [(index: Int, lines: [Substring])] {
     var result: [(index: Int, lines: [Substring])] = []
     for line in text.lines {
@@ -58,11 +58,11 @@ extension Examiner {
   }
 }
 
-/// How a volume manager's own part of a device is found.
+/// How to find the part of a device that a volume manager keeps for itself.
 enum VolumeHeader {
   case lvm, array, luks
 
-  /// By blkid(8)'s name.
+  /// Takes blkid(8)'s name of the type; nil for other types.
   init?(type: Substring) {
     switch type {
     case "LVM2_member": self = .lvm
@@ -72,7 +72,7 @@ enum VolumeHeader {
     }
   }
 
-  /// Prints what `areas(parsing:)` reads, of the device `$d`: lines of what pvck(8), mdadm(8) or cryptsetup(8) says.
+  /// Prints what `areas(parsing:)` parses, for the device `$d`: lines printed by pvck(8), mdadm(8) or cryptsetup(8).
   var script: String {
     switch self {
     case .lvm:
@@ -110,8 +110,8 @@ enum VolumeHeader {
           number == 1 ? "LVM metadata" : "LVM metadata 2", at: numbers["mda_header_\(number).start"], count: size)
       }
     case .array:
-      // A superblock is of 4 KiB. That of version 0.90 begins at the last multiple of 64 KiB that leaves as much behind
-      // it (md(4)).
+      // A superblock takes 4 KiB. That of version 0.90 begins at the last multiple of 64 KiB that leaves 64 KiB or more
+      // to the end of the device (md(4)).
       let block: UInt64 = 64 << 10
       let old =
         numbers["Version"] == 0

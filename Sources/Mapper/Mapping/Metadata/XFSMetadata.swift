@@ -1,11 +1,11 @@
 import BlockStack
 import Bytes
 
-/// What XFS keeps in fixed places, as xfs_db(8) tells it.
+/// What XFS stores at fixed offsets, as xfs_db(8) shows it.
 enum XFSMetadata {
   static let tools = ["xfs_db"]
 
-  /// Prints what `areas(parsing:)` reads, of the device `$d`.
+  /// Prints what `areas(parsing:)` parses, for the device `$d`.
   static let script = """
     s=$(timeout 600 xfs_db -r -c 'sb 0' -c 'p blocksize agblocks agcount sectsize logstart logblocks' $d)
     echo "$s"
@@ -15,8 +15,8 @@ enum XFSMetadata {
     fi
     """
 
-  /// More than filesystems have: an allocation group may be of 1 TiB, and is of 16 MiB at least. A superblock may say
-  /// anything, and each group takes some 400 bytes here.
+  /// More allocation groups than a filesystem has: a group is 1 TiB at most, and 16 MiB at least. A superblock may
+  /// claim any number, and each group takes about 400 bytes here.
   private static let mostGroups: UInt64 = 1 << 16
 
   static func areas(parsing text: String) -> [DeviceArea] {
@@ -25,7 +25,7 @@ enum XFSMetadata {
       let groupSize = numbers["agblocks"]?.times(blockSize), let groups = numbers["agcount"], groups <= mostGroups
     else { return [] }
     var areas: [DeviceArea] = []
-    // Each group begins with a sector each of these ("XFS Algorithms & Data Structures", Allocation Groups).
+    // Each group begins with one sector for each of these ("XFS Algorithms & Data Structures", Allocation Groups).
     for group in 0..<groups {
       guard let start = group.times(groupSize), let end = sector.times(4), start.plus(end) != nil else { break }
       areas.add(group == 0 ? "superblock" : "backup superblock", at: start, count: sector)
