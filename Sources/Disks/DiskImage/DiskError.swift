@@ -1,16 +1,16 @@
 import Glibc
 public import SystemPackage
 
-/// Why a disk cannot be opened or read: which file, what is wrong with it, and the errno that says it to a client.
+/// An error from opening or reading a disk: the file, the reason, and the errno to report to a client.
 public struct DiskError: Error, CustomStringConvertible, Equatable, Sendable {
-  /// The file at fault; for an image of several files, the one of them.
+  /// The file at fault. If the image consists of several files, this is the one in error.
   public let path: FilePath
-  /// What is wrong, in one line, without the path.
+  /// The reason, on one line, without the path.
   public let message: String
-  /// What stands for the path in `description`.
+  /// How `description` shows the path.
   private let name: String
-  /// A positive errno value. Damage is `EIO`, a file that is not a usable disk `EINVAL`, a kind of image that
-  /// cannot be read yet `ENOTSUP`.
+  /// A positive errno value: `EIO` if the image is damaged, `EINVAL` if the file is not a usable disk, `ENOTSUP` if
+  /// this kind of image is not supported.
   public let errno: Int32
 
   /// - Parameter errno: a positive errno value.
@@ -21,8 +21,9 @@ public struct DiskError: Error, CustomStringConvertible, Equatable, Sendable {
     name = printable(path)
   }
 
-  /// The error of a disk that is no file: a path would lose what looks like a superfluous slash in a URI.
-  /// - Parameter name: the disk's, any bytes but NUL.
+  /// An error for a disk that is not a file. A URI cannot be stored as a path, because `FilePath` removes repeated
+  /// slashes.
+  /// - Parameter name: the name of the disk. It may contain any bytes except NUL.
   package init(named name: [UInt8], _ message: String, errno: Int32) {
     path = FilePath(String(decoding: name, as: UTF8.self))
     self.message = message
@@ -30,11 +31,12 @@ public struct DiskError: Error, CustomStringConvertible, Equatable, Sendable {
     self.name = printable(name)
   }
 
-  /// The error that a system call left in `errno`, after what was tried: `cannot open: No such file or directory`.
+  /// An error from a failed system call. The message says what was tried and why it failed: `cannot open: No such file
+  /// or directory`.
   init(_ path: FilePath, systemError errno: Int32, _ tried: String) {
     self.init(path, "\(tried): \(Errno(rawValue: errno))", errno: errno)
   }
 
-  /// `PATH: message`, in one line.
+  /// `PATH: message`, on one line.
   public var description: String { "\(name): \(message)" }
 }

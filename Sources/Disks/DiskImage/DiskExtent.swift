@@ -1,10 +1,10 @@
 /// A range of a disk whose bytes are all in the same state.
 public struct DiskExtent: Equatable, Sendable {
-  /// What a client may know of a range without reading it.
+  /// What a client can know about a range without reading it.
   public enum State: Equatable, Sendable {
-    /// Stored bytes: they have to be read.
+    /// The bytes are stored, and must be read.
     case data
-    /// Reads as zeros, and the image says so explicitly.
+    /// Reads as zeros, because the image says so explicitly.
     case zero
     /// Reads as zeros because nothing was ever stored there.
     case hole
@@ -20,14 +20,14 @@ public struct DiskExtent: Equatable, Sendable {
   }
 }
 
-/// Joins neighbouring extents of one state, so that `VirtualDisk.extents` reports each only once.
+/// Merges adjacent extents that have the same state, so that `VirtualDisk.extents` reports them as one.
 package struct ExtentJoiner {
   private var pending: DiskExtent?
 
   package init() {}
 
-  /// Adds the range that follows the last one.
-  /// - Returns: false when `body` wants no more.
+  /// Adds a range, which must start where the previous one ended.
+  /// - Returns: false if `body` does not want any more extents.
   package mutating func add(
     _ range: Range<UInt64>, _ state: DiskExtent.State, to body: (DiskExtent) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
@@ -44,7 +44,7 @@ package struct ExtentJoiner {
     return try body(last)
   }
 
-  /// Hands out the last extent. Not to be called after `body` returned false.
+  /// Passes the last extent to `body`. Do not call this after `body` has returned false.
   package mutating func finish(_ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
     if let last = pending {
       pending = nil

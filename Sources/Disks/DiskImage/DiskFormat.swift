@@ -1,19 +1,19 @@
 import Glibc
 public import SystemPackage
 
-/// How a file holds a disk.
+/// The format of a disk image.
 public enum DiskFormat: String, CaseIterable, Sendable {
-  /// The file's bytes are the disk's.
+  /// The bytes of the file are the bytes of the disk.
   case raw
-  /// A VMware virtual disk: a sparse file, or a descriptor that names other files.
+  /// A VMware virtual disk: either a sparse file, or a descriptor that names other files.
   case vmdk
 
-  /// The format of a file by its name alone, in upper or lower case: VMDK where it ends in `.vmdk`, otherwise raw. The
-  /// flat extents of a VMDK are raw disks in spite of that: `-flat.vmdk`, `-f001.vmdk`, `-rdm.vmdk` and `-rdmp.vmdk` are
-  /// how VMware ends their names.
+  /// Guesses the format from the file name alone, ignoring case: VMDK if the name ends in `.vmdk`, otherwise raw. The
+  /// flat extents of a VMDK are raw disks although their names end in `.vmdk`: VMware names them `-flat.vmdk`,
+  /// `-f001.vmdk`, `-rdm.vmdk` and `-rdmp.vmdk`.
   ///
-  /// What is in the file is not asked. A raw disk's first sector is its guest's to write, and a guest must not be able
-  /// to turn its disk into a descriptor that names files of the host.
+  /// The contents of the file do not matter. A guest can write to the first sector of a raw disk, and it must not be
+  /// able to turn its disk into a descriptor that names files of the host.
   public static func guess(fromName path: FilePath) -> DiskFormat {
     let name = lowercased(
       path.withPlatformString { UnsafeBufferPointer(start: $0, count: strlen($0)).map(UInt8.init(bitPattern:)) })

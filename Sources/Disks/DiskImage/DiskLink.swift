@@ -1,59 +1,59 @@
 public import SystemPackage
 
-/// One image of a VMDK's chain: the one that was named, or a parent of the one before.
+/// One image in the chain of a VMDK: the image that the user named, or the parent of the previous one.
 public struct DiskLink: Sendable {
-  /// What was named, or found by the name the snapshot gives it.
+  /// The path that the user gave, or where the parent named by the snapshot was found.
   public let path: FilePath
-  /// The size in bytes that it gives the disk.
+  /// The size of the disk according to this image, in bytes.
   public let size: UInt64
-  /// nil for an extent that was opened without its descriptor.
+  /// `nil` for an extent that was opened without its descriptor.
   let descriptor: Descriptor?
-  /// In order of the disk.
+  /// In disk order.
   public let extents: [Extent]
 
-  /// `createType`, as written: `monolithicSparse`.
+  /// `createType` as written in the descriptor, for example `monolithicSparse`.
   public var createType: String? { descriptor?.createType }
   /// The content ID.
   public var cid: UInt32? { descriptor?.cid }
-  /// The parent's content ID when the snapshot was taken; nil where there is no parent.
+  /// The content ID that the parent had when the snapshot was taken; `nil` if there is no parent.
   public var parentCID: UInt32? {
     descriptor.flatMap { $0.parentCID == Descriptor.noParent ? nil : $0.parentCID }
   }
-  /// The parent's file as the snapshot names it, in the descriptor's encoding.
+  /// The file name of the parent as written in the snapshot, in the encoding of the descriptor.
   public var parentFileNameHint: [UInt8]? { descriptor?.parentFileNameHint }
-  /// The encoding that the descriptor declares for itself.
+  /// The encoding that the descriptor declares.
   public var encoding: String? { descriptor?.encoding }
-  /// Every setting of the descriptor but the disk database's, as written, in order.
+  /// All settings of the descriptor except the disk database, as written and in order.
   public var settings: [DescriptorSetting] { descriptor?.settings ?? [] }
-  /// The disk database, as written, in order: geometry, adapter type, UUIDs, hardware version and others.
+  /// The disk database, as written and in order: geometry, adapter type, UUIDs, hardware version and so on.
   public var database: [DescriptorSetting] { descriptor?.database ?? [] }
 
-  /// A part of the image: a line of its descriptor.
+  /// A part of the image, described by one line of its descriptor.
   public struct Extent: Sendable {
-    /// `RW`, `RDONLY` or `NOACCESS`; nil without a descriptor.
+    /// `RW`, `RDONLY` or `NOACCESS`; `nil` if there is no descriptor.
     public let access: String?
-    /// As written: `VMFSSPARSE`; nil without a descriptor.
+    /// The type as written, for example `VMFSSPARSE`; `nil` if there is no descriptor.
     public let type: String?
     /// In bytes.
     public let size: UInt64
-    /// nil where it has none or may not be read.
+    /// `nil` if the extent has no file, or if it must not be read.
     public let file: FilePath?
-    /// Where in the file a flat extent begins, in bytes; nil for the others.
+    /// The offset in the file at which a flat extent starts, in bytes; `nil` for other extents.
     public let start: UInt64?
-    /// nil for an extent without grains.
+    /// `nil` for an extent without grains.
     public let grains: Grains?
     private let extent: DiskImage.Extent
 
-    /// What the header of a file of grains says.
+    /// The header of a sparse extent.
     public struct Grains: Sendable {
       /// `hosted`, `COWD` or `seSparse`.
       public let kind: String
-      /// The header's version: of seSparse, `2.1`.
+      /// The version of the header; always `2.1` for seSparse.
       public let version: String
-      /// Bytes of a grain.
+      /// The grain size, in bytes.
       public let grainBytes: UInt64
       public let isCompressed: Bool
-      /// Whether the file has a second grain directory that can be used.
+      /// Whether the file has a second, usable grain directory.
       public let hasRedundantDirectory: Bool
       public let wasClosedCleanly: Bool
     }
@@ -68,8 +68,8 @@ public struct DiskLink: Sendable {
       grains = header.map(Grains.init)
     }
 
-    /// How the extent's bytes are kept, after a look through all its tables.
-    /// - Parameter progress: called now and then with how much is done, from 0 to 1.
+    /// Reads all the grain tables, and counts how the bytes of the extent are stored.
+    /// - Parameter progress: called from time to time with the fraction done, from 0 to 1.
     public func usage(progress: (Double) -> Void = { _ in }) throws(DiskError) -> Usage {
       switch extent.storage {
       case .zero: return Usage(zero: size)
@@ -90,15 +90,15 @@ public struct DiskLink: Sendable {
     }
   }
 
-  /// How many bytes of an extent are kept in which way. What is in none of these was never stored.
+  /// The number of bytes of an extent in each state. Bytes that are counted nowhere are unallocated.
   public struct Usage: Sendable {
-    /// In the file; of a flat extent, those that its filesystem has.
+    /// Bytes stored in the file; for a flat extent, those that the filesystem has allocated.
     public var stored: UInt64 = 0
-    /// Zeros that are not in the file.
+    /// Zeros that are not stored in the file.
     public var zero: UInt64 = 0
-    /// Damaged, or declared inaccessible.
+    /// Bytes that are damaged, or that are declared inaccessible.
     public var unreadable: UInt64 = 0
-    /// What is damaged, one line each.
+    /// A description of each kind of damage, one line each.
     public var damage: [String] = []
   }
 }

@@ -1,19 +1,19 @@
 public import SystemPackage
 
-/// Where a range of a disk is kept.
+/// Where a range of a disk is stored.
 public struct DiskPlace: Equatable, Sendable {
-  /// What keeps the bytes.
+  /// How the bytes are stored.
   public enum Storage: Equatable, Sendable {
-    /// The bytes of `file` from `offset` (in bytes) on, one for one.
+    /// As they are, in `file`, starting at `offset` (in bytes).
     case file(FilePath, offset: UInt64)
-    /// Compressed: these bytes (in bytes from the start of `file`) hold the whole grain, of which the range is the part
-    /// that begins `skipping` bytes into what they decompress to.
+    /// As part of a compressed grain. `at` is where the whole compressed grain lies, in bytes from the start of `file`.
+    /// The range starts `skipping` bytes into the decompressed grain.
     case compressed(FilePath, at: Range<UInt64>, skipping: UInt64)
-    /// Nothing: the image says that they are zeros.
+    /// Not stored: the image says explicitly that they are zeros.
     case zero
-    /// Nothing: they were never stored, and read as zeros.
+    /// Not stored: they were never written, and read as zeros.
     case hole
-    /// Damaged, missing or declared inaccessible: a read tells what is wrong.
+    /// Damaged, missing or declared inaccessible. Reading the range gives the error.
     case unreadable
   }
 
@@ -27,12 +27,12 @@ public struct DiskPlace: Equatable, Sendable {
   }
 }
 
-/// Joins neighbouring places that continue each other, so that `VirtualDisk.places` reports each only once.
+/// Merges adjacent ranges that are also contiguous in storage, so that `VirtualDisk.places` reports them as one.
 struct PlaceJoiner {
   private var pending: DiskPlace?
 
-  /// Adds the place of the range that follows the last one.
-  /// - Returns: false when `body` wants no more.
+  /// Adds a range, which must start where the previous one ended.
+  /// - Returns: false if `body` does not want any more.
   mutating func add(
     _ place: DiskPlace, to body: (DiskPlace) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
@@ -57,7 +57,7 @@ struct PlaceJoiner {
     }
   }
 
-  /// Hands out the last place. Not to be called after `body` returned false.
+  /// Passes the last range to `body`. Do not call this after `body` has returned false.
   mutating func finish(_ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
     if let last = pending {
       pending = nil

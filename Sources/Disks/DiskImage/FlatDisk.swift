@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// A raw disk: its bytes are its file's.
+/// A raw disk: the bytes of the file are the bytes of the disk.
 struct FlatDisk: VirtualDisk {
   let file: HostFile
 

@@ -2,27 +2,28 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// `SEEK_DATA` and `SEEK_HOLE` of Linux, see lseek(2), which the Glibc module leaves out.
+/// Linux `SEEK_DATA` and `SEEK_HOLE`, see lseek(2). The Glibc module does not export them.
 private let seekData: CInt = 3
 private let seekHole: CInt = 4
 
-/// An open file or block device of the host, read with `pread` from any number of threads.
+/// An open file or block device of the host. Any number of threads may read it, using `pread`.
 final class HostFile: Sendable {
-  /// The name the user or a descriptor gave it, for messages.
+  /// The name given by the user or by a descriptor, for messages.
   let path: FilePath
-  /// In bytes, when it was opened. Not 0, and not above `Int64.max`.
+  /// The length in bytes when the file was opened. At least 1, at most `Int64.max`.
   let length: UInt64
-  /// -1 once closed. Atomic, so that a read after `close` fails instead of reading what got the number next.
+  /// -1 once closed. Atomic, so that a read after `close` fails, instead of reading another file that was given the
+  /// same number.
   private let descriptor: Atomic<CInt>
 
-  /// Takes over an open descriptor of a file that may be a disk.
-  /// - Throws: `DiskError`, the descriptor closed, where it is neither a regular file nor, if these are allowed, a block
-  ///   device, or where it is empty.
+  /// Takes ownership of an open file descriptor.
+  /// - Throws: `DiskError` if it is neither a regular file nor (if `allowDevices`) a block device, or if it is empty.
+  ///   The descriptor is then closed.
   init(adopting descriptor: CInt, path: FilePath, allowDevices: Bool) throws(DiskError) {
     self.path = path
     do throws(DiskError) {
       try checkFileKind(descriptor, path: path, allowDevices: allowDevices)
-      // A block device has no length in its inode; its end is where seeking finds it.
+      // fstat does not give the size of a block device, so seek to its end.
       let end = lseek(descriptor, 0, SEEK_END)
       guard end >= 0 else { throw DiskError(path, systemError: errno, "cannot tell its size") }
       guard end > 0 else { throw DiskError(path, "is empty: not a disk", errno: EINVAL) }
@@ -36,12 +37,12 @@ final class HostFile: Sendable {
 
   deinit { close() }
 
-  /// Opens what the user named: a regular file or a block device.
+  /// Opens a regular file or block device that the user named.
   static func open(_ path: FilePath) throws(DiskError) -> HostFile {
     try HostFile(adopting: try openImage(path), path: path, allowDevices: true)
   }
 
-  /// Where the file really lies: its absolute path after resolving every symbolic link.
+  /// The absolute path of the file, with all symbolic links resolved.
   func resolvedPath() throws(DiskError) -> FilePath {
     try resolvedPathOfDescriptor(descriptor.load(ordering: .relaxed), path: path)
   }
@@ -54,8 +55,8 @@ final class HostFile: Sendable {
     return FileIdentity(status)
   }
 
-  /// Fills the buffer from the bytes at `offset`.
-  /// - Throws: `DiskError`; with `EIO` where the file ends before.
+  /// Fills the buffer, starting at `offset` (in bytes).
+  /// - Throws: `DiskError`; `EIO` if the file ends before the buffer is full.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) {
     guard var target = buffer.baseAddress else { return }
     let descriptor = descriptor.load(ordering: .relaxed)
@@ -76,15 +77,15 @@ final class HostFile: Sendable {
     }
   }
 
-  /// The little-endian number of 4 or 8 bytes at `offset` (in bytes).
+  /// Reads the little-endian number of `width` (4 or 8) bytes at `offset` (in bytes).
   func number(at offset: UInt64, width: Int) throws(DiskError) -> UInt64 {
     var number: UInt64 = 0
     try withNumbers(at: offset, count: 1, width: width) { _, value in number = value }
     return number
   }
 
-  /// Calls `body` with each of the `count` little-endian numbers of 4 or 8 bytes at `offset` (in bytes), and its index.
-  /// The caller bounds `count`.
+  /// Reads `count` little-endian numbers of `width` (4 or 8) bytes at `offset` (in bytes), and calls `body` with the
+  /// index and value of each. The caller must limit `count`.
   func withNumbers(
     at offset: UInt64, count: Int, width: Int, _ body: (Int, UInt64) -> Void
   ) throws(DiskError) {
@@ -108,7 +109,7 @@ final class HostFile: Sendable {
     if let failure { throw failure }
   }
 
-  /// The `count` bytes at `offset`. The caller bounds `count`.
+  /// Reads `count` bytes at `offset`. The caller must limit `count`.
   func bytes(at offset: UInt64, count: Int) throws(DiskError) -> [UInt8] {
     var failure: DiskError?
     var elements = [UInt8](repeating: 0, count: count)
@@ -123,8 +124,8 @@ final class HostFile: Sendable {
     DiskError(path, "the file ends before byte \(offset) + \(count): it was truncated", errno: EIO)
   }
 
-  /// The data and the holes of a range of the file, as its filesystem knows them. Where it does not: all data.
-  /// - Parameter range: lies within `length`.
+  /// Finds the data and holes in a range of the file. If the filesystem cannot report holes, the whole range is data.
+  /// - Parameter range: must lie within `length`.
   func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError) {
     let descriptor = descriptor.load(ordering: .relaxed)
     var joiner = ExtentJoiner()
@@ -136,7 +137,8 @@ final class HostFile: Sendable {
       position = dataStart
       guard position < range.upperBound else { break }
       let hole = try seek(descriptor, seekHole, from: position) ?? range.upperBound
-      // A file that changes meanwhile may say that its hole is here already; it is still no endless loop.
+      // If the file changes at the same time, lseek may report a hole at `position` itself. Never loop without
+      // advancing.
       let dataEnd = hole > position ? min(hole, range.upperBound) : range.upperBound
       guard try joiner.add(position..<dataEnd, .data, to: body) else { return }
       position = dataEnd
@@ -144,17 +146,18 @@ final class HostFile: Sendable {
     try joiner.finish(body)
   }
 
-  /// The next data or hole at or after `position`, nil if there is none.
+  /// The offset of the next data or hole at or after `position`, or `nil` if there is none.
   private func seek(_ descriptor: CInt, _ whence: CInt, from position: UInt64) throws(DiskError) -> UInt64? {
     guard let from = off_t(exactly: position) else { return nil }
     let found = lseek(descriptor, from, whence)
     if found >= 0 { return UInt64(found) }
     switch errno {
     case ENXIO:
-      // Nothing but a hole up to the end, which must still be where it was: what was cut off is not zeros.
+      // Only a hole follows, up to the end of the file. Check that the file has not been truncated: missing data must
+      // not be read as zeros.
       guard lseek(descriptor, 0, SEEK_END) >= length else { throw truncated(at: position, count: 1) }
       return nil
-    // The filesystem cannot tell: all of it is data.
+    // The filesystem does not support this, so treat everything as data.
     case EINVAL, EOPNOTSUPP: return whence == seekData ? position : nil
     default: throw DiskError(path, systemError: errno, "cannot tell data from holes at offset \(position)")
     }
@@ -166,9 +169,9 @@ final class HostFile: Sendable {
   }
 }
 
-/// Opens what the user named, a regular file or a block device, to read it.
+/// Opens a regular file or block device that the user named, for reading.
 package func openImage(_ path: FilePath) throws(DiskError) -> CInt {
-  // Opening a FIFO waits for a writer, unless it is not to block. The flag has no effect on what is accepted then.
+  // `O_NONBLOCK`, because opening a FIFO would wait for a writer. It has no effect on regular files and block devices.
   let descriptor = openFile(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
   guard descriptor >= 0 else { throw DiskError(path, systemError: errno, "cannot open") }
   do throws(DiskError) {
@@ -180,7 +183,7 @@ package func openImage(_ path: FilePath) throws(DiskError) -> CInt {
   return descriptor
 }
 
-/// - Throws: `DiskError` where the descriptor is not a regular file nor, if these are allowed, a block device.
+/// - Throws: `DiskError` if the descriptor is neither a regular file nor (if `allowDevices`) a block device.
 func checkFileKind(_ descriptor: CInt, path: FilePath, allowDevices: Bool) throws(DiskError) {
   var status = stat()
   guard fstat(descriptor, &status) == 0 else { throw DiskError(path, systemError: errno, "cannot examine") }
@@ -201,8 +204,8 @@ func checkFileKind(_ descriptor: CInt, path: FilePath, allowDevices: Bool) throw
   throw DiskError(path, "is \(kind), where a disk has to be \(wanted)", errno: EINVAL)
 }
 
-/// The absolute path of an open file, without symbolic links.
-/// - Parameter path: the name it was opened by, for messages.
+/// The absolute path of an open file, with all symbolic links resolved.
+/// - Parameter path: the name that it was opened by, for messages.
 func resolvedPathOfDescriptor(_ descriptor: CInt, path: FilePath) throws(DiskError) -> FilePath {
   var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
   let count = readlink("/proc/self/fd/\(descriptor)", &target, target.count - 1)

@@ -1,20 +1,21 @@
-/// The format that a file seems to be an image of, by the bytes that images of that format begin or end with.
+/// The format that a file appears to have, judged by the magic bytes at its start or end.
 ///
-/// For a raw disk this is no proof: its guest can write such bytes itself, and must not be able to turn its disk into an
-/// image that names files of the host. So nothing is read otherwise for it, and only the user is told.
+/// For a raw disk this proves nothing: a guest can write these bytes itself, and must not be able to turn its disk into
+/// an image that names files of the host. The result is therefore only used to warn the user. It never changes how the
+/// disk is read.
 public struct ImageMagic: Equatable, Sendable {
-  /// By qemu-img's name: `qcow2`.
+  /// The name that qemu-img uses, for example `qcow2`.
   public let format: String
-  /// Whether the image is told by its end.
+  /// Whether the magic was found at the end of the file, not at its start.
   public let isAtEnd: Bool
 
-  /// How far into a file it is looked at, in bytes.
+  /// How many bytes are examined at each end of the file.
   static let bytes = 512
 
   /// - Parameters:
-  ///   - start: a file's first `bytes` bytes, fewer where it has no more.
-  ///   - end: its last ones.
-  /// - Returns: nil where they are those of no image.
+  ///   - start: the first `bytes` bytes of the file, or all of them if it is shorter.
+  ///   - end: the last `bytes` bytes, likewise.
+  /// - Returns: `nil` if no magic is found.
   init?(start: [UInt8], end: [UInt8]) {
     if let format = Self.atStart.first(where: { $0.isFound(in: start) })?.format {
       self.format = format
@@ -27,7 +28,7 @@ public struct ImageMagic: Equatable, Sendable {
     }
   }
 
-  /// The beginning of a sentence about a file.
+  /// The predicate of a sentence whose subject is the file.
   public var explanation: String {
     "\(isAtEnd ? "ends" : "begins") like a \(format) image, but is read as a raw disk, as its name says"
   }
@@ -60,7 +61,7 @@ public struct ImageMagic: Equatable, Sendable {
     Magic("vmdk", "# Disk DescriptorFile"),
     Magic("vdi", [0x7f, 0x10, 0xda, 0xbe], at: 0x40),
     Magic("vhdx", "vhdxfile"),
-    // A copy of the footer, which all but fixed disks begin with.
+    // All types but fixed disks start with a copy of the footer.
     Magic("vpc", "conectix"),
     Magic("parallels", "WithoutFreeSpace"),
     Magic("parallels", "WithouFreSpacExt"),
@@ -72,7 +73,7 @@ public struct ImageMagic: Equatable, Sendable {
 }
 
 extension ImageMagic {
-  /// Looks at a raw disk's file. One that cannot be read is no image: reading it will tell what is wrong.
+  /// Examines the file of a raw disk. `nil` if the file cannot be read; a later read reports the error.
   init?(of file: HostFile) {
     let count = Int(min(UInt64(Self.bytes), file.length))
     guard let start = try? file.bytes(at: 0, count: count),

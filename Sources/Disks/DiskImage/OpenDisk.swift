@@ -1,17 +1,18 @@
 public import SystemPackage
 
-/// A disk that was opened, and what is known of it from opening it.
+/// An open disk, and what was learned by opening it.
 public struct OpenedDisk: Sendable {
   public let disk: any VirtualDisk
-  /// The format it was read as.
+  /// The format that the disk is read as.
   public let format: DiskFormat
-  /// Every file that holds a part of the disk, the one that was named first.
+  /// All files that the disk consists of, starting with the one that the user named.
   public let files: [FilePath]
-  /// What is odd but does not prevent reading, one line each, in the form `PATH: message`.
+  /// Problems that do not prevent reading, one line each, in the form `PATH: message`.
   public let warnings: [String]
-  /// A VMDK's images, the one that was named first, its parent next; empty for a raw disk.
+  /// The images of a VMDK: first the one that the user named, then its parent, and so on. Empty for a raw disk.
   public let chain: [DiskLink]
-  /// What a disk seems to be that is read as a raw one, since its name says no format and the user gave none.
+  /// The format that the disk appears to have, if it is read as raw only because neither the user nor the file name
+  /// says otherwise.
   public let seemsToBe: ImageMagic?
 
   init(
@@ -29,13 +30,13 @@ public struct OpenedDisk: Sendable {
 
 /// Opens a disk for reading.
 ///
-/// Raw disks may be regular files or block devices. A VMDK's other files and its parents must be regular files in the same
-/// directory as the one that is named, after resolving symbolic links, unless `options` allow more.
+/// A raw disk may be a regular file or a block device. The other files of a VMDK, and its parents, must be regular
+/// files in the same directory as the named file, after resolving symbolic links, unless `options` allow more.
 /// - Parameters:
-///   - path: the disk's file or, for a VMDK of several files, its descriptor.
-///   - format: the format to read it as; nil to tell it from the name, see `DiskFormat.guess(fromName:)`.
-///   - options: what to open it in spite of.
-/// - Throws: `DiskError`; no file stays open.
+///   - path: the file of the disk or, for a VMDK that consists of several files, the descriptor.
+///   - format: the format to read it as; `nil` to guess from the name, see `DiskFormat.guess(fromName:)`.
+///   - options: the checks to skip.
+/// - Throws: `DiskError`. All files are then closed.
 public func openDisk(at path: FilePath, format: DiskFormat? = nil, options: OpenOptions = OpenOptions())
   throws(DiskError)
   -> OpenedDisk

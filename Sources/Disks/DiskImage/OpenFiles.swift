@@ -6,8 +6,8 @@ func openFile(_ path: FilePath, _ flags: CInt) -> CInt {
   path.withPlatformString { name in withMoreFiles { Glibc.open(name, flags) } }
 }
 
-/// Tries again with as many open files as the system allows this process, where `body` returned -1 because there were
-/// too many: a disk of 2 TiB in pieces of 2 GiB has as many files as most limits that users start with.
+/// Calls `body`, and if it returns -1 because too many files are open, raises the limit to the hard limit and calls it
+/// again. A 2 TiB disk split into 2 GiB files needs 1024 of them, which is the usual soft limit.
 func withMoreFiles(_ body: () -> CInt) -> CInt {
   let result = body()
   guard result < 0, errno == EMFILE else { return result }

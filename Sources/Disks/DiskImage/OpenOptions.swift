@@ -1,10 +1,11 @@
-/// What a disk may be opened in spite of.
+/// Checks that are skipped when a disk is opened.
 public struct OpenOptions: Equatable, Sendable {
-  /// The descriptor may name files outside its own directory, by absolute paths too, and devices.
+  /// Let the descriptor name devices, and files outside its own directory, including by absolute paths.
   public var allowsExternal = false
-  /// A snapshot is read although its parent's content ID says that the parent was changed after it was taken.
+  /// Read a snapshot even if the content ID of its parent shows that the parent was changed after the snapshot was
+  /// taken.
   public var ignoresCID = false
-  /// An seSparse extent is read although its journal was not replayed, so that its tables may be stale.
+  /// Read an seSparse extent even if its journal has not been replayed, so that its tables may be stale.
   public var ignoresJournal = false
 
   public init() {}

@@ -1,7 +1,7 @@
 import SystemPackage
 
-/// A file name for a message: control characters and bytes that are not UTF-8 appear as `\ooo`, so that a hostile name
-/// can neither break the line nor speak to the terminal.
+/// A file name for use in messages. Control characters, and bytes that are not UTF-8, are written as `\ooo`, so that a
+/// hostile name can neither break the line nor send escape sequences to the terminal.
 func printable(_ path: FilePath) -> String {
   path.withPlatformString { name in
     var bytes: [UInt8] = []

@@ -1,53 +1,56 @@
 import Glibc
 public import SystemPackage
 
-/// A disk that can be read: a flat array of `size` bytes.
+/// A readable disk: a flat array of `size` bytes.
 ///
-/// Every method may be called from many threads at once. Reads take no lock.
+/// Every method may be called from many threads at once.
 public protocol VirtualDisk: Sendable {
-  /// The disk's size in bytes, fixed when it was opened.
+  /// The size of the disk in bytes. It does not change after the disk is opened.
   var size: UInt64 { get }
 
-  /// Fills `buffer` with the bytes from `offset` (in bytes) on.
+  /// Fills `buffer`, starting at `offset` (in bytes).
   ///
-  /// The whole buffer is filled, or an error is thrown and its content is undefined. An empty buffer is allowed.
-  /// - Throws: `DiskError` with `EINVAL` where a byte asked for lies at or beyond `size`, `EPERM` for a range that the
-  ///   image declares inaccessible, `EIO` for a range that is missing or damaged in the image, and otherwise what the
-  ///   operating system said.
+  /// Either the whole buffer is filled, or an error is thrown and the contents of the buffer are undefined. The buffer
+  /// may be empty.
+  /// - Throws: `DiskError`: `EINVAL` if the request extends beyond `size`, `EPERM` if the image declares the range
+  ///   inaccessible, `EIO` if the range is missing or damaged in the image, otherwise the error from the operating
+  ///   system.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError)
 
   /// Calls `body` with the state of each part of `range` (in bytes), in order of offset.
   ///
-  /// The extents are not empty, lie inside `range`, touch each other without a gap and together cover it. Neighbours
-  /// have different states. No extent is looked for after `body` returned false, so asking for the first one of a
-  /// large range is cheap. A range that is damaged is reported as data: reading it tells what is wrong.
-  /// - Parameter body: returns true to go on and false to stop. What it throws ends the walk and is thrown on.
-  /// - Throws: `DiskError` with `EINVAL` where `range` ends beyond `size`, otherwise what the operating system said.
+  /// The extents are not empty, lie inside `range`, and cover it without gaps or overlaps. Adjacent extents have
+  /// different states. The search stops when `body` returns false, so asking only for the first extent of a large range
+  /// is cheap. A damaged range is reported as data: reading it gives the error.
+  /// - Parameter body: returns true to continue and false to stop. An error that it throws ends the walk and is passed
+  ///   on.
+  /// - Throws: `DiskError`: `EINVAL` if `range` ends beyond `size`, otherwise the error from the operating system.
   func extents(in range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool) throws(DiskError)
 
-  /// Calls `body` with the place of each part of `range` (in bytes), in order of offset.
+  /// Calls `body` with where each part of `range` (in bytes) is stored, in order of offset.
   ///
-  /// The places are not empty, lie inside `range`, touch each other without a gap and together cover it. Neighbours of
-  /// which one continues the other are one place, except that each compressed grain is one of its own. No place is
-  /// looked for after `body` returned false.
-  /// - Parameter body: returns true to go on and false to stop. What it throws ends the walk and is thrown on.
-  /// - Throws: `DiskError` with `EINVAL` where `range` ends beyond `size`.
+  /// The parts are not empty, lie inside `range`, and cover it without gaps or overlaps. Adjacent parts that are also
+  /// contiguous in storage are reported as one, but each compressed grain is reported separately. The search stops when
+  /// `body` returns false.
+  /// - Parameter body: returns true to continue and false to stop. An error that it throws ends the walk and is passed
+  ///   on.
+  /// - Throws: `DiskError` with `EINVAL` if `range` ends beyond `size`.
   func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError)
 
-  /// Closes the files behind the disk. Later reads fail with `EBADF`; closing again does nothing.
+  /// Closes the files of the disk. Later reads fail with `EBADF`. It is safe to close a disk twice.
   func close()
 }
 
 extension VirtualDisk {
-  /// Calls `body` with each range of the disk that shows bytes of a part of a file: the reverse of `places(in:)`.
+  /// Finds the ranges of the disk that are stored in a given part of a file. This is the reverse of `places(in:)`.
   ///
-  /// In order of the disk. Bytes of the file that no range of the disk shows have none: headers and tables, what was
-  /// given up, and what a snapshot has replaced. The place of a compressed grain that shares a byte with `stored` is
-  /// given whole, any other is cut to it.
+  /// `body` is called in disk order. Bytes of the file that are not visible on the disk are not reported: headers and
+  /// tables, unused grains, and data that a snapshot has replaced. A compressed grain that overlaps `stored` is
+  /// reported whole; any other range is clipped to `stored`.
   /// - Parameters:
-  ///   - file: as `OpenedDisk.files` has it.
+  ///   - file: a path from `OpenedDisk.files`.
   ///   - stored: in bytes from the start of the file.
-  ///   - body: returns true to go on and false to stop. What it throws ends the walk and is thrown on.
+  ///   - body: returns true to continue and false to stop. An error that it throws ends the walk and is passed on.
   /// - Throws: only what `body` throws.
   public func places(
     ofBytes stored: Range<UInt64>, in file: FilePath, _ body: (DiskPlace) throws(DiskError) -> Bool
@@ -68,7 +71,7 @@ extension VirtualDisk {
   }
 
   /// The range of `count` bytes at `offset`.
-  /// - Throws: `DiskError` with `EINVAL` where the range does not lie within the disk.
+  /// - Throws: `DiskError` with `EINVAL` if the range does not lie within the disk.
   func checkedRange(at offset: UInt64, count: Int, path: FilePath) throws(DiskError) -> Range<UInt64> {
     let (end, overflow) = offset.addingReportingOverflow(UInt64(count))
     guard !overflow, end <= size else {
@@ -77,7 +80,7 @@ extension VirtualDisk {
     return offset..<end
   }
 
-  /// - Throws: `DiskError` with `EINVAL` where `range` does not lie within the disk.
+  /// - Throws: `DiskError` with `EINVAL` if `range` does not lie within the disk.
   func check(_ range: Range<UInt64>, path: FilePath) throws(DiskError) {
     guard range.upperBound <= size else {
       throw DiskError(

@@ -3,14 +3,14 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// What a disk is told by without reading all of it.
+/// Identifies a disk without reading all of it.
 enum BaseIdentity {
   private static let edge = 64 << 10
   private static let sample = 4096
   private static let samples: UInt64 = 64
 
-  /// A digest of the disk's size, its first and its last 64 KiB, and 64 blocks of 4 KiB in between, evenly spread. What
-  /// cannot be read counts as such.
+  /// A digest of the size of the disk, its first and last 64 KiB, and 63 blocks of 4 KiB spread evenly in between. A
+  /// range that cannot be read counts as bytes of 0xff.
   static func digest(of disk: any VirtualDisk) throws -> [UInt8] {
     var hash = try Blake2b()
     try withUnsafeBytes(of: disk.size.littleEndian) { try hash.update($0) }
@@ -34,7 +34,7 @@ enum BaseIdentity {
     return try hash.finish()
   }
 
-  /// When the last of these files was changed, in nanoseconds since 1970; those that cannot be asked do not count.
+  /// The latest modification time of the files, in nanoseconds since 1970. Files that cannot be examined are ignored.
   static func lastChange(of files: [FilePath]) -> UInt64 {
     var last: UInt64 = 0
     for file in files {
@@ -45,7 +45,7 @@ enum BaseIdentity {
     return last
   }
 
-  /// When a file was last changed, in nanoseconds since 1970.
+  /// The modification time of a file, in nanoseconds since 1970.
   static func time(_ status: stat) -> UInt64 {
     UInt64(clamping: status.st_mtim.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: status.st_mtim.tv_nsec)
   }

@@ -1,17 +1,17 @@
 import Synchronization
 
-/// Which clusters are in the overlay. From any thread.
+/// The set of clusters that are in the overlay. Any thread may use it.
 final class ClusterSet: Sendable {
   private struct State {
-    /// A bit a cluster.
+    /// One bit for each cluster.
     var words: [UInt64]
-    /// The words that have changed since they were last taken.
+    /// The indexes of the words that have changed since they were last taken.
     var changed: Set<Int> = []
   }
 
   private let state: Mutex<State>
 
-  /// - Parameter words: a bit a cluster.
+  /// - Parameter words: one bit for each cluster.
   init(words: [UInt64]) {
     state = Mutex(State(words: words))
   }
@@ -27,13 +27,13 @@ final class ClusterSet: Sendable {
     }
   }
 
-  /// Whether the first of these clusters is there, and how many from it on are like it.
+  /// Whether the first of these clusters is in the set, and how many clusters from there on are in the same state.
   func run(in clusters: Range<Int>) -> (isThere: Bool, count: Int) {
     state.withLock { state in
       let isThere = state.words[clusters.lowerBound / 64] >> UInt64(clusters.lowerBound % 64) & 1 != 0
       var end = clusters.lowerBound + 1
       while end < clusters.upperBound {
-        // What differs, from this cluster on.
+        // A set bit is a cluster in the other state. The lowest bit is the cluster `end`.
         let others = (isThere ? ~state.words[end / 64] : state.words[end / 64]) >> UInt64(end % 64)
         if others != 0 {
           end += others.trailingZeroBitCount
@@ -45,7 +45,7 @@ final class ClusterSet: Sendable {
     }
   }
 
-  /// The words that have changed since the last time, and their numbers.
+  /// Returns the words that have changed since the last call, with their indexes.
   func takeChanged() -> [(number: Int, word: UInt64)] {
     state.withLock { state in
       let taken = state.changed.sorted().map { ($0, state.words[$0]) }

@@ -3,15 +3,16 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// A disk that can be written without touching the one below: what is written goes to a sparse file, 64 KiB at a time.
+/// A copy-on-write overlay in a sparse file, in clusters of 64 KiB. The base disk is not changed.
 ///
-/// A write of less than a cluster takes the rest from the disk below. Every method may be called from many threads at
-/// once. What a kept overlay has been given before `flush` returned is there after a crash; what came later may be.
+/// A write to part of a cluster copies the rest of the cluster from the base disk. Every method may be called from many
+/// threads at once. If the overlay is kept, everything written before `flush` returned survives a crash; later writes
+/// may or may not.
 public final class OverlayDisk: StoredOverlay {
   private static let clusterSize = UInt64(OverlayHeader.clusterSize)
   private static let stripeCount = 64
 
-  /// Held while a cluster becomes one of the overlay's.
+  /// Locked while a cluster is copied to the overlay.
   private final class Stripe: Sendable {
     let lock = Mutex(())
   }
@@ -32,8 +33,8 @@ public final class OverlayDisk: StoredOverlay {
     self.isKept = isKept
   }
 
-  /// Begins an overlay that is gone when it is closed.
-  /// - Parameter directory: where its file, which has no name, takes its room.
+  /// Creates an overlay that is deleted when it is closed.
+  /// - Parameter directory: the directory whose filesystem stores the overlay, in a file without a name.
   public static func temporary(over base: any VirtualDisk, in directory: FilePath) throws(DiskError) -> OverlayDisk {
     try checkSize(of: base, directory)
     let header = OverlayHeader(
@@ -43,20 +44,21 @@ public final class OverlayDisk: StoredOverlay {
     return OverlayDisk(base, file, ClusterSet(words: words), isKept: false)
   }
 
-  /// An overlay that is kept in a file, which is begun if there is none.
+  /// An overlay that is kept in a file. The file is created if it does not exist.
   public struct Kept: Sendable {
     public var disk: OverlayDisk
-    /// Whether the file was begun now.
+    /// Whether the file was created by this call.
     public var isNew: Bool
-    /// Whether the disk below was changed since it was begun, as far as its files' times tell.
+    /// Whether the base disk has changed since the overlay was created, according to the modification times of its
+    /// files.
     public var baseWasChanged: Bool
   }
 
   /// - Parameters:
-  ///   - path: the overlay's file.
-  ///   - files: the disk's, whose times are kept in mind.
-  /// - Throws: `DiskError` with `EINVAL` where the file is no overlay of this disk, or was truncated, with `EBUSY` where
-  ///   somebody else has it open, and otherwise what the operating system said.
+  ///   - path: the file of the overlay.
+  ///   - files: the files of the base disk. The overlay records their modification time.
+  /// - Throws: `DiskError`: `EINVAL` if the file is not an overlay of this disk or was truncated, `EBUSY` if another
+  ///   server has it open, otherwise the error from the operating system.
   public static func kept(
     _ path: FilePath, over base: any VirtualDisk, files: [FilePath]
   ) throws(DiskError) -> Kept {
@@ -69,7 +71,7 @@ public final class OverlayDisk: StoredOverlay {
     return try kept(path, over: base, OverlayHeader(diskSize: base.size, changed: changed, identity: identity))
   }
 
-  /// - Parameter wanted: the header of a new overlay of this disk.
+  /// - Parameter wanted: the header that a new overlay of this disk has.
   static func kept(
     _ path: FilePath, over base: any VirtualDisk, _ wanted: OverlayHeader
   ) throws(DiskError) -> Kept {
@@ -85,8 +87,9 @@ public final class OverlayDisk: StoredOverlay {
     }
   }
 
-  /// Sees whether the file of this name can be a kept overlay, of whatever disk: there is none, or it is one.
-  /// - Throws: `DiskError` as `kept` does.
+  /// Checks that the file can be used for a kept overlay of some disk: either it does not exist, or it is an overlay.
+  /// - Throws: `DiskError`: `EINVAL` if the file is not an overlay or was truncated, otherwise the error from the
+  ///   operating system.
   public static func checkKind(of path: FilePath) throws(DiskError) { try OverlayFile.checkKind(of: path) }
 
   private static func checkSize(of base: any VirtualDisk, _ path: FilePath) throws(DiskError) {
@@ -128,11 +131,11 @@ public final class OverlayDisk: StoredOverlay {
   }
 
   public func flush() throws(DiskError) {
-    // What will be gone needs no storage.
+    // A temporary overlay need not survive a crash.
     guard isKept else { return }
     try flushing.perform { () throws(DiskError) in
       let changed = clusters.takeChanged()
-      // First the clusters: a bit must not be there before what it says.
+      // Flush the clusters first: a bit must not be set on disk before its cluster is there.
       try file.synchronize()
       guard !changed.isEmpty else { return }
       for (number, word) in changed {
@@ -176,7 +179,7 @@ public final class OverlayDisk: StoredOverlay {
     try flush()
   }
 
-  /// Of clusters of the overlay: what was never written in its file is zeros.
+  /// The extents of clusters that are in the overlay. Holes in the file are zeros.
   private func extentsHere(
     _ range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
@@ -192,7 +195,7 @@ public final class OverlayDisk: StoredOverlay {
 
   private func place(of offset: UInt64) -> UInt64 { header.dataOffset + offset }
 
-  /// Calls `body` with the parts of a range that are in the overlay or not, until it returns false.
+  /// Calls `body` with each part of a range, and whether it is in the overlay, until it returns false.
   private func forEachRun(
     of range: Range<UInt64>, _ body: (Range<UInt64>, Bool) throws(DiskError) -> Bool
   ) throws(DiskError) {
@@ -218,8 +221,8 @@ public final class OverlayDisk: StoredOverlay {
     }
   }
 
-  /// Writes a part of a cluster, all of which is then in the overlay.
-  /// - Parameter body: writes it, and is given its place in the file.
+  /// Writes part of a cluster. The whole cluster is then in the overlay.
+  /// - Parameter body: writes the part at the given offset of the file.
   private func put(_ range: Range<UInt64>, _ body: (UInt64) throws(DiskError) -> Void) throws(DiskError) {
     let cluster = Int(range.lowerBound / Self.clusterSize)
     guard !clusters.contains(cluster) else { return try body(place(of: range.lowerBound)) }
@@ -236,7 +239,7 @@ public final class OverlayDisk: StoredOverlay {
     if let outcome { throw outcome }
   }
 
-  /// Takes what a write leaves of a cluster from the disk below.
+  /// Copies the rest of a cluster, outside the part that is about to be written, from the base disk.
   private func copy(_ cluster: Int, but written: Range<UInt64>) throws(DiskError) {
     let start = UInt64(cluster) * Self.clusterSize
     let end = min(start + Self.clusterSize, size)

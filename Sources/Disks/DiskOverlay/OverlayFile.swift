@@ -2,12 +2,12 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// The file that an overlay's clusters are in.
+/// The file that stores the clusters of an overlay.
 struct OverlayFile: Sendable {
   let file: StoredFile
   let header: OverlayHeader
 
-  /// A new file without a name in `directory`, which is gone when it is closed.
+  /// Creates a file without a name in `directory`. It is deleted when it is closed.
   static func temporary(_ header: OverlayHeader, in directory: FilePath) throws(DiskError) -> OverlayFile {
     var name = directory.appending("virt-bmap-overlay-XXXXXX").withPlatformString {
       Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
@@ -27,7 +27,7 @@ struct OverlayFile: Sendable {
     return file
   }
 
-  /// A new file of this name, or the one that is there, which has to be an overlay of this disk.
+  /// Opens the overlay at `path`, which must be an overlay of this disk, or creates it if it does not exist.
   static func kept(
     _ path: FilePath, _ header: OverlayHeader, allowingUnnamed: Bool = true
   ) throws(DiskError) -> (file: OverlayFile, isNew: Bool) {
@@ -52,7 +52,7 @@ struct OverlayFile: Sendable {
     try header.bytes.withBytes { (bytes) throws(DiskError) in try file.write(bytes, at: 0) }
   }
 
-  /// Sees whether the file of this name is an overlay of any disk, if there is one, without taking it.
+  /// Checks that the file, if it exists, is an overlay of some disk. Does not lock it.
   static func checkKind(of path: FilePath) throws(DiskError) {
     let descriptor = path.withPlatformString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else {
@@ -82,7 +82,7 @@ struct OverlayFile: Sendable {
     return found
   }
 
-  /// The header that is in the file.
+  /// Reads the header, and checks that the file is an overlay of the same disk as `wanted`.
   private func check(_ wanted: OverlayHeader) throws(DiskError) -> OverlayHeader {
     let path = file.path
     let found = try Self.readHeader(of: file)

@@ -1,15 +1,15 @@
-/// What a kept overlay's file begins with, and where everything in it is.
+/// The header of the file of a kept overlay, and the layout of the file.
 ///
-/// The file, all numbers little endian:
+/// All numbers are little endian:
 ///
-///     0     "virt-bmap overlay 1\n" and zeros up to 64
-///     64    the disk's size in bytes
-///     72    the size of a cluster: 65536
-///     80    when the disk's files were last changed as the overlay was begun, in nanoseconds since 1970
-///     88    what the disk is told by, 64 bytes
+///     0     "virt-bmap overlay 1\n", padded with zeros to 64 bytes
+///     64    the size of the disk in bytes
+///     72    the cluster size: 65536
+///     80    the latest modification time of the disk's files when the overlay was created, in nanoseconds since 1970
+///     88    the digest that identifies the disk, 64 bytes
 ///     152   zeros up to 4096
-///     4096  a bit for each cluster of the disk, the lowest of a byte first: set if the cluster is here
-///     then, from the next multiple of 65536 on, the clusters, each at the place that it has on the disk
+///     4096  one bit for each cluster of the disk, lowest bit of each byte first: set if the cluster is in the overlay
+///     then, from the next multiple of 65536 on, the clusters, in the same order and spacing as on the disk
 ///
 /// The file is sparse.
 struct OverlayHeader: Equatable {
@@ -17,7 +17,7 @@ struct OverlayHeader: Equatable {
   static let clusterBits = 16
   static let clusterSize = 1 << clusterBits
   static let identitySize = 64
-  /// So that the bits need 128 MiB at most: 64 TiB.
+  /// The largest disk: 64 TiB, so that the bitmap takes at most 128 MiB.
   static let mostBytes: UInt64 = 1 << 46
 
   private static let magic = Array("virt-bmap overlay 1\n".utf8)
@@ -26,16 +26,16 @@ struct OverlayHeader: Equatable {
   var changed: UInt64
   var identity: [UInt8]
 
-  /// How many clusters the disk has.
+  /// The number of clusters on the disk.
   var clusterCount: Int { Int((diskSize + UInt64(Self.clusterSize) - 1) >> UInt64(Self.clusterBits)) }
-  /// Of the bits, in bytes: whole words.
+  /// The size of the bitmap in bytes, a whole number of 64-bit words.
   var bitmapBytes: Int { (clusterCount + 63) / 64 * 8 }
-  /// Where the clusters begin.
+  /// The offset of the first cluster, in bytes.
   var dataOffset: UInt64 {
     let clusters = (Self.size + bitmapBytes + Self.clusterSize - 1) >> Self.clusterBits
     return UInt64(clusters) << UInt64(Self.clusterBits)
   }
-  /// Of the whole file.
+  /// The size of the whole file, in bytes.
   var fileSize: UInt64 { dataOffset + UInt64(clusterCount) << UInt64(Self.clusterBits) }
 
   var bytes: [UInt8] {
@@ -54,7 +54,7 @@ struct OverlayHeader: Equatable {
     self.identity = identity
   }
 
-  /// Nil: this is not the beginning of an overlay.
+  /// `nil` if the bytes are not the header of an overlay.
   init?(_ bytes: [UInt8]) {
     guard bytes.count == Self.size, bytes.starts(with: Self.magic) else { return nil }
     func number(_ offset: Int) -> UInt64 {

@@ -3,19 +3,19 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// An overlay's open file, read and written by place from any number of threads.
+/// The open file of an overlay. Any number of threads may read and write it.
 struct StoredFile: Sendable {
   /// For messages.
   let path: FilePath
   let descriptor: FileDescriptor
 
-  /// Where a new file is until it has its name.
+  /// How a new file exists until it is published.
   private enum Place {
-    /// It has its name.
+    /// It has its final name.
     case named
-    /// It has none at all (`O_TMPFILE`): a crash leaves nothing behind.
+    /// It has no name (`O_TMPFILE`), so a crash leaves nothing behind.
     case unnamed
-    /// Where the filesystem has no such files: it has this one meanwhile.
+    /// It has this temporary name, because the filesystem does not support `O_TMPFILE`.
     case temporary(FilePath)
   }
   private var place = Place.named
@@ -25,11 +25,12 @@ struct StoredFile: Sendable {
     self.descriptor = descriptor
   }
 
-  /// Opens the file of this name, or makes a new one if there is none, for this server alone.
+  /// Opens the file at `path`, or creates it if it does not exist, and locks it against other servers.
   ///
-  /// A new one gets its name by `publish`, when it is whole: what a crash leaves before must not be taken for an overlay.
+  /// A new file gets its name from `publish`, once it is complete: a partial file left by a crash must not be mistaken
+  /// for an overlay.
   /// - Parameter allowingUnnamed: false to behave as on a filesystem without `O_TMPFILE`.
-  /// - Throws: `DiskError`; with `EBUSY` where another server has it open.
+  /// - Throws: `DiskError`; `EBUSY` if another server has the file open.
   static func open(
     _ path: FilePath, allowingUnnamed: Bool = true
   ) throws(DiskError) -> (file: StoredFile, isNew: Bool) {
@@ -54,10 +55,10 @@ struct StoredFile: Sendable {
   private static func create(_ path: FilePath, _ allowingUnnamed: Bool) throws(DiskError) -> StoredFile {
     let directory = path.removingLastComponent().isEmpty ? "." : path.removingLastComponent()
     if allowingUnnamed {
-      // glibc's O_TMPFILE is a macro that Swift does not import.
+      // glibc defines `O_TMPFILE` as a macro that Swift does not import.
       let flags = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
       let descriptor = directory.withPlatformString { Glibc.open($0, flags, 0o600) }
-      // It gets its name through /proc, which a chroot may lack.
+      // The file is later linked to its name through /proc, which may be missing in a chroot.
       if descriptor >= 0, access("/proc/self/fd/\(descriptor)", F_OK) == 0 {
         var file = StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
         file.place = .unnamed
@@ -65,7 +66,7 @@ struct StoredFile: Sendable {
       }
       if descriptor >= 0 { Glibc.close(descriptor) }
     }
-    // Not made from the overlay's name, which may be as long as a name can be.
+    // Not derived from the name of the overlay, which may already be as long as a name can be.
     let random = String(UInt64.random(in: .min ... .max), radix: 36)
     let name = directory.appending(".virt-bmap-\(random).tmp")
     let descriptor = name.withPlatformString { Glibc.open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o600) }
@@ -75,7 +76,8 @@ struct StoredFile: Sendable {
     return file
   }
 
-  /// Gives a new file, all of which is in the storage, its name, which nobody else has taken meanwhile.
+  /// Gives a new file its name, unless another file has taken the name in the meantime. The contents must already be in
+  /// stable storage.
   mutating func publish() throws(DiskError) {
     let status: CInt
     switch place {
@@ -101,7 +103,7 @@ struct StoredFile: Sendable {
           unlink(name)
           return 0
         }
-        // A filesystem without hard links.
+        // The filesystem does not support hard links.
         guard [EPERM, EOPNOTSUPP, ENOSYS].contains(errno) else { return -1 }
         guard access(path, F_OK) != 0 else {
           errno = EEXIST
@@ -113,37 +115,38 @@ struct StoredFile: Sendable {
   }
 
   func close() {
-    // Not by closing it: a process that was begun meanwhile may have the open file, too, for a moment.
+    // Unlock explicitly. Closing the file may not do it, because a process that was just started may briefly share the
+    // open file.
     _ = flock(descriptor.rawValue, LOCK_UN)
     _ = lockBytes(CShort(F_UNLCK))
     try? descriptor.close()
   }
 
-  /// Takes a new file away again, which could not be begun.
+  /// Deletes a new file that could not be completed.
   func remove() {
     guard case .temporary(let name) = place else { return }
     _ = name.withPlatformString { unlink($0) }
   }
 
-  /// One server at a time.
+  /// Only one server may use the overlay at a time.
   private func lock() throws(DiskError) {
     guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) != 0 else { return }
     guard errno == EWOULDBLOCK else { throw failure("cannot lock the overlay") }
     throw DiskError(path, "the overlay is in use by another server", errno: EBUSY)
   }
 
-  /// Keeps qemu's programs from opening the file, and refuses it while one of them has it open.
+  /// Keeps qemu programs from opening the file, and throws `EBUSY` if one of them has it open.
   ///
-  /// They lock bytes from 100 and from 200 on with locks of the open file (see "Disk image file locking" in qemu-block-drivers(7)). Where
-  /// the filesystem has no such locks qemu has none either.
+  /// qemu locks bytes from 100 on and from 200 on with open file description locks, see "Disk image file locking" in
+  /// qemu-block-drivers(7). If the filesystem does not support these locks, qemu cannot use them either.
   func lockAgainstQemu() throws(DiskError) {
     guard lockBytes(CShort(F_WRLCK)) != 0, errno == EAGAIN || errno == EACCES else { return }
     throw DiskError(path, "the overlay is in use by another program", errno: EBUSY)
   }
 
-  /// Sets or takes away a lock of the open file on the bytes that qemu locks.
+  /// Sets or removes an open file description lock on the bytes that qemu locks.
   private func lockBytes(_ type: CShort) -> CInt {
-    // F_OFD_SETLK of Linux, see fcntl(2), which the Glibc module leaves out.
+    // Linux `F_OFD_SETLK`, see fcntl(2). The Glibc module does not export it.
     let lockOpenFile: CInt = 37
     var lock = Glibc.flock()
     lock.l_type = type
@@ -153,7 +156,7 @@ struct StoredFile: Sendable {
     return fcntl(descriptor.rawValue, lockOpenFile, &lock)
   }
 
-  /// So that the file's name outlives a crash, too, where the filesystem can do that.
+  /// Makes the name of the file survive a crash, if the filesystem supports this.
   private func synchronizeDirectory() {
     let directory = path.removingLastComponent()
     guard let opened = try? FileDescriptor.open(directory.isEmpty ? "." : directory, .readOnly) else { return }
@@ -167,7 +170,7 @@ struct StoredFile: Sendable {
     return status
   }
 
-  /// Sets the file's length, in bytes; what it grows by is a hole.
+  /// Sets the length of the file in bytes. If the file grows, the new part is a hole.
   func truncate(to length: UInt64) throws(DiskError) {
     guard ftruncate(descriptor.rawValue, off_t(clamping: length)) == 0 else {
       throw failure("cannot make an overlay of \(length) bytes, sparse")
@@ -197,7 +200,7 @@ struct StoredFile: Sendable {
     }
   }
 
-  /// Makes a range read as zeros, without taking room where the filesystem can do that.
+  /// Makes a range read as zeros. If the filesystem supports it, this punches a hole.
   func zero(_ range: Range<UInt64>) throws(DiskError) {
     repeat {
       if clinux_punch_hole(descriptor.rawValue, range.lowerBound, UInt64(range.count)) == 0 { return }
@@ -214,9 +217,10 @@ struct StoredFile: Sendable {
     }
   }
 
-  /// Calls `body` with the data and the holes of a range of the file, in order, until it returns false.
-  /// - Parameter length: what the file has at least, in bytes: what was cut off is no hole.
-  /// - Returns: what `body` returned last.
+  /// Calls `body` with the data and holes in a range of the file, in order, until it returns false.
+  /// - Parameter length: the minimum length of the file in bytes. If the file is shorter, it was truncated, and what is
+  ///   missing is not a hole.
+  /// - Returns: what the last call of `body` returned.
   func forEachPart(
     of range: Range<UInt64>, length: UInt64, _ body: (Range<UInt64>, _ isHole: Bool) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
@@ -224,7 +228,8 @@ struct StoredFile: Sendable {
     while position < range.upperBound {
       let data = try next(clinux_seek_data, from: position, length, else: position) ?? range.upperBound
       let isHole = data > position
-      // A file that changes meanwhile may say that its hole is here already; it is still no endless loop.
+      // If the file changes at the same time, lseek may report a hole at `position` itself. Never loop without
+      // advancing.
       let found = isHole ? data : try next(clinux_seek_hole, from: position, length, else: nil) ?? range.upperBound
       let end = found > position ? min(found, range.upperBound) : range.upperBound
       guard try body(position..<end, isHole) else { return false }
@@ -233,8 +238,8 @@ struct StoredFile: Sendable {
     return true
   }
 
-  /// Where the next data are at or behind a place of the file, or the next hole; nil if there are none.
-  /// - Parameter all: what holds where the filesystem cannot tell: that all of it is data.
+  /// The offset of the next data or hole at or after an offset in the file; `nil` if there is none.
+  /// - Parameter all: the result if the filesystem cannot report holes, so that the whole file counts as data.
   private func next(
     _ seek: (CInt, UInt64) -> Int64, from place: UInt64, _ length: UInt64, else all: UInt64?
   ) throws(DiskError) -> UInt64? {
@@ -242,7 +247,8 @@ struct StoredFile: Sendable {
     if found >= 0 { return UInt64(found) }
     switch errno {
     case ENXIO:
-      // Nothing but a hole up to the end, which must still be where it was: what was cut off is not zeros.
+      // Only a hole follows, up to the end of the file. Check that the file has not been truncated: missing data must
+      // not be read as zeros.
       var status = stat()
       guard fstat(descriptor.rawValue, &status) == 0, UInt64(clamping: status.st_size) >= length else {
         throw DiskError(path, "the overlay was truncated", errno: EIO)
@@ -253,7 +259,7 @@ struct StoredFile: Sendable {
     }
   }
 
-  /// Brings what was written to the storage.
+  /// Flushes what was written to stable storage.
   func synchronize() throws(DiskError) {
     guard fdatasync(descriptor.rawValue) == 0 else { throw failure("cannot write the overlay") }
   }

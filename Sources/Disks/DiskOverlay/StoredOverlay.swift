@@ -2,13 +2,13 @@ import DiskImage
 import Glibc
 import Synchronization
 
-/// An overlay whose bytes are in a file.
+/// An overlay that stores its data in a file.
 protocol StoredOverlay: Overlay {
   var file: StoredFile { get }
 }
 
 extension StoredOverlay {
-  /// - Throws: `DiskError` with `EINVAL` where `count` bytes from `offset` on do not all lie on the disk.
+  /// - Throws: `DiskError` with `EINVAL` if the `count` bytes at `offset` do not lie within the disk.
   func check(_ offset: UInt64, _ count: Int) throws(DiskError) {
     guard offset <= size, UInt64(count) <= size - offset else {
       throw DiskError(file.path, "a request beyond the end of the disk", errno: EINVAL)
@@ -16,12 +16,12 @@ extension StoredOverlay {
   }
 }
 
-/// What brings written bytes to the storage: one thread at a time, and after a failure no more, since the kernel tells of
-/// what it could not write one time only.
+/// Runs flushes one at a time. After a flush has failed, all later ones fail, because the kernel reports a write error
+/// only once.
 struct Flushing: ~Copyable, Sendable {
   private let failure = Mutex<DiskError?>(nil)
 
-  /// - Throws: what `body` throws, or threw.
+  /// - Throws: the error from `body`, or the error from an earlier call that failed.
   func perform(_ body: () throws(DiskError) -> Void) throws(DiskError) {
     let outcome = failure.withLock { failure -> DiskError? in
       if let failure { return failure }

@@ -1,4 +1,4 @@
-/// The standard library's functions of these names forget which error the body throws.
+/// The standard library functions with similar names do not preserve the type of the error that the body throws.
 extension Array {
   func withBytes<Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
     var failure: Failure?

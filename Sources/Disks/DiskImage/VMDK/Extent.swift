@@ -1,24 +1,24 @@
 import Glibc
 import SystemPackage
 
-/// A part of a VMDK: what one line of its descriptor says.
+/// A part of a VMDK, described by one line of its descriptor.
 struct Extent: Sendable {
   enum Storage: Sendable {
-    /// No file, all zeros.
+    /// All zeros, without a file.
     case zero
-    /// It takes up room on the disk and cannot be read; its file is not opened. With the error of each read.
+    /// Part of the disk, but not readable: its file is not opened. Every read throws this error.
     case inaccessible(DiskError)
-    /// The bytes of a file from `start` (in bytes) on, one for one.
+    /// As they are, in a file, starting at the offset `start` (in bytes).
     case flat(HostFile, start: UInt64)
     case grains(GrainExtent)
   }
 
-  /// In bytes. Not 0.
+  /// In bytes; never 0.
   let size: UInt64
   let storage: Storage
 
-  /// The longest run from `position`, up to `end`, that is kept in one way.
-  /// - Parameters: in bytes; `position` is below `end`, and `end` at most `size`.
+  /// The longest run, starting at `position` and ending at most at `end`, that is stored in one way.
+  /// - Parameters: in bytes; `position` is less than `end`, and `end` is at most `size`.
   func run(at position: UInt64, upTo end: UInt64) -> ExtentRun {
     switch storage {
     case .zero: ExtentRun(content: .zero, end: end)
@@ -28,7 +28,7 @@ struct Extent: Sendable {
     }
   }
 
-  /// nil where it has none or may not be read.
+  /// `nil` if the extent has no file, or if it must not be read.
   var file: HostFile? {
     switch storage {
     case .zero, .inaccessible: nil

@@ -1,9 +1,9 @@
 import Glibc
 import SystemPackage
 
-/// What the header of an extent of grains says, whatever its kind.
+/// The header of a sparse extent of any kind.
 struct ExtentHeader: Sendable {
-  /// The kinds of extents with grains, each with a header of its own.
+  /// The kinds of sparse extent. Each has its own header format.
   enum Kind: Equatable, Sendable {
     case hosted(version: UInt32)
     case cowd
@@ -12,13 +12,13 @@ struct ExtentHeader: Sendable {
 
   let kind: Kind
   let layout: GrainLayout
-  /// Where the descriptor lies in the file, in bytes; nil where it is in a file of its own.
+  /// Where in the file the descriptor is, in bytes; `nil` if the extent has no embedded descriptor.
   let descriptor: Range<UInt64>?
   let wasClosedCleanly: Bool
-  /// What is odd but can be read, one line each, in the form `PATH: message`.
+  /// Problems that do not prevent reading, one line each, in the form `PATH: message`.
   let warnings: [String]
 
-  /// Whether a file begins as an extent of grains does.
+  /// Whether a file starts with the magic of a sparse extent.
   static func isAtStart(of file: HostFile) throws(DiskError) -> Bool {
     guard file.length >= 4 else { return false }
     let magic = try file.number(at: 0, width: 4)
@@ -26,8 +26,8 @@ struct ExtentHeader: Sendable {
   }
 
   /// Reads and checks the header of an extent.
-  /// - Throws: `DiskError`: `EINVAL` for what cannot be right, `ENOTSUP` for what cannot be read, `EIO` where the file is
-  ///   shorter than the header says.
+  /// - Throws: `DiskError`: `EINVAL` if a field is invalid, `ENOTSUP` if the header is not supported, `EIO` if the file
+  ///   is shorter than the header says.
   static func read(from file: HostFile, options: OpenOptions) throws(DiskError) -> ExtentHeader {
     guard file.length >= VMDKLimits.sectorBytes else {
       throw DiskError(
@@ -42,8 +42,8 @@ struct ExtentHeader: Sendable {
     }
   }
 
-  /// - Throws: `DiskError` where the descriptor's size of the extent and the header's differ by more than the part of
-  ///   a grain by which a capacity may have been rounded up.
+  /// - Throws: `DiskError` if the extent size in the descriptor does not match the capacity in the header. The capacity
+  ///   may be larger by less than one grain, because it may have been rounded up.
   func checkCapacity(covers extent: DescriptorExtent, path: FilePath) throws(DiskError) {
     guard extent.size <= layout.capacity, layout.capacity - extent.size < layout.grainBytes else {
       throw DiskError(
@@ -54,9 +54,9 @@ struct ExtentHeader: Sendable {
   }
 }
 
-/// Checks that are the same for every kind of header.
+/// Checks shared by all kinds of header.
 enum HeaderCheck {
-  /// A grain's size in bytes.
+  /// Checks the grain size, and returns it in bytes.
   static func grainBytes(
     sectors: UInt64, allowed: ClosedRange<UInt64>, offset: Int, path: FilePath
   ) throws(DiskError) -> UInt64 {
@@ -69,7 +69,7 @@ enum HeaderCheck {
     return sectors &* VMDKLimits.sectorBytes
   }
 
-  /// A capacity in bytes.
+  /// Checks the capacity, and returns it in bytes.
   static func capacity(sectors: UInt64, offset: Int, path: FilePath) throws(DiskError) -> UInt64 {
     guard sectors > 0, sectors <= VMDKLimits.diskBytes / VMDKLimits.sectorBytes else {
       throw DiskError(path, "a capacity of \(sectors) sectors (offset \(offset)) cannot be right", errno: EINVAL)
@@ -77,7 +77,7 @@ enum HeaderCheck {
     return sectors &* VMDKLimits.sectorBytes
   }
 
-  /// The bytes that the directory of a capacity takes.
+  /// The size of the grain directory needed for a capacity, in bytes.
   static func directoryBytes(
     capacity: UInt64, grainBytes: UInt64, entriesPerTable: UInt64, width: UInt64, path: FilePath
   ) throws(DiskError) -> UInt64 {
@@ -96,7 +96,7 @@ enum HeaderCheck {
   }
 }
 
-/// The number at `offset`. 0 where the bytes end before, which callers exclude.
+/// The number at `offset`. Returns 0 if it lies beyond the end of the bytes; callers must rule this out.
 func littleEndian32(_ bytes: [UInt8], at offset: Int) -> UInt32 {
   guard offset >= 0, offset + 4 <= bytes.count else { return 0 }
   return bytes[offset..<(offset + 4)].reversed().reduce(0) { $0 << 8 | UInt32($1) }

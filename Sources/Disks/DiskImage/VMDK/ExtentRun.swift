@@ -1,17 +1,17 @@
-/// A part of an extent whose bytes are all kept in one way.
+/// A part of an extent whose bytes are all stored in one way.
 struct ExtentRun {
   enum Content {
-    /// Not in this extent: the parent has it, and without one it is zeros.
+    /// Not in this extent: read it from the parent, or as zeros if there is no parent.
     case unallocated
     case zero
-    /// The bytes of a file from an offset on, in bytes; the file may have holes, which are zeros.
+    /// In a file, starting at this offset (in bytes). The file may have holes, which read as zeros.
     case flat(HostFile, at: UInt64)
-    /// The bytes of a file from an offset on, in bytes, each of them written.
+    /// In a file, starting at this offset (in bytes), and fully allocated.
     case stored(HostFile, at: UInt64)
-    /// A part of one grain, from so many bytes into it on.
+    /// Part of one grain, starting `skipping` bytes into the decompressed grain.
     case compressed(GrainExtent, grain: UInt64, skipping: UInt64)
     case damaged(GrainExtent, grain: UInt64)
-    /// With the error of each read.
+    /// Every read throws this error.
     case inaccessible(DiskError)
   }
 

@@ -1,16 +1,16 @@
 import Glibc
 import SystemPackage
 
-/// One image of a chain: the extents that a descriptor names, one after another.
+/// One image in a chain: the extents named by a descriptor, one after another.
 struct Layer: Sendable {
   /// In bytes.
   let size: UInt64
   let extents: [Extent]
-  /// Where each extent begins, in bytes; the first at 0, and one more: the end of the last.
+  /// The offset of each extent, in bytes, and finally the offset of the end of the last one. The first is 0.
   private let starts: [UInt64]
 
-  /// - Parameter path: the descriptor's, for messages.
-  /// - Throws: `DiskError` where together they exceed `VMDKLimits.diskBytes`.
+  /// - Parameter path: the path of the descriptor, for messages.
+  /// - Throws: `DiskError` if the extents together are larger than `VMDKLimits.diskBytes`.
   init(_ extents: [Extent], path: FilePath) throws(DiskError) {
     var starts: [UInt64] = [0]
     var end: UInt64 = 0
@@ -26,8 +26,9 @@ struct Layer: Sendable {
     size = end
   }
 
-  /// The longest run from `position`, up to `end`, that is kept in one way; its end counted from the layer's start.
-  /// - Parameters: in bytes; `position` is below `end`, and `end` at most `size`.
+  /// The longest run, starting at `position` and ending at most at `end`, that is stored in one way. Its end is
+  /// relative to the start of the layer.
+  /// - Parameters: in bytes; `position` is less than `end`, and `end` is at most `size`.
   func run(at position: UInt64, upTo end: UInt64) -> ExtentRun {
     var low = 0
     var high = extents.count

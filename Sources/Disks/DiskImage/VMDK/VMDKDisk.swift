@@ -1,12 +1,13 @@
 import Glibc
 import SystemPackage
 
-/// A VMDK: an image and, where it is a snapshot, its parents. What an image does not have, the next one is asked for.
+/// A VMDK: an image and, if it is a snapshot, its parents. What is not allocated in one image is read from the next.
+/// Reads take no lock, except to use a decompressor.
 struct VMDKDisk: VirtualDisk {
   let size: UInt64
-  /// The file that was named, for messages.
+  /// The file that the user named, for messages.
   private let path: FilePath
-  /// The image that was named first, its parent next. Not empty.
+  /// The image that the user named, followed by its parent and so on. Never empty.
   private let layers: [Layer]
   private let inflater: GrainInflater
 
@@ -18,8 +19,8 @@ struct VMDKDisk: VirtualDisk {
   }
 
   /// Calls `body` with each run of a range, in order, until it returns false.
-  /// - Parameter layer: where to begin: what is in those before it is not asked.
-  /// - Returns: false where `body` did.
+  /// - Parameter layer: the layer to start from. The layers above it are ignored.
+  /// - Returns: false if `body` returned false.
   private func forEachRun(
     in range: Range<UInt64>, layer: Int = 0,
     _ body: (Range<UInt64>, ExtentRun.Content) throws(DiskError) -> Bool
@@ -29,7 +30,7 @@ struct VMDKDisk: VirtualDisk {
     while position < end {
       let run = layers[layer].run(at: position, upTo: end)
       let part = position..<run.end
-      // The chain's length is bounded, and so is the depth of these calls.
+      // The length of the chain is limited, which limits the depth of the recursion.
       if case .unallocated = run.content, layer + 1 < layers.count {
         guard try forEachRun(in: part, layer: layer + 1, body) else { return false }
       } else {
@@ -37,7 +38,7 @@ struct VMDKDisk: VirtualDisk {
       }
       position = run.end
     }
-    // A parent may be smaller than the snapshot over it.
+    // A parent may be smaller than its snapshot.
     if position < range.upperBound { return try body(position..<range.upperBound, .unallocated) }
     return true
   }
@@ -66,7 +67,7 @@ struct VMDKDisk: VirtualDisk {
       switch content {
       case .unallocated: return try joiner.add(part, .hole, to: body)
       case .zero: return try joiner.add(part, .zero, to: body)
-      // What is damaged must not be taken for zeros, nor what is not to be known. Reading it says what is wrong.
+      // Damaged and inaccessible ranges must not be reported as zeros. Reading them gives the error.
       case .stored, .compressed, .damaged, .inaccessible: return try joiner.add(part, .data, to: body)
       case .flat(let file, let place):
         var wantsMore = true

@@ -1,63 +1,67 @@
-/// What a VMDK may ask for at most. No image that a VMware product writes comes near.
+/// Limits on VMDK images. No image written by a VMware product exceeds them.
 ///
-/// Together they bound the memory of an open disk of any size: 4 MiB of grain table entries, 4 MiB of decompressed
-/// grains, 4 MiB of places of tables, and its descriptors and extents, some hundred bytes each.
+/// Together they limit the memory used by an open disk of any size: 4 MiB of grain table entries, 4 MiB of decompressed
+/// grains, 4 MiB of grain table ranges, and some hundred bytes for each descriptor and extent.
 enum VMDKLimits {
-  /// The unit of every size and offset in a VMDK, in bytes.
+  /// The unit of sizes and offsets in a VMDK, in bytes.
   static let sectorBytes: UInt64 = 512
 
-  /// The largest descriptor, in bytes: room for the extents below.
+  /// The largest descriptor, in bytes. It is large enough for the number of extents below.
   static let descriptorBytes: UInt64 = 4 << 20
 
-  /// How many bytes of a name or a value in a descriptor a message shows.
+  /// The longest name or value from a descriptor that is shown in a message, in bytes.
   static let shownName = 1024
 
-  /// The most extents of one disk and its parents: 62 TiB, the most that VMware allows, in pieces of 2 GiB.
+  /// The most extents of a disk and its parents. VMware allows at most 62 TiB, in extents of 2 GiB.
   static let extents = 32768
 
-  /// The longest chain, the disk itself included. VMware allows 32 snapshots.
+  /// The longest chain, including the disk itself. VMware allows 32 snapshots.
   static let links = 256
 
-  /// Sectors of a hosted extent's grain: at least 4 KiB, at most 1 GiB.
+  /// The grain size of a hosted extent, in sectors: from 4 KiB to 1 GiB.
   static let grainSectors: ClosedRange<UInt64> = 8...(1 << 21)
 
-  /// Sectors of a COWD extent's grain: at least a sector, at most 1 GiB.
+  /// The grain size of a COWD extent, in sectors: from one sector to 1 GiB.
   static let cowdGrainSectors: ClosedRange<UInt64> = 1...(1 << 21)
 
-  /// The largest compressed grain, in sectors: it has to be in memory as a whole, once a thread. VMware writes 128.
+  /// The largest compressed grain, in sectors. Each thread needs to hold a whole grain in memory. VMware writes 128.
   static let compressedGrainSectors: UInt64 = 2048
 
-  /// Entries of a hosted sparse extent's grain table. VMware writes 512 and qemu reads no more.
+  /// The number of entries in a grain table of a hosted sparse extent. VMware writes 512, and qemu does not read more.
   static let grainTableEntries: ClosedRange<UInt32> = 1...512
 
-  /// Bytes of one grain directory. Reached by 512 TiB of 64 KiB grains in a hosted extent, 128 TiB in an seSparse one.
+  /// The largest grain directory, in bytes: enough for 512 TiB of 64 KiB grains in a hosted extent, or 128 TiB in an
+  /// seSparse one.
   static let directoryBytes: UInt64 = 64 << 20
 
-  /// Grains of a disk and its parents together.
+  /// The most grains of a disk and its parents together.
   static let grains: UInt64 = 1 << 42
 
-  /// How many bytes of directories and tables are checked when a disk is opened; 16 MiB are the tables of 256 GiB of
-  /// stored 64 KiB grains. Beyond that damage is found when it is read.
+  /// How many bytes of grain directories and tables are checked when a disk is opened. 16 MiB of tables describe 256
+  /// GiB of stored 64 KiB grains. Damage beyond that is found when it is read.
   static let checkedBytes: UInt64 = 16 << 20
 
-  /// How many bytes of grain directories are read when a disk is opened, to list its tables: all of the largest one's.
+  /// How many bytes of grain directories are read when a disk is opened, to list its tables: as many as the largest one
+  /// has.
   static let listedBytes = directoryBytes
 
-  /// How many places of grain tables a disk remembers, 16 bytes each, so that a grain is not taken from among them.
+  /// How many ranges of grain tables are remembered for a disk, at 16 bytes each, to detect a grain that overlaps a
+  /// table.
   static let tableRanges = 1 << 18
 
-  /// How many grain table entries a disk keeps in memory at most, 8 bytes each. A power of two. 4 MiB hold the
-  /// entries of 32 GiB of 64 KiB grains.
+  /// How many grain table entries are cached for a disk, at 8 bytes each. A power of two. 4 MiB hold the entries of 32
+  /// GiB of 64 KiB grains.
   static let cachedEntries = 1 << 19
 
-  /// How many bytes of decompressed grains a disk keeps in memory.
+  /// How many bytes of decompressed grains are cached for a disk.
   static let cachedGrainBytes = 4 << 20
 
-  /// The largest disk: the last offset that the system can seek to.
+  /// The largest disk, in bytes: the largest offset that the system can seek to.
   static let diskBytes = UInt64(Int64.max)
 }
 
-/// What opening one disk may still cost, shared by its extents and its parents' so that many small ones cannot add up.
+/// What is left to spend on opening one disk. Its extents and those of its parents share it, so that many small ones
+/// cannot exceed the limits together.
 struct VMDKOpenBudget {
   var extents = VMDKLimits.extents
   var grains = VMDKLimits.grains

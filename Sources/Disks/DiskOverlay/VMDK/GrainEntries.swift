@@ -3,27 +3,28 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// The grain tables' entries, all of them in memory: 4 bytes for each grain of the disk, which is 128 MiB for 2 TiB of
-/// 64 KiB grains; of it no more takes room than where an entry was ever set, by pages of the system.
+/// The entries of all grain tables, in memory. They take 4 bytes for each grain of the disk, which is 128 MiB for 2 TiB
+/// of 64 KiB grains, but only the pages in which an entry has been set use memory.
 ///
-/// Read and changed by any thread without a lock. Who sees an entry sees in the file what was written before it was set.
+/// Any thread may read and change entries without a lock. A thread that sees an entry also sees everything that was
+/// written to the file before the entry was set.
 final class GrainEntries: Sendable {
-  /// What an entry says that is not the sector at which the grain begins.
+  /// The values of an entry that are not the number of the first sector of the grain.
   static let absent: UInt32 = 0
   static let zeroed: UInt32 = 1
 
   let count: Int
-  /// The pointer never changes and what it points to is atomic, so that sharing it is safe.
+  /// Safe to share: the pointer never changes, and the memory it points to is atomic.
   private nonisolated(unsafe) let entries: UnsafeMutablePointer<Atomic<UInt32>>
 
   private var bytes: Int { count * MemoryLayout<Atomic<UInt32>>.stride }
 
-  /// - Parameter path: the overlay's, for the message.
+  /// - Parameter path: the path of the overlay, for the error message.
   init(count: Int, path: FilePath) throws(DiskError) {
-    // No disk, no grains, and memory of no bytes there is not.
+    // An empty disk has no grains, but mmap does not accept a length of 0.
     let count = max(count, 1)
     self.count = count
-    // Memory that is zeros, and takes none until something is put there.
+    // The memory is zeroed, and is not allocated until it is written.
     let memory = mmap(
       nil, count * MemoryLayout<Atomic<UInt32>>.stride, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard memory != MAP_FAILED, let memory else { throw StoredFile.failure(path, "no memory for the grain tables") }
@@ -32,17 +33,17 @@ final class GrainEntries: Sendable {
 
   deinit { munmap(entries, bytes) }
 
-  /// - Parameter grain: below `count`.
+  /// - Parameter grain: less than `count`.
   subscript(grain: Int) -> UInt32 {
     get { entries[grain].load(ordering: .acquiring) }
     set { entries[grain].store(newValue, ordering: .releasing) }
   }
 
-  /// The entry of the first of these grains, and how many from it on are kept as it is: in one piece of the file, where
-  /// they are stored.
+  /// The entry of the first of these grains, and how many grains from there on are in the same state and, if they are
+  /// stored, contiguous in the file.
   /// - Parameters:
-  ///   - grains: not empty, none of them at or beyond `count`.
-  ///   - step: sectors of a grain.
+  ///   - grains: not empty, within 0..<`count`.
+  ///   - step: the grain size in sectors.
   func run(in grains: Range<Int>, step: UInt32) -> (entry: UInt32, count: Int) {
     let entry = self[grains.lowerBound]
     let step = entry > Self.zeroed ? step : 0

@@ -3,38 +3,38 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// The room for grains in the overlay's file, which grows at its end. From any thread.
+/// Allocates grains in the file of the overlay, which grows at its end. Any thread may use it.
 final class GrainRoom: Sendable {
   private struct State {
-    /// The sector of the next grain.
+    /// The sector of the next new grain.
     var next: UInt64
-    /// Of the file, in bytes: at least as far as `next`.
+    /// The length of the file in bytes. It reaches at least to `next`.
     var length: UInt64
-    /// The sectors of grains that were taken and not used.
+    /// The sectors of grains that were allocated but not used.
     var released: [UInt32] = []
   }
 
-  /// How much the file grows at a time, in grains: each time its length is changed costs the filesystem something.
+  /// How many grains the file grows by at a time, because each change of its length has a cost in the filesystem.
   private static let step: UInt64 = 256
   private static let sector: UInt64 = 512
 
   private let grainBytes: UInt64
   private let state: Mutex<State>
 
-  /// - Parameter next: the sector at which the next grain is to be.
+  /// - Parameter next: the sector of the next new grain.
   init(next: UInt64, grainBytes: UInt64) {
     self.grainBytes = grainBytes
     state = Mutex(State(next: next, length: next * Self.sector))
   }
 
-  /// Where the grains end, in bytes of the file.
+  /// The offset in the file of the end of the grains, in bytes.
   var end: UInt64 { state.withLock { $0.next * Self.sector } }
-  /// Of the file, in bytes, at least.
+  /// The minimum length of the file, in bytes.
   var length: UInt64 { state.withLock { $0.length } }
 
-  /// Takes the room of a grain.
-  /// - Returns: its sector, and whether it reads as zeros yet.
-  /// - Throws: `DiskError` with `ENOSPC` where a sector's number has no more than its 32 bits.
+  /// Allocates a grain.
+  /// - Returns: its sector, and whether it is still all zeros.
+  /// - Throws: `DiskError`; `ENOSPC` if the sector number exceeds 32 bits.
   func take(in file: StoredFile) throws(DiskError) -> (sector: UInt32, isZeros: Bool) {
     let result = state.withLock { state -> Result<(UInt32, Bool), DiskError> in
       if let sector = state.released.popLast() { return .success((sector, false)) }
@@ -54,6 +54,6 @@ final class GrainRoom: Sendable {
     return try result.get()
   }
 
-  /// Gives back what could not be used.
+  /// Returns a grain that could not be used.
   func release(_ sector: UInt32) { state.withLock { $0.released.append(sector) } }
 }

@@ -1,19 +1,19 @@
 import DiskImage
 import SystemPackage
 
-/// Where the grain tables are in the file, and how they are written.
+/// Where the grain tables are in the file, and how to write them.
 struct GrainTables: Sendable {
   static let entriesPerTable = Int(SparseImage.entriesPerTable)
-  /// Of a table.
+  /// The size of a table, in bytes.
   static let bytes = UInt64(entriesPerTable * 4)
 
-  /// The sector of each table: of those that are read first, then of their copies, if there are any.
+  /// The sector of each table: first for the primary tables, then for their copies, if there are any.
   let sectors: [[UInt32]]
 
-  /// Brings entries into the tables and their copies.
-  /// - Parameter new: in order of the grains.
+  /// Writes entries to the tables and their copies.
+  /// - Parameter new: sorted by grain.
   func write(_ new: [NewGrains.Entry], in file: StoredFile) throws(DiskError) {
-    // The copies first: what is in the tables that are read is in the copies, too.
+    // Write the copies first, so that they contain everything that is in the primary tables.
     for copy in sectors.reversed() {
       var start = 0
       while start < new.count {
@@ -31,7 +31,7 @@ struct GrainTables: Sendable {
     }
   }
 
-  /// Writes the copy of a table anew.
+  /// Rewrites the copy of a table.
   func rewriteCopy(of table: Int, from entries: GrainEntries, in file: StoredFile) throws(DiskError) {
     guard let copy = sectors.dropFirst().first else { return }
     let first = table * Self.entriesPerTable

@@ -1,19 +1,19 @@
 import Synchronization
 
-/// The grains that are stored, but not in the tables of the file yet. From any thread.
+/// The grains that are stored, but not yet in the grain tables of the file. Any thread may use it.
 final class NewGrains: Sendable {
   struct Entry {
     var grain: UInt32
     var entry: UInt32
   }
 
-  /// How many there may be before they are brought into the tables without having been asked to: 512 KiB of them, and
-  /// 4 GiB of 64 KiB grains.
+  /// How many new grains trigger a flush, even if nobody asked for one. They take 512 KiB of memory, and stand for 4
+  /// GiB of 64 KiB grains.
   static let most = 1 << 16
 
   private let entries = Mutex<[Entry]>([])
 
-  /// - Returns: whether there are as many as there may be.
+  /// - Returns: whether the limit has been reached.
   func add(_ grain: Int, _ entry: UInt32) -> Bool {
     entries.withLock {
       $0.append(Entry(grain: UInt32(truncatingIfNeeded: grain), entry: entry))
@@ -21,7 +21,7 @@ final class NewGrains: Sendable {
     }
   }
 
-  /// Those since the last time, in order.
+  /// Returns the grains added since the last call, sorted.
   func take() -> [Entry] {
     let taken = entries.withLock { entries in
       defer { entries = [] }

@@ -1,16 +1,16 @@
 import DiskImage
 import SystemPackage
 
-/// How a new snapshot's file is laid out: as VMware and qemu lay out theirs, all the tables in front of the grains.
+/// The layout of a new snapshot file. As in those of VMware and qemu, all tables precede the grains.
 ///
 /// The fields of the header are those of `SparseExtentHeader` in VMware's technical note "Virtual Disk Format 5.0",
-/// section "Hosted Sparse Extents". The version is 1, which every reader knows: grains of zeros are holes of the file, so
-/// that they take no room without version 2's entry for them.
+/// section "Hosted Sparse Extents". The version is 1, which every reader supports. Version 2 adds an entry for grains
+/// of zeros, which is not needed here: they are stored as holes in the file, and take no space.
 struct NewSnapshot {
   static let grainBytes: UInt64 = 64 << 10
   private static let sector: UInt64 = 512
   private static let descriptorSectors: UInt64 = 20
-  /// Of the byte that says whether the file is open for writing, in the header.
+  /// The offset in the header of the byte that says whether the file is open for writing.
   static let uncleanPlace: UInt64 = 72
 
   /// In bytes.
@@ -26,7 +26,7 @@ struct NewSnapshot {
   private var tableSectors: UInt64 { GrainTables.bytes / Self.sector }
   private var copyStart: UInt64 { 1 + Self.descriptorSectors }
   private var directoryStart: UInt64 { copyStart + directorySectors + tableCount * tableSectors }
-  /// The sector at which the first grain is.
+  /// The sector of the first grain.
   var grainStart: UInt64 {
     let end = directoryStart + directorySectors + tableCount * tableSectors
     let grain = Self.grainBytes / Self.sector
@@ -44,7 +44,7 @@ struct NewSnapshot {
     var bytes = Array("KDMV".utf8)
     func add(_ number: some FixedWidthInteger) { withUnsafeBytes(of: number.littleEndian) { bytes += $0 } }
     add(UInt32(1))
-    // The line ends can be checked, and there is a second grain directory.
+    // Flags: the newline test is valid, and there is a redundant grain directory.
     add(UInt32(0b11))
     add(diskSize / Self.sector)
     add(Self.grainBytes / Self.sector)
@@ -58,7 +58,7 @@ struct NewSnapshot {
     return bytes + Array(repeating: 0, count: Int(Self.sector) - bytes.count)
   }
 
-  /// Writes an empty snapshot into an empty file, and brings it to the storage.
+  /// Writes an empty snapshot to an empty file, and flushes it to stable storage.
   func write(to file: StoredFile, descriptor: [UInt8]) throws(DiskError) {
     try file.truncate(to: grainStart * Self.sector)
     try descriptor.withBytes { (bytes) throws(DiskError) in try file.write(bytes, at: Self.descriptor.lowerBound) }

@@ -2,31 +2,32 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// The descriptor of a snapshot: text in VMware's form, with a comment that says more of the disk below than its CID.
+/// The descriptor of a snapshot: text in VMware's format, with an extra comment that identifies the base disk more
+/// reliably than its CID.
 ///
-/// The form is that of VMware's technical note "Virtual Disk Format 5.0", section "The Descriptor File".
+/// The format is in VMware's technical note "Virtual Disk Format 5.0", section "The Descriptor File".
 enum SnapshotDescriptor {
-  /// What the comment says of the disk below when the snapshot was begun.
+  /// What the comment says about the base disk at the time the snapshot was created.
   struct Base: Equatable {
-    /// As `BaseIdentity.digest` has it.
+    /// From `BaseIdentity.digest`.
     var identity: [UInt8]
-    /// As `BaseIdentity.lastChange` has it.
+    /// From `BaseIdentity.lastChange`.
     var changed: UInt64
   }
 
   private static let comment = "# virt-bmap base "
 
-  /// The text of a new one, filled up with zeros.
+  /// The text of a new descriptor, padded with NULs.
   /// - Parameters:
-  ///   - size: of the disk, in bytes.
-  ///   - room: how long it has to be, in bytes.
+  ///   - size: the size of the disk, in bytes.
+  ///   - room: the length of the padded text, in bytes.
   static func text(
     over parent: SnapshotParent, _ path: FilePath, size: UInt64, room: Int
   ) throws(DiskError) -> [UInt8] {
     let hint = try parent.hint(from: path)
     let name = FilePath(root: nil, path.components.suffix(1)).bytes
     for name in [hint, name] {
-      // A descriptor has no way to write them in a name.
+      // A descriptor cannot escape these characters in a name.
       guard !name.contains(UInt8(ascii: "\"")), name.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
         throw DiskError(
           path,
@@ -35,7 +36,7 @@ enum SnapshotDescriptor {
       }
     }
     var text = Array("# Disk DescriptorFile\nversion=1\n".utf8)
-    // Names are bytes; only where they are text is their encoding known.
+    // Names are bytes. The encoding is known only if they are valid UTF-8.
     if String(validating: hint + name, as: UTF8.self) != nil { text += Array("encoding=\"UTF-8\"\n".utf8) }
     text += Array(
       "CID=\(hexadecimal(newCID(butNot: [parent.cid])))\nparentCID=\(hexadecimal(parent.cid))\n".utf8)
@@ -50,7 +51,7 @@ enum SnapshotDescriptor {
     return text + Array(repeating: 0, count: room - text.count)
   }
 
-  /// What has to be the same for both: the geometry and the adapter.
+  /// The settings that the snapshot must share with its parent: the geometry and the adapter.
   private static func database(of parent: DiskLink) -> [String] {
     let keys = [
       "ddb.adapterType", "ddb.virtualHWVersion", "ddb.geometry.cylinders", "ddb.geometry.heads", "ddb.geometry.sectors",
@@ -63,7 +64,7 @@ enum SnapshotDescriptor {
     }
   }
 
-  /// A content ID that is none of these, nor one with a meaning of its own.
+  /// A random content ID that is not one of `others`, and has no special meaning.
   static func newCID(butNot others: [UInt32]) -> UInt32 {
     while true {
       let cid = UInt32.random(in: 1..<UInt32.max - 1)
@@ -71,8 +72,8 @@ enum SnapshotDescriptor {
     }
   }
 
-  /// The text with another content ID.
-  /// - Returns: nil where it has none, or no room for it.
+  /// Replaces the content ID in the text.
+  /// - Returns: `nil` if there is no content ID, or no space for the new one.
   static func replaceCID(in text: [UInt8], with cid: UInt32) -> [UInt8]? {
     var lines = text.prefix { $0 != 0 }.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     guard let number = lines.firstIndex(where: { isCID($0) }) else { return nil }
@@ -88,7 +89,7 @@ enum SnapshotDescriptor {
     return key.lowercased().split(whereSeparator: { $0 == " " || $0 == "\t" }) == ["cid"]
   }
 
-  /// What the comment says; nil where another program has written the text.
+  /// What the comment says; `nil` if the text was written by another program.
   static func base(in text: [UInt8]) -> Base? {
     let comment = Array(comment.utf8)
     for line in text.prefix(while: { $0 != 0 }).split(separator: UInt8(ascii: "\n")) where line.starts(with: comment) {

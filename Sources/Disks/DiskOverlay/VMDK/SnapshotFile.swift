@@ -2,25 +2,25 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// An overlay's file that is a VMDK snapshot, open for writing.
+/// The file of an overlay that is a VMDK snapshot, open for writing.
 struct SnapshotFile {
   let file: StoredFile
-  /// Of the disk, in bytes.
+  /// The size of the disk, in bytes.
   let size: UInt64
   let grainBytes: UInt64
   let tables: GrainTables
   let entries: GrainEntries
   let room: GrainRoom
   let hasZeroedGrains: Bool
-  /// The tables whose copy says something else.
+  /// The tables whose copies differ from them.
   let staleCopies: [Int]
-  /// Where the descriptor is, in bytes.
+  /// Where the descriptor is in the file, in bytes.
   let descriptor: Range<UInt64>
   let isNew: Bool
   let wasClosedCleanly: Bool
   let baseWasChanged: Bool
 
-  /// Begins a snapshot, or opens the one that is there.
+  /// Opens the snapshot at `path`, or creates it if it does not exist.
   static func open(
     _ path: FilePath, over parent: SnapshotParent, size: UInt64, allowingUnnamed: Bool = true
   ) throws(DiskError) -> SnapshotFile {
@@ -79,7 +79,8 @@ struct SnapshotFile {
         errno: EINVAL)
     }
     let found = try TableReader(image: image, file: file, length: UInt64(clamping: status.st_size)).read()
-    // A snapshot of another program's does not say when the disk was changed, but no disk is changed after it was begun.
+    // A snapshot made by another program does not record when the disk was changed. But the disk must not have changed
+    // after the snapshot was last written.
     let written = BaseIdentity.time(status)
     return SnapshotFile(
       file: file, size: size, grainBytes: image.grainBytes, tables: found.tables, entries: found.entries,
@@ -89,11 +90,11 @@ struct SnapshotFile {
       baseWasChanged: known.map { $0.changed != parent.changed } ?? (parent.changed > written))
   }
 
-  /// Makes the file ready to be written: it says that it is open, and it has a content ID that nobody knows, since what
-  /// was a snapshot over it is none any more. All of it is in the storage before the first byte is changed.
+  /// Prepares the file for writing. Marks it as open, and gives it a new content ID, because any snapshot over it
+  /// becomes invalid. All of this is in stable storage before anything else is changed.
   func beginWriting() throws(DiskError) {
     if !isNew {
-      // What a crash has left behind the last grain that the tables know.
+      // Drop what a crash left behind the last grain that the tables refer to.
       try file.truncate(to: room.end)
       for table in staleCopies { try tables.rewriteCopy(of: table, from: entries, in: file) }
       var text = [UInt8](repeating: 0, count: descriptor.count)
@@ -106,7 +107,7 @@ struct SnapshotFile {
     try mark(isUnclean: true)
   }
 
-  /// Says that all is in the file.
+  /// Marks the file as cleanly closed.
   func endWriting() throws(DiskError) {
     try file.truncate(to: room.end)
     try mark(isUnclean: false)

@@ -2,21 +2,21 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// The disk that a snapshot is over, as its descriptor names it.
+/// The base disk of a snapshot, as the descriptor identifies it.
 struct SnapshotParent {
   let cid: UInt32
   let link: DiskLink
-  /// What the disk is told by without its content ID, which not every program changes.
+  /// Identifies the disk independently of its content ID, which not every program updates.
   let identity: [UInt8]
-  /// When the disk's files were last changed, in nanoseconds since 1970.
+  /// The latest modification time of the files of the disk, in nanoseconds since 1970.
   let changed: UInt64
   private let files: [FilePath]
 
   /// - Parameters:
-  ///   - disk: the disk.
-  ///   - chain: as `OpenedDisk` has it.
-  ///   - files: as `OpenedDisk` has them.
-  ///   - overlay: for messages.
+  ///   - disk: the base disk.
+  ///   - chain: from `OpenedDisk`.
+  ///   - files: from `OpenedDisk`.
+  ///   - overlay: the path of the overlay, for messages.
   init(_ disk: any VirtualDisk, chain: [DiskLink], files: [FilePath], overlay: FilePath) throws(DiskError) {
     guard let link = chain.first else {
       throw DiskError(
@@ -42,14 +42,15 @@ struct SnapshotParent {
     changed = BaseIdentity.lastChange(of: files)
   }
 
-  /// Whether an open file is one of the disk's own.
+  /// Whether an open file is one of the files of the disk.
   func has(_ status: stat) -> Bool {
     let identity = FileIdentity(status)
     return files.contains { FileIdentity(of: $0) == identity }
   }
 
-  /// How a snapshot names the disk: by the file's name alone where it is in the same directory, so that both can be moved
-  /// together, else by its absolute path; without symbolic links, so that the disk's other files are beside it.
+  /// The name of the disk in the snapshot. This is only the file name if both are in the same directory, so that they
+  /// can be moved together, otherwise the absolute path. Symbolic links are resolved, so that the other files of the
+  /// disk are found beside it.
   func hint(from overlay: FilePath) throws(DiskError) -> [UInt8] {
     let parent = try link.path.resolved()
     let directory = overlay.removingLastComponent()

@@ -1,15 +1,15 @@
 public import DiskImage
 import Glibc
 
-/// What of the disk is where: in the snapshot, or below it.
+/// Finds which parts of the disk are in the snapshot, and reads them from there or from the base disk.
 extension VMDKOverlay {
-  /// How a run of the disk is kept.
+  /// How a run of the disk is stored.
   enum RunKind {
-    /// Not here.
+    /// Not in the snapshot.
     case absent
-    /// As zeros, which take no room.
+    /// Zeros, which take no space.
     case zeroed
-    /// In one piece, from this byte of the file on.
+    /// Contiguous in the file, starting at this offset (in bytes).
     case stored(at: UInt64)
   }
 
@@ -60,17 +60,17 @@ extension VMDKOverlay {
     }
   }
 
-  /// The part of the disk that a grain is, in bytes. The last may be shorter than the others.
+  /// The range of the disk that a grain covers, in bytes. The last grain may be shorter than the others.
   func range(ofGrain grain: Int) -> Range<UInt64> {
     let start = UInt64(grain) * snapshot.grainBytes
     return start..<min(start + snapshot.grainBytes, size)
   }
 
-  /// Where a byte of the disk is in the file.
-  /// - Parameter sector: of its grain.
+  /// The offset in the file of a byte of the disk.
+  /// - Parameter sector: the sector of its grain.
   func place(of offset: UInt64, _ sector: UInt32) -> UInt64 { UInt64(sector) * 512 + offset % snapshot.grainBytes }
 
-  /// Calls `body` with the parts of a range that are kept in one way, until it returns false.
+  /// Calls `body` with the parts of a range that are stored in one way, until it returns false.
   func forEachRun(
     of range: Range<UInt64>, _ body: (Range<UInt64>, RunKind) throws(DiskError) -> Bool
   ) throws(DiskError) {

@@ -2,23 +2,23 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// Reads the directories and tables of a snapshot that is there, and makes sure that it can be written: no grain may be
-/// where another is, or a table.
+/// Reads the grain directories and tables of an existing snapshot, and checks that it is safe to write: no grain may
+/// overlap another grain, or a table.
 struct TableReader {
   let image: SparseImage
   let file: StoredFile
-  /// Of the file, in bytes.
+  /// The length of the file, in bytes.
   let length: UInt64
 
   private static let sector: UInt64 = 512
 
-  /// What was found.
+  /// The result of reading the tables.
   struct Found {
     let tables: GrainTables
     let entries: GrainEntries
-    /// The tables whose copy says something else, as a crash may leave it.
+    /// The tables whose copies differ from them, which a crash can cause.
     var staleCopies: [Int] = []
-    /// The sector at which the next grain is to be.
+    /// The sector of the next new grain.
     var next: UInt64
   }
 
@@ -51,7 +51,7 @@ struct TableReader {
     return found
   }
 
-  /// The sectors of the tables, all of which have to be in the file.
+  /// The sectors of the tables, all of which must lie within the file.
   private func directory(at place: UInt64) throws(DiskError) -> [UInt32] {
     let entries = try numbers(at: place, count: Int(image.tables))
     for (table, entry) in entries.enumerated() {
@@ -71,7 +71,7 @@ struct TableReader {
     return entries
   }
 
-  /// - Returns: where the last of header, descriptor, directories and tables ends, in bytes.
+  /// - Returns: the offset of the end of the last header, descriptor, directory or table, in bytes.
   private func checkPlaces(of tables: GrainTables) throws(DiskError) -> UInt64 {
     var places = [0..<Self.sector, image.descriptor]
     for directory in image.directories { places.append(directory..<directory + image.tables * 4) }
@@ -98,18 +98,18 @@ struct TableReader {
   }
 }
 
-/// The places of grains in a file, of which no two may overlap.
+/// The locations of the grains in a file. No two may overlap.
 private struct GrainPlaces {
   private let metadataEnd: UInt64
   private let image: SparseImage
   private let file: StoredFile
   private let length: UInt64
   private let step: UInt64
-  /// By how many sectors each grain is off a multiple of the grain; nil before the first.
+  /// The offset of every grain modulo the grain size, in sectors; `nil` before the first grain.
   private var phase: UInt64?
-  /// A bit for each place: 4 MiB for a file of 2 TiB.
+  /// One bit for each possible location of a grain: 4 MiB for 2 TiB of 64 KiB grains.
   private var used: [UInt64]
-  /// The sector behind the last grain; nil if there is none.
+  /// The sector after the last grain; `nil` if there are no grains.
   private(set) var next: UInt64?
 
   init(after metadataEnd: UInt64, image: SparseImage, file: StoredFile, length: UInt64) {
@@ -122,7 +122,7 @@ private struct GrainPlaces {
     used = [UInt64](repeating: 0, count: Int(most / 64) + 1)
   }
 
-  /// - Parameter place: of the entry in the file, for messages.
+  /// - Parameter place: the offset of the entry in the file, for messages.
   mutating func add(_ entry: UInt32, of grain: Int, saidAt place: UInt64) throws(DiskError) {
     if entry == GrainEntries.zeroed, image.hasZeroedGrains { return }
     let sector = UInt64(entry)
@@ -131,7 +131,7 @@ private struct GrainPlaces {
         file.path, "the grain table's entry at offset \(place) is sector \(entry), \(what): it cannot be written",
         errno: EIO)
     }
-    // Of the last grain only what is on the disk need be in the file.
+    // The last grain needs to be in the file only up to the end of the disk.
     let needed = min(image.grainBytes, image.size - UInt64(grain) * image.grainBytes)
     guard sector * 512 >= metadataEnd else { throw wrong("where the file's tables are") }
     guard sector * 512 + needed <= length else {

@@ -3,19 +3,20 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// A disk that can be written without touching the one below, a VMDK: what is written goes to a VMDK snapshot of it
-/// (`monolithicSparse`) in VMware's own form, which qemu opens over the disk.
+/// A copy-on-write overlay over a VMDK. Writes go to a VMDK snapshot (`monolithicSparse`) in VMware's own format, which
+/// qemu can open together with the base disk. The base disk is not changed.
 ///
-/// A write of less than a grain takes the rest from the disk below. Every method may be called from many threads at
-/// once, and reads take no lock. What was given before `flush` returned is there after a crash; what came later may be.
-/// A grain is in the file's tables only when its bytes are in the storage: a crash may leave grains that no table knows
-/// at the end of the file, which are used anew.
+/// A write to part of a grain copies the rest of the grain from the base disk. Every method may be called from many
+/// threads at once. The overlay takes no lock to read. Everything written before `flush` returned survives a crash;
+/// later writes may or may not. A grain is added to the tables of the file only after its bytes are in stable storage.
+/// A crash may therefore leave grains at the end of the file that no table refers to; their space is reused.
 ///
-/// Memory: 4 bytes a grain, where grains were written (`GrainEntries`), and 8 for each table of 512.
+/// Memory: 4 bytes for each grain, where grains were written (`GrainEntries`), and 8 bytes for each table of 512
+/// grains.
 public final class VMDKOverlay: StoredOverlay {
   private static let stripeCount = 64
 
-  /// Held while a grain becomes one of the overlay's.
+  /// Locked while a grain is copied to the overlay.
   private final class Stripe: Sendable {
     let lock = Mutex(())
   }
@@ -24,7 +25,7 @@ public final class VMDKOverlay: StoredOverlay {
   let snapshot: SnapshotFile
   let newGrains = NewGrains()
   private let stripes = (0..<VMDKOverlay.stripeCount).map { _ in Stripe() }
-  /// Whether the file says that it is being written.
+  /// Whether the file is marked as open for writing.
   private let isWritten = Atomic(false)
   private let beginning = Mutex(())
   private let flushing = Flushing()
@@ -34,25 +35,26 @@ public final class VMDKOverlay: StoredOverlay {
     self.snapshot = snapshot
   }
 
-  /// An overlay that is kept in a file, which is begun if there is none.
+  /// An overlay that is kept in a file. The file is created if it does not exist.
   public struct Kept: Sendable {
     public var disk: VMDKOverlay
-    /// Whether the file was begun now.
+    /// Whether the file was created by this call.
     public var isNew: Bool
-    /// Whether the disk below was changed since it was begun, as far as its files' times tell.
+    /// Whether the base disk has changed since the overlay was created, according to the modification times of its
+    /// files.
     public var baseWasChanged: Bool
-    /// Whether the file says that all that was written is in it. If not, what was not flushed may be missing.
+    /// Whether the file is marked as cleanly closed. If not, writes that were not flushed may be missing.
     public var wasClosedCleanly: Bool
   }
 
   /// - Parameters:
-  ///   - path: the overlay's file. One that is there may be another program's work, as long as it is an uncompressed
+  ///   - path: the file of the overlay. An existing file may come from another program, if it is an uncompressed
   ///     `monolithicSparse` snapshot of this disk.
-  ///   - chain: the disk's, as `OpenedDisk` has it.
-  ///   - files: the disk's, as `OpenedDisk` has them; their times are kept in mind.
-  /// - Throws: `DiskError` with `EINVAL` where the disk is no VMDK or the file no snapshot of it, `ENOTSUP` where it is
-  ///   one of a kind that cannot be written, `EIO` where it is damaged or was truncated, `EBUSY` where somebody else has
-  ///   it open, `EFBIG` where the disk is larger than 2 TiB, and otherwise what the operating system said.
+  ///   - chain: the chain of the base disk, from `OpenedDisk`.
+  ///   - files: the files of the base disk, from `OpenedDisk`. The overlay records their modification time.
+  /// - Throws: `DiskError`: `EINVAL` if the disk is not a VMDK or the file is not a snapshot of it, `ENOTSUP` if this
+  ///   kind of snapshot cannot be written, `EIO` if the file is damaged or was truncated, `EBUSY` if another program
+  ///   has it open, `EFBIG` if the disk is larger than 2 TiB, otherwise the error from the operating system.
   public static func kept(
     _ path: FilePath, over base: any VirtualDisk, chain: [DiskLink], files: [FilePath]
   ) throws(DiskError) -> Kept {
@@ -105,11 +107,11 @@ public final class VMDKOverlay: StoredOverlay {
     }
   }
 
-  /// Zeroes a range of grains that are not here, but what is zeros below: a guest that trims its disk means mostly what was
-  /// never written.
+  /// Zeroes a range of unallocated grains, except where the base disk is already zero: a guest that trims its disk
+  /// mostly trims areas that were never written.
   private func zeroAbsent(_ range: Range<UInt64>) throws(DiskError) {
     var position = range.lowerBound
-    // How far is looked at once: the disk below may have to look through all of it to say that it is data.
+    // How far to look at once. To find that everything is data, the base disk may have to examine the whole range.
     var window = snapshot.grainBytes
     while position < range.upperBound {
       let limit = min(range.upperBound, position + window)
@@ -129,7 +131,7 @@ public final class VMDKOverlay: StoredOverlay {
     guard isWritten.load(ordering: .acquiring) else { return }
     try flushing.perform { () throws(DiskError) in
       let new = newGrains.take()
-      // First the grains: a table must not have one before it is there.
+      // Flush the grains first: a table must not refer to a grain before it is there.
       try file.synchronize()
       guard !new.isEmpty else { return }
       try snapshot.tables.write(new, in: file)
@@ -143,7 +145,7 @@ public final class VMDKOverlay: StoredOverlay {
     if isWritten.load(ordering: .acquiring) { try snapshot.endWriting() }
   }
 
-  /// A disk that is only read keeps its snapshot as it is.
+  /// Marks the file as open before the first write. If the disk is only read, its snapshot is not changed.
   private func beginWriting() throws(DiskError) {
     guard !isWritten.load(ordering: .acquiring) else { return }
     let outcome = beginning.withLock { _ -> DiskError? in
@@ -159,7 +161,7 @@ public final class VMDKOverlay: StoredOverlay {
     if let outcome { throw outcome }
   }
 
-  /// How far a range of the disk below is zeros, as far as that says so.
+  /// The end of the zeros at the start of a range of the base disk, as far as its extents show.
   private func endOfZerosBelow(in range: Range<UInt64>) -> UInt64 {
     var end = range.lowerBound
     do throws(DiskError) {
@@ -174,8 +176,8 @@ public final class VMDKOverlay: StoredOverlay {
     return end
   }
 
-  /// Writes a part of a grain, all of which is then in the overlay.
-  /// - Parameter bytes: nil for zeros.
+  /// Writes part of a grain. The whole grain is then in the overlay.
+  /// - Parameter bytes: `nil` to write zeros.
   private func put(_ range: Range<UInt64>, _ bytes: UnsafeRawBufferPointer?) throws(DiskError) {
     let grain = Int(range.lowerBound / snapshot.grainBytes)
     let outcome = stripes[grain % Self.stripeCount].lock.withLock { _ -> Result<(UInt32, isFull: Bool), DiskError> in
@@ -190,14 +192,14 @@ public final class VMDKOverlay: StoredOverlay {
     switch try outcome.get() {
     case (GrainEntries.absent, let isFull): if isFull { try flush() }
     case (let sector, _):
-      // Another thread was first.
+      // Another thread has stored the grain in the meantime.
       let place = place(of: range.lowerBound, sector)
       if let bytes { try file.write(bytes, at: place) } else { try file.zero(place..<place + UInt64(range.count)) }
     }
   }
 
-  /// Gives a grain its room and its bytes, and then its entry.
-  /// - Returns: whether it is time to bring the entries to the tables.
+  /// Allocates a grain, writes its bytes, and then sets its entry.
+  /// - Returns: whether the new entries should now be flushed to the tables.
   private func store(
     _ grain: Int, was old: UInt32, _ range: Range<UInt64>, _ bytes: UnsafeRawBufferPointer?
   ) throws(DiskError) -> Bool {
@@ -220,13 +222,14 @@ public final class VMDKOverlay: StoredOverlay {
         throw error
       }
     }
-    // The entry is to be written before a thread can know of the grain, and flush what it has written there.
+    // Register the entry before another thread can see the grain. Otherwise that thread could write to the grain and
+    // flush, and the entry would be missing from the tables.
     let isFull = newGrains.add(grain, entry)
     entries[grain] = entry
     return isFull
   }
 
-  /// Writes a whole grain, of which a part is given and the rest is taken from the disk below.
+  /// Writes a whole grain: the given part, and the rest from the base disk, or zeros if `isZeroed`.
   private func fill(
     _ grain: Range<UInt64>, at place: UInt64, isZeroed: Bool, but range: Range<UInt64>, _ bytes: UnsafeRawBufferPointer?
   ) throws(DiskError) {
@@ -243,7 +246,7 @@ public final class VMDKOverlay: StoredOverlay {
           for rest in [grain.lowerBound..<range.lowerBound, range.upperBound..<grain.upperBound] where !rest.isEmpty {
             try base.read(into: part(rest), at: rest.lowerBound)
           }
-          // What is behind the end of the disk.
+          // The part of the grain beyond the end of the disk.
           buffer[grain.count...].initializeMemory(as: UInt8.self, repeating: 0)
         }
         if let bytes {

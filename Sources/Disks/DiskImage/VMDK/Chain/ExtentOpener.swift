@@ -1,20 +1,20 @@
 import Glibc
 import SystemPackage
 
-/// Opens the extents of a disk and of its parents, within one budget and with one cache.
+/// Opens the extents of a disk and of its parents. They share one budget and one cache.
 struct ExtentOpener {
   private let options: OpenOptions
   private let cache = GrainEntryCache()
   private var budget = VMDKOpenBudget()
-  /// How many grains the extents before the next one have.
+  /// The number of grains in all extents opened so far.
   private var grains: UInt64 = 0
   private var warnings: [String] = []
-  /// Files of the image that is being opened, by the name its descriptor gives them.
+  /// The open files of the current image, by the names in its descriptor.
   private var openFiles: [[UInt8]: HostFile] = [:]
 
   init(options: OpenOptions) { self.options = options }
 
-  /// What was odd in the extents of the image that was opened last, which is done now.
+  /// Returns the warnings about the extents of the current image, and ends that image.
   mutating func takeWarnings() -> [String] {
     defer {
       warnings = []
@@ -23,9 +23,9 @@ struct ExtentOpener {
     return warnings
   }
 
-  /// Opens what a descriptor's line names.
-  /// - Parameter descriptor: its file, for messages.
-  /// - Throws: `DiskError`, where the file cannot be opened or is too short.
+  /// Opens the extent that a line of a descriptor describes.
+  /// - Parameter descriptor: the file of the descriptor, for messages.
+  /// - Throws: `DiskError` if the file cannot be opened, is invalid or is too short.
   mutating func open(
     _ line: DescriptorExtent, in directory: borrowing ImageDirectory, descriptor: FilePath
   ) throws(DiskError) -> (Extent, ExtentHeader?) {
@@ -38,7 +38,7 @@ struct ExtentOpener {
     case .zero: return (Extent(size: line.size, storage: .zero), nil)
     case .flat(let name, let offset):
       let file = try open(name, line, in: directory)
-      // Neither is above Int64.max, so their sum does not overflow.
+      // Neither exceeds Int64.max, so the sum cannot overflow.
       let end = offset + line.size
       guard end <= file.length else {
         throw DiskError(
@@ -55,7 +55,7 @@ struct ExtentOpener {
     }
   }
 
-  /// Opens an extent whose header was read.
+  /// Opens an extent whose header has already been read.
   mutating func open(_ header: ExtentHeader, of file: HostFile, size: UInt64) throws(DiskError) -> Extent {
     try spendExtent(path: file.path)
     return try grains(header, of: file, size: size)
@@ -87,7 +87,7 @@ struct ExtentOpener {
   private mutating func open(
     _ name: [UInt8], _ line: DescriptorExtent, in directory: borrowing ImageDirectory
   ) throws(DiskError) -> HostFile {
-    // The partitions of a device are extents of one file.
+    // The partitions of a device may be separate extents of the same file.
     if let file = openFiles[name] { return file }
     let file = try directory.open(name, role: "the extent of line \(line.line)")
     openFiles[name] = file

@@ -1,23 +1,24 @@
 import Glibc
 import SystemPackage
 
-/// `O_PATH` of Linux, see open(2), which the Glibc module leaves out.
+/// Linux `O_PATH`, see open(2). The Glibc module does not export it.
 private let onlyPath: CInt = 0o10000000
 
-/// The directory of a descriptor, from which alone its extents and its parent may be opened.
+/// The directory of a descriptor. The extents and the parent can only be opened from this directory.
 ///
-/// A descriptor may come from anywhere; it must not make us serve a file of the host that its user did not mean. So what
-/// it names is a regular file in the descriptor's own directory, after resolving symbolic links, unless the user allows
-/// more.
+/// A descriptor may come from an untrusted source, and must not make us serve a file of the host that the user did not
+/// intend. So the files that it names must be regular files in its own directory, after resolving symbolic links,
+/// unless the user allows more.
 struct ImageDirectory: ~Copyable {
   /// Absolute, without symbolic links.
   let path: FilePath
   private let descriptor: CInt
-  /// The descriptor's, for messages.
+  /// The path of the VMDK descriptor, for messages.
   private let named: FilePath
   private let allowsExternal: Bool
 
-  /// - Parameter descriptorFile: the open descriptor. Its directory is where it really lies, not a link to it.
+  /// - Parameter descriptorFile: the open descriptor. If it was opened through a symbolic link, the directory is that
+  ///   of the file, not of the link.
   init(of descriptorFile: HostFile, options: OpenOptions) throws(DiskError) {
     let directory = try descriptorFile.resolvedPath().removingLastComponent()
     let opened = openFile(directory, onlyPath | O_DIRECTORY | O_CLOEXEC)
@@ -30,19 +31,19 @@ struct ImageDirectory: ~Copyable {
 
   deinit { Glibc.close(descriptor) }
 
-  /// Opens a file by the name that a descriptor gives it.
-  /// - Parameter role: what it is there, for messages: `the extent of line 8`.
-  /// - Throws: `DiskError`: `EACCES` where the file lies elsewhere, `EINVAL` where it is no regular file, and what the
-  ///   system says of one that is missing or unreadable.
+  /// Opens a file that a descriptor names.
+  /// - Parameter role: what the file is used for, for messages: `the extent of line 8`.
+  /// - Throws: `DiskError`: `EACCES` if the file is in another directory, `EINVAL` if it is not a regular file,
+  ///   otherwise the error from the operating system.
   func open(_ name: [UInt8], role: String) throws(DiskError) -> HostFile {
-    // No system call takes one, and what is before it would be opened.
+    // A system call would stop at the NUL, and open the file named by the part before it.
     guard !name.contains(0) else { throw refused(name, role) }
     let given = FilePath(platformString: name.map(CChar.init(bitPattern:)) + [0])
     if allowsExternal { return try HostFile.open(given.isAbsolute ? given : path.appending(given.components)) }
     return try openBeside(name, role: role)
   }
 
-  /// Opens a file of the directory, whatever the user allows.
+  /// Opens a file in the directory, ignoring `allowsExternal`.
   func openBeside(_ name: [UInt8], role: String) throws(DiskError) -> HostFile {
     guard !name.contains(0) else { throw refused(name, role) }
     let given = FilePath(platformString: name.map(CChar.init(bitPattern:)) + [0])
@@ -50,7 +51,8 @@ struct ImageDirectory: ~Copyable {
       throw refused(name, role)
     }
     let file = path.appending(given.components)
-    // This only finds the file: nothing happens to a device or a FIFO, and what is examined now is what is read then.
+    // `O_PATH` only finds the file: it has no side effects on a device or a FIFO. Opening the result guarantees that
+    // the file that is checked is the file that is read.
     let found = given.withPlatformString { name in withMoreFiles { openat(descriptor, name, onlyPath | O_CLOEXEC) } }
     guard found >= 0 else { throw DiskError(file, systemError: errno, "cannot open \(role)") }
     defer { Glibc.close(found) }

@@ -1,8 +1,8 @@
 import Glibc
 import SystemPackage
 
-/// Opens a VMDK by the file that was named: a descriptor, or an extent that has one inside or has none.
-/// - Throws: `DiskError` as `openDisk` does.
+/// Opens a VMDK, given its descriptor, or an extent with or without an embedded descriptor.
+/// - Throws: `DiskError`, as for `openDisk`.
 func openVMDK(_ file: HostFile, options: OpenOptions) throws(DiskError) -> OpenedDisk {
   var opener = ChainOpener(options: options)
   return try opener.open(file)
@@ -12,7 +12,7 @@ func openVMDK(_ file: HostFile, options: OpenOptions) throws(DiskError) -> Opene
 private struct ChainOpener {
   private let options: OpenOptions
   private var extents: ExtentOpener
-  /// The images so far, each one's file being what was named or a parent.
+  /// The images opened so far: the image that the user named, followed by its parents.
   private var links: [DiskLink] = []
   private var layers: [Layer] = []
   private var seen: [FileIdentity] = []
@@ -26,7 +26,7 @@ private struct ChainOpener {
 
   mutating func open(_ named: HostFile) throws(DiskError) -> OpenedDisk {
     var next: HostFile? = named
-    // What is expected of the next one, and who says so.
+    // What the snapshot expects of the next image.
     var expected: Expected?
     while let file = next {
       let (image, isDescriptor) = try read(file)
@@ -40,19 +40,19 @@ private struct ChainOpener {
         next = parent.file
         expected = Expected(cid: descriptor.parentCID, by: file.path, insteadOf: parent.insteadOf)
       }
-      // The descriptor has been read, nothing will be read from it any more.
+      // The descriptor has been read and is not needed any more.
       if isDescriptor { file.close() }
     }
     return OpenedDisk(
       disk: VMDKDisk(layers, path: named.path), format: .vmdk, files: files, warnings: warnings, chain: links)
   }
 
-  /// What one file says of its image.
+  /// What one file says about its image.
   private struct Image {
     let file: HostFile
-    /// nil for an extent that has none.
+    /// `nil` for an extent without an embedded descriptor.
     let descriptor: Descriptor?
-    /// Of an extent; nil where the file is a descriptor.
+    /// The header of an extent; `nil` if the file is a descriptor.
     let header: ExtentHeader?
   }
 
@@ -121,8 +121,8 @@ private struct ChainOpener {
     return layer
   }
 
-  /// The line of a descriptor inside an extent. The extent is the file itself, whatever name it had when the descriptor
-  /// was written. Other files are not looked at.
+  /// The extent line of an embedded descriptor. The extent is the file itself, even if it has been renamed since. No
+  /// other files are opened.
   private func onlyExtent(
     of descriptor: Descriptor, _ header: ExtentHeader, path: FilePath
   ) throws(DiskError) -> DescriptorExtent {
@@ -150,7 +150,7 @@ private struct ChainOpener {
     return try ParentFile(hint, in: ImageDirectory(of: file, options: options))
   }
 
-  /// What a snapshot says of its parent.
+  /// What a snapshot says about its parent.
   private struct Expected {
     let cid: UInt32
     let by: FilePath
@@ -189,7 +189,7 @@ private struct ChainOpener {
   }
 }
 
-/// As a descriptor writes a content ID.
+/// Formats a content ID as in a descriptor.
 package func hexadecimal(_ cid: UInt32) -> String {
   let digits = String(cid, radix: 16)
   return String(repeating: "0", count: 8 - digits.utf8.count) + digits

@@ -1,18 +1,20 @@
 import Glibc
 import SystemPackage
 
-/// A snapshot's parent, found by the name that the snapshot gives it.
+/// The parent of a snapshot.
 struct ParentFile {
   let file: HostFile
-  /// The name that leads elsewhere, where the file was found by the last part of it alone; its content ID has to show that
-  /// it is the one.
+  /// The full name from the snapshot, if the file was found by only the last part of it. The content ID then has to
+  /// prove that it is the right file.
   let insteadOf: [UInt8]?
 
-  /// A snapshot that was copied from a server, or from Windows, names its parent by its path there: `/vmfs/volumes/...`,
-  /// `C:\VMs\base.vmdk`. Whoever copies it puts the parent beside it.
+  /// Opens the parent of a snapshot.
+  ///
+  /// A snapshot that was copied from a server, or from Windows, names its parent by the path there:
+  /// `/vmfs/volumes/...`, `C:\VMs\base.vmdk`. Usually the parent was copied to the same directory as the snapshot.
   /// - Parameter hint: `parentFileNameHint`.
-  /// - Throws: `DiskError` as `ImageDirectory.open` does: of the name as it is, unless there is a file beside the snapshot
-  ///   that cannot be read.
+  /// - Throws: `DiskError`, as for `ImageDirectory.open`. The error is about the name as written, unless a file with
+  ///   the same last part exists beside the snapshot but cannot be read.
   init(_ hint: [UInt8], in directory: borrowing ImageDirectory) throws(DiskError) {
     do throws(DiskError) {
       file = try directory.open(hint, role: "the parent")
@@ -28,7 +30,7 @@ struct ParentFile {
     }
   }
 
-  /// What comes after the last slash or backslash; nil where there is none, or nothing after it.
+  /// The part after the last slash or backslash; `nil` if there is no slash, or nothing after it.
   private static func lastPart(of hint: [UInt8]) -> [UInt8]? {
     guard let last = hint.lastIndex(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) else { return nil }
     let name = Array(hint[(last + 1)...])

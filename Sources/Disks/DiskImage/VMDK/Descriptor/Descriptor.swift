@@ -1,50 +1,51 @@
 import Glibc
 import SystemPackage
 
-/// A VMDK's descriptor: text that says what kind of disk it is and which files hold its ranges.
+/// The descriptor of a VMDK: text that gives the kind of the disk, and the files that hold its ranges.
 ///
 /// The format is in VMware's technical note "Virtual Disk Format 5.0", section "The Descriptor File".
 struct Descriptor: Sendable {
-  /// The kind of disk, as written: `monolithicSparse`.
+  /// The kind of the disk as written, for example `monolithicSparse`.
   let createType: String
-  /// The content ID, which is new after each run in which the disk was written; nil where there is none.
+  /// The content ID, which changes each time the disk is opened and written to; `nil` if there is none.
   let cid: UInt32?
-  /// The content ID of the disk this one is a snapshot over; `noParent` where it is none.
+  /// The content ID of the parent; `noParent` if this is not a snapshot.
   let parentCID: UInt32
-  /// The parent's file, as it was named when the snapshot was made.
+  /// The file name of the parent when the snapshot was made.
   let parentFileNameHint: [UInt8]?
-  /// The encoding of the names in it, as written; nil where it is not said.
+  /// The encoding of the names, as written; `nil` if none is declared.
   let encoding: String?
-  /// In order of the disk. Not empty.
+  /// In disk order. Never empty.
   let extents: [DescriptorExtent]
-  /// Every setting but the disk database's, as written, in order.
+  /// All settings except the disk database, as written and in order.
   let settings: [DescriptorSetting]
-  /// The disk database, in order: `ddb.adapterType` and others.
+  /// The disk database, in order: `ddb.adapterType` and so on.
   let database: [DescriptorSetting]
-  /// What is odd in it but does not prevent reading, one line each, in the form `PATH: message`.
+  /// Problems that do not prevent reading, one line each, in the form `PATH: message`.
   let warnings: [String]
 
   static let noParent: UInt32 = 0xffff_ffff
 
-  /// Where a descriptor's text was found.
+  /// Where the text of a descriptor was found.
   enum Home {
-    /// In a file of its own. Only the text can show that it is one.
+    /// In a file of its own. Only the text itself can show that this is a descriptor.
     case ownFile
-    /// Behind the header of an extent, which is proof enough of a VMDK.
+    /// Embedded in an extent. The header of the extent already proves that this is a VMDK.
     case extent
   }
 
-  /// Parses a descriptor's text.
+  /// Parses the text of a descriptor.
   ///
-  /// Products differ in the first line, and other programs edit the text. So no line has to be there but those that say
-  /// what the disk is made of; one that means nothing here gives a warning, and of a key that comes twice the first counts.
-  /// A line that may be an extent has to be one: without it, what follows would be at other places of the disk.
+  /// Products write different first lines, and other programs edit descriptors. Therefore only the lines that describe
+  /// what the disk consists of are required. An unknown line gives a warning. If a key is repeated, the first one
+  /// counts. But a line that looks like an extent must be a valid one: if it were ignored, all following extents would
+  /// be at the wrong offset of the disk.
   /// - Parameters:
-  ///   - text: the bytes. The text ends at the first NUL; writers leave anything behind it when they fill up the room
-  ///     for it (qemu-img does even in a file of its own).
-  ///   - home: where it was found.
-  ///   - path: the file it is in, for messages.
-  /// - Throws: `DiskError` with `EINVAL` and the line's number.
+  ///   - text: the bytes. The text ends at the first NUL. Writers leave arbitrary bytes after it when they pad the
+  ///     descriptor (qemu-img does so even in a separate file).
+  ///   - home: where the text was found.
+  ///   - path: the file that it is in, for messages.
+  /// - Throws: `DiskError`, with `EINVAL` and the line number if a line is invalid.
   init(parsing text: [UInt8], in home: Home, path: FilePath) throws(DiskError) {
     try Descriptor.checkIsNotUTF16(text, path: path)
     var settings: [DescriptorSetting] = []
@@ -97,12 +98,13 @@ struct Descriptor: Sendable {
       fields, extents, settings: settings, database: database, warnings: oddities.warnings, path: path)
   }
 
-  /// Whether there is no text in the room for one: an extent of several has its descriptor in a file of its own.
+  /// Whether the space for the descriptor is empty. If a disk has several extents, the descriptor is in a separate
+  /// file.
   static func isEmpty(_ text: [UInt8]) -> Bool {
     used(text).allSatisfy { isSpace($0) || $0 == UInt8(ascii: "\n") }
   }
 
-  /// The text without the mark of UTF-8 before it, which editors on Windows write.
+  /// The text without the UTF-8 byte order mark, which Windows editors add.
   private static func used(_ text: [UInt8]) -> ArraySlice<UInt8> {
     let used = text.prefix(while: { $0 != 0 })
     return used.starts(with: [0xef, 0xbb, 0xbf]) ? used.dropFirst(3) : used
@@ -139,7 +141,7 @@ struct Descriptor: Sendable {
 
   private static func contentID(_ text: [UInt8]?, _ key: String, _ path: FilePath) throws(DiskError) -> UInt32? {
     guard let text else { return nil }
-    // A sign is no digit, though Swift takes it.
+    // `UInt32.init` accepts a plus sign.
     guard text.first != UInt8(ascii: "+"), let value = UInt32(String(decoding: text, as: UTF8.self), radix: 16) else {
       throw DiskError(path, "\(key) \"\(printable(text.prefix(80)))\" is not a hexadecimal number", errno: EINVAL)
     }
@@ -157,8 +159,8 @@ struct Descriptor: Sendable {
   }
 }
 
-/// Whether a line is the comment by which products say that a text is a descriptor, however they write it:
-/// `# Disk DescriptorFile`, `#Disk Descriptor File`, `# Description file created by VMDK stream converter`.
+/// Whether a line is the comment that identifies a descriptor. Products write it differently: `# Disk DescriptorFile`,
+/// `#Disk Descriptor File`, `# Description file created by VMDK stream converter`.
 private func isSignature(_ line: ArraySlice<UInt8>) -> Bool {
   let letters = lowercased(line.filter { !isSpace($0) })
   return letters.starts(with: "#diskdescriptorfile".utf8) || letters.starts(with: "#descriptionfile".utf8)

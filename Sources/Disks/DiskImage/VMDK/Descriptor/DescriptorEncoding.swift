@@ -1,7 +1,7 @@
-/// The encodings that a descriptor may declare for its text.
+/// The encodings that a descriptor may declare.
 ///
-/// All of them have ASCII's characters as ASCII has them, as far as a descriptor uses those, so that parsing needs no
-/// conversion; and file names are bytes.
+/// They all encode the ASCII characters used in a descriptor as ASCII does, so it can be parsed without conversion.
+/// File names are plain bytes.
 enum DescriptorEncoding {
   private static let known: Set<String> = {
     var names: Set<String> = [
@@ -14,7 +14,7 @@ enum DescriptorEncoding {
     return names
   }()
 
-  /// In upper or lower case, with or without hyphens: `UTF-8`, `windows-1252`, `Shift_JIS`.
+  /// Whether an encoding is known, ignoring case, hyphens and underscores: `UTF-8`, `windows-1252`, `Shift_JIS`.
   static func isKnown(_ name: [UInt8]) -> Bool {
     let letters = lowercased(name).filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "_") }
     return known.contains(String(decoding: letters, as: UTF8.self))

@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// A line of a descriptor's extent section: `ACCESS SECTORS TYPE ["FILE" [OFFSET]]`.
+/// A line in the extent section of a descriptor: `ACCESS SECTORS TYPE ["FILE" [OFFSET]]`.
 struct DescriptorExtent: Equatable, Sendable {
   enum Access: String, Sendable {
     case readWrite = "RW"
@@ -9,26 +9,26 @@ struct DescriptorExtent: Equatable, Sendable {
     case none = "NOACCESS"
   }
 
-  /// What holds the extent's bytes.
+  /// How the bytes of the extent are stored.
   enum Storage: Equatable, Sendable {
-    /// Nothing: they are zeros.
+    /// Not stored: they are zeros.
     case zero
-    /// The bytes of `file` from `offset` (in bytes) on.
+    /// As they are, in `file`, starting at `offset` (in bytes).
     case flat(file: [UInt8], offset: UInt64)
-    /// A file with a header, tables and grains. Which kind it is, the header says.
+    /// In a file with a header, tables and grains. The header says which kind it is.
     case sparse(file: [UInt8])
   }
 
   let access: Access
-  /// In bytes, a multiple of the sector, not 0, not above `VMDKLimits.diskBytes`.
+  /// In bytes: a multiple of the sector size, at least one sector, at most `VMDKLimits.diskBytes`.
   let size: UInt64
-  /// As written: `VMFSSPARSE`.
+  /// The type as written, for example `VMFSSPARSE`.
   let type: String
   let storage: Storage
-  /// The line of the descriptor, from 1, for messages.
+  /// The line number in the descriptor, counting from 1, for messages.
   let line: Int
 
-  /// Whether a line is meant to be one, be it right or wrong.
+  /// Whether a line is meant to be an extent, even if it is invalid.
   static func looksLikeExtent(_ line: ArraySlice<UInt8>) -> Bool {
     var rest = line
     let first = String(decoding: word(&rest), as: UTF8.self)
@@ -37,11 +37,11 @@ struct DescriptorExtent: Equatable, Sendable {
   }
 
   /// - Parameters:
-  ///   - line: one for which `looksLikeExtent` is true, without white space around it.
-  ///   - number: the line's, from 1.
-  ///   - path: the descriptor's file, for messages.
-  /// - Returns: nil for one of no sectors, which is no part of the disk.
-  /// - Throws: `DiskError` with `EINVAL` and the line's number.
+  ///   - line: a line for which `looksLikeExtent` is true, without surrounding white space.
+  ///   - number: the line number, counting from 1.
+  ///   - path: the file of the descriptor, for messages.
+  /// - Returns: `nil` if the extent has 0 sectors, and so is not part of the disk.
+  /// - Throws: `DiskError` with `EINVAL` and the line number.
   init?(parsing line: ArraySlice<UInt8>, number: Int, path: FilePath) throws(DiskError) {
     func wrong(_ what: String) -> DiskError {
       DiskError(path, "line \(number): \(what): \"\(printable(line.prefix(80)))\"", errno: EINVAL)
@@ -67,7 +67,8 @@ struct DescriptorExtent: Equatable, Sendable {
     case "FLAT", "VMFS", "VMFSRDM", "VMFSRAW":
       guard let file = DescriptorExtent.fileName(&rest) else { throw wrong("the extent's file name is missing") }
       let offset = rest.isEmpty ? ArraySlice([UInt8(ascii: "0")]) : DescriptorExtent.word(&rest)
-      // An extent on a device may name the partition and the device once more, for hosts on which names change.
+      // The line of an extent on a device may also identify the partition and the device, for hosts that rename their
+      // devices.
       guard rest.isEmpty || rest.starts(with: "partitionUUID".utf8), let offset = decimal(offset),
         let offset = DescriptorExtent.bytes(sectors: offset), size <= VMDKLimits.diskBytes - offset
       else { throw wrong("a \(type) extent's file name is followed by its offset in sectors and nothing else") }
@@ -81,14 +82,14 @@ struct DescriptorExtent: Equatable, Sendable {
     }
   }
 
-  /// Takes the first word off, and the white space after it.
+  /// Removes and returns the first word, and removes the white space after it.
   private static func word(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     let word = rest.prefix { !isSpace($0) }
     rest = trimmed(rest.dropFirst(word.count))
     return word
   }
 
-  /// Takes a quoted name off. There is no way to write a quote in one.
+  /// Removes and returns a quoted name. There is no way to escape a quotation mark in it.
   private static func fileName(_ rest: inout ArraySlice<UInt8>) -> [UInt8]? {
     let quote = UInt8(ascii: "\"")
     guard rest.first == quote, let end = rest.dropFirst().firstIndex(of: quote) else { return nil }
@@ -97,7 +98,7 @@ struct DescriptorExtent: Equatable, Sendable {
     return name.isEmpty ? nil : [UInt8](name)
   }
 
-  /// nil where it is more than a disk may have.
+  /// `nil` if it is more than `VMDKLimits.diskBytes`.
   private static func bytes(sectors: UInt64) -> UInt64? {
     let (bytes, overflow) = sectors.multipliedReportingOverflow(by: VMDKLimits.sectorBytes)
     return overflow || bytes > VMDKLimits.diskBytes ? nil : bytes

@@ -1,8 +1,8 @@
 import SystemPackage
 
-/// What is odd in a descriptor, within bounds: the text may be a hostile one of nothing else.
+/// The warnings about a descriptor. Their number is limited, because a hostile descriptor may contain nothing else.
 struct DescriptorOddities {
-  /// How many are told one by one.
+  /// How many warnings are given one by one.
   static let most = 8
 
   private let path: FilePath

@@ -1,12 +1,12 @@
-/// A line `key = "value"` of a descriptor, the quotes and the spaces around the sign optional.
+/// A line `key = "value"` of a descriptor. The quotes, and the spaces around `=`, are optional.
 public struct DescriptorSetting: Equatable, Sendable {
   /// As written.
   public let key: String
-  /// Without the quotes, in the descriptor's encoding.
+  /// Without the quotes, in the encoding of the descriptor.
   public let value: [UInt8]
 
-  /// - Parameter line: without white space around it.
-  /// - Returns: nil where it is no such line.
+  /// - Parameter line: a line without surrounding white space.
+  /// - Returns: `nil` if it is not a setting.
   init?(parsing line: ArraySlice<UInt8>) {
     guard let sign = line.firstIndex(of: UInt8(ascii: "=")) else { return nil }
     let key = trimmed(line[..<sign])

@@ -1,19 +1,20 @@
 import Glibc
 import SystemPackage
 
-/// The header of an ESX sparse extent, a snapshot's before ESXi 6.5 ("COWD", `vmfsSparse`): the file's first 4 sectors.
+/// The header of an ESX sparse extent ("COWD", `vmfsSparse`), used for snapshots before ESXi 6.5: the first 4 sectors
+/// of the file.
 ///
 /// The fields and their offsets are those of `COWDisk_Header` in VMware's technical note "Virtual Disk Format 5.0",
-/// section "ESX Server Sparse Extents"; all are little endian, sizes and offsets in sectors.
+/// section "ESX Server Sparse Extents". All fields are little endian; sizes and offsets are in sectors.
 enum COWDHeader {
-  /// "COWD" read as a little-endian number.
+  /// "COWD" as a little-endian number.
   static let magic: UInt32 = 0x4457_4f43
 
   private static let bytes = 4 * VMDKLimits.sectorBytes
   private static let entriesPerTable: UInt64 = 4096
 
   /// Reads and checks a header.
-  /// - Parameter sector: the file's first.
+  /// - Parameter sector: the first sector of the file.
   static func read(_ sector: [UInt8], of file: HostFile) throws(DiskError) -> ExtentHeader {
     let path = file.path
     guard file.length >= bytes else {

@@ -1,24 +1,25 @@
 import Glibc
 import SystemPackage
 
-/// The headers of a space-efficient sparse extent, a snapshot's since ESXi 6.5 (`seSparse`): a constant one in the
-/// file's first sector, and a volatile one where that says.
+/// The headers of a space-efficient sparse extent (`seSparse`), used for snapshots since ESXi 6.5. The constant header
+/// is the first sector of the file; it gives the offset of the volatile header.
 ///
-/// VMware has not published the format. It is read as it was described to the qemu-devel list in 2019, in the message
-/// that proposed qemu's support for it: all fields are little endian and of 8 bytes, sizes and offsets in sectors.
+/// VMware has not published the format. This code follows the description in the message that proposed seSparse support
+/// for qemu, sent to the qemu-devel list in 2019. All fields are little endian and 8 bytes wide; sizes and offsets are
+/// in sectors.
 enum SESparseHeader {
   static let magic: UInt64 = 0xcafe_babe
 
   private static let volatileMagic: UInt64 = 0xcafe_cafe
-  /// 2.1
+  /// Version 2.1.
   private static let version: UInt64 = 0x0000_0002_0000_0001
   private static let grainSectors: UInt64 = 8
   private static let tableSectors: UInt64 = 64
 
-  /// A part of the file that the constant header names by two fields: where and how large.
+  /// A region of the file. The constant header has two fields for each: its offset and its size.
   private struct Region {
     let name: String
-    /// Of its first field, in bytes.
+    /// The offset of its first field, in bytes.
     let field: Int
     /// In bytes from the start of the file.
     let bytes: Range<UInt64>
@@ -36,7 +37,7 @@ enum SESparseHeader {
       bytes = (start * VMDKLimits.sectorBytes)..<((start + size) * VMDKLimits.sectorBytes)
     }
 
-    /// - Throws: `DiskError` where the region is smaller than `needed` bytes, or the file ends before them.
+    /// - Throws: `DiskError` if the region is smaller than `needed` bytes, or if the file ends before them.
     func check(holds needed: UInt64, in file: HostFile) throws(DiskError) {
       guard needed <= bytes.upperBound - bytes.lowerBound else {
         throw DiskError(
@@ -54,7 +55,7 @@ enum SESparseHeader {
   }
 
   /// Reads and checks the headers.
-  /// - Parameter sector: the file's first.
+  /// - Parameter sector: the first sector of the file.
   static func read(_ sector: [UInt8], of file: HostFile, options: OpenOptions) throws(DiskError) -> ExtentHeader {
     let path = file.path
     guard littleEndian64(sector, at: 0) == magic else {
@@ -98,8 +99,8 @@ enum SESparseHeader {
     try checkOrder(others, grains: grains, path: path)
     try volatileHeader.check(holds: VMDKLimits.sectorBytes, in: file)
     try directory.check(holds: directoryBytes, in: file)
-    // Tables and grains are checked one by one: the room for them may be larger than the file. That the grains begin in
-    // the file is what their places are counted from.
+    // Tables and grains are checked one by one, because their regions may extend beyond the end of the file. But the
+    // start of the grains must be in the file, because the offsets of grains are relative to it.
     try grains.check(holds: 0, in: file)
 
     let warnings = try checkVolatileHeader(at: volatileHeader.bytes.lowerBound, of: file, options: options)
@@ -114,7 +115,7 @@ enum SESparseHeader {
       kind: .seSparse, layout: layout, descriptor: nil, wasClosedCleanly: warnings.isEmpty, warnings: warnings)
   }
 
-  /// - Throws: `DiskError` where two regions overlap each other or the header, or the grains are not behind the others.
+  /// - Throws: `DiskError` if two regions overlap each other or the header, or if the grains do not come last.
   private static func checkOrder(_ others: [Region], grains: Region, path: FilePath) throws(DiskError) {
     let sorted = others.filter { !$0.bytes.isEmpty }.sorted { $0.bytes.lowerBound < $1.bytes.lowerBound } + [grains]
     var end = VMDKLimits.sectorBytes

@@ -1,11 +1,11 @@
-/// Parts of a file that hold no grains: headers, descriptors, directories and tables.
+/// Regions of a file that hold no grains: headers, descriptors, directories and tables.
 struct FileRegions: Sendable {
-  /// In bytes, in order, not overlapping nor touching.
+  /// In bytes, sorted. They neither overlap nor touch.
   private(set) var all: [Range<UInt64>] = []
 
   init() {}
 
-  /// - Parameter ranges: in any order, overlapping or not.
+  /// - Parameter ranges: in any order. They may overlap.
   init(_ ranges: [Range<UInt64>]) {
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
       if let last = all.last, range.lowerBound <= last.upperBound {
@@ -16,9 +16,9 @@ struct FileRegions: Sendable {
     }
   }
 
-  /// Whether a byte of `range` lies in one of them.
+  /// Whether `range` overlaps any of the regions.
   func overlap(_ range: Range<UInt64>) -> Bool {
-    // Most files have them all in front of the first grain.
+    // In most files, all of them come before the first grain.
     guard let last = all.last, range.lowerBound < last.upperBound else { return false }
     var low = 0
     var high = all.count

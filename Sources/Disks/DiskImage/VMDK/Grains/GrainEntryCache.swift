@@ -1,14 +1,14 @@
 import Glibc
 import Synchronization
 
-/// Grain table entries that were read, shared by all extents of a disk and of its parents and by all threads without a
-/// lock.
+/// A cache of grain table entries. All extents of a disk and its parents, and all threads, share it without a lock.
 ///
-/// A table of fixed size, in which a grain has one place. An entry and the number of its grain are one 64-bit word that
-/// is written and read at once, so that a thread finds either the whole entry or another grain's. Any entry may be
-/// dropped at any time: it is read again from its file.
+/// The cache is a table of fixed size, in which each grain has one slot. A slot is a 64-bit word that holds an entry
+/// and the tag of its grain. It is read and written atomically, so a thread finds either the complete entry or that of
+/// another grain. Any entry may be evicted at any time; it is then read again from its file.
 final class GrainEntryCache: Sendable {
-  /// The pointer never changes and what it points to is atomic, so that sharing it is safe. Nil without memory.
+  /// Safe to share: the pointer never changes, and the memory it points to is atomic. `nil` if memory could not be
+  /// allocated.
   private nonisolated(unsafe) let slots: UnsafeMutablePointer<Atomic<UInt64>>?
 
   private static let mask = UInt64(VMDKLimits.cachedEntries - 1)
@@ -16,7 +16,7 @@ final class GrainEntryCache: Sendable {
   private static let shift = UInt64(VMDKLimits.cachedEntries.trailingZeroBitCount)
 
   init() {
-    // Memory that is zeros until it is used, and takes none until then: most disks are small.
+    // The memory is zeroed, and is not allocated until it is used: most disks are small.
     let memory = mmap(nil, GrainEntryCache.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     slots = memory == MAP_FAILED ? nil : memory?.bindMemory(to: Atomic<UInt64>.self, capacity: VMDKLimits.cachedEntries)
   }
@@ -25,11 +25,11 @@ final class GrainEntryCache: Sendable {
     if let slots { munmap(slots, GrainEntryCache.bytes) }
   }
 
-  /// What tells a grain from the others of its place, in the upper 24 bits of a word: never 0, which is what an unused
-  /// place holds. It fits, because there are no more than `VMDKLimits.grains`.
+  /// The tag, in the upper 24 bits of the word, distinguishes a grain from the others that share its slot. It is never
+  /// 0, the value of an unused slot. It fits in 24 bits, because there are at most `VMDKLimits.grains` grains.
   private static func tag(_ grain: UInt64) -> UInt64 { ((grain >> shift) &+ 1) << GrainState.width }
 
-  /// What is known of a grain of the disk, nil if it is not here.
+  /// The cached state of a grain of the disk, or `nil` if it is not cached.
   func state(_ grain: UInt64) -> GrainState? {
     guard let slots else { return nil }
     let word = slots[Int(truncatingIfNeeded: grain & GrainEntryCache.mask)].load(ordering: .relaxed)

@@ -1,16 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// An extent of grains of a fixed size, found through a grain directory and grain tables.
+/// An extent of fixed-size grains, located through a grain directory and grain tables.
 ///
-/// The tables stay in the file; of the entries that were read, those that are in the disk's `GrainEntryCache` cost
-/// nothing.
+/// The tables are not loaded into memory. Entries that have been read are kept in the `GrainEntryCache` of the disk.
 final class GrainExtent: Sendable {
   let file: HostFile
   let layout: GrainLayout
-  /// The extent's, in bytes: at most the layout's capacity and less only by a part of a grain.
+  /// The size of the extent in bytes. It is at most the capacity in `layout`, and smaller by less than one grain.
   let size: UInt64
-  /// The number of this extent's first grain in the cache.
+  /// The number that the first grain of this extent has in the cache.
   let firstGrain: UInt64
   private let cache: GrainEntryCache
   private let grainShift: UInt64
@@ -24,10 +23,10 @@ final class GrainExtent: Sendable {
     grainShift = UInt64(layout.grainBytes.trailingZeroBitCount)
   }
 
-  /// How many grains the size takes.
+  /// The number of grains in the extent.
   var grains: UInt64 { (size - 1) >> grainShift &+ 1 }
 
-  /// The part of the extent that a grain is, in bytes. The last may be shorter than the others.
+  /// The range of the extent that a grain covers, in bytes. The last grain may be shorter than the others.
   func range(ofGrain index: UInt64) -> Range<UInt64> {
     let start = index << grainShift
     return start..<min(start &+ layout.grainBytes, size)
@@ -35,9 +34,10 @@ final class GrainExtent: Sendable {
 
   // MARK: Runs
 
-  /// The longest run from `position`, up to `end`, that is in one state or lies in one piece in the file.
+  /// The longest run, starting at `position` and ending at most at `end`, that is in one state and, if it is stored,
+  /// contiguous in the file.
   ///
-  /// - Parameters: in bytes; `position` is below `end`, and `end` at most `size`.
+  /// - Parameters: in bytes; `position` is less than `end`, and `end` is at most `size`.
   func run(at position: UInt64, upTo end: UInt64) -> ExtentRun {
     let index = position >> grainShift
     let last = (end - 1) >> grainShift
@@ -68,13 +68,13 @@ final class GrainExtent: Sendable {
     return ExtentRun(content: content, end: min(next << grainShift, end))
   }
 
-  /// The first grain from `start` on, up to the one behind `last`, that is not unallocated.
+  /// The first grain at or after `start` that is not unallocated, or `last + 1` if there is none up to `last`.
   private func endOfUnallocated(from start: UInt64, last: UInt64) -> UInt64 {
     var next = start
     var tableStart = (start + layout.entriesPerTable - 1) / layout.entriesPerTable * layout.entriesPerTable
     while next <= last {
       if next == tableStart {
-        // Most of a large disk may be tables that do not exist, which the directory says for many at once.
+        // On a large disk, most of the tables may not exist. The directory shows this for many tables at once.
         let table = next / layout.entriesPerTable
         let wholeTables = max(table, (last + 1) / layout.entriesPerTable) - table
         let absent = absentTables(from: table, count: wholeTables)
@@ -91,7 +91,7 @@ final class GrainExtent: Sendable {
     return min(next, last + 1)
   }
 
-  /// - Parameter index: below `grains`.
+  /// - Parameter index: less than `grains`.
   func state(ofGrain index: UInt64) -> GrainState {
     if let cached = cache.state(firstGrain &+ index) { return cached }
     return loadPiece(of: index) { piece in

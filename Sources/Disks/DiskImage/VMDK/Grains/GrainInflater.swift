@@ -3,23 +3,23 @@ import Inflate
 import Synchronization
 import SystemPackage
 
-/// Reads compressed grains of a disk, from any number of threads.
+/// Reads the compressed grains of a disk. Any number of threads may use it.
 ///
-/// A request for a whole grain is decompressed where it is wanted. For a smaller one the grain is kept for a while,
-/// because what reads a part of it mostly goes on reading.
+/// A request for a whole grain is decompressed straight into the caller's buffer. For a smaller request, the
+/// decompressed grain is kept for a while, because the reader usually continues with the rest of the grain.
 struct GrainInflater: Sendable {
   private let workers: [Worker]
   private let recent = RecentGrains()
 
-  /// A decompressor, and whoever uses it.
+  /// A decompressor, locked by the thread that uses it.
   private final class Worker: Sendable {
     let inflater = Mutex(Inflater())
   }
 
   init() { workers = (0..<64).map { _ in Worker() } }
 
-  /// Fills a buffer from a grain, from `skipping` bytes into it on.
-  /// - Throws: `DiskError` with `EIO` where the grain is damaged.
+  /// Fills a buffer from a grain, starting `skipping` bytes into it.
+  /// - Throws: `DiskError` with `EIO` if the grain is damaged.
   func read(
     _ grain: UInt64, of extent: GrainExtent, skipping: UInt64, into target: UnsafeMutableRawBufferPointer
   ) throws(DiskError) {
@@ -42,19 +42,19 @@ struct GrainInflater: Sendable {
     }
   }
 
-  /// Where in the file a grain's compressed bytes are.
-  /// - Throws: `DiskError` with `EIO` where the grain is damaged.
+  /// Where in the file the compressed bytes of a grain are.
+  /// - Throws: `DiskError` with `EIO` if the grain is damaged.
   func place(ofGrain grain: UInt64, of extent: GrainExtent) throws(DiskError) -> Range<UInt64> {
     let found = try extent.compressedGrain(grain)
     guard extent.layout.compression == .bare else { return found }
-    // Only decompressing it tells where it ends.
+    // The end of the grain is known only after decompressing it.
     let taken = try GrainBytes(count: Int(extent.layout.grainBytes)).withBytes { (room) throws(DiskError) in
       try inflate(grain, of: extent, into: room)
     }
     return found.lowerBound..<(found.lowerBound &+ UInt64(taken))
   }
 
-  /// - Returns: how many compressed bytes it took.
+  /// - Returns: the number of compressed bytes consumed.
   private func inflate(
     _ grain: UInt64, of extent: GrainExtent, into target: UnsafeMutableRawBufferPointer
   ) throws(DiskError) -> Int {
@@ -68,7 +68,7 @@ struct GrainInflater: Sendable {
     let wrong: String
     switch result {
     case .success(let (taken, produced)):
-      // The last one may be a whole grain or end where the disk does.
+      // The last grain may be complete, or may end at the end of the disk.
       if produced == target.count || UInt64(produced) >= wanted.upperBound - wanted.lowerBound { return taken }
       wrong = "decompresses to \(produced) bytes, not to a grain's \(target.count)"
     case .failure(.tooLong): wrong = "decompresses to more than a grain's \(target.count) bytes"
@@ -81,11 +81,11 @@ struct GrainInflater: Sendable {
         + wrong, errno: EIO)
   }
 
-  /// Lends out a decompressor that nobody else uses now.
+  /// Calls `body` with a decompressor that no other thread is using.
   private func withInflater<Result: ~Copyable>(
     _ body: (inout Inflater) throws(DiskError) -> sending Result
   ) throws(DiskError) -> Result {
-    // Where to begin differs from thread to thread, so that they seldom meet.
+    // Start at a different decompressor in each thread, so that threads seldom collide.
     let first = Int(UInt64(pthread_self()) &* 0x9e37_79b9_7f4a_7c15 >> 58)
     for offset in workers.indices {
       let worker = workers[(first &+ offset) & 63]
@@ -96,16 +96,17 @@ struct GrainInflater: Sendable {
 }
 
 extension GrainExtent {
-  /// Where a stored grain's compressed bytes are, and nothing behind them unless no marker tells their size.
-  /// - Throws: `DiskError` with `EIO` where the grain's marker cannot be right.
+  /// Where the compressed bytes of a stored grain are. Without a marker their size is unknown, and the range extends
+  /// beyond them.
+  /// - Throws: `DiskError` with `EIO` if the marker of the grain is invalid.
   ///
-  /// A marker is a sector of the extent in 8 bytes and a size in 4, little endian; see "Compressed Grains" in VMware's
-  /// technical note "Virtual Disk Format 5.0".
+  /// A marker consists of a sector number of the extent (8 bytes) and a size (4 bytes), both little endian; see
+  /// "Compressed Grains" in VMware's technical note "Virtual Disk Format 5.0".
   fileprivate func compressedGrain(_ grain: UInt64) throws(DiskError) -> Range<UInt64> {
     let state = state(ofGrain: grain)
     guard state.kind == .stored else { throw damage(ofGrain: grain) }
     let start = layout.place(state)
-    // Data that does not shrink grows by a few bytes for each block of it.
+    // Deflate adds a few bytes to each block of incompressible data.
     let most = layout.grainBytes * 2 + 512
     guard layout.compression == .marked else { return start..<min(file.length, start &+ most) }
     var marker: (sector: UInt64, size: UInt64) = (0, 0)

@@ -1,17 +1,17 @@
 import SystemPackage
 
-/// How an extent of grains is laid out in its file, whatever its kind: where its directory and tables are and what
-/// their entries mean. All of it has been checked against the file's length.
+/// The layout of a sparse extent of any kind: where its directories and tables are, and what their entries mean. All
+/// fields have been checked against the length of the file.
 struct GrainLayout: Sendable {
-  /// What the entries of directories and tables are.
+  /// The format of directory and table entries.
   enum Entries: Sendable {
-    /// Sectors of the file, 4 bytes each; 0 for nothing. With `zeroedGrains`, 1 in a table means a grain of zeros.
+    /// 4-byte sector numbers; 0 means not allocated. With `zeroedGrains`, a table entry of 1 means a grain of zeros.
     case sectors(zeroedGrains: Bool)
-    /// seSparse's: 8 bytes each, tags with an index into the `tables` region (of tables of `tableBytes` each), or into
-    /// the grains that begin at `grains` (in bytes).
+    /// 8-byte entries of seSparse: a type, and an index. In a directory it is an index into the `tables` region, whose
+    /// tables are `tableBytes` long; in a table it is an index of a grain, counted from the offset `grains` (in bytes).
     case tagged(tables: Range<UInt64>, tableBytes: UInt64, grains: UInt64)
 
-    /// Bytes of an entry.
+    /// The size of an entry, in bytes.
     var width: Int {
       switch self {
       case .sectors: 4
@@ -23,38 +23,39 @@ struct GrainLayout: Sendable {
   /// How the grains are compressed.
   enum Compression: Equatable, Sendable {
     case none
-    /// Each behind a marker that gives its sector and size.
+    /// Each grain follows a marker that gives its sector and size.
     case marked
-    /// Each by itself.
+    /// The grains have no markers.
     case bare
   }
 
-  /// The extent's size in bytes.
+  /// The size of the extent, in bytes.
   let capacity: UInt64
-  /// Bytes of a grain, a power of two, at least a sector.
+  /// The grain size in bytes: a power of two, at least one sector.
   let grainBytes: UInt64
   let entriesPerTable: UInt64
-  /// Where the grain directories begin in the file, in bytes, the one to trust first; one or two. All lie in the file.
+  /// The offset in the file of each grain directory, in bytes, the preferred one first. There are one or two, and they
+  /// lie within the file.
   var directories: [UInt64]
   let entries: Entries
   let compression: Compression
-  /// Headers, descriptor and directories: neither a table nor a grain may lie there.
+  /// Headers, descriptor and directories. No table or grain may overlap them.
   let fixedMetadata: FileRegions
-  /// The tables as well, where they could be listed: no grain may lie there.
+  /// `fixedMetadata` and, if they could be listed, the tables. No grain may overlap them.
   var metadata: FileRegions
 
-  /// How many grains the capacity takes.
+  /// The number of grains in the capacity.
   var grains: UInt64 { (capacity - 1) / grainBytes + 1 }
 
-  /// How many grain tables the grains take.
+  /// The number of grain tables.
   var tables: UInt64 { (grains - 1) / entriesPerTable + 1 }
 
-  /// How many entries of a table belong to grains; the last one's may be fewer.
+  /// The number of entries of a table that belong to grains. The last table may have fewer.
   func entries(inTable table: UInt64) -> UInt64 { min(entriesPerTable, grains &- table &* entriesPerTable) }
 
-  /// What a directory's entry says of a table.
+  /// What a directory entry says about a table.
   enum TablePlace: Equatable {
-    /// None of its grains is stored.
+    /// None of its grains is allocated.
     case absent
     /// In bytes from the start of the file.
     case at(UInt64)
@@ -62,8 +63,8 @@ struct GrainLayout: Sendable {
   }
 
   /// - Parameters:
-  ///   - entry: of a directory.
-  ///   - count: how many entries of the table are used.
+  ///   - entry: an entry of a directory.
+  ///   - count: the number of entries of the table that are used.
   func table(_ entry: UInt64, count: UInt64, in file: HostFile) -> TablePlace {
     if entry == 0 { return .absent }
     switch entries {
@@ -80,21 +81,21 @@ struct GrainLayout: Sendable {
     }
   }
 
-  /// What a table's entry says of a grain.
-  /// - Parameter bytes: how much of the grain is needed; the last may be stored only as far as the extent goes.
+  /// What a table entry says about a grain.
+  /// - Parameter bytes: how much of the grain is needed. The last grain may be stored only up to the end of the extent.
   func grain(_ entry: UInt64, bytes: UInt64, in file: HostFile) -> GrainState {
     switch entries {
     case .sectors(let zeroedGrains):
       if entry == 0 { return .unallocated }
       if entry == 1, zeroedGrains { return .zero }
-      // A compressed grain's length is not known yet: no more than its first byte can be asked for.
+      // The length of a compressed grain is not known yet, so only check its first byte.
       let bytes = compression == .none ? bytes : 1
       guard let range = sectorRange(entry, bytes: bytes, in: file), !metadata.overlap(range) else { return .damaged }
       return GrainState.stored(unit: entry) ?? .damaged
     case .tagged(_, _, let grains):
       switch entry >> 60 {
       case 0: return .unallocated
-      // Unmapped, which keeps the grain that it was, and zeroed.
+      // 1 is unmapped (the grain remains reserved), 2 is zeroed.
       case 1, 2: return .zero
       case 3:
         let index = (entry & 0x0fff_0000_0000_0000) >> 48 | (entry & 0x0000_ffff_ffff_ffff) << 12
@@ -106,7 +107,7 @@ struct GrainLayout: Sendable {
     }
   }
 
-  /// Where a stored grain begins, in bytes from the start of the file.
+  /// The offset of a stored grain, in bytes from the start of the file.
   func place(_ state: GrainState) -> UInt64 {
     switch entries {
     case .sectors: state.unit &* VMDKLimits.sectorBytes
@@ -114,7 +115,7 @@ struct GrainLayout: Sendable {
     }
   }
 
-  /// By how much `GrainState.unit` grows from a grain to one that follows it in the file.
+  /// How much `GrainState.unit` increases from one grain to the next, if they are contiguous in the file.
   var unitStep: UInt64 {
     switch entries {
     case .sectors: grainBytes / VMDKLimits.sectorBytes
@@ -123,7 +124,7 @@ struct GrainLayout: Sendable {
   }
 }
 
-/// The bytes from a sector on; nil where not all of them are in the file.
+/// The range of `bytes` bytes that starts at a sector; `nil` if it does not lie within the file.
 func sectorRange(_ sector: UInt64, bytes: UInt64, in file: HostFile) -> Range<UInt64>? {
   let (start, tooFar) = sector.multipliedReportingOverflow(by: VMDKLimits.sectorBytes)
   guard !tooFar, start <= file.length, bytes <= file.length - start else { return nil }

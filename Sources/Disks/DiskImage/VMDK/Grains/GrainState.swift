@@ -1,10 +1,10 @@
-/// What a grain table says of a grain, in 40 bits.
+/// What a grain table says about a grain, packed into 40 bits.
 struct GrainState: Equatable {
   enum Kind: UInt64 {
-    /// Not in this extent: the parent has it, and without one it is zeros.
+    /// Not in this extent: read it from the parent, or as zeros if there is no parent.
     case unallocated
     case zero
-    /// The tables cannot be right. Reading the grain says how.
+    /// The directory or table entry is invalid or cannot be read. Reading the grain gives the error.
     case damaged
     case stored
   }
@@ -20,14 +20,14 @@ struct GrainState: Equatable {
   static let zero = GrainState(.zero)
   static let damaged = GrainState(.damaged)
 
-  /// - Parameter unit: where, in what `GrainLayout.place` counts; below 2^38, which holds a sector's number of 32 bits
-  ///   and a 4 KiB grain's in a file of 1 PiB.
-  /// - Returns: nil for a larger one.
+  /// - Parameter unit: the location, in the units of `GrainLayout.place`. It must be less than 2^38, which is enough
+  ///   for a 32-bit sector number, and for the index of a 4 KiB grain in a file of 1 PiB.
+  /// - Returns: `nil` if `unit` is too large.
   static func stored(unit: UInt64) -> GrainState? {
     unit >> (width - 2) == 0 ? GrainState(.stored, unit: unit) : nil
   }
 
   var kind: Kind { Kind(rawValue: bits & 3) ?? .damaged }
-  /// Of a stored grain.
+  /// Only meaningful for a stored grain.
   var unit: UInt64 { bits >> 2 }
 }

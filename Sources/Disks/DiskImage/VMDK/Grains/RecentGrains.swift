@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Memory of one decompressed grain.
+/// A buffer for one decompressed grain.
 final class GrainBytes: Sendable {
-  /// Written by the thread that made it, before any other knows of it.
+  /// Only written by the thread that creates it, before any other thread can see it.
   private nonisolated(unsafe) let room: UnsafeMutableRawBufferPointer
 
   var count: Int { room.count }
@@ -11,7 +11,7 @@ final class GrainBytes: Sendable {
 
   deinit { room.deallocate() }
 
-  /// The memory, which lives as long as the call.
+  /// Calls `body` with the memory, which is valid only during the call.
   func withBytes<Result, Failure: Error>(
     _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -20,10 +20,10 @@ final class GrainBytes: Sendable {
   }
 }
 
-/// Grains that were decompressed, as far as `VMDKLimits.cachedGrainBytes` goes.
+/// A cache of decompressed grains, limited to `VMDKLimits.cachedGrainBytes`.
 ///
-/// A grain has one place. A lock of a place is held only while a reference is taken or put, and whoever would have to
-/// wait for it does without.
+/// Each grain has one slot. The lock of a slot is held only while a reference is read or stored. A thread that would
+/// have to wait for the lock does without the cache.
 struct RecentGrains: Sendable {
   private final class Place: Sendable {
     let kept = Mutex<(grain: UInt64, bytes: GrainBytes)?>(nil)
@@ -33,8 +33,10 @@ struct RecentGrains: Sendable {
 
   init() { places = (0..<64).map { _ in Place() } }
 
-  /// The grain of this number among all of the disk and its parents, if it is here.
-  /// - Parameter size: of a grain, in bytes.
+  /// The cached grain, or `nil`.
+  /// - Parameters:
+  ///   - number: the number of the grain among all grains of the disk and its parents.
+  ///   - size: the size of a grain, in bytes.
   func grain(_ number: UInt64, size: Int) -> GrainBytes? {
     let found = place(of: number, size: size).kept.withLockIfAvailable { $0?.grain == number ? $0?.bytes : nil }
     return found ?? nil
@@ -44,7 +46,7 @@ struct RecentGrains: Sendable {
     place(of: number, size: bytes.count).kept.withLockIfAvailable { $0 = (number, bytes) }
   }
 
-  /// Large grains have fewer places, so that the bound holds.
+  /// Large grains use fewer slots, so that the memory stays within the limit.
   private func place(of number: UInt64, size: Int) -> Place {
     let count = max(1, min(places.count, VMDKLimits.cachedGrainBytes / max(1, size)))
     return places[Int(truncatingIfNeeded: number % UInt64(count))]

@@ -1,14 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// Where an extent's grain tables are, as far as its directories can be held in memory: no two of them may overlap, and
-/// no grain may lie where a table is.
+/// Lists the ranges of the grain tables of an extent, if its directories are small enough to do this in memory. Tables
+/// must not overlap each other, and no grain may overlap a table.
 extension GrainLayout {
-  /// Adds the tables to `metadata`, and drops a directory whose tables overlap where the other is better.
-  /// - Parameter budget: how much of directories may be read, and how many places of tables remembered; less it what
-  ///   was. What is over that is not checked.
+  /// Adds the tables to `metadata` (which already contains those of an seSparse extent). Drops a directory that cannot
+  /// be read, or whose tables overlap, if the other one is good.
+  /// - Parameter budget: how many bytes of directories may be read, and how many table ranges remembered; reduced by
+  ///   what is used. What exceeds it is not checked.
   /// - Returns: warnings.
-  /// - Throws: `DiskError` with `EIO` where tables overlap.
+  /// - Throws: `DiskError`, with `EIO` if tables overlap.
   mutating func listTables(of file: HostFile, budget: inout VMDKOpenBudget) throws(DiskError) -> [String] {
     let bytes = tables &* UInt64(entries.width) &* UInt64(directories.count)
     guard bytes <= budget.listedBytes else { return [] }
@@ -33,9 +34,9 @@ extension GrainLayout {
     return ["\(failure); the redundant grain directory is used instead"]
   }
 
-  /// The places of the tables of one directory, neighbours joined.
-  /// - Returns: nil where there are more than `limit`.
-  /// - Throws: `DiskError` where two overlap, or the directory cannot be read.
+  /// The ranges of the tables of one directory, with adjacent ones merged.
+  /// - Returns: `nil` if there are more than `limit`.
+  /// - Throws: `DiskError` if two tables overlap, or if the directory cannot be read.
   private func tablePlaces(
     _ directory: UInt64, of file: HostFile, atMost limit: Int
   ) throws(DiskError) -> [Range<UInt64>]? {

@@ -1,31 +1,31 @@
 import Glibc
 import SystemPackage
 
-/// A part of a grain table, decoded.
+/// A decoded part of a grain table.
 struct TablePiece {
-  /// The grain that its first entry is of.
+  /// The grain of its first entry.
   let first: UInt64
   let states: UnsafeMutableBufferPointer<GrainState>
-  /// Whether the first directory or its table could not be right and the redundant one was used.
+  /// Whether the first directory or its table was invalid, and the redundant one was used.
   var usesCopy: Bool
 }
 
-/// How directories and tables are read, in pieces small enough to be read for one grain.
+/// Reads directories and tables in pieces that are small enough to be read for a single grain.
 extension GrainExtent {
-  /// Entries of a piece: 2 or 4 KiB of a table.
+  /// The number of entries in a piece, which is 2 or 4 KiB of a table.
   static let pieceEntries: UInt64 = 512
 
-  /// Reads the piece of a table that has a grain's entry.
+  /// Reads the piece of a table that contains the entry of a grain.
   ///
-  /// What cannot be right in the first directory or its table is taken from the redundant ones. What could not be read
-  /// counts as damaged, but is not told to `body`: the next try may do better.
-  /// - Parameter index: below `grains`.
+  /// Anything invalid in the first directory or its table is taken from the redundant ones. A piece that cannot be read
+  /// counts as damaged, but `body` is not called: the next attempt may succeed.
+  /// - Parameter index: less than `grains`.
   func loadPiece(of index: UInt64, _ body: (TablePiece) -> GrainState) -> GrainState {
     let table = index / layout.entriesPerTable
     let tableStart = table &* layout.entriesPerTable
     let start = (index &- tableStart) / GrainExtent.pieceEntries * GrainExtent.pieceEntries
     let first = tableStart &+ start
-    // The extent may end before its capacity, within the last grain.
+    // The extent may end before the capacity does, within the last grain.
     let count = Int(
       min(GrainExtent.pieceEntries, min(layout.entries(inTable: table) &- start, grains &- first)))
     return withUnsafeTemporaryAllocation(of: GrainState.self, capacity: 2 * count) { room in
@@ -42,7 +42,7 @@ extension GrainExtent {
               piece.usesCopy = true
             }
           } else {
-            // An absent table whose copy exists was lost with the directory's entry.
+            // If a table is absent but its copy exists, the directory entry was lost.
             for offset in states.indices {
               piece.usesCopy = piece.usesCopy || states[offset] != others[offset]
               states[offset] = others[offset]
@@ -59,17 +59,17 @@ extension GrainExtent {
 
   private enum Outcome {
     case good
-    /// Some of the states are damaged.
+    /// Some of the grains are damaged.
     case withDamage
-    /// The directory says that there is no table; the states are unallocated.
+    /// There is no table according to the directory. All grains are unallocated.
     case absent
-    /// The directory's entry cannot be right; the states are damaged.
+    /// The directory entry is invalid. All grains are damaged.
     case damaged
-    /// The system gave an error; the states are damaged.
+    /// The read failed. All grains are damaged.
     case unreadable
   }
 
-  /// Decodes a part of a table as one directory has it, from the entry `start` of the table on.
+  /// Decodes part of a table, as found through one directory, starting from the entry `start` of the table.
   private func decode(
     _ table: UInt64, _ start: UInt64, directory: Int, into states: UnsafeMutableBufferPointer<GrainState>
   ) -> Outcome {
@@ -100,12 +100,12 @@ extension GrainExtent {
     }
   }
 
-  /// Where a directory's entry for a table is in the file, in bytes.
+  /// The offset in the file of the directory entry of a table, in bytes.
   private func place(ofTable table: UInt64, directory: Int) -> UInt64 {
     layout.directories[directory] &+ table &* UInt64(layout.entries.width)
   }
 
-  /// How many of `count` tables, from `table` on, do not exist.
+  /// How many tables in a row, starting at `table` and at most `count`, do not exist.
   func absentTables(from table: UInt64, count: UInt64) -> UInt64 {
     var absent: UInt64 = 0
     var step: UInt64 = 16
@@ -132,7 +132,7 @@ extension GrainExtent {
     return absent
   }
 
-  /// Why a grain of the state `damaged` cannot be read.
+  /// Why a grain whose state is `damaged` cannot be read.
   func damage(ofGrain index: UInt64) -> DiskError {
     let table = index / layout.entriesPerTable
     let range = range(ofGrain: index)

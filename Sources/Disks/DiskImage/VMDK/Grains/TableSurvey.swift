@@ -1,20 +1,20 @@
 import Glibc
 import SystemPackage
 
-/// What a look through an extent's tables found.
+/// The result of reading the tables of an extent.
 struct TableSurvey: Sendable {
-  /// In bytes of the extent: those of grains that are stored.
+  /// Bytes of the extent in stored grains.
   var stored: UInt64 = 0
-  /// In bytes of the extent: those of grains that the tables say are zeros.
+  /// Bytes of the extent in grains that the tables say are zeros.
   var zero: UInt64 = 0
-  /// In bytes of the extent: those that cannot be read, because the tables cannot be right.
+  /// Bytes of the extent that cannot be read, because the tables are invalid or cannot be read.
   var damaged: UInt64 = 0
   /// The first grain that cannot be read.
   var firstDamaged: UInt64?
-  /// How many pieces of tables the redundant directory was needed for.
+  /// The number of table pieces that needed the redundant directory.
   var copies = 0
 
-  /// What is to be said of it, one line each.
+  /// Warnings about damage, one line each.
   func warnings(of extent: GrainExtent) -> [String] {
     let path = printable(extent.file.path)
     var lines: [String] = []
@@ -28,10 +28,10 @@ struct TableSurvey: Sendable {
 }
 
 extension GrainExtent {
-  /// Looks through the tables, in order.
+  /// Reads the tables in order.
   /// - Parameters:
-  ///   - budget: of bytes of directories and tables that may be read; less it what was.
-  ///   - progress: called with how much is done, from 0 to 1.
+  ///   - budget: how many bytes of directories and tables may be read; reduced by what is read.
+  ///   - progress: called with the fraction done, from 0 to 1.
   func survey(budget: inout UInt64, progress: (Double) -> Void = { _ in }) -> TableSurvey {
     var survey = TableSurvey()
     let width = UInt64(layout.entries.width)
@@ -74,7 +74,7 @@ extension GrainExtent {
         return .unallocated
       }
       if next == index {
-        // The system gave an error, and counted the piece as damaged.
+        // The read failed, so the whole piece counts as damaged.
         next = min(end, index &+ GrainExtent.pieceEntries)
         survey.firstDamaged = survey.firstDamaged ?? index
         survey.damaged &+= range(ofGrain: next &- 1).upperBound &- range(ofGrain: index).lowerBound

@@ -1,13 +1,13 @@
 import Glibc
 import SystemPackage
 
-/// The header of a hosted sparse extent: the file's first sector and, where the grain directory was written behind the
-/// grains, its copy at the file's end.
+/// The header of a hosted sparse extent: the first sector of the file. If the grain directory was written after the
+/// grains, a copy of the header (the footer) is at the end of the file.
 ///
 /// The fields and their offsets are those of `SparseExtentHeader` in VMware's technical note "Virtual Disk Format 5.0",
-/// section "Hosted Sparse Extents"; all are little endian, sizes and offsets in sectors.
+/// section "Hosted Sparse Extents". All fields are little endian; sizes and offsets are in sectors.
 struct HostedHeader {
-  /// "KDMV" read as a little-endian number.
+  /// "KDMV" as a little-endian number.
   static let magic: UInt32 = 0x564d_444b
 
   private let version: UInt32
@@ -22,7 +22,7 @@ struct HostedHeader {
   private let isUnclean: Bool
   private let compressAlgorithm: UInt16
 
-  /// The place of a grain directory that is written after the grains.
+  /// The value of `directory` if the grain directory was written after the grains.
   private static let directoryAtEnd = UInt64.max
 
   private enum Flags {
@@ -34,13 +34,13 @@ struct HostedHeader {
   }
 
   /// Reads and checks a header.
-  /// - Parameter sector: the file's first.
+  /// - Parameter sector: the first sector of the file.
   static func read(_ sector: [UInt8], of file: HostFile) throws(DiskError) -> ExtentHeader {
     let header = try HostedHeader(sector, at: 0, path: file.path)
     return try header.checked(in: file)
   }
 
-  /// - Parameter offset: where the sector is in the file, for messages.
+  /// - Parameter offset: the offset of the sector in the file, for messages.
   private init(_ sector: [UInt8], at offset: UInt64, path: FilePath) throws(DiskError) {
     guard littleEndian32(sector, at: 0) == HostedHeader.magic else {
       throw DiskError(path, "has no VMDK header at offset \(offset)", errno: EINVAL)
@@ -117,11 +117,11 @@ struct HostedHeader {
     return hasMarkers ? .marked : .bare
   }
 
-  /// The header that knows the grain directory: this one, or its copy in front of the last sector, see "Stream-Optimized
-  /// Compressed Sparse Extents" in the technical note.
+  /// The header that gives the offset of the grain directory: this one, or its copy in the last sector but one, see
+  /// "Stream-Optimized Compressed Sparse Extents" in the technical note.
   private func footer(in file: HostFile) throws(DiskError) -> HostedHeader {
     guard directory == HostedHeader.directoryAtEnd else { return self }
-    // Behind it is the marker of the end of the stream, before it is its own.
+    // The footer lies between its own marker and the end-of-stream marker, one sector each.
     guard file.length >= 4 * VMDKLimits.sectorBytes else {
       throw DiskError(
         file.path, "the footer is missing, which says where the grain directory is: the file was truncated", errno: EIO)
@@ -145,14 +145,14 @@ struct HostedHeader {
     return footer
   }
 
-  /// The grain directories that lie in the file, the one to trust first.
+  /// The grain directories that lie within the file, the preferred one first.
   private func directories(
     bytes: UInt64, in file: HostFile, warnings: inout [String]
   ) throws(DiskError) -> [Range<UInt64>] {
     let hasCopy = flags & Flags.redundantDirectory != 0 && redundantDirectory != directory
     let usable = [directory, hasCopy ? redundantDirectory : 0].map { start -> Range<UInt64>? in
       guard start > 0, let range = sectorRange(start, bytes: bytes, in: file) else { return nil }
-      // Neither can be where the other or the descriptor is.
+      // A directory must not overlap the header or the descriptor.
       let others = [descriptorPlace(in: file), 0..<VMDKLimits.sectorBytes]
       return others.contains { $0.overlaps(range) } ? nil : range
     }

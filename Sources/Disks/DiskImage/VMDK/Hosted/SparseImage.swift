@@ -1,37 +1,37 @@
 import Glibc
 package import SystemPackage
 
-/// What has to be known of a VMDK to write into it: one that is a hosted sparse extent with its descriptor inside
-/// (`monolithicSparse`), a snapshot over another disk, and not compressed.
+/// What a writer needs to know about a VMDK. It must be an uncompressed hosted sparse extent with an embedded
+/// descriptor (`monolithicSparse`), and a snapshot over another disk.
 package struct SparseImage: Sendable {
-  /// Of the disk, in bytes.
+  /// The size of the disk, in bytes.
   package let size: UInt64
-  /// Bytes of a grain, a power of two from 4 KiB to 1 MiB.
+  /// The grain size in bytes, a power of two from 4 KiB to 1 MiB.
   package let grainBytes: UInt64
-  /// How many grain tables there are.
+  /// The number of grain tables.
   package let tables: UInt64
-  /// Where the grain directories begin, in bytes; the one that is read first, and its copy if there is one.
+  /// The offset of each grain directory in bytes: the preferred one and, if there is one, its copy.
   package let directories: [UInt64]
-  /// Where the descriptor is, in bytes.
+  /// Where the descriptor is in the file, in bytes.
   package let descriptor: Range<UInt64>
-  /// All the bytes there.
+  /// All bytes of the descriptor, including padding.
   package let descriptorText: [UInt8]
   package let parentCID: UInt32
-  /// Whether the entry 1 of a grain table means a grain of zeros.
+  /// Whether an entry of 1 in a grain table means a grain of zeros.
   package let hasZeroedGrains: Bool
   package let wasClosedCleanly: Bool
 
-  /// The entries of a grain table.
+  /// The number of entries in a grain table.
   package static let entriesPerTable: UInt64 = 512
-  /// The largest disk whose grains can all be stored, but for the room that the tables take: a grain's place is a sector's
-  /// number of 32 bits.
+  /// The largest disk in bytes, if all of its grains are to be stored (not counting the room for the tables). The
+  /// location of a grain is a 32-bit sector number.
   package static let mostBytes: UInt64 = 1 << 41
 
   /// Reads the header and the descriptor of an open file.
   /// - Parameters:
-  ///   - open: its descriptor, which remains open.
-  ///   - path: its name, for messages.
-  /// - Throws: `DiskError` with `EINVAL` or `ENOTSUP` where it is another kind of file, and `EIO` where it is damaged.
+  ///   - open: the file descriptor. It is not closed.
+  ///   - path: the file name, for messages.
+  /// - Throws: `DiskError`: `EINVAL` or `ENOTSUP` if it is another kind of file, `EIO` if it is damaged.
   package init(of open: CInt, path: FilePath) throws(DiskError) {
     let copy = fcntl(open, F_DUPFD_CLOEXEC, 0)
     guard copy >= 0 else { throw DiskError(path, systemError: errno, "cannot open") }
@@ -49,7 +49,7 @@ package struct SparseImage: Sendable {
         path, "has grains of \(layout.grainBytes) bytes and tables of \(layout.entriesPerTable): it cannot be written",
         errno: ENOTSUP)
     }
-    // A header that says there is a copy, where it cannot be, would be left saying so.
+    // If the header declares a redundant directory at an invalid offset, writing would leave the header as it is.
     let hasCopy = try file.number(at: 8, width: 4) & 2 != 0
     guard header.warnings.count == (header.wasClosedCleanly ? 0 : 1), layout.directories.count == (hasCopy ? 2 : 1)
     else {
