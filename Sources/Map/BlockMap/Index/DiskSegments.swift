@@ -1,13 +1,18 @@
 /// The segments of a disk: the stretches over which the same ranges of a map lie. There are no gaps between them.
 ///
-/// A binary search of a large array waits for memory at nearly every step. So the disk is cut into equal buckets, about
-/// as many as there are segments, and a table says which segments start in each. A search reads the table and then a
-/// few neighbours. Where segments crowd together, in the worst case all in one bucket, it is a binary search of these.
+/// A binary search of a large array waits for memory at nearly every step. So the disk is cut into equal buckets, one for
+/// several segments, and a table says which segments start in each. A search reads the table and then goes through a few
+/// neighbours, which come from memory together. Only where segments crowd together, in the worst case all in one bucket,
+/// does it first halve their number until few are left.
 struct DiskSegments: Sendable {
   struct Segment: Sendable {
     let start: UInt64
     let owners: OwnerList
   }
+
+  private static let segmentsPerBucket = 8
+  /// How many neighbours are gone through one by one.
+  private static let few = 32
 
   private let segments: [Segment]
   /// The size of a bucket is this power of two, in bytes.
@@ -19,9 +24,9 @@ struct DiskSegments: Sendable {
   init(_ segments: [Segment] = []) {
     let last = segments.last?.start ?? 0
     var bits: UInt64 = 0
-    while last >> bits > segments.count { bits += 1 }
+    while last >> bits > segments.count / Self.segmentsPerBucket { bits += 1 }
     var buckets: [UInt32] = []
-    buckets.reserveCapacityInHugePages(Int(last >> bits) + 2)
+    buckets.reserveCapacity(Int(last >> bits) + 2)
     var before = 0
     for bucket in 0...last >> bits {
       while before < segments.count, segments[before].start < bucket << bits { before += 1 }
@@ -39,10 +44,11 @@ struct DiskSegments: Sendable {
     var low = Int(buckets[bucket])
     var high = Int(buckets[bucket + 1])
     // Find the first segment that starts behind the byte.
-    while low < high {
+    while high - low > Self.few {
       let middle = (low + high) / 2
       if segments[middle].start <= byte { low = middle + 1 } else { high = middle }
     }
+    while low < high, segments[low].start <= byte { low += 1 }
     return low > 0 ? low - 1 : nil
   }
 

@@ -4,8 +4,8 @@
 /// makes them; for each it notes where the segment starts and a list of its owners. A look-up searches the starts and
 /// reads the list. It takes O(log n) time, and O(k) for the k pieces and owners that it finds.
 ///
-/// A range adds at most two segments of 28 bytes each, and 16 bytes if other ranges lie in it. A guest decides how its
-/// ranges overlap, so there is a bound for the worst map: at most `ownersListed` owners are listed, so each of the 2 n
+/// A range adds at most two segments of 25 bytes each, and 16 bytes if other ranges lie in it. A guest decides how its
+/// ranges overlap, so the worst map has a bound, too: since at most `ownersListed` owners are listed, each of the 2 n
 /// borders of n ranges adds at most 64 entries of 16 bytes, and takes O(64 + log n) time.
 ///
 /// The index is immutable: any number of threads may ask at once.
