@@ -1,10 +1,10 @@
 import Glibc
 import SystemPackage
 
-/// The program's arguments on their way through the argument parser, which knows text only, while a file name is bytes:
-/// a byte that is no part of valid UTF-8 is carried by a character that nobody uses, and comes out again as it was.
+/// Carries the program's arguments through the argument parser. The parser handles only text, but a file name is bytes:
+/// a byte that is not part of valid UTF-8 is represented by an unused character and converted back afterwards.
 enum ArgumentBytes {
-  /// The last 256 characters of Unicode's last private plane, one for each byte.
+  /// The last 256 characters of Unicode's last private-use plane, one for each byte.
   private static let first: UInt32 = 0x10_ff00
 
   /// The arguments after the program's name, for the parser.
@@ -34,7 +34,7 @@ enum ArgumentBytes {
     return String(result)
   }
 
-  /// The bytes of an argument that the parser hands out.
+  /// The bytes of an argument from the parser.
   static func decode(_ argument: String) -> [UInt8] {
     argument.unicodeScalars.flatMap { scalar -> [UInt8] in
       scalar.value >= first ? [UInt8(truncatingIfNeeded: scalar.value)] : Array(UTF8.encode(scalar) ?? .init())
@@ -42,5 +42,5 @@ enum ArgumentBytes {
   }
 }
 
-/// The file name behind an argument.
+/// The file name in an argument.
 func filePath(_ argument: String) -> FilePath { FilePath(bytes: ArgumentBytes.decode(argument)) }

@@ -1,13 +1,14 @@
 import ArgumentParser
 
-/// `virt-bmap --generate-completion-script SHELL`: the script by which bash, zsh or fish completes virt-bmap's command line.
+/// `virt-bmap --generate-completion-script SHELL`: prints the script with which bash, zsh or fish completes virt-bmap's
+/// command line.
 ///
-/// ArgumentParser would print the script of the command that maps a disk alone. Here it gets all commands as one tree, by
-/// which nothing else is parsed: a disk may have the name of a command.
+/// ArgumentParser would print a script only for the command that maps a disk. Here it gets all commands as one tree.
+/// The tree is not used for parsing, because a disk can have the name of a command.
 enum Completions {
   private static let option = "--generate-completion-script"
 
-  /// Prints the script if that is what the arguments ask for.
+  /// Prints the script if the arguments ask for it.
   /// - Returns: false if they ask for something else.
   static func print(for arguments: [String]) -> Bool {
     guard arguments.count == 2, arguments[0] == option, let shell = CompletionShell(rawValue: arguments[1]) else {

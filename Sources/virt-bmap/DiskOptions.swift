@@ -1,7 +1,7 @@
 import ArgumentParser
 import DiskImage
 
-/// How a disk is to be opened, the same for every command that opens one.
+/// How to open a disk; the same for every command that opens one.
 struct DiskOptions: ParsableArguments {
   @Flag(help: "Allow an image to name other files. A VMDK may always name files in its own directory.")
   var allowExternal = false

@@ -2,26 +2,27 @@ import Appliance
 import Glibc
 import Synchronization
 
-/// Ctrl-C and its like. The first one ends the child processes, so that whatever waits for them fails and everything
-/// is put away on the normal way out; one that comes a second later or more ends the program at once. Two in a row are
-/// one: timeout(1) signals the program and then its group, and a shell whose terminal is closed passes SIGHUP on.
+/// Handles Ctrl-C and similar signals. The first signal kills the child processes, so that everything that waits for
+/// them fails and the normal cleanup runs. A signal that comes at least one second later ends the program at once. Two
+/// signals in quick succession count as one: timeout(1) signals the program and then its group, and a shell passes
+/// SIGHUP on when its terminal is closed.
 enum Interruption {
-  /// The signal that came, 0 if none did.
+  /// The signal that was received, or 0.
   private static let received = Atomic<Int32>(0)
-  /// When it came, in milliseconds on a clock that nobody sets; 0 if none did.
+  /// When the signal was received, in milliseconds on a clock that is never set; 0 if there was none.
   private static let receivedAt = Atomic<Int>(0)
   private nonisolated(unsafe) static var wakeUp: (read: Int32, write: Int32) = (-1, -1)
   private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
 
   static var hasHappened: Bool { received.load(ordering: .acquiring) != 0 }
 
-  /// Before anything else, in the only thread there is.
+  /// Call this first of all, while there is only one thread.
   static func install() {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     wakeUp = (ends[0], ends[1])
-    // A handler, not an ignored or blocked signal: those would be inherited by the programs started from here.
+    // The signals are handled, and not ignored or blocked: child processes would inherit that.
     for number in signals {
       signal(number) { number in Interruption.handle(number) }
     }
@@ -32,7 +33,7 @@ enum Interruption {
       { _ in
         var byte: UInt8 = 0
         _ = read(Interruption.wakeUp.read, &byte, 1)
-        // Again and again, since libguestfs may be about to start the next one.
+        // Repeat this, because libguestfs may be about to start another process.
         while true {
           ChildProcesses.kill()
           usleep(100_000)
@@ -40,7 +41,7 @@ enum Interruption {
       }, nil)
   }
 
-  /// Runs as a signal handler: no allocation, no lock.
+  /// Runs as a signal handler: it must not allocate memory or take locks.
   private static func handle(_ number: Int32) {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
@@ -55,13 +56,13 @@ enum Interruption {
     write(wakeUp.write, &byte, 1)
   }
 
-  /// After everything is put away: ends the program by the signal it got, so that a shell knows.
+  /// After the cleanup, ends the program with the signal that it received, so that a shell knows.
   static func finish() {
     let number = received.load(ordering: .acquiring)
     guard number != 0 else { return }
     Messages.error("interrupted")
     signal(number, SIG_DFL)
-    // The threads that tasks run on have all signals blocked.
+    // The threads that run tasks have all signals blocked.
     var only = sigset_t()
     sigemptyset(&only)
     sigaddset(&only, number)

@@ -1,12 +1,13 @@
 import Glibc
 
-/// Standard input, output and error may have been closed by whoever started the program; then the next file opened would
-/// get such a number, and messages would be written to it.
+/// The caller of the program may have closed standard input, output or error. Then the next file to be opened would get
+/// that descriptor, and messages would be written to the file.
 enum StandardDescriptors {
-  /// Before anything is opened: puts `/dev/null` in place of those that are closed.
+  /// Call this before anything is opened: opens `/dev/null` for those that are closed.
   static func fill() {
     for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(number, F_GETFD) < 0 {
-      // The lowest free number is this one. Open in the wrong direction, so that its use fails as it would have.
+      // This is the lowest free descriptor. It is opened in the wrong direction, so that its use fails as if it were
+      // closed.
       _ = open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY)
     }
   }

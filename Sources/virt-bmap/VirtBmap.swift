@@ -2,7 +2,7 @@ import Appliance
 import ArgumentParser
 import Glibc
 
-/// `virt-bmap DISK` maps a disk; `virt-bmap COMMAND …` does something with a map, or something else with a disk.
+/// `virt-bmap DISK` maps a disk; `virt-bmap COMMAND …` does something else with a map or a disk.
 @main
 enum VirtBmap {
   static func main() async {
@@ -11,10 +11,10 @@ enum VirtBmap {
     guard !Completions.print(for: arguments) else { return }
     let named = arguments.first.flatMap { Subcommands.type(named: $0) }
     let type = named ?? MapCommand.self
-    // What starts an appliance leaves things to put away; other commands end by the first signal, as any program does.
+    // Commands that start an appliance have to clean up; the first signal ends all other commands, as usual.
     do {
       if type is any UsesAppliance.Type {
-        // Without a thread, the first task would wait for one without end.
+        // If no thread can be created, the first task would wait for one forever.
         try ProcessLimits.check()
         Interruption.install()
       }
@@ -30,7 +30,8 @@ enum VirtBmap {
     Interruption.finish()
   }
 
-  /// What was printed already, help among it, ends the program as it says; everything else is one line on standard error.
+  /// The parser prints help, and an `ExitCode` needs no message: both end the program with their own status. Everything
+  /// else is one line on standard error.
   private static func finish(_ error: any Error, of type: any ParsableCommand.Type) -> Never {
     Interruption.finish()
     switch type.exitCode(for: error) {
@@ -49,5 +50,5 @@ protocol ErrorStatus {
   static var errorStatus: Int32 { get }
 }
 
-/// A command that starts an appliance, which has to be put away however the command ends.
+/// A command that starts an appliance, which must be cleaned up however the command ends.
 protocol UsesAppliance {}

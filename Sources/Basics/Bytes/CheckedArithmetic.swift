@@ -1,11 +1,11 @@
 extension UInt64 {
-  /// The product, nil if it is too large.
+  /// The product, or nil if it overflows.
   package func times(_ other: UInt64) -> UInt64? {
     let (product, overflow) = multipliedReportingOverflow(by: other)
     return overflow ? nil : product
   }
 
-  /// The sum, nil if it is too large.
+  /// The sum, or nil if it overflows.
   package func plus(_ other: UInt64) -> UInt64? {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? nil : sum

@@ -1,5 +1,5 @@
 extension Collection<UInt8> {
-  /// The bytes that pairs of lower-case hexadecimal digits stand for; nil for anything else.
+  /// Decodes pairs of lower-case hexadecimal digits; nil for anything else.
   package var hexDecoded: [UInt8]? {
     guard count.isMultiple(of: 2) else { return nil }
     var result: [UInt8] = []

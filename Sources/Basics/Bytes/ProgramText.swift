@@ -1,12 +1,12 @@
-/// What a program printed, taken apart between bytes.
+/// Splits a program's output at bytes.
 ///
-/// `split` compares grapheme clusters: behind a space or a newline, a combining mark in a name would hide it, and so
-/// would the carriage return before a newline.
+/// `split` compares grapheme clusters, so it would miss a space or a newline that is followed by a combining mark in a
+/// name, and a newline after a carriage return.
 extension StringProtocol {
   /// The lines that are not empty.
   package var lines: [Substring] { parts(between: "\n") }
 
-  /// What stands between blanks and tabs.
+  /// The fields between spaces and tabs.
   package var fields: [Substring] { Substring(self).utf8.split(whereSeparator: isBlank).map(Substring.init) }
 
   /// - Parameter separator: an ASCII character.
@@ -18,7 +18,7 @@ extension StringProtocol {
     ).map(Substring.init)
   }
 
-  /// Without the blanks and tabs around it.
+  /// Without the spaces and tabs around it.
   package var trimmed: Substring {
     let bytes = Substring(self).utf8
     guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) })

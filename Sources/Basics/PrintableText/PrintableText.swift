@@ -1,13 +1,13 @@
-/// What may be shown on a terminal.
+/// Makes text safe to show on a terminal.
 ///
-/// Messages and answers hold what a guest, an image, a map or the appliance said. A control character in them would speak
-/// to the terminal, and a newline would make one message look like two. So a program gives every line that it prints to
-/// this, at the one place where it prints.
+/// Messages and answers contain text from a guest, an image, a map or the appliance. A control character in it could
+/// control the terminal, and a newline would make one message look like two. So a program passes each line through this
+/// where it prints it.
 public enum PrintableText {
-  /// The bytes with each control character (C0, DEL and, in UTF-8, C1), each separator of lines, and each byte that is no
-  /// part of valid UTF-8 as `\ooo`, three octal digits. Everything else stays: a backslash too, since names in messages
-  /// are escaped already.
-  /// - Parameter keepingNewlines: a newline stays as well, for text of several lines.
+  /// The bytes with each control character (C0, DEL and, in UTF-8, C1), each line separator, and each byte that is not
+  /// part of valid UTF-8 written as `\ooo`, three octal digits. Everything else stays, also a backslash, because names
+  /// in messages are already escaped.
+  /// - Parameter keepingNewlines: whether newlines stay as well, for text of several lines.
   public static func bytes(_ text: some Collection<UInt8>, keepingNewlines: Bool = false) -> [UInt8] {
     let isPlain = text.allSatisfy { (0x20..<0x7f).contains($0) || (keepingNewlines && $0 == 0x0a) }
     if isPlain { return Array(text) }
@@ -24,7 +24,7 @@ public enum PrintableText {
       var decoder = UTF8()
       var iterator = rest.makeIterator()
       guard case .scalarValue(let scalar) = decoder.decode(&iterator) else {
-        // Begin anew behind the first byte that is no part of a character.
+        // Decode again after the first byte that is not part of a character.
         append(octal: first, to: &result)
         rest = rest.dropFirst()
         continue
@@ -39,7 +39,7 @@ public enum PrintableText {
     return result
   }
 
-  /// The same as text.
+  /// The same as a string.
   public static func text(_ text: some Collection<UInt8>, keepingNewlines: Bool = false) -> String {
     String(decoding: bytes(text, keepingNewlines: keepingNewlines), as: UTF8.self)
   }

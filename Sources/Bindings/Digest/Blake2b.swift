@@ -1,8 +1,8 @@
 import CCrypto
 
-/// The BLAKE2b-512 of some bytes (RFC 7693), as b2sum(1) prints it; OpenSSL computes it.
+/// Computes the BLAKE2b-512 digest of some bytes (RFC 7693), as b2sum(1) prints it, with OpenSSL.
 public struct Blake2b: ~Copyable {
-  /// Of a digest, in bytes.
+  /// The size of a digest in bytes.
   public static let size = 64
 
   private let context: OpaquePointer
@@ -18,12 +18,12 @@ public struct Blake2b: ~Copyable {
 
   deinit { EVP_MD_CTX_free(context) }
 
-  /// Takes the bytes that follow.
+  /// Adds more bytes to the digest.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) throws(DigestError) {
     guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else { throw DigestError() }
   }
 
-  /// The digest of all that came; nothing may come after it.
+  /// Returns the digest of all bytes so far. Nothing may be added after this.
   public mutating func finish() throws(DigestError) -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: Self.size)
     guard EVP_DigestFinal_ex(context, &digest, nil) == 1 else { throw DigestError() }
@@ -31,7 +31,7 @@ public struct Blake2b: ~Copyable {
   }
 }
 
-/// OpenSSL cannot compute the digest: it is out of memory, or was configured without BLAKE2b.
+/// OpenSSL cannot compute the digest: it is out of memory, or was built without BLAKE2b.
 public struct DigestError: Error, CustomStringConvertible {
   public let description = "OpenSSL cannot compute BLAKE2b-512"
 }

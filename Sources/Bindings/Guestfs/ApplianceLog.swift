@@ -1,7 +1,7 @@
 import CGuestfs
 import Synchronization
 
-/// The last that an appliance has said, and what runs it or builds it: qemu, its kernel, supermin.
+/// The last output of the appliance and of the programs that build and run it: qemu, its kernel, supermin.
 public final class ApplianceLog: Sendable {
   private static let mostBytes = 64 << 10
 
@@ -9,7 +9,7 @@ public final class ApplianceLog: Sendable {
 
   init() {}
 
-  /// - Parameter handle: which lives no longer than this.
+  /// - Parameter handle: a handle that does not outlive this log.
   func keepMessages(of handle: OpaquePointer) {
     _ = guestfs_set_event_callback(
       handle,
@@ -27,7 +27,7 @@ public final class ApplianceLog: Sendable {
     }
   }
 
-  /// Its lines, that are not empty, as they came: any bytes.
+  /// The lines that are not empty, unchanged: they can hold any bytes.
   public var lines: [[UInt8]] {
     text.withLock { $0.split { $0 == 0x0a || $0 == 0x0d }.map(Array.init) }
   }

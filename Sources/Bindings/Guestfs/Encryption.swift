@@ -1,9 +1,9 @@
 import CGuestfs
 import Glibc
 
-/// Encrypted devices, and the volumes in them.
+/// Encrypted devices and the volumes in them.
 extension Guestfs {
-  /// Opens a LUKS device as `/dev/mapper/NAME`. A key with a NUL in it opens nothing.
+  /// Opens a LUKS device as `/dev/mapper/NAME`. A key that contains a NUL is refused.
   public func openEncrypted(_ device: [UInt8], key: [UInt8], as name: String) throws(GuestfsError) {
     guard !key.contains(0) else { throw GuestfsError("the key has a NUL in it") }
     let result = with(device) { handle, device in
@@ -17,7 +17,7 @@ extension Guestfs {
     try check(result)
   }
 
-  /// Finds volume groups on devices that are there now, and activates their volumes.
+  /// Finds the volume groups on the devices that exist now, and activates their volumes.
   public func activateVolumes() throws(GuestfsError) { try check(call { guestfs_lvm_scan($0, 1) }) }
 }
 
@@ -26,7 +26,7 @@ extension Guestfs {
   /// - Parameters:
   ///   - count: in bytes, below 4 MiB.
   ///   - offset: in bytes.
-  /// - Returns: fewer bytes where the device ends before.
+  /// - Returns: fewer bytes if the device ends earlier.
   public func read(_ device: [UInt8], count: Int, at offset: UInt64) throws(GuestfsError) -> [UInt8] {
     guard let count = Int32(exactly: count), let offset = Int64(exactly: offset) else {
       throw GuestfsError("a read beyond the device's end")

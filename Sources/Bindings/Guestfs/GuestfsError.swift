@@ -6,7 +6,7 @@ import PrintableText
 public struct GuestfsError: Error, CustomStringConvertible, Sendable {
   /// The errno of the appliance or the library, 0 if there is none.
   public let errnoValue: Int32
-  /// One line, or several as libguestfs wrote them, escaped: names that a guest gave to something are in them.
+  /// One or more lines as libguestfs wrote them, escaped because they can contain names chosen by a guest.
   public let description: String
 
   init(_ handle: OpaquePointer) {
@@ -15,7 +15,7 @@ public struct GuestfsError: Error, CustomStringConvertible, Sendable {
     description = text.map { PrintableText.text($0, keepingNewlines: true) } ?? "libguestfs gave no reason"
   }
 
-  /// For what is known without asking the appliance.
+  /// Creates an error that libguestfs did not report.
   public init(_ description: String) {
     errnoValue = 0
     self.description = description

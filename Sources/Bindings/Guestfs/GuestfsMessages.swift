@@ -2,11 +2,11 @@ import CGuestfs
 import Glibc
 import PrintableText
 
-/// What `-v` and `-x` show. libguestfs itself would leave the carriage returns of the appliance's console as they are,
-/// and whatever the appliance says is not to be trusted.
+/// The output of `-v` and `-x`. libguestfs itself would print the carriage returns of the appliance's console
+/// unchanged, and nothing that the appliance says can be trusted.
 extension Guestfs {
-  /// Prints what the library and the appliance say, escaped, on standard error. Whoever asks for these events gets them,
-  /// whether or not the library is to be verbose.
+  /// Prints the messages of the library and the appliance on standard error, escaped. libguestfs delivers these events
+  /// to anyone who registers for them, whether or not it is verbose.
   static func showMessages(of handle: OpaquePointer, _ events: UInt64) {
     _ = guestfs_set_event_callback(
       handle,
@@ -18,7 +18,7 @@ extension Guestfs {
           case UInt64(GUESTFS_EVENT_TRACE): "libguestfs: trace: "
           default: ""
           }
-        // The console's lines end in a carriage return as well, and come in pieces.
+        // The lines of the console also end in a carriage return, and arrive in pieces.
         let lines = start.isEmpty ? text.filter { $0 != 0x0d } : Array(text)
         let shown = PrintableText.bytes(lines, keepingNewlines: true)
         let end: [UInt8] = start.isEmpty || shown.last == 0x0a ? [] : [0x0a]

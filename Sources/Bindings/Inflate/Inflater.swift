@@ -1,21 +1,21 @@
 import CDeflate
 
-/// Why a compressed piece could not be decompressed.
+/// Why compressed data could not be decompressed.
 public enum InflateError: Error, Equatable, Sendable {
-  /// The bytes are neither zlib's format nor bare deflate data, or are damaged.
+  /// The data is neither in zlib format nor raw deflate data, or it is damaged.
   case damaged
-  /// They decompress to more than there is room for.
+  /// The decompressed data does not fit into the buffer.
   case tooLong
-  /// libdeflate got no memory for its tables.
+  /// libdeflate could not allocate its tables.
   case outOfMemory
 }
 
-/// A decompressor of libdeflate and room for the compressed bytes, for one thread at a time.
+/// A libdeflate decompressor with a buffer for the compressed bytes. Only one thread may use it at a time.
 public struct Inflater: ~Copyable {
   private var decompressor: OpaquePointer?
   private var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
-  /// Costs nothing before its first use.
+  /// Allocates nothing until the first use.
   public init() {}
 
   deinit {
@@ -23,13 +23,13 @@ public struct Inflater: ~Copyable {
     room.deallocate()
   }
 
-  /// Decompresses one piece: zlib's format (RFC 1950) or, without its header, deflate data (RFC 1951). Bytes behind the
-  /// piece's end do no harm.
+  /// Decompresses one piece: zlib format (RFC 1950) or raw deflate data (RFC 1951). Bytes after the end of the piece
+  /// are ignored.
   /// - Parameters:
-  ///   - count: of compressed bytes, at most; the caller bounds it.
-  ///   - target: room for what comes out.
-  ///   - read: fills a buffer of `count` bytes with the compressed ones.
-  /// - Returns: how many bytes the piece took, and how many came out.
+  ///   - count: the maximum number of compressed bytes; the caller limits it.
+  ///   - target: the buffer for the decompressed bytes.
+  ///   - read: fills a buffer of `count` bytes with compressed bytes.
+  /// - Returns: how many bytes were consumed and how many were produced.
   /// - Throws: what `read` throws.
   public mutating func inflate<Failure: Error>(
     count: Int, into target: UnsafeMutableRawBufferPointer,
@@ -50,8 +50,8 @@ public struct Inflater: ~Copyable {
       result = libdeflate_zlib_decompress_ex(
         decompressor, source.baseAddress, count, target.baseAddress, target.count, &taken, &produced)
     }
-    // Deflate data may begin like zlib's header by chance; zlib's checksum then fails. The other way round, that header
-    // is to deflate a stored block's, whose length has its complement behind it.
+    // Raw deflate data can look like a zlib header by chance; then zlib's checksum fails. Conversely, deflate takes a
+    // zlib header for the start of a stored block, whose length must be followed by its complement.
     if result != LIBDEFLATE_SUCCESS {
       let bare = libdeflate_deflate_decompress_ex(
         decompressor, source.baseAddress, count, target.baseAddress, target.count, &taken, &produced)
@@ -64,7 +64,7 @@ public struct Inflater: ~Copyable {
     }
   }
 
-  /// RFC 1950, section 2.2: method 8, no preset dictionary, and a sum that is a multiple of 31.
+  /// RFC 1950, section 2.2: method 8, no preset dictionary, and a header that is a multiple of 31.
   private static func hasZlibHeader(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard bytes.count >= 2 else { return false }
     let method = Int(bytes[0])

@@ -2,15 +2,15 @@ import CLibXML
 import CLibvirt
 import Glibc
 
-/// A connection to libvirt that may only look. See https://libvirt.org/html/libvirt-libvirt-host.html.
+/// A read-only connection to libvirt. See https://libvirt.org/html/libvirt-libvirt-host.html.
 struct Connection: ~Copyable {
   private let connection: OpaquePointer
 
-  /// - Parameter uri: nil for libvirt's own choice.
+  /// - Parameter uri: nil for libvirt's default.
   init(to uri: String?) throws(DomainError) {
-    // What it would print is thrown instead.
+    // libvirt would print its errors. They are thrown instead.
     virSetErrorFunc(nil) { _, _ in }
-    // libvirt reads files with it.
+    // libvirt parses files with libxml2, which would print errors too.
     bmap_xml_be_quiet()
     let connection = uri.map { virConnectOpenReadOnly($0) } ?? virConnectOpenReadOnly(nil)
     guard let connection else { throw Self.failure("cannot connect to libvirt\(uri.map { " at \($0)" } ?? "")") }
@@ -19,11 +19,11 @@ struct Connection: ~Copyable {
 
   deinit { virConnectClose(connection) }
 
-  /// The domain's description, and whether it runs.
-  /// - Parameter name: its name or, where none has that name, its UUID.
+  /// Returns the domain's XML description, and whether it is running.
+  /// - Parameter name: the domain's name or, if no domain has that name, its UUID.
   func domain(named name: String) throws(DomainError) -> (xml: [UInt8], isRunning: Bool) {
     guard let domain = virDomainLookupByName(connection, name) ?? uuid(name) else {
-      // The error of the first call: to somebody who gave a name, the other's would say nothing.
+      // Repeat the first call for its error message: the error about the UUID would not help a user who gave a name.
       _ = virDomainLookupByName(connection, name)
       throw Self.failure("domain \(name)")
     }
@@ -35,7 +35,7 @@ struct Connection: ~Copyable {
 
   private func uuid(_ name: String) -> OpaquePointer? { virDomainLookupByUUIDString(connection, name) }
 
-  /// Where a volume of a storage pool is; nil for one that is neither a file nor a block device.
+  /// The path of a volume in a storage pool, or nil if the volume is neither a file nor a block device.
   func path(ofVolume volume: String, inPool pool: String) throws(DomainError) -> [UInt8]? {
     let tried = "volume \(volume) of the storage pool \(pool)"
     guard let found = virStoragePoolLookupByName(connection, pool) else { throw Self.failure(tried) }
@@ -52,7 +52,7 @@ struct Connection: ~Copyable {
     return Array(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 
-  /// What libvirt says of the last call in this thread, after what was tried.
+  /// The error of this thread's last libvirt call, prefixed with what was tried.
   private static func failure(_ tried: String) -> DomainError {
     DomainError("\(tried): \(virGetLastErrorMessage().map { String(cString: $0) } ?? "unknown error")")
   }

@@ -1,19 +1,19 @@
 public import SystemPackage
 
-/// A disk as a domain of libvirt has it; see https://libvirt.org/formatdomain.html.
+/// A disk of a libvirt domain; see https://libvirt.org/formatdomain.html.
 public struct DomainDisk: Equatable, Sendable {
-  /// Where it is.
+  /// Where the disk is stored.
   public enum Place: Equatable, Sendable {
     /// A file or a block device.
     case file(FilePath)
-    /// An export of an NBD server, as a URI.
+    /// The URI of an export of an NBD server.
     case nbd([UInt8])
   }
 
   public let place: Place
-  /// As libvirt names formats: `raw`, `qcow2`, `vmdk` … It is `raw` where the domain does not say, as it is for libvirt.
+  /// libvirt's name of the format: `raw`, `qcow2`, `vmdk` … As in libvirt, it is `raw` if the domain does not say.
   public let format: String
-  /// The bytes of a sector that the guest sees; nil where the domain does not say.
+  /// The sector size in bytes that the guest sees, or nil if the domain does not say.
   public let sectorSize: Int?
 
   public init(place: Place, format: String, sectorSize: Int? = nil) {
@@ -23,19 +23,19 @@ public struct DomainDisk: Equatable, Sendable {
   }
 }
 
-/// What `-d` needs to know of a domain.
+/// What `-d` needs to know about a domain.
 public struct Domain: Sendable {
   /// In the domain's order, without drives that have no medium.
   public let disks: [DomainDisk]
   public let isRunning: Bool
 }
 
-/// Why a domain's disks cannot be had; its description is one line for the user.
+/// Why the disks of a domain are not available. The description is one line for the user.
 public struct DomainError: Error, CustomStringConvertible, Equatable, Sendable {
   public let description: String
 
   init(_ description: String) {
-    // Names come from outside, and libvirt's messages have several lines at times.
+    // Names come from outside, and libvirt's messages can have several lines.
     self.description = String(String.UnicodeScalarView(description.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
   }
 }

@@ -1,10 +1,10 @@
 import SystemPackage
 
-/// The disks of a domain, which are neither opened nor changed.
+/// Reads the list of a domain's disks. The disks are neither opened nor changed.
 /// - Parameters:
 ///   - name: the domain's name or UUID.
-///   - uri: which libvirt to ask; nil for the one it chooses itself.
-/// - Throws: `DomainError`: there is no such domain, or one of its disks is of a kind that cannot be read.
+///   - uri: the libvirt to connect to; nil for libvirt's default.
+/// - Throws: `DomainError` if there is no such domain, or if one of its disks is of an unsupported kind.
 public func readDomain(named name: String, at uri: String?) throws(DomainError) -> Domain {
   let connection = try Connection(to: uri)
   let (text, isRunning) = try connection.domain(named: name)
@@ -38,7 +38,7 @@ private struct DiskElement {
   /// Nil for a drive without a medium.
   func disk(volumes: borrowing Connection) throws(DomainError) -> DomainDisk? {
     guard let source, let place = try place(source, volumes) else { return nil }
-    // The guest sees less than the file has, or something else: what would be mapped is not its disk.
+    // The guest sees less than the file holds, or something else, so a map of the file would not be a map of its disk.
     if !element.children("encryption").isEmpty || !source.children("encryption").isEmpty {
       throw DomainError("\(name) is encrypted by libvirt, which is not supported")
     }
@@ -70,7 +70,7 @@ private struct DiskElement {
     }
   }
 
-  /// The NBD URI; https://github.com/NetworkBlockDevice/nbd/blob/master/doc/uri.md.
+  /// The NBD URI; see https://github.com/NetworkBlockDevice/nbd/blob/master/doc/uri.md.
   private func address(_ source: XMLElement) throws(DomainError) -> [UInt8] {
     let hosts = source.children("host")
     guard let host = hosts.first, hosts.count == 1 else { throw DomainError("\(name) has not one host") }
@@ -84,7 +84,7 @@ private struct DiskElement {
     return Array("\(scheme)://\(authority)\(host["port"].map { ":\($0)" } ?? "")/\(export)".utf8)
   }
 
-  /// All but the unreserved characters of RFC 3986, and the slash, as `%xx`.
+  /// Writes everything as `%xx`, except the slash and the unreserved characters of RFC 3986.
   private func escaped(_ text: String) -> String {
     text.utf8.map { byte in
       switch byte {

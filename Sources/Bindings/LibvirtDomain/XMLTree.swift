@@ -1,10 +1,10 @@
 import CLibXML
 
-/// An XML document, parsed by libxml2 without looking at anything outside of it.
+/// An XML document, parsed by libxml2, which loads nothing from outside the document.
 struct XMLTree: ~Copyable {
   private let document: xmlDocPtr
 
-  /// Nil for what is not well formed.
+  /// Nil if the text is not well formed.
   init?(parsing text: [UInt8]) {
     let options = Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue)
     let document = text.withUnsafeBytes { bytes -> xmlDocPtr? in
@@ -17,7 +17,7 @@ struct XMLTree: ~Copyable {
 
   deinit { xmlFreeDoc(document) }
 
-  /// Calls `body` with the outermost element, which must not leave it.
+  /// Calls `body` with the root element, which must not escape from `body`.
   func withRoot<T, E: Error>(_ body: (XMLElement?) throws(E) -> T) throws(E) -> T {
     try body(xmlDocGetRootElement(document).map { XMLElement(node: $0) })
   }
@@ -29,7 +29,7 @@ struct XMLElement {
 
   var name: String { text(node.pointee.name) }
 
-  /// The elements in it that have this name, in order.
+  /// The child elements with this name, in order.
   func children(_ name: String) -> [XMLElement] {
     var found: [XMLElement] = []
     var next = node.pointee.children
@@ -41,7 +41,7 @@ struct XMLElement {
     return found
   }
 
-  /// An attribute's value.
+  /// The value of an attribute.
   subscript(_ attribute: String) -> String? {
     guard let value = xmlGetNoNsProp(node, attribute) else { return nil }
     defer { bmap_xml_free(value) }

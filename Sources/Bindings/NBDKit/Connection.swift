@@ -1,29 +1,29 @@
-/// One client's view of one export. Called from as many threads at a time as the thread model allows.
+/// One client's view of one export. As many threads can call it at a time as the thread model allows.
 public protocol Connection: AnyObject, Sendable {
-  /// Bytes, at most `Int64.max`.
+  /// In bytes, at most `Int64.max`.
   var size: UInt64 { get }
   var capabilities: Capabilities { get }
-  /// What a client is told of the export; empty for nothing.
+  /// The description of the export for clients. Empty if there is none.
   var exportDescription: String { get }
 
-  /// Fills the whole buffer with the bytes from `offset` on. nbdkit has checked the range against `size`.
+  /// Fills the whole buffer with the bytes at `offset`. nbdkit has checked the range against `size`.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws
-  /// Called only with `Capabilities.canWrite`. With `fua` the bytes must be on stable storage on return.
+  /// Called only with `Capabilities.canWrite`. With `fua`, the bytes must be on stable storage on return.
   func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws
-  /// Called only with `Capabilities.canZero`: makes the range read as zeros. With `mayTrim` it may become a hole. With
-  /// `fast` it is an error that knows `ENOTSUP` if that takes as long as writing them.
+  /// Makes the range read as zeros. Called only with `Capabilities.canZero`. With `mayTrim`, the range can become a
+  /// hole. With `fast`, it must fail with `ENOTSUP` if this is not faster than writing zeros.
   func zero(_ range: Range<UInt64>, mayTrim: Bool, fast: Bool, fua: Bool) throws
-  /// Called only with `Capabilities.canTrim`: the client does not need the range any more.
+  /// Discards the range, which the client no longer needs. Called only with `Capabilities.canTrim`.
   func trim(_ range: Range<UInt64>, fua: Bool) throws
   /// Called only with `Capabilities.canFlush`.
   func flush() throws
-  /// Called only with `Capabilities.canExtents`: calls `body` with what lies from `range.lowerBound` on, in order and
-  /// without gaps, until it returns false: that is enough. With `one`, a single extent will do.
+  /// Calls `body` with the extents from `range.lowerBound` on, in order and without gaps, until it returns false. With
+  /// `one`, a single extent is enough. Called only with `Capabilities.canExtents`.
   func extents(
     in range: Range<UInt64>, one: Bool, _ body: (Range<UInt64>, ExtentState) throws -> Bool) throws
-  /// Called only with `Capabilities.Cache.native`: the client will read this soon.
+  /// Tells that the client will read this range soon. Called only with `Capabilities.Cache.native`.
   func cache(_ range: Range<UInt64>) throws
-  /// The client is gone.
+  /// Called when the client has disconnected.
   func close()
 }
 
@@ -46,27 +46,27 @@ extension Connection {
   public func close() {}
 }
 
-/// What a client may do with an export. The defaults describe a read-only disk.
+/// What a client can do with an export. The defaults describe a read-only disk.
 public struct Capabilities: Sendable {
-  /// How `NBD_CMD_CACHE` is answered.
+  /// How `NBD_CMD_CACHE` is handled.
   public enum Cache: Int32, Sendable {
     case none = 0
-    /// nbdkit reads the range and throws it away.
+    /// nbdkit reads the range and discards the data.
     case emulate = 1
     /// `Connection.cache` is called.
     case native = 2
   }
 
-  /// What is done with a write that has to be on stable storage when it is answered.
+  /// How FUA is handled: writes that must be on stable storage before they are acknowledged.
   public enum FUA: Int32, Sendable {
     case none = 0
-    /// nbdkit flushes after it.
+    /// nbdkit flushes after the write.
     case emulate = 1
-    /// `Connection.write` and the others are told.
+    /// The flag is passed to `Connection.write` and the other methods.
     case native = 2
   }
 
-  /// What is known about the sizes of requests, in bytes.
+  /// The constraints on request sizes, in bytes.
   public struct BlockSize: Sendable {
     /// A power of two, at most 65536.
     public var minimum: UInt32
@@ -84,19 +84,19 @@ public struct Capabilities: Sendable {
 
   public var canWrite = false
   public var canFlush = false
-  /// `Connection.zero` is called, instead of nbdkit writing zeros.
+  /// nbdkit calls `Connection.zero` instead of writing zeros.
   public var canZero = false
-  /// Zeroing is never slower than writing, so that `fast` can be left out of account.
+  /// Zeroing is never slower than writing, so `fast` can be ignored.
   public var canFastZero = false
   public var canTrim = false
   public var isRotational = false
   public var canExtents = false
-  /// Several connections see one another's writes after a flush.
+  /// After a flush on one connection, all connections see the data.
   public var canMultiConn = false
-  /// Nil: nbdkit flushes after such a write where `canFlush` is set.
+  /// If nil, nbdkit emulates FUA with a flush if `canFlush` is set.
   public var fua: FUA?
   public var cache = Cache.none
-  /// Nil: nothing is said to the client.
+  /// If nil, clients are not told any constraints.
   public var blockSize: BlockSize?
 
   public init() {}

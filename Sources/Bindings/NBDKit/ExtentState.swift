@@ -1,12 +1,12 @@
 import CNBDKit
 
-/// What a client may know of a range without reading it.
+/// What a client can learn about a range without reading it.
 public enum ExtentState: Sendable {
-  /// Allocated, any bytes.
+  /// Allocated; can hold any bytes.
   case data
-  /// Allocated, known to read as zeros.
+  /// Allocated; known to read as zeros.
   case zero
-  /// Not allocated, reads as zeros.
+  /// Not allocated; reads as zeros.
   case hole
 
   var flags: UInt32 {
@@ -19,7 +19,7 @@ public enum ExtentState: Sendable {
 
   init(flags: UInt32) {
     let isHole = flags & UInt32(NBDKIT_EXTENT_HOLE) != 0
-    // A hole need not read as zeros.
+    // A hole does not necessarily read as zeros.
     self = flags & UInt32(NBDKIT_EXTENT_ZERO) == 0 ? .data : isHole ? .hole : .zero
   }
 }

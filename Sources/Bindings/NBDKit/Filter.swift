@@ -1,41 +1,41 @@
-/// A Swift type that nbdkit can load as a filter, which stands before a plugin or another filter.
+/// A Swift type that nbdkit can load as a filter, in front of a plugin or another filter.
 ///
-/// The order in which nbdkit calls a filter is the one of nbdkit-filter(3): `init`, `configure` for each parameter,
-/// `configurationComplete`, `getReady`, the fork into the background, `afterFork`, then connections, `cleanup`. As of a
-/// `Plugin`, up to the fork there is one thread, and from `afterFork` on the value no longer changes. A filter takes
-/// requests from any number of threads.
+/// nbdkit calls a filter in the order of nbdkit-filter(3): `init`, `configure` for each parameter,
+/// `configurationComplete`, `getReady`, the fork into the background, `afterFork`, then connections, `cleanup`. As with
+/// a `Plugin`, there is one thread until the fork, and the value does not change after `afterFork`. Any number of
+/// threads can call a filter's connections at a time.
 public protocol Filter: Sendable {
-  /// What nbdkit shows of the filter.
+  /// What nbdkit shows about the filter.
   static var information: FilterInformation { get }
 
   init()
 
-  /// One `key=value` of the command line.
-  /// - Returns: false if it is not the filter's: it is handed on.
+  /// Handles one `key=value` of the command line.
+  /// - Returns: false if the parameter is not for the filter; it is then passed on.
   mutating func configure(key: String, value: ParameterValue) throws -> Bool
-  /// All parameters have been seen.
+  /// Called after all parameters.
   mutating func configurationComplete() throws
-  /// The last call before nbdkit forks: the place to open files.
+  /// The last call before nbdkit forks: open files here.
   mutating func getReady() throws
-  /// The first call in the serving process: the place to start threads.
+  /// The first call in the serving process: start threads here.
   mutating func afterFork() throws
-  /// What is offered beside the plugin's own exports.
+  /// Exports offered in addition to the plugin's own.
   func listExports(readOnly: Bool) throws -> [Export]
   /// A client wants to connect to an export.
-  /// - Returns: which one of the plugin's to open for it.
+  /// - Returns: the plugin's export to open for this client.
   func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport
-  /// A client connects, and what `nextExport` said is open.
+  /// A client connects. The plugin's export that `nextExport` returned is open.
   func open(over next: NextConnection, readOnly: Bool, exportName: [UInt8]) throws -> any Connection
-  /// All connections are closed and the server is about to end.
+  /// All connections are closed, and the server is about to exit.
   func cleanup()
 }
 
-/// What nbdkit shows of a filter.
+/// What nbdkit shows about a filter.
 public struct FilterInformation: Sendable {
   public var name: String
   public var longName: String
   public var description: String
-  /// The parameters, a line each, as `nbdkit --filter=FILTER PLUGIN --help` prints them.
+  /// The parameters, one per line, as `nbdkit --filter=FILTER PLUGIN --help` prints them.
   public var configHelp: String
 
   public init(name: String, longName: String, description: String, configHelp: String) {

@@ -1,8 +1,9 @@
 import CNBDKit
 
-/// What the server says of itself.
+/// Information about the server.
 public enum Host {
-  /// Whether the plugin may use standard input and output: not with `nbdkit -s`, where they are the client.
+  /// Whether the plugin may use standard input and output. With `nbdkit -s` it must not: they are the client's
+  /// connection.
   public static var standardStreamsAreFree: Bool { nbdkit_stdio_safe() == 1 }
 
   /// Asks the server to stop, as a signal would.

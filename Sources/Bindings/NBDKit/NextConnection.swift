@@ -1,22 +1,22 @@
 import CNBDKit
 import Glibc
 
-/// A filter's connection to what comes next: another filter, or the plugin.
+/// A filter's connection to the next layer: another filter or the plugin.
 public final class NextConnection: Connection {
-  /// An error that the user has been told of where it happened.
+  /// An error that has already been reported to the user where it happened.
   private struct Failure: ErrnoError, CustomStringConvertible {
     var errnoValue: Int32
     var isReported: Bool { true }
     var description: String { String(cString: strerror(errnoValue)) }
   }
 
-  // nbdkit keeps it where it is until the connection is finalized, and allows calls from any thread.
+  // nbdkit does not move it until the connection is finalized, and allows calls from any thread.
   nonisolated(unsafe) private let next: UnsafeMutablePointer<nbdkit_next>
   public let size: UInt64
   public let capabilities: Capabilities
 
-  /// - Parameter next: prepared, and not yet finalized as long as this is used.
-  /// - Throws: what the user has been told of.
+  /// - Parameter next: prepared, and not finalized as long as this object is used.
+  /// - Throws: an error that has already been reported to the user.
   init(_ next: UnsafeMutablePointer<nbdkit_next>) throws {
     guard let size = UInt64(exactly: next.pointee.get_size(next)) else { throw Failure(errnoValue: EIO) }
     self.next = next
@@ -24,7 +24,7 @@ public final class NextConnection: Connection {
     capabilities = try Self.capabilities(of: next)
   }
 
-  /// nbdkit allows a request only after it was asked whether there may be any.
+  /// nbdkit allows a request only after it has been asked whether the request is supported.
   private static func capabilities(of next: UnsafeMutablePointer<nbdkit_next>) throws -> Capabilities {
     func ask(_ question: ((UnsafeMutablePointer<nbdkit_next>?) -> Int32)?) throws -> Int32 {
       guard let answer = question?(next), answer >= 0 else { throw Failure(errnoValue: EIO) }
@@ -43,7 +43,8 @@ public final class NextConnection: Connection {
     }
     result.canExtents = try ask(calls.can_extents) > 0
     result.canMultiConn = try ask(calls.can_multi_conn) > 0
-    // What is emulated is so below, where it is no request of a client's.
+    // If caching is emulated, nbdkit emulates it below this filter, where the reads are not taken for a client's
+    // requests.
     result.cache = try ask(calls.can_cache) == NBDKIT_CACHE_NONE ? .none : .native
     var (minimum, preferred, maximum): (UInt32, UInt32, UInt32) = (0, 0, 0)
     guard next.pointee.block_size(next, &minimum, &preferred, &maximum) == 0 else { throw Failure(errnoValue: EIO) }
@@ -101,7 +102,7 @@ public final class NextConnection: Connection {
       let count = UInt32(clamping: min(range.upperBound - position, 1 << 31))
       try call { next.pointee.extents(next, count, position, one ? UInt32(NBDKIT_FLAG_REQ_ONE) : 0, list, &$0) }
       let found = nbdkit_extents_count(list)
-      // To say nothing is not to say that there is a hole.
+      // An empty answer does not mean that the range is a hole.
       guard found > 0 else {
         _ = try body(position..<range.upperBound, .data)
         return

@@ -1,33 +1,33 @@
 /// A Swift type that nbdkit can load as a plugin.
 ///
-/// The order in which nbdkit calls a plugin is the one of nbdkit-plugin(3): `init`, `configure` for each parameter,
-/// `configurationComplete`, `getReady`, the fork into the background, `afterFork`, then connections, `cleanup`.
-/// Up to the fork there is one thread; start no thread and no queue before `afterFork`. From `afterFork` on the
-/// value no longer changes, so connections may use it from any thread.
+/// nbdkit calls a plugin in the order of nbdkit-plugin(3): `init`, `configure` for each parameter,
+/// `configurationComplete`, `getReady`, the fork into the background, `afterFork`, then connections, `cleanup`. There
+/// is one thread until the fork; start no thread and no queue before `afterFork`. The value does not change after
+/// `afterFork`, so connections can use it from any thread.
 ///
-/// Whatever is thrown is reported with `nbdkit_error`; its description is the message, its `ErrnoError.errno` what
-/// the NBD client gets.
+/// Errors that are thrown are reported with `nbdkit_error`: the description is the message, and the NBD client gets
+/// `ErrnoError.errnoValue`.
 public protocol Plugin: Sendable {
-  /// What nbdkit shows of the plugin, and how it may call it.
+  /// What nbdkit shows about the plugin, and how nbdkit can call it.
   static var information: PluginInformation { get }
 
   init()
 
-  /// One `key=value` of the command line.
+  /// Handles one `key=value` of the command line.
   mutating func configure(key: String, value: ParameterValue) throws
-  /// All parameters have been seen.
+  /// Called after all parameters.
   mutating func configurationComplete() throws
-  /// The last call before nbdkit forks: the place to open files.
+  /// The last call before nbdkit forks: open files here.
   mutating func getReady() throws
-  /// The first call in the serving process: the place to start threads.
+  /// The first call in the serving process: start threads here.
   mutating func afterFork() throws
-  /// What the server offers to a client that asks for a list.
+  /// The exports for a client that asks for a list.
   func listExports(readOnly: Bool, isTLS: Bool) throws -> [Export]
   /// A client connects. `exportName` is what it asked for, empty for the default export.
   func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection
-  /// All connections are closed and the server is about to end.
+  /// All connections are closed, and the server is about to exit.
   func cleanup()
-  /// Further `key=value` lines for `nbdkit --dump-plugin`.
+  /// Additional `key=value` lines for `nbdkit --dump-plugin`.
   static var dumpFields: [(key: String, value: String)] { get }
 }
 
@@ -40,27 +40,27 @@ extension Plugin {
   public static var dumpFields: [(key: String, value: String)] { [] }
 }
 
-/// How nbdkit may call a plugin from several threads, from nbdkit-plugin(3), "Threads".
+/// How nbdkit can call a plugin from several threads; see "Threads" in nbdkit-plugin(3).
 public enum ThreadModel: Int32, Sendable {
   /// One connection at a time.
   case serializeConnections = 0
   /// One request at a time over all connections.
   case serializeAllRequests = 1
-  /// One request at a time in each connection.
+  /// One request at a time on each connection.
   case serializeRequests = 2
   /// Any number of requests at a time.
   case parallel = 3
 }
 
-/// What nbdkit shows of a plugin, and how it may call it.
+/// What nbdkit shows about a plugin, and how nbdkit can call it.
 public struct PluginInformation: Sendable {
   public var name: String
   public var longName: String
   public var version: String
   public var description: String
-  /// The parameters, a line each, as `nbdkit PLUGIN --help` prints them.
+  /// The parameters, one per line, as `nbdkit PLUGIN --help` prints them.
   public var configHelp: String
-  /// The key that a parameter without `key=` belongs to.
+  /// The key of a parameter that is given without `key=`.
   public var magicConfigKey: String?
   public var threadModel: ThreadModel
 
@@ -78,9 +78,9 @@ public struct PluginInformation: Sendable {
   }
 }
 
-/// One export of the server's list.
+/// One entry of the server's list of exports.
 public struct Export: Sendable {
-  /// The name a client asks for: any bytes but NUL.
+  /// The name that a client asks for: any bytes but NUL.
   public var name: [UInt8]
   public var description: String
 

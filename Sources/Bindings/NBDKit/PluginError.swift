@@ -2,10 +2,10 @@ import CNBDKit
 import Glibc
 import PrintableText
 
-/// An error that knows which errno the NBD client is to get.
+/// An error with the errno for the NBD client.
 public protocol ErrnoError: Error {
   var errnoValue: Int32 { get }
-  /// Whether the user has been told of it.
+  /// Whether the error has already been reported to the user.
   var isReported: Bool { get }
 }
 
@@ -40,7 +40,7 @@ public struct PluginError: ErrnoError, CustomStringConvertible, Sendable {
   }
 }
 
-/// Tells the user of an error, on nbdkit's error log.
+/// Reports an error to the user, on nbdkit's error log.
 /// - Returns: the errno for the client.
 func report(_ error: any Error) -> Int32 {
   let known = error as? any ErrnoError
@@ -48,8 +48,8 @@ func report(_ error: any Error) -> Int32 {
   return known?.errnoValue ?? EIO
 }
 
-/// Messages outside of a call that can throw.
+/// Messages outside of calls that can throw.
 public enum Log {
-  /// Always shown: on stderr, or in the system log when nbdkit runs in the background.
+  /// Always shown: on stderr, or in the system log if nbdkit runs in the background.
   public static func error(_ message: String) { bmap_nbdkit_error(PrintableText.text(message.utf8)) }
 }

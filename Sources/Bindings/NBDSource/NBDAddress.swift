@@ -1,4 +1,4 @@
-/// The URI of an export of an NBD server, as the NBD URI specification has it:
+/// The URI of an export of an NBD server, as in the NBD URI specification:
 /// https://github.com/NetworkBlockDevice/nbd/blob/master/doc/uri.md.
 public struct NBDAddress: Equatable, Sendable {
   /// The URI as it was given: any bytes but NUL.
@@ -6,7 +6,7 @@ public struct NBDAddress: Equatable, Sendable {
 
   private static let schemes = ["nbd", "nbds", "nbd+unix", "nbds+unix", "nbd+vsock", "nbds+vsock"]
 
-  /// Nil for what does not begin with a scheme of NBD and `://`; such a word is the name of a file.
+  /// Nil if the text does not begin with an NBD scheme and `://`; then it is a file name.
   public init?(_ bytes: some Sequence<UInt8>) {
     let bytes = Array(bytes)
     guard Self.schemes.contains(where: { bytes.starts(with: "\($0)://".utf8) }) else { return nil }

@@ -4,40 +4,41 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// An export of an NBD server as a disk. It is only read.
+/// An export of an NBD server as a read-only disk.
 ///
-/// Reads wait for one another where the server takes one connection only; where it says that all connections show the
-/// same, there are up to eight.
+/// If the server supports only one connection, reads wait for one another. If it says that all connections see the same
+/// data (multi-conn), up to eight are used.
 public final class NBDDisk: VirtualDisk {
   private static let mostConnections = 8
-  /// Seconds for a connection beyond the first. A server may have room for fewer clients than its flags let expect.
+  /// In seconds, for connections after the first. A server can accept fewer clients than its flags suggest.
   private static let shortPatience = 2
 
   private let address: NBDAddress
   private let export: NBDExport
   private let connections: [Slot]
-  /// Which connection to wait for where none is free.
+  /// Chooses the connection to wait for if none is free.
   private let turn = Atomic<UInt>(0)
   /// How many of `connections` can be used.
   private let usable: Atomic<Int>
   private let isClosed = Atomic<Bool>(false)
-  /// A server that went away is not looked for again: what it has by then may be another disk.
+  /// There is no reconnection to a lost server: by then it could serve another disk.
   private let isLost = Atomic<Bool>(false)
   private let isCancelled: @Sendable () -> Bool
   private let onLoss: @Sendable (DiskError) -> Void
 
   private final class Slot: Sendable {
-    /// Nil before it is made and after it is lost.
+    /// Nil before the connection is made and after it is lost.
     let handle: Mutex<NBDHandle?>
 
     init(_ handle: consuming NBDHandle?) { self.handle = Mutex(handle) }
   }
 
-  /// Connects to the server. Threads are not started.
+  /// Connects to the server. Starts no threads.
   /// - Parameters:
-  ///   - isCancelled: asked ten times a second while the server is waited for; true ends this with an error.
+  ///   - isCancelled: called ten times a second while waiting for the server; if it returns true, the wait ends with an
+  ///     error.
   ///   - onLoss: called once when the server is gone, from a thread that reads.
-  /// - Throws: `DiskError`: there is no server, or it does not have the export.
+  /// - Throws: `DiskError` if there is no server, or if it does not have the export.
   public init(
     at address: NBDAddress, isCancelled: @escaping @Sendable () -> Bool = { false },
     onLoss: @escaping @Sendable (DiskError) -> Void = { _ in }
@@ -65,8 +66,8 @@ public final class NBDDisk: VirtualDisk {
     }
   }
 
-  /// Reads from the start of `wanted` on, not beyond its end.
-  /// - Returns: where the next read has to begin.
+  /// Reads from the start of `wanted`, but not beyond its end.
+  /// - Returns: the offset at which the next read must begin.
   private func read(_ wanted: Range<UInt64>, into target: UnsafeMutableRawBufferPointer) throws(DiskError) -> UInt64 {
     let aligned = self.aligned(wanted)
     if aligned == wanted {
@@ -75,7 +76,7 @@ public final class NBDDisk: VirtualDisk {
       }
       return wanted.upperBound
     }
-    // The server reads whole blocks only: more than was asked for, and not into the caller's memory.
+    // The server reads only whole blocks: this is more than was asked for, so it cannot go into the caller's memory.
     let end = min(aligned.upperBound, aligned.lowerBound &+ export.maximumRequest)
     let copied = wanted.clamped(to: aligned.lowerBound..<end)
     let bounce = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(end &- aligned.lowerBound), alignment: 16)
@@ -88,7 +89,7 @@ public final class NBDDisk: VirtualDisk {
     return copied.upperBound
   }
 
-  /// The range with what has to be read beside it. The last block may be a part of one.
+  /// The range, extended to whole blocks. The last block of the disk can be incomplete.
   private func aligned(_ range: Range<UInt64>) -> Range<UInt64> {
     let mask = export.minimumRequest &- 1
     let end = (range.upperBound &+ mask) & ~mask
@@ -101,7 +102,7 @@ public final class NBDDisk: VirtualDisk {
     var position = range.lowerBound
     while position < range.upperBound {
       var found = try status(from: position, to: range.upperBound)
-      // A server that tells nothing of a range has not said that it is a hole.
+      // A server that says nothing about a range has not said that it is a hole.
       if found.first?.length ?? 0 == 0 { found = [(UInt32(clamping: range.upperBound &- position), 0)] }
       for (length, flags) in found where length > 0 && position < range.upperBound {
         let part = position..<min(range.upperBound, position &+ UInt64(length))
@@ -112,23 +113,23 @@ public final class NBDDisk: VirtualDisk {
     try joiner.finish(body)
   }
 
-  /// What the server says of a part of the range that begins at `position`.
+  /// The server's extents from `position` on; they need not reach `end`.
   private func status(from position: UInt64, to end: UInt64) throws(DiskError) -> [(length: UInt32, flags: UInt32)] {
     guard export.tellsExtents else { return [] }
-    // A request's length is a number of 32 bits.
+    // The length of a request has 32 bits.
     let asked = aligned(position..<min(end, position &+ 1 << 30))
     var found: [(length: UInt32, flags: UInt32)] = []
     try use { (handle, isCancelled) throws(DiskError) in
       found = try handle.status(of: asked, isCancelled: isCancelled)
     }
-    // What was asked for beyond the start.
+    // The aligned request can begin before `position`: leave that part out.
     if let first = found.first {
       found[0].length = first.length - min(first.length, UInt32(clamping: position &- asked.lowerBound))
     }
     return found
   }
 
-  /// One place: the server is all that is known.
+  /// Reports one place: nothing is known beyond the server.
   public func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
     try check(range)
     guard !range.isEmpty else { return }
@@ -136,13 +137,13 @@ public final class NBDDisk: VirtualDisk {
     _ = try body(DiskPlace(range: range, storage: .file(name, offset: range.lowerBound)))
   }
 
-  /// Reads that are under way end with an error.
+  /// Reads in progress fail.
   public func close() {
     isClosed.store(true, ordering: .releasing)
     for connection in connections { connection.handle.withLock { $0 = nil } }
   }
 
-  /// Calls `body` with a connection that nobody else uses now, after waiting for one if need be.
+  /// Calls `body` with a connection that nobody else is using, and waits for one if necessary.
   private func use(_ body: (borrowing NBDHandle, () -> Bool) throws(DiskError) -> Void) throws(DiskError) {
     for index in 0..<usable.load(ordering: .relaxed) {
       let isDone = try connections[index].handle.withLockIfAvailable { (handle) throws(DiskError) in
@@ -160,7 +161,7 @@ public final class NBDDisk: VirtualDisk {
     }
   }
 
-  /// - Returns: false if the server does not take this connection.
+  /// - Returns: false if the server does not accept this connection.
   private func use(
     _ handle: inout NBDHandle?, _ index: Int, _ body: (borrowing NBDHandle, () -> Bool) throws(DiskError) -> Void
   ) throws(DiskError) -> Bool {
@@ -171,7 +172,7 @@ public final class NBDDisk: VirtualDisk {
     if let present = handle.take() {
       connection = present
     } else {
-      // The first one is there from the beginning.
+      // The first connection was made at the start.
       guard index > 0 else { throw lost }
       do throws(DiskError) {
         connection = try NBDHandle.connect(
@@ -200,10 +201,10 @@ public final class NBDDisk: VirtualDisk {
 }
 
 extension DiskExtent.State {
-  /// From the flags of the context `base:allocation`.
+  /// Converts the flags of the `base:allocation` context.
   fileprivate init(_ flags: UInt32) {
     let isHole = flags & UInt32(LIBNBD_STATE_HOLE) != 0
-    // A hole need not read as zeros.
+    // A hole does not necessarily read as zeros.
     self = flags & UInt32(LIBNBD_STATE_ZERO) == 0 ? .data : isHole ? .hole : .zero
   }
 }

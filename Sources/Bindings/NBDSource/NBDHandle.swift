@@ -4,23 +4,22 @@ import Glibc
 
 /// A connection to an NBD server: a libnbd handle, see libnbd(3).
 ///
-/// Waits for the server in short steps, so that it can be told to stop.
+/// It waits for the server in short steps, so that waiting can be cancelled.
 struct NBDHandle: ~Copyable, Sendable {
   /// How far the negotiation with the server goes.
   enum Purpose {
-    /// To the point where the export can be asked about. A server that ends with its last client does not count this
-    /// one.
+    /// Until the export can be asked about. A server that exits with its last client does not count this connection.
     case asking
-    /// To its end: the export can be read.
+    /// To the end: the export can be read.
     case reading
   }
 
-  /// How many milliseconds pass before it is asked again whether to go on.
+  /// The interval in milliseconds between calls of `isCancelled`.
   private static let step: Int32 = 100
-  /// Seconds for a server to answer while a connection is made.
+  /// In seconds: how long a server may take to answer while a connection is being made.
   static let patience = 60
 
-  // The library has a lock in each handle.
+  // libnbd has a lock in each handle.
   nonisolated(unsafe) private let handle: OpaquePointer
   let address: NBDAddress
 
@@ -30,7 +29,7 @@ struct NBDHandle: ~Copyable, Sendable {
   }
 
   deinit {
-    // Says goodbye, so that the server does not complain, and does not wait for an answer.
+    // Disconnect, so that the server does not complain, but do not wait for an answer.
     if nbd_aio_is_ready(handle) == 1 {
       _ = nbd_aio_disconnect(handle, 0)
     } else if nbd_aio_is_negotiating(handle) == 1 {
@@ -41,14 +40,14 @@ struct NBDHandle: ~Copyable, Sendable {
 
   /// - Parameters:
   ///   - patience: in seconds.
-  ///   - isCancelled: asked ten times a second; true ends the attempt with `ECANCELED`.
-  /// - Throws: `DiskError`: there is no server, it does not answer, or it does not have the export.
+  ///   - isCancelled: called ten times a second; if it returns true, the attempt ends with `ECANCELED`.
+  /// - Throws: `DiskError` if there is no server, it does not answer, or it does not have the export.
   static func connect(
     to address: NBDAddress, for purpose: Purpose, patience: Int = NBDHandle.patience, isCancelled: () -> Bool
   ) throws(DiskError) -> NBDHandle {
     guard let created = nbd_create() else { throw DiskError(address, "libnbd cannot be used", ENOMEM) }
     let new = NBDHandle(created, address)
-    // The user named the URI, and with it the files of keys in it.
+    // The user chose the URI, and with it the key files that it names.
     _ = nbd_set_uri_allow_local_file(created, true)
     _ = nbd_set_opt_mode(created, purpose == .asking)
     if purpose == .reading { _ = nbd_add_meta_context(created, LIBNBD_CONTEXT_BASE_ALLOCATION) }
@@ -68,13 +67,13 @@ struct NBDHandle: ~Copyable, Sendable {
   /// Whether requests can still be sent.
   var isAlive: Bool { nbd_aio_is_ready(handle) == 1 || nbd_aio_is_processing(handle) == 1 }
 
-  /// What the server says of the export.
+  /// What the server says about the export.
   func export(isCancelled: () -> Bool) throws(DiskError) -> NBDExport {
     if nbd_aio_is_negotiating(handle) == 1 { try askAboutExport(isCancelled) }
     let size = nbd_get_size(handle)
     guard size >= 0 else { throw failure("the server does not tell the size") }
     guard size > 0 else { throw DiskError(address, "is empty: not a disk", EINVAL) }
-    // What the server does not say, every server takes; see "Block size constraints" in the NBD protocol.
+    // These defaults work with every server; see "Block size constraints" in the NBD protocol.
     let minimum = blockSize(LIBNBD_SIZE_MINIMUM) { $0 <= 65536 && $0 & ($0 &- 1) == 0 } ?? 512
     let maximum = blockSize(LIBNBD_SIZE_MAXIMUM) { $0 >= minimum } ?? 32 << 20
     return NBDExport(
@@ -83,7 +82,7 @@ struct NBDHandle: ~Copyable, Sendable {
       tellsExtents: nbd_can_meta_context(handle, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1)
   }
 
-  /// In bytes; nil where the server does not say or says nonsense.
+  /// In bytes; nil if the server says nothing, or the value makes no sense.
   private func blockSize(_ kind: Int32, isSensible: (UInt64) -> Bool) -> UInt64? {
     let size = nbd_get_block_size(handle, kind)
     guard size > 0, isSensible(UInt64(size)) else { return nil }
@@ -93,7 +92,7 @@ struct NBDHandle: ~Copyable, Sendable {
   private func askAboutExport(_ isCancelled: () -> Bool) throws(DiskError) {
     let handle = handle
     var failure = try negotiate(isCancelled) { nbd_aio_opt_info(handle, $0) }
-    // An older server tells only its clients.
+    // An older server answers only its clients.
     if [ENOTSUP, EINVAL].contains(failure) { failure = try negotiate(isCancelled) { nbd_aio_opt_go(handle, $0) } }
     switch failure {
     case 0: return
@@ -124,9 +123,9 @@ struct NBDHandle: ~Copyable, Sendable {
 
   private final class Answer { var error: CInt = 0 }
 
-  /// Fills the buffer, of which neither end may lie beside `NBDExport.minimumRequest`.
+  /// Fills the buffer. Both ends must be aligned to `NBDExport.minimumRequest`.
   ///
-  /// After it threw, the handle must not be used again unless it is alive: the server's answer may be yet to come.
+  /// After an error, the handle must not be used again unless it is alive: the server's answer can still arrive.
   func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64, isCancelled: () -> Bool
   ) throws(DiskError) {
@@ -134,7 +133,7 @@ struct NBDHandle: ~Copyable, Sendable {
     try finish(cookie, "cannot read \(buffer.count) bytes at offset \(offset)", isCancelled)
   }
 
-  /// What the server says of a range, from its start on, as far as it likes: pairs of a length in bytes and flags.
+  /// What the server says about the start of a range, as far as it likes: pairs of a length in bytes and flags.
   func status(of range: Range<UInt64>, isCancelled: () -> Bool) throws(DiskError) -> [(length: UInt32, flags: UInt32)] {
     let found = Entries()
     var callback = nbd_extent_callback()
@@ -155,12 +154,12 @@ struct NBDHandle: ~Copyable, Sendable {
   }
 
   private final class Entries {
-    /// What is beyond is asked for again.
+    /// What is beyond this limit is asked for again.
     static let limit = 4096
     var pairs: [(length: UInt32, flags: UInt32)] = []
   }
 
-  /// Waits for a command.
+  /// Waits for a command to complete.
   private func finish(_ cookie: Int64, _ tried: String, _ isCancelled: () -> Bool) throws(DiskError) {
     guard cookie >= 0 else { throw failure(tried) }
     let handle = handle
@@ -174,7 +173,7 @@ struct NBDHandle: ~Copyable, Sendable {
 
   /// - Parameters:
   ///   - tried: for the message.
-  ///   - patience: in seconds, nil for ever.
+  ///   - patience: in seconds, or nil to wait forever.
   private func wait(
     for tried: String, patience: Int?, isCancelled: () -> Bool, until isDone: () -> Bool
   ) throws(DiskError) {
@@ -185,17 +184,17 @@ struct NBDHandle: ~Copyable, Sendable {
         throw DiskError(address, "\(tried): the server does not answer", ETIMEDOUT)
       }
       if nbd_poll(handle, Self.step) < 0 {
-        // The end of the connection is the end of the command, which may say more.
+        // When the connection ends, so does the command, whose own error can say more.
         if isDone() { return }
         throw failure(tried)
       }
     }
   }
 
-  /// What libnbd says of the last call in this thread, after what was tried.
+  /// The error of this thread's last libnbd call, prefixed with what was tried.
   private func failure(_ tried: String) -> DiskError {
     let number = nbd_get_errno()
-    // It begins with the name of the function that failed.
+    // The message begins with the name of the function that failed.
     let said = nbd_get_error().map { printable(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? ""
     let reason = said.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? explanation(number)
     return DiskError(address, "\(tried): \(reason)", number > 0 ? number : EIO)

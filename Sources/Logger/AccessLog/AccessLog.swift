@@ -1,31 +1,31 @@
 import Glibc
 import Synchronization
 
-/// A log of what a disk's clients ask for.
+/// A log of the requests of a disk's clients.
 ///
-/// `record` only puts the request into a queue: looking up what lies under it, and writing, are the work of one
-/// thread, which begins when the value is made. So make it where threads may be started, which in nbdkit is
-/// after the fork. Events are written in the order of `record`, none is dropped: when the log cannot keep up,
-/// `record` waits. Only when writing fails are requests lost; they are counted, and the clients go on.
+/// `record` only puts the request into a queue. One thread looks up the objects under it and writes the log. This
+/// thread starts when the value is created, so create it where threads may be started; in nbdkit, that is after the
+/// fork. Events are written in the order of `record` and none is dropped: when the log cannot keep up, `record` waits.
+/// Requests are lost only when writing fails; they are counted, and the clients continue.
 public final class AccessLog: Sendable {
-  /// Why a log cannot begin.
+  /// Why a log cannot be started.
   public struct StartError: Error, CustomStringConvertible, Sendable {
-    /// What `pthread_create` returned.
+    /// The return value of `pthread_create`.
     public let errnoValue: Int32
     public var description: String { "cannot start the log's thread: \(String(cString: strerror(errnoValue)))" }
   }
 
-  /// How many requests wait, unless said otherwise, before `record` does.
+  /// By default, `record` waits when this many requests are queued.
   public static let defaultCapacity = 16384
 
   private let queue: EventQueue
   private let thread: pthread_t
   private let connections = Atomic<UInt32>(0)
 
-  /// Begins a log.
+  /// Starts a log.
   ///
-  /// `target` is written, in `form`. `report` is called from the log's thread with one line when writing fails for
-  /// the first time, and at the end with how many requests were lost.
+  /// The log is written to `target`, in `form`. `report` is called from the log's thread with one line: when writing
+  /// fails for the first time, and at the end with the number of requests that were lost.
   public init(
     target: some LogTarget, form: some LogForm, capacity: Int = AccessLog.defaultCapacity,
     report: @escaping @Sendable (String) -> Void
@@ -49,20 +49,20 @@ public final class AccessLog: Sendable {
     self.thread = thread
   }
 
-  /// The number of a connection that has just been opened: 1 for the first.
+  /// Returns the number of a connection that has just been opened, 1 for the first.
   public func countConnection() -> UInt32 { connections.wrappingAdd(1, ordering: .relaxed).newValue }
 
-  /// Hands a request to the log. From any thread; waits only when the log cannot keep up.
+  /// Passes a request to the log, from any thread. Waits only if the log cannot keep up.
   public func record(_ event: AccessEvent) {
     _ = queue.put(event)
   }
 
-  /// Writes what is left and ends the log's thread. What is recorded later is not logged.
+  /// Writes what is left and ends the log's thread. Requests that are recorded later are not logged.
   public func close() {
     if queue.close() { pthread_join(thread, nil) }
   }
 
-  /// Carries the writer into its thread.
+  /// Passes the writer to its thread.
   private final class Work {
     var writer: LogWriter
 

@@ -1,26 +1,26 @@
 public import BlockMap
 
-/// A device of the guest as it is put together from ranges of its disks.
+/// A guest device, assembled from ranges of the guest's disks.
 public struct Assembly: Sendable {
   /// A part of the device.
   public struct Part: Sendable {
-    /// Where it begins in the device, in bytes; it ends where the next one begins.
+    /// The part's offset in the device, in bytes. It ends where the next one begins.
     public var start: UInt64
     /// The disk's number, 1 for the first.
     public var disk: Int
-    /// Where the part is on the disk, in bytes.
+    /// The part's offset on the disk, in bytes.
     public var place: UInt64
   }
 
-  /// In order, without gaps; the first one begins at 0.
+  /// In order, without gaps. The first one begins at 0.
   public let parts: [Part]
   /// In bytes.
   public let size: UInt64
 
   /// - Parameters:
-  ///   - ranges: all of one device, in any order; of those that hold the same bytes one is taken.
-  ///   - disks: those that may be used.
-  /// - Returns: nil if a part of the device is on none of them.
+  ///   - ranges: the ranges of one device, in any order; if several hold the same bytes, one is used.
+  ///   - disks: the disks that may be used.
+  /// - Returns: nil if a part of the device is on none of these disks.
   public init?(_ ranges: [MappedRange], on disks: ClosedRange<Int>) {
     let usable = ranges.filter { disks.contains(Int($0.disk)) }
     let ordered = usable.sorted { ($0.objectOffset, $0.disk) < ($1.objectOffset, $1.disk) }
@@ -40,8 +40,8 @@ public struct Assembly: Sendable {
     size = position
   }
 
-  /// Calls `body` with each part of a range of the device, in order: which bytes of the device it has, on which disk,
-  /// and where there, until it returns false.
+  /// Calls `body` with each part of a range of the device, in order, until it returns false. `body` gets the bytes of
+  /// the device, the disk's number and the offset on the disk.
   /// - Parameter range: within the device.
   public func forEachPart(
     of range: Range<UInt64>, _ body: (_ range: Range<UInt64>, _ disk: Int, _ place: UInt64) throws -> Bool

@@ -1,28 +1,28 @@
 public import BlockMap
 
-/// What clients can connect to: the disks, and each partition, volume and filesystem that the map knows.
+/// The exports: the disks, and each partition, volume and filesystem that the map knows.
 ///
-/// The disks are `""`, which is the first one, and `/dev/sda`, `/dev/sdb` …. Partitions and volumes have the names that
-/// they have in the map. A filesystem is offered once more under a name without slashes: `part1.ext4`,
-/// `disk2-part1.vfat`, `disk1.xfs`, `vg-root.btrfs`.
+/// The disks are `""`, which is the first one, and `/dev/sda`, `/dev/sdb` …. Partitions and volumes have their names
+/// from the map. A filesystem is also exported under a name without slashes: `part1.ext4`, `disk2-part1.vfat`,
+/// `disk1.xfs`, `vg-root.btrfs`.
 public struct ExportTable: Sendable {
   /// What an export is.
   public enum Target: Sendable {
-    /// A disk as a whole, by its number; 1 for the first.
+    /// A whole disk, by its number; 1 for the first.
     case disk(Int)
-    /// What is put together from the disks. It is only read.
+    /// A device assembled from the disks. It is read-only.
     case assembly(Assembly)
   }
 
-  /// Beyond nobody reads the list, and nbdkit shows none.
+  /// Nobody reads a longer list, and nbdkit does not show one that is much longer.
   private static let mostExports = 5000
   private static let mostNameBytes = 4096
 
-  /// One export of the list.
+  /// One entry of the list.
   public struct Export: Sendable {
-    /// What a client asks for.
+    /// The name that a client asks for.
     public var name: [UInt8]
-    /// What is on it, in blkid(8)'s words, or which disk it is; empty where nothing is known.
+    /// The contents in the words of blkid(8), or which disk it is. Empty if nothing is known.
     public var description: String
   }
 
@@ -32,7 +32,7 @@ public struct ExportTable: Sendable {
 
   /// - Parameters:
   ///   - map: nil if there is none.
-  ///   - disks: the numbers of those that are served.
+  ///   - disks: the numbers of the disks that are served.
   public init(map: BlockMap?, disks: ClosedRange<Int>) {
     for disk in disks {
       if disk == disks.lowerBound { add([], "disk \(disk)", .disk(disk)) }
@@ -52,13 +52,13 @@ public struct ExportTable: Sendable {
     }
   }
 
-  /// What an export is; nil if there is none of this name.
+  /// The export with this name, or nil if there is none.
   public subscript(name: [UInt8]) -> Target? { targets[name] }
 
-  /// What the list says of an export; empty if that is nothing.
+  /// The description of an export in the list, or an empty string.
   public func description(of name: [UInt8]) -> String { exports.first { $0.name == name }?.description ?? "" }
 
-  /// Adds an export, if there is none of this name, and NBD allows it: UTF-8 of at most 4096 bytes.
+  /// Adds an export if its name is new and allowed by NBD: UTF-8 of at most 4096 bytes.
   private mutating func add(_ name: [UInt8], _ description: String, _ target: Target) {
     guard targets[name] == nil, exports.count < Self.mostExports, name.count <= Self.mostNameBytes,
       description.utf8.count <= Self.mostNameBytes, !name.contains(0), String(validating: name, as: UTF8.self) != nil
@@ -67,7 +67,7 @@ public struct ExportTable: Sendable {
     exports.append(Export(name: name, description: description))
   }
 
-  /// The devices that can be put together from these disks, in the order of the map.
+  /// The devices that can be assembled from these disks, in the order of the map.
   private static func assemblies(of map: BlockMap, _ disks: ClosedRange<Int>) -> [(ObjectID, Assembly)] {
     var order: [ObjectID] = []
     var ranges: [ObjectID: [MappedRange]] = [:]
@@ -78,7 +78,7 @@ public struct ExportTable: Sendable {
     }
     return order.compactMap { object in
       let all = ranges[object] ?? []
-      // The format of 2014 does not say which part is where.
+      // The 2014 format does not record where in the device each part is.
       guard map.hasOffsets || all.count == 1 else { return nil }
       return Assembly(all, on: disks).map { (object, $0) }
     }

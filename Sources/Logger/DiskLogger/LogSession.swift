@@ -5,10 +5,10 @@ import Glibc
 public import NBDKit
 public import SystemPackage
 
-/// The map, the log, and what clients can connect to: what the plugin and the filter have in common.
+/// The map, the log and the exports: what the plugin and the filter have in common.
 ///
-/// In order: `init` reads the map, `openLog` opens the log's file, `start` begins to write it. After that the value no
-/// longer changes, and connections may be made from any thread.
+/// The order of calls is: `init` reads the map, `openLog` opens the log's file, `start` starts writing it. After that
+/// the value does not change, and connections can be made from any thread.
 public struct LogSession: Sendable {
   private static let defaultMap: FilePath = "bmap"
 
@@ -22,8 +22,8 @@ public struct LogSession: Sendable {
   private var log: AccessLog?
 
   /// - Parameters:
-  ///   - disks: the numbers in the map of the disks that are served, from 1 on.
-  /// - Throws: there is no map where one is wanted, it is none, or it has fewer disks.
+  ///   - disks: the numbers in the map of the disks that are served, counted from 1.
+  /// - Throws: if a map is needed and there is none, if the file is not a map, or if the map has too few disks.
   public init(_ parameters: LoggerParameters, disks: ClosedRange<Int>) throws {
     self.parameters = parameters
     self.disks = disks
@@ -36,7 +36,8 @@ public struct LogSession: Sendable {
     exports = ExportTable(map: index?.map, disks: disks)
   }
 
-  /// The map that was named or, if none was, the one where virt-bmap puts it; nil if there is to be none.
+  /// The map that the user named, or else the file `bmap` in the current directory, where virt-bmap puts it by default.
+  /// Nil for `bmap=none`.
   private static func findMap(_ parameters: LoggerParameters) throws -> FilePath? {
     switch parameters.map {
     case .none: return nil
@@ -51,24 +52,24 @@ public struct LogSession: Sendable {
     }
   }
 
-  /// Sees whether a disk is of the size, in bytes, that the map says.
-  /// - Parameter name: the disk's, for the message.
+  /// Checks that a disk has the size in bytes that the map records.
+  /// - Parameter name: the disk's name, for the message.
   public func check(size: UInt64, ofDisk disk: Int, _ name: String) throws {
     guard let mapFile, let wanted = index?.map.size(ofDisk: disk), wanted != size else { return }
     throw PluginError(
       errno: .invalid, "\(mapFile): the map is of a disk of \(wanted) bytes, but \(name) has \(size) bytes")
   }
 
-  /// Opens the log's file, and empties it: when all else is in order, so that a log of an earlier run is overwritten only
-  /// when there will be a new one.
-  /// - Parameter inputs: files that must not be overwritten; the map and the overlays are so without being named.
+  /// Opens and empties the log's file. Call this after all other checks, so that an earlier log is overwritten only if
+  /// there will be a new one.
+  /// - Parameter inputs: files that must not be overwritten; the map and the overlays need not be listed.
   public mutating func openLog(inputs: [FilePath]) throws {
-    // Whether the log can have the form that was asked for.
+    // Check that the log can have the form that the user asked for.
     _ = try parameters.log.form(index, written: WrittenRanges())
     output = try LogFile(parameters.log.file, butNot: inputs + parameters.overlayFiles + [mapFile].compactMap { $0 })
   }
 
-  /// Begins the log's thread.
+  /// Starts the log's thread.
   public mutating func start(_ overlays: Overlays) throws {
     guard let output else { return }
     var written = WrittenRanges()
@@ -76,21 +77,21 @@ public struct LogSession: Sendable {
     log = try AccessLog(target: output, form: try parameters.log.form(index, written: written)) { Log.error($0) }
   }
 
-  /// What clients can connect to.
+  /// The exports for clients that ask for a list.
   public var list: [Export] { exports.exports.map { Export(name: $0.name, description: $0.description) } }
 
-  /// Whether there is an export of this name.
+  /// Whether there is an export with this name.
   public func hasExport(_ name: [UInt8]) -> Bool { exports[name] != nil }
 
-  /// Whether an export cannot be written, whatever is below it.
+  /// Whether an export is always read-only, whatever is below it.
   public func isReadOnly(_ name: [UInt8]) -> Bool {
     if case .assembly = exports[name] { true } else { false }
   }
 
-  /// A client's connection.
+  /// Returns a client's connection.
   /// - Parameters:
-  ///   - name: of the export; one that is unknown is an error.
-  ///   - disk: what answers for a disk, by its number.
+  ///   - name: the name of the export; an unknown one is an error.
+  ///   - disk: returns the connection that answers for a disk, by its number.
   public func connection(to name: [UInt8], disk: (Int) throws -> any Connection) throws -> any Connection {
     guard let target = exports[name] else {
       throw PluginError(
@@ -112,6 +113,6 @@ public struct LogSession: Sendable {
     }
   }
 
-  /// Writes what is left of the log.
+  /// Writes the rest of the log.
   public func close() { log?.close() }
 }

@@ -2,10 +2,10 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// What the plugin serves to any client, as a disk that is read: through the connection of the client whose request it is.
+/// The plugin's disk, which is read through the connection of the client whose request is served.
 ///
-/// The overlay below all clients does not know which of them it works for. It does what it does for one in that one's
-/// thread; so the thread knows it.
+/// All clients share the overlay, which does not know for which of them it works. But it works in the thread of the
+/// client's request, so the connection is stored for the thread.
 final class ClientsDisk: VirtualDisk {
   let size: UInt64
   private let key: pthread_key_t
@@ -20,11 +20,11 @@ final class ClientsDisk: VirtualDisk {
 
   deinit { pthread_key_delete(key) }
 
-  /// Lets what `body` reads of the disk be read through a client's connection.
+  /// Reads of the disk by `body` go through this client's connection.
   func through<R>(_ next: NextDisk, _ body: () throws -> R) rethrows -> R {
     let before = pthread_getspecific(key)
     pthread_setspecific(key, Unmanaged.passUnretained(next).toOpaque())
-    // The plugin may be one that is asked in the same thread for another client.
+    // Restore the previous value: the thread may already be serving another client.
     defer { pthread_setspecific(key, before) }
     return try withExtendedLifetime(next) { try body() }
   }

@@ -3,7 +3,7 @@ import Glibc
 import NBDKit
 import SystemPackage
 
-/// `nbdkit --filter=bmaplogger PLUGIN … [bmap=MAP] [bmap-disk=N] [logfile=FILE] …`: logs which objects are touched of a
+/// `nbdkit --filter=bmaplogger PLUGIN … [bmap=MAP] [bmap-disk=N] [logfile=FILE] …`: logs which objects are touched on a
 /// disk that another plugin serves.
 struct LoggerFilter: Filter {
   static let information = FilterInformation(
@@ -20,7 +20,7 @@ struct LoggerFilter: Filter {
   private var session: LogSession?
   /// The plugin with the overlay, if there is one.
   private var overlaid: OverlaidNext?
-  /// Files that the plugin was given, as far as can be told: the log must not overwrite one.
+  /// The files given to the plugin, as far as can be told: the log must not overwrite them.
   private var inputs: [FilePath] = []
 
   mutating func configure(key: String, value: ParameterValue) throws -> Bool {
@@ -65,7 +65,8 @@ struct LoggerFilter: Filter {
     session?.list.filter { !$0.name.isEmpty } ?? []
   }
 
-  /// What is not an export of the map's may be one of the plugin's, but with an overlay, which is one disk's.
+  /// An export that is not the map's can be one of the plugin's. With an overlay it cannot, because the overlay is for
+  /// one disk.
   func nextExport(readOnly: Bool, exportName: [UInt8]) throws -> NextExport {
     guard !parameters.hasOverlay else { return NextExport(readOnly: true, name: []) }
     guard let session, session.hasExport(exportName) else { return NextExport(readOnly: readOnly, name: exportName) }

@@ -4,7 +4,7 @@ import Glibc
 import NBDKit
 import SystemPackage
 
-/// What the plugin serves to one client, as a disk that is read.
+/// The plugin's disk as one client sees it, for reading.
 final class NextDisk: VirtualDisk {
   private static let name: FilePath = "the plugin's disk"
 
@@ -42,14 +42,14 @@ final class NextDisk: VirtualDisk {
     if isWanted, let pending { _ = try body(pending) }
   }
 
-  /// One place: the plugin is all that is known.
+  /// Reports one place: nothing is known beyond the plugin.
   func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
     guard range.upperBound <= size else { throw Self.beyondEnd }
     guard !range.isEmpty else { return }
     _ = try body(DiskPlace(range: range, storage: .file(Self.name, offset: range.lowerBound)))
   }
 
-  /// The connection is nbdkit's.
+  /// nbdkit closes the connection.
   func close() {}
 
   private static var beyondEnd: DiskError { DiskError(name, "a request beyond the end of the disk", errno: EINVAL) }

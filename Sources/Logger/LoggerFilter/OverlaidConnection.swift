@@ -1,7 +1,7 @@
 import NBDKit
 
-/// A client's view of a disk with the overlay of all clients, which reads the plugin's disk through the client's own
-/// connection.
+/// A client's view of a disk with the overlay that all clients share. The plugin's disk is read through the client's
+/// own connection.
 final class OverlaidConnection: Connection {
   private let overlaid: any Connection
   private let disk: ClientsDisk

@@ -3,10 +3,11 @@ import DiskLogger
 import NBDKit
 import Synchronization
 
-/// What the plugin serves, with an overlay that takes what all clients write.
+/// The plugin's disk with an overlay that takes the writes of all clients.
 ///
-/// nbdkit opens the plugin for each client: a plugin may ask which client it is opened for, and cannot without one. So the
-/// first client begins the overlay, for which the disk has to be read, and the log, which has to know what was written.
+/// nbdkit opens the plugin for each client, and a plugin can ask which client it is opened for, so it cannot be opened
+/// without one. So the first client starts the overlay, which needs to read the disk, and the log, which needs to know
+/// what has been written.
 final class OverlaidNext: Sendable {
   private struct Begun {
     var disk: ClientsDisk
@@ -19,7 +20,7 @@ final class OverlaidNext: Sendable {
 
   init(_ parameters: LoggerParameters) { self.parameters = parameters }
 
-  /// A client's connection to an export.
+  /// Returns a client's connection to an export.
   /// - Parameters:
   ///   - session: not started.
   ///   - next: the client's connection to the plugin.

@@ -5,7 +5,7 @@ import NBDKit
 import Version
 
 /// `nbdkit bmaplogger [file=]DISK… [bmap=MAP] [format=raw|vmdk] [logfile=FILE] [allow-external=BOOL] …`: serves disks,
-/// which are never written, and writes down which objects of them are touched.
+/// which are never written, and logs which objects are touched.
 struct LoggerPlugin: Plugin {
   static let information = PluginInformation(
     name: "bmaplogger",
@@ -83,7 +83,7 @@ struct LoggerPlugin: Plugin {
     self.session = session
   }
 
-  /// What to do where a raw disk is an image after all.
+  /// Advice for the user if a raw disk turns out to be an image.
   private static func advice(_ image: ImageMagic) -> String {
     DiskFormat(rawValue: image.format) == nil
       ? "if it is one, serve it by qemu-nbd --format \(image.format) and log it with the filter"

@@ -3,15 +3,15 @@ import DiskLogger
 import NBDKit
 import SystemPackage
 
-/// What the user gave on nbdkit's command line.
+/// The user's parameters on nbdkit's command line.
 struct PluginParameters: Sendable {
-  /// In the log a disk's number has one byte.
+  /// The log stores a disk's number in one byte.
   private static let mostDisks = 255
 
   /// In the order of the map.
   private(set) var files: [FilePath] = []
   private(set) var format: DiskFormat?
-  /// What the disks may be opened in spite of.
+  /// What to ignore when the disks are opened.
   private(set) var options = OpenOptions()
   private(set) var logger = LoggerParameters()
   private var seen = OnceOnly(but: ["file", "overlay"])

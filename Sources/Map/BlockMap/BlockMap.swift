@@ -2,22 +2,22 @@ import SystemPackage
 
 /// A block map in memory: which ranges of which disks belong to which objects.
 public struct BlockMap: Sendable {
-  /// The disks as the header describes them, the first disk first; empty for a map without a header.
+  /// The disks that the header describes, the first disk first. Empty for a map without a header.
   public let disks: [DiskDescription]
-  /// What is on the guest's devices, as the header says; empty for a map that does not.
+  /// What the guest's devices contain, from the header. Empty if the header does not say.
   public let devices: [DeviceDescription]
   /// The objects that the ranges refer to.
   public let objects: ObjectTable
-  /// The ranges, in the order of the format: by disk, start and end; equal ones with broader kinds first.
+  /// The ranges in the order of the format: by disk, start and end; for equal ranges, broader kinds come first.
   public let ranges: [MappedRange]
-  /// Whether `objectOffset` means something: the 2014 format, which has no header, did not record it.
+  /// Whether `objectOffset` is valid. The 2014 format, which has no header, does not record it.
   public let hasOffsets: Bool
 
-  /// Reads the map in the file `path`, which may be a pipe.
+  /// Reads the map from the file `path`, which can be a pipe.
   ///
-  /// A map without the header `# virt-bmap 2` is read as the 2014 format: five kinds, no offsets, names as they
-  /// are. Lines may stand in any order. Throws `FILE: line N: reason` for the first line that is not as the
-  /// format says, and `FILE: reason` if the file cannot be read.
+  /// A map without the header `# virt-bmap 2` is read as the 2014 format: five kinds, no offsets, names not escaped.
+  /// The lines can be in any order. Throws `FILE: line N: reason` for the first line that does not follow the format,
+  /// and `FILE: reason` if the file cannot be read.
   public init(contentsOf path: FilePath) throws(MapError) {
     var parser = MapParser(path: path)
     var source = try LineSource(path: path)
@@ -39,7 +39,7 @@ public struct BlockMap: Sendable {
     self.hasOffsets = hasOffsets
   }
 
-  /// The size of a disk in bytes, if the map says it. `disk` is 1 for the first.
+  /// The size of a disk in bytes, if the map records it. `disk` is 1 for the first.
   public func size(ofDisk disk: Int) -> UInt64? {
     disks.indices.contains(disk - 1) ? disks[disk - 1].size : nil
   }

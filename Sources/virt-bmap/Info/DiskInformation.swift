@@ -1,23 +1,23 @@
 import FoundationEssentials
 
-/// What there is to say of a disk. Sizes are in bytes; names and values are as `Escaping.text` writes them.
+/// Information about a disk. Sizes are in bytes; names and values are as `Escaping.text` writes them.
 ///
-/// Its JSON form is part of the program's contract, see virt-bmap(1): the names of the properties in snake_case, those
-/// that are nil left out.
+/// The JSON form is part of the program's interface, see virt-bmap(1): the property names in snake_case, without those
+/// that are nil.
 struct DiskInformation: Encodable {
   var path: String
   var format: String
   var createType: String?
   var virtualSize: UInt64
-  /// Of the image that was named alone, as the four below: bytes of the disk that are stored in it.
+  /// Bytes of the disk that are stored in the named image. Like the next four sizes, this does not include its parents.
   var allocatedSize: UInt64
-  /// Bytes of the disk of which it says that they are zeros.
+  /// Bytes of the disk that the image marks as zeros.
   var zeroSize: UInt64
-  /// Bytes of the disk that are damaged, or declared inaccessible.
+  /// Bytes of the disk that are damaged or declared inaccessible.
   var unreadableSize: UInt64
-  /// The lengths of its files.
+  /// The length of the image's files.
   var fileSize: UInt64
-  /// What its files take up on the host's filesystems.
+  /// The space that the image's files use on the host's filesystems.
   var diskUsage: UInt64
   var cid: String?
   var parentCID: String?
@@ -28,11 +28,11 @@ struct DiskInformation: Encodable {
   var toolsVersion: String?
   var longContentID: String?
   var uuids: [Setting]
-  /// The descriptor's settings but the disk database's, in order.
+  /// The settings of the descriptor without the disk database, in order.
   var settings: [Setting]
   /// The disk database, in order.
   var ddb: [Setting]
-  /// The image that was named, its parent next.
+  /// The named image first, then its parent, and so on.
   var chain: [Link]
   var warnings: [String]
 
@@ -41,7 +41,7 @@ struct DiskInformation: Encodable {
     var value: String
   }
 
-  /// What the guest's BIOS is shown.
+  /// The geometry that the guest's BIOS sees.
   struct Geometry: Encodable {
     var cylinders: UInt64?
     var heads: UInt64?
@@ -51,7 +51,7 @@ struct DiskInformation: Encodable {
     var biosSectors: UInt64?
   }
 
-  /// An image: the disk that was named, or a parent of the one before.
+  /// An image: the named disk, or a parent of the previous image.
   struct Link: Encodable {
     var path: String
     var createType: String?
@@ -63,7 +63,7 @@ struct DiskInformation: Encodable {
     var diskUsage: UInt64
     var cid: String?
     var parentCID: String?
-    /// The parent's file as the descriptor has it.
+    /// The parent's file, as the descriptor names it.
     var parentHint: String?
     var encoding: String?
     var files: [File]
@@ -72,20 +72,20 @@ struct DiskInformation: Encodable {
 
   struct File: Encodable {
     var path: String
-    /// Its length.
+    /// The length of the file.
     var size: UInt64
-    /// What it takes up on the host's filesystem, which is what du(1) says.
+    /// The space that the file uses on the host's filesystem, as du(1) shows it.
     var diskUsage: UInt64
   }
 
   struct Extent: Encodable {
     var access: String?
     var type: String?
-    /// Where in the disk it begins.
+    /// The extent's offset in the disk.
     var start: UInt64
     var size: UInt64
     var file: String?
-    /// Where in the file a flat extent begins.
+    /// The offset of a flat extent in its file.
     var fileOffset: UInt64?
     var grains: Grains?
     var allocatedSize: UInt64
@@ -94,7 +94,7 @@ struct DiskInformation: Encodable {
     var state: State
   }
 
-  /// What the header of a file of grains says.
+  /// The header of a file that stores grains.
   struct Grains: Encodable {
     var kind: String
     var version: String
@@ -111,11 +111,11 @@ struct DiskInformation: Encodable {
     }
   }
 
-  /// The worst that is to be said of an extent.
+  /// The worst that applies to an extent.
   enum State: String, Encodable {
     case ok
     case unclean
-    /// A table or a grain cannot be right, be it that a copy of it is used.
+    /// A table or a grain is wrong, even if a copy of it is used.
     case damaged
     case inaccessible
   }

@@ -4,7 +4,7 @@ import DiskImage
 import NBDSource
 import SystemPackage
 
-/// `virt-bmap info DISK`: says what kind of image a disk is, and in which state.
+/// `virt-bmap info DISK`: shows the format and the state of a disk image.
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap info",
@@ -51,7 +51,7 @@ struct InfoCommand: ParsableCommand {
 
 extension DiskFormat: ExpressibleByArgument {}
 
-/// Why nothing can be said of a disk that could be opened.
+/// Why nothing can be said about a disk that was opened successfully.
 struct InfoError: Error, CustomStringConvertible {
   let description: String
 

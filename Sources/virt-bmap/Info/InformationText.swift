@@ -1,9 +1,9 @@
-/// What there is to say of a disk, for people and grep: lines `KEY: VALUE`, indented below what they are about.
+/// Information about a disk, for people and for grep: lines `KEY: VALUE`, indented below what they belong to.
 struct InformationText {
   private(set) var lines = ""
   private var depth = 0
 
-  /// Adds a line; none for a value that is nil.
+  /// Adds a line, or none if the value is nil.
   mutating func add(_ key: String, _ value: String?) {
     guard let value else { return }
     lines += String(repeating: "    ", count: depth)
@@ -13,7 +13,7 @@ struct InformationText {
 
   mutating func add(_ key: String, bytes: UInt64) { add(key, readable(bytes)) }
 
-  /// Adds a line, and those that `body` adds below it.
+  /// Adds a line, and below it the lines that `body` adds.
   mutating func add(_ key: String, _ value: String? = nil, _ body: (inout InformationText) -> Void) {
     lines += String(repeating: "    ", count: depth)
     Self.append(value.map { "\(key): \($0)" } ?? "\(key):", to: &lines)
@@ -23,8 +23,8 @@ struct InformationText {
     depth -= 1
   }
 
-  /// What changes how a terminal shows the text around it is no more printed than control characters, which the text
-  /// has no longer.
+  /// Escapes control characters, which the text no longer contains, and also everything else that changes how a
+  /// terminal shows the text around it.
   private static func append(_ text: String, to lines: inout String) {
     for scalar in text.unicodeScalars {
       switch scalar.properties.generalCategory {
@@ -39,7 +39,7 @@ struct InformationText {
   }
 }
 
-/// As `1.5 GiB (1610612736 bytes)`, at most a digit behind the point.
+/// For example `1.5 GiB (1610612736 bytes)`, with at most one digit after the point.
 private func readable(_ bytes: UInt64) -> String {
   let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
   guard bytes >= 1024 else { return "\(bytes) bytes" }
@@ -50,7 +50,7 @@ private func readable(_ bytes: UInt64) -> String {
 }
 
 extension DiskInformation {
-  /// Settings, in lower case, that have lines of their own, or nothing to say.
+  /// Settings, in lower case, that have their own lines or are not worth showing.
   private static let shownSettings: Set<String> = [
     "version", "cid", "parentcid", "createtype", "parentfilenamehint", "encoding",
   ]
@@ -91,7 +91,7 @@ extension DiskInformation {
 }
 
 extension DiskInformation.Geometry {
-  /// Those numbers that there are.
+  /// The numbers that are known.
   fileprivate var text: String {
     let numbers = [
       (cylinders, "cylinders"), (heads, "heads"), (sectors, "sectors"), (biosCylinders, "BIOS cylinders"),

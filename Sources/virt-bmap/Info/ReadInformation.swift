@@ -4,8 +4,8 @@ import Glibc
 import SystemPackage
 
 extension DiskInformation {
-  /// Looks through a disk's tables.
-  /// - Parameter progress: called now and then with how much is done, from 0 to 1.
+  /// Examines all tables of a disk.
+  /// - Parameter progress: called now and then with the fraction that is done, from 0 to 1.
   init(of opened: OpenedDisk, progress: (Double) -> Void) throws {
     var damage: [String] = []
     chain = []
@@ -49,8 +49,8 @@ extension DiskInformation {
     warnings = Self.join(opened.warnings + formatWarning, damage)
   }
 
-  /// What was found when the disk was opened, when only the beginning of large tables is looked at, and what was found
-  /// in all of them: two lines that differ in how much is damaged alone are one.
+  /// Joins the warnings from opening the disk, when only the beginning of large tables is read, with those from all
+  /// tables. Two lines that differ only in how much is damaged become one.
   private static func join(_ found: [String], _ damage: [String]) -> [String] {
     func place(_ line: String) -> Substring { line.lastIndex(of: ";").map { line[..<$0] } ?? line[...] }
     let places = Set(damage.map(place))
@@ -75,7 +75,7 @@ extension DiskInformation.Link {
     encoding = link.encoding.map(escaped)
   }
 
-  /// A raw disk: one extent, its file.
+  /// A raw disk: one extent, which is its file.
   fileprivate init(rawDisk opened: OpenedDisk) throws {
     var stored: UInt64 = 0
     try opened.disk.extents(in: 0..<opened.disk.size) { part in
@@ -89,7 +89,7 @@ extension DiskInformation.Link {
     try self.init(path, size: opened.disk.size, extents: [extent], files: [])
   }
 
-  /// - Parameter files: of the extents, each as often as there are extents in it.
+  /// - Parameter files: the files of the extents; a file with several extents is repeated.
   private init(_ path: FilePath, size: UInt64, extents: [DiskInformation.Extent], files: [FilePath]) throws {
     self.path = escaped(path)
     virtualSize = size
@@ -160,7 +160,7 @@ extension DiskInformation.Setting {
 }
 
 extension DiskInformation.Geometry {
-  /// nil where the database has none.
+  /// Nil if the database has no geometry.
   fileprivate init?(_ database: [DiskInformation.Setting]) {
     func number(_ name: String) -> UInt64? { database.value(of: "ddb.geometry.\(name)").flatMap { UInt64($0) } }
     cylinders = number("cylinders")
@@ -176,7 +176,7 @@ extension DiskInformation.Geometry {
 }
 
 extension [DiskInformation.Setting] {
-  /// Of the first one with this key, in upper or lower case.
+  /// The value of the first setting with this key, in upper or lower case.
   fileprivate func value(of key: String) -> String? { first { $0.key.lowercased() == key.lowercased() }?.value }
 }
 
@@ -184,7 +184,7 @@ private func escaped(_ path: FilePath) -> String { Escaping.text(path.bytes, as:
 
 private func escaped(_ text: String) -> String { Escaping.text(text.utf8, as: .path) }
 
-/// As a descriptor writes a content ID.
+/// Formats a content ID as a descriptor does.
 private func contentID(_ value: UInt32) -> String {
   let digits = String(value, radix: 16)
   return String(repeating: "0", count: 8 - digits.utf8.count) + digits

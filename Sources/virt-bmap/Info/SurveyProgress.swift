@@ -1,7 +1,7 @@
 import Glibc
 
-/// How much of a disk's tables has been looked through, on standard error if that is a terminal: standard output is for
-/// the answer.
+/// Shows the progress of examining a disk's tables, on standard error if that is a terminal. Standard output is for the
+/// answer.
 final class SurveyProgress {
   private var bar: ProgressBar?
 

@@ -2,26 +2,26 @@ import AccessLog
 import BlockMap
 import SystemPackage
 
-/// Writes answers to standard output while they are found: an answer may be much larger than the map.
+/// Writes answers to standard output as they are found, because an answer can be much larger than the map.
 struct AnswerWriter {
-  /// A range and an object it belongs to.
+  /// A range and an object that it belongs to.
   struct Entry {
     var disk: Int
     var range: Range<UInt64>
-    /// Where in the object the range begins, in bytes.
+    /// The offset of the range in the object, in bytes.
     var offset: UInt64
     var object: ObjectID
   }
 
   enum Form {
-    /// Lines in the map's own form.
+    /// Lines in the form of the map.
     case text
-    /// One line a question: what was asked, and an array of the objects found. The form is part of the program's contract:
-    /// numbers are decimal bytes, keys are in the order of the alphabet.
+    /// One line per question, with the question and an array of the objects found. This form is part of the program's
+    /// interface: numbers are decimal bytes, and keys are in alphabetical order.
     case json
   }
 
-  /// What is written at once.
+  /// Output is written in blocks of about this many bytes.
   private static let blockBytes = 1 << 16
 
   private let map: BlockMap
@@ -110,7 +110,7 @@ struct AnswerWriter {
 
   private mutating func append(_ text: String) { buffer += text.utf8 }
 
-  /// An answer that does not arrive must not look like one that found nothing.
+  /// An answer that cannot be written must not look like an answer that found nothing.
   private mutating func flush() throws {
     do {
       _ = try FileDescriptor.standardOutput.writeAll(form == .json ? buffer : Messages.printable(answer: buffer))

@@ -12,7 +12,7 @@ struct Lookup {
     self.disk = disk
   }
 
-  /// Hands what the map says to `writer`, piece by piece.
+  /// Passes the answer to `writer`, piece by piece.
   func answer(_ question: Question, to writer: inout AnswerWriter) throws {
     writer.begin(question, disk: disk)
     switch question {
@@ -43,7 +43,8 @@ struct Lookup {
     AnswerWriter.Entry(disk: disk, range: part, offset: offset, object: object)
   }
 
-  /// The index, made for a log, names so many owners of a piece and no more; here all are wanted, in its order.
+  /// The index is made for a log and lists a limited number of owners per piece. This returns all of them, in the same
+  /// order.
   private func allOwners(of piece: Range<UInt64>) -> [MappedRange] {
     func rank(_ owner: MappedRange) -> (Int, UInt64) {
       let specificity = map.objects.kind(of: owner.object).specificity
@@ -65,8 +66,8 @@ struct Lookup {
     }
   }
 
-  /// A device's name may hold a colon, and so may a path: every way to read the name is tried, the names as they are
-  /// first, then as the map writes them.
+  /// Both a device name and a path can contain a colon. So every way to read the name is tried, first with the name as
+  /// it is, then with the name unescaped as in a map.
   private func objects(named name: [UInt8]) -> Set<ObjectID> {
     for bytes in [name, Escaping.unescape(name)].compactMap({ $0 }) {
       for colon in bytes.indices.dropLast() where bytes[colon] == 0x3a && bytes[colon + 1] == 0x2f {

@@ -3,7 +3,7 @@ import BlockMap
 import Glibc
 import SystemPackage
 
-/// `virt-bmap lookup MAP`: asks a map what is where.
+/// `virt-bmap lookup MAP`: looks up offsets and objects in a map.
 struct LookupCommand: ParsableCommand, ErrorStatus {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap lookup",
@@ -19,7 +19,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
       Exit status: 0 if every question found something, 1 if one found nothing, 2 on errors.
       """)
 
-  /// What errors of this command end with; 1 says that nothing is there.
+  /// The exit status for errors of this command; 1 means that nothing was found.
   static let errorStatus: Int32 = 2
 
   @Argument(help: "The map.", completion: .file())
@@ -54,7 +54,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
 
   func run() throws {
     let loaded = try BlockMap(contentsOf: filePath(map))
-    // A map of 2014 does not say how many disks it is of.
+    // A map in the 2014 format does not say how many disks it covers.
     guard disk >= 1, loaded.disks.isEmpty || disk <= loaded.disks.count else {
       throw LookupError("\(map): a map of \(loaded.disks.count) disks, there is no disk \(disk)")
     }
@@ -79,10 +79,10 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
     }
   }
 
-  /// Longer than any name in a map; what is longer is no question.
+  /// Longer than any name in a map. A longer line is not a question.
   private static let maximumLine = 1 << 20
 
-  /// A line of standard input without its end, cut if it is too long; nil after the last.
+  /// A line of standard input without its newline, cut if it is too long; nil after the last line.
   private func readBytes() -> [UInt8]? {
     var line: [UInt8] = []
     while true {
@@ -95,7 +95,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
   }
 }
 
-/// Why a question cannot be answered, which is not for want of an answer.
+/// Why a question cannot be answered; this does not mean that nothing was found.
 struct LookupError: Error, CustomStringConvertible {
   let description: String
 

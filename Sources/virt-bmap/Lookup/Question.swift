@@ -1,16 +1,16 @@
 import ArgumentParser
 import Synchronization
 
-/// What a map can be asked.
+/// A question to a map.
 enum Question: Sendable {
-  /// What is in these bytes of the disk? Not empty.
+  /// What is in these bytes of the disk? The range is not empty.
   case range(Range<UInt64>)
   /// Where is the object `DEVICE[:PATH]`?
   case object([UInt8])
 
   static let sectorSize: UInt64 = 512
 
-  /// A byte by its offset.
+  /// The byte at an offset.
   init(offset text: String) throws {
     guard let start = ByteCount(text)?.value, start < UInt64.max else {
       throw ValidationError("\(text): not an offset")
@@ -35,7 +35,7 @@ enum Question: Sendable {
     self = range
   }
 
-  /// A line of standard input.
+  /// A question on a line of standard input.
   init?(line: [UInt8]) {
     if line.first == 0x2f || line.starts(with: Array("btrfsvol:".utf8)) {
       self = .object(line)
@@ -59,8 +59,8 @@ enum Question: Sendable {
   }
 }
 
-/// A question of the command line, and how many came before it: the parser sorts them by option, the answers come in
-/// the order in which they were asked.
+/// A question of the command line, and how many came before it. The parser groups questions by option, but the answers
+/// must be in the order of the questions.
 struct PlacedQuestion: Sendable {
   let place: Int
   let question: Question
@@ -73,7 +73,7 @@ struct PlacedQuestion: Sendable {
   }
 }
 
-/// A number of bytes as people write it: decimal or `0x…`, with a suffix k, M, G or T in powers of 1024, or s for
+/// A number of bytes as people write it: decimal or `0x…`, with a suffix k, M, G or T for powers of 1024, or s for
 /// sectors.
 struct ByteCount {
   let value: UInt64

@@ -14,7 +14,7 @@ struct KeyOptions: ParsableArguments {
   func keys() throws -> [DeviceKey] { try key.map { try KeyOption(argument: $0).deviceKey() } }
 }
 
-/// `SELECTOR:key:KEY` or `SELECTOR:file:FILE`, as libguestfs's tools take it.
+/// `SELECTOR:key:KEY` or `SELECTOR:file:FILE`, as in libguestfs's tools.
 struct KeyOption {
   private let selector: DeviceKey.Selector
   private let source: Source
@@ -24,7 +24,7 @@ struct KeyOption {
     case file(FilePath)
   }
 
-  /// The message of what this throws does not show the argument, since a key may be in it.
+  /// The error message does not show the argument, because it can contain a key.
   init(argument: String) throws {
     let fields = ArgumentBytes.decode(argument).split(
       separator: 0x3a, maxSplits: 2, omittingEmptySubsequences: false)
@@ -38,10 +38,10 @@ struct KeyOption {
     }
   }
 
-  /// Longer than any passphrase that cryptsetup takes.
+  /// In bytes; longer than any passphrase that cryptsetup accepts.
   private static let mostBytes = 8 << 20
 
-  /// Reads the key's file, if it is in one. A newline at its end is not part of the key.
+  /// Reads the key, from its file if there is one. A newline at the end of the file is not part of the key.
   func deviceKey() throws -> DeviceKey {
     switch source {
     case .key(let key): return DeviceKey(selector: selector, passphrase: key)
@@ -70,7 +70,7 @@ struct KeyOption {
   }
 }
 
-/// A key's file that cannot be read.
+/// A key file that cannot be read.
 struct KeyFileError: Error, CustomStringConvertible {
   var path: FilePath
   var reason: String

@@ -93,7 +93,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     if findings.isPartial { throw ExitCode(Self.partial) }
   }
 
-  /// The exit status where the map was written and not everything could be looked at.
+  /// The exit status if the map was written but not everything could be examined.
   private static let partial: Int32 = 3
 
   private func report(_ findings: Findings, to reporter: TerminalReporter) {
@@ -112,7 +112,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
 
   private func rounded(_ seconds: Double) -> Double { (seconds * 100).rounded() / 100 }
 
-  /// The output's full name, for a message.
+  /// The full name of the output, for a message.
   private var outputName: String {
     let path = filePath(output)
     let full = path.withPlatformString { realpath($0, nil) }

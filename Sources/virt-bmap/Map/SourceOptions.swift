@@ -5,7 +5,7 @@ import BlockStack
 import LibvirtDomain
 import NBDSource
 
-/// Which disks are mapped: those that are named, or a domain's.
+/// The disks to map: those on the command line, or those of a domain.
 struct SourceOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
@@ -29,7 +29,7 @@ struct SourceOptions: ParsableArguments {
     name: .shortAndLong, help: ArgumentHelp("Connect to libvirt at this URI.", valueName: "uri"))
   var connect: String?
 
-  /// The disks that are to be mapped, none if the command line names none.
+  /// The disks to map; empty if the command line names none.
   /// - Parameter disks: the arguments.
   func sources(_ disks: [String], reporter: TerminalReporter) throws -> [DiskSource] {
     try sourcesByDefault(disks, reporter: reporter).map { source in
@@ -80,7 +80,7 @@ struct SourceOptions: ParsableArguments {
 extension SectorSize: ExpressibleByArgument {}
 
 extension ImageFormat: ExpressibleByArgument {
-  /// None: a list of so many would make an error several lines long.
+  /// Empty: a list of so many formats would make an error several lines long.
   public static var allValueStrings: [String] { [] }
 
   /// See "driver" in https://libvirt.org/formatdomain.html; most names are the same.

@@ -2,11 +2,12 @@ import Appliance
 import Glibc
 import Synchronization
 
-/// The mapper's messages: on standard output for who watches there, warnings always and on standard error.
+/// Shows the mapper's messages on standard output if somebody watches there. Warnings are always shown, on standard
+/// error.
 final class TerminalReporter: Reporter {
   private let showsMessages: Bool
   private let showsDetails: Bool
-  /// Nil: no bar.
+  /// Nil if there is no progress bar.
   private let bar: Mutex<ProgressBar>?
 
   init(showsMessages: Bool, showsDetails: Bool, showsProgress: Bool) {
@@ -17,7 +18,7 @@ final class TerminalReporter: Reporter {
 
   func message(_ text: String) { message([text]) }
 
-  /// A message of several lines.
+  /// Shows a message of several lines.
   func message(_ lines: [String]) {
     guard showsMessages else { return }
     print(lines, to: 1)
@@ -25,7 +26,7 @@ final class TerminalReporter: Reporter {
 
   func warning(_ text: String) { print(["warning: \(text)"], to: 2) }
 
-  /// Of libguestfs and tools, a detail may be several lines.
+  /// A detail from libguestfs or from tools can have several lines.
   func detail(_ text: String) {
     guard showsDetails else { return }
     print(text.split(whereSeparator: \.isNewline).map(String.init), to: 2)
@@ -39,10 +40,10 @@ final class TerminalReporter: Reporter {
     }
   }
 
-  /// Takes the bar off the screen, for a line that somebody else writes.
+  /// Removes the bar from the screen, for a line that is printed elsewhere.
   func clear() { bar?.withLock { $0.clear() } }
 
-  /// No line but the first begins as one of virt-bmap's does.
+  /// Only the first line begins with virt-bmap's prefix.
   private func print(_ lines: [String], to descriptor: Int32) {
     clear()
     let start = "virt-bmap: "

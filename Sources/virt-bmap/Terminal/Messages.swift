@@ -1,31 +1,31 @@
 import Glibc
 import PrintableText
 
-/// Lines for the user. What is in them may be a guest's, an image's, a map's or the appliance's: here, and nowhere else, it
-/// is made safe for a terminal.
+/// Prints lines for the user. They can contain text from a guest, an image, a map or the appliance. It is made safe for
+/// a terminal here and nowhere else.
 enum Messages {
-  /// `virt-bmap: …` on standard error.
+  /// Prints `virt-bmap: …` on standard error.
   static func error(_ text: String) { line("virt-bmap: \(text)", to: 2) }
 
-  /// Prints one line, whatever is in it.
+  /// Prints one line, whatever it contains.
   static func line(_ text: String, to descriptor: Int32) { lines([text], to: descriptor) }
 
-  /// Prints lines that belong together. One write, so that lines of several threads do not mix.
+  /// Prints lines that belong together. They are printed in one write, so that lines of several threads do not mix.
   static func lines(_ lines: [String], to descriptor: Int32) {
     write(lines.flatMap { printable($0) + [0x0a] }, to: descriptor)
   }
 
-  /// A line without its end.
+  /// The bytes of a line, without its newline.
   ///
-  /// The parser's messages hold arguments, which need not be text.
+  /// The parser's messages contain arguments, which need not be text.
   static func printable(_ line: String) -> [UInt8] { PrintableText.bytes(ArgumentBytes.decode(line)) }
 
-  /// The lines of an answer, which are printed as they are but for what a terminal might obey.
+  /// The lines of an answer, unchanged except for what a terminal could obey.
   static func printable(answer lines: [UInt8]) -> [UInt8] { PrintableText.bytes(lines, keepingNewlines: true) }
 
-  /// Writes bytes as they are.
+  /// Writes bytes unchanged.
   ///
-  /// False with errno set: not all could be written.
+  /// Returns false and sets errno if not everything could be written.
   @discardableResult
   static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     var start = 0

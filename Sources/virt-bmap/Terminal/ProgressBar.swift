@@ -6,13 +6,13 @@ struct ProgressBar {
   private var start: ContinuousClock.Instant?
   private var drawn: ContinuousClock.Instant?
 
-  /// What is over sooner needs no bar.
+  /// Anything shorter needs no bar.
   private static let delay = Duration.seconds(2)
   private static let interval = Duration.milliseconds(200)
 
   init(descriptor: Int32) { self.descriptor = descriptor }
 
-  /// Shows `fraction`, from 0 to 1, if it is time to.
+  /// Shows `fraction`, from 0 to 1, if the bar is due to be drawn.
   mutating func update(_ fraction: Double, now: ContinuousClock.Instant = .now) {
     let start = start ?? now
     self.start = start
@@ -21,20 +21,20 @@ struct ProgressBar {
     draw(line(fraction, elapsed: now - start))
   }
 
-  /// Shows a line of text in the bar's place.
+  /// Shows a line of text instead of the bar.
   mutating func show(_ text: String) {
     drawn = .now
     draw(text)
   }
 
-  /// Takes the bar off the screen, for a message or at the end.
+  /// Removes the bar from the screen, for a message or at the end.
   mutating func clear() {
     guard drawn != nil else { return }
     drawn = nil
     draw("")
   }
 
-  /// Puts a text, whatever is in it, into the line.
+  /// Draws any text in the bar's line.
   private func draw(_ text: String) {
     Messages.write([0x0d] + Messages.printable(text) + Array("\u{1b}[K".utf8), to: descriptor)
   }

@@ -3,7 +3,7 @@ import BlockMap
 import FoundationEssentials
 import Verification
 
-/// The result as JSON, part of the program's contract.
+/// The result as JSON, which is part of the program's interface.
 struct VerificationDocument: Encodable {
   struct Filesystem: Encodable {
     var device: String?

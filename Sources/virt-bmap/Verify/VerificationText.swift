@@ -4,7 +4,7 @@ import FileProof
 import Verification
 
 extension Verification.Finding {
-  /// `wrong DEVICE PATH: REASON`, the names as the map writes them.
+  /// `wrong DEVICE PATH: REASON` or `excepted DEVICE PATH: REASON`, with the names as in the map.
   var line: [UInt8] {
     var bytes = Array((isWrong ? "wrong " : "excepted ").utf8)
     Escaping.append(device, as: .device, to: &bytes)
@@ -16,7 +16,7 @@ extension Verification.Finding {
 }
 
 extension Verification {
-  /// A line for each filesystem and, of several, one for all.
+  /// One line for each filesystem, and one for the total.
   var summary: String {
     var lines = filesystems.map { filesystem in
       let type = filesystem.type.isEmpty ? "" : " (\(filesystem.type))"

@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 import Verification
 
-/// `virt-bmap verify DISK … MAP`: proves a map against its disks.
+/// `virt-bmap verify DISK … MAP`: checks a map against its disks.
 struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap verify",
@@ -22,7 +22,7 @@ struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
       Exit status: 0 if nothing is wrong, 1 if something is wrong, 2 if the map or a part of it could not be checked.
       """)
 
-  /// What errors of this command end with; 1 says that the map is wrong.
+  /// The exit status for errors of this command; 1 means that the map is wrong.
   static let errorStatus: Int32 = 2
 
   @Argument(help: "The disks in the order of the map, then the map.", completion: .file())
@@ -90,7 +90,7 @@ struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
   }
 }
 
-/// The result does not arrive.
+/// The result cannot be written.
 struct VerifyOutputError: Error, CustomStringConvertible {
   let description: String
 }

@@ -1,6 +1,6 @@
 import CNBDKit
 
-/// What plugins and filters answer alike.
+/// The callbacks that plugins and filters have in common.
 enum Answers {
   static func size(_ handle: UnsafeMutableRawPointer?) -> Int64 {
     guard let size = connection(handle)?.size else { return -1 }
@@ -38,7 +38,7 @@ enum Answers {
   }
 }
 
-/// The requests of a client, from nbdkit's words to Swift's.
+/// Converts a client's requests from nbdkit's types to Swift's.
 enum Requests {
   static func write(
     _ connection: any Connection, _ buffer: UnsafeRawPointer?, _ count: UInt32, _ offset: UInt64, _ flags: UInt32

@@ -1,9 +1,9 @@
 import CNBDKit
 import Glibc
 
-/// What nbdkit holds for a connection, between its opening and its closing.
+/// The handle that nbdkit holds while a connection is open.
 ///
-/// nbdkit makes the connection ready in one thread before any other sees it.
+/// nbdkit prepares the connection in one thread before any other thread sees it.
 final class ConnectionHandle: Sendable {
   let readOnly: Bool
   let exportName: [UInt8]
@@ -15,7 +15,7 @@ final class ConnectionHandle: Sendable {
     self.connection = connection
   }
 
-  /// What nbdkit is given. It gives it back to `taken` once.
+  /// The pointer that nbdkit gets. nbdkit returns it to `taken` exactly once.
   var opaque: UnsafeMutableRawPointer { Unmanaged.passRetained(self).toOpaque() }
 
   static func taken(_ opaque: UnsafeMutableRawPointer) -> ConnectionHandle {
@@ -33,25 +33,25 @@ func connection(_ handle: UnsafeMutableRawPointer?) -> (any Connection)? {
   handle.flatMap { Unmanaged<ConnectionHandle>.fromOpaque($0).takeUnretainedValue().connection }
 }
 
-/// nbdkit's answer to a question about what a client may do; -1 without a connection.
+/// The answer to one of nbdkit's `can_*` callbacks; -1 if there is no connection.
 func capability(_ handle: UnsafeMutableRawPointer?, _ get: (Capabilities) -> Bool) -> Int32 {
   guard let capabilities = connection(handle)?.capabilities else { return -1 }
   return get(capabilities) ? 1 : 0
 }
 
-/// nbdkit keeps the pointers of a description until the process ends.
+/// Copies a string that must live until the process exits, because nbdkit keeps the pointer.
 func permanent(_ text: String) -> UnsafePointer<CChar>? {
   strdup(text).map { UnsafePointer($0) }
 }
 
-/// Calls `body` with bytes, which hold no NUL, as a C string.
+/// Calls `body` with bytes as a C string. The bytes must not contain NUL.
 func withCString<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>?) throws -> R) rethrows -> R {
   try (bytes + [0]).withUnsafeBufferPointer { bytes in
     try bytes.withMemoryRebound(to: CChar.self) { try body($0.baseAddress) }
   }
 }
 
-/// What nbdkit is told of an export when a client connects to it; nbdkit keeps a copy for as long as the connection is.
+/// The description of an export for a client that connects to it. nbdkit keeps the copy as long as the connection.
 func exportDescription(_ handle: UnsafeMutableRawPointer?) -> UnsafePointer<CChar>? {
   guard let description = connection(handle)?.exportDescription, !description.isEmpty else { return nil }
   return nbdkit_strdup_intern(description)

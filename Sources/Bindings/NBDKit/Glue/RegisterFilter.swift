@@ -1,12 +1,12 @@
 import CNBDKit
 import Glibc
 
-/// The filter of this library. As of a plugin's, nobody writes it while others read.
+/// This library's filter. As with a plugin, nobody writes it while others read it.
 nonisolated(unsafe) private var filter: (any Filter)?
 nonisolated(unsafe) private var filterType: (any Filter.Type)?
 
-/// The description of `type` that nbdkit takes from the library's `filter_init`: a `struct nbdkit_filter` that lives as
-/// long as the process. nbdkit loads it only if it is of the version that this was compiled with.
+/// Returns the description of `type` for the library's `filter_init`: a `struct nbdkit_filter` that lives as long as
+/// the process. nbdkit loads the filter only if it was compiled for this version of nbdkit.
 ///
 ///     @_cdecl("filter_init")
 ///     public func filterInit() -> UnsafeMutableRawPointer { register(MyFilter.self) }

@@ -1,13 +1,13 @@
 import CNBDKit
 import Glibc
 
-/// The plugin of this library. nbdkit loads a library once and configures it in one thread; `afterFork` is the last
-/// call that changes it and comes before the first connection, so that nobody writes while others read.
+/// This library's plugin. nbdkit loads a library once and configures it in one thread. `afterFork` is the last call
+/// that changes the plugin, and comes before the first connection, so nobody writes it while others read it.
 nonisolated(unsafe) private var plugin: (any Plugin)?
 nonisolated(unsafe) private var pluginType: (any Plugin.Type)?
 
-/// The description of `type` that nbdkit takes from the library's `plugin_init`: a `struct nbdkit_plugin` that lives
-/// as long as the process.
+/// Returns the description of `type` for the library's `plugin_init`: a `struct nbdkit_plugin` that lives as long as
+/// the process.
 ///
 ///     @_cdecl("plugin_init")
 ///     public func pluginInit() -> UnsafeMutableRawPointer { register(MyPlugin.self) }

@@ -1,18 +1,18 @@
 import BlockMap
 
-/// A request with what lies under it, in disk order and without gaps.
+/// A request and the ranges of the map under it, in disk order and without gaps.
 struct AttributedRequest: Sendable {
-  /// A part over which the same ranges of the map lie.
+  /// A part of the request over which the same ranges of the map lie.
   struct Part: Sendable {
-    /// The bytes on the disk.
+    /// In bytes of the disk.
     var range: Range<UInt64>
     /// How many owners, from the first one on, are the most specific.
     var namedCount: Int
     /// How many more ranges of the map lie here than are listed.
     var unlisted: Int
-    /// Whether it was written since the map was made.
+    /// Whether this part has been written since the map was made.
     var isStale = false
-    /// Whether it is what was left when the parts became too many: what lies here was not looked up.
+    /// Whether this is the rest of a request with too many parts. The objects in it have not been looked up.
     var isRest = false
     fileprivate var ownersEnd = 0
 
@@ -29,26 +29,26 @@ struct AttributedRequest: Sendable {
   }
 
   private(set) var parts: [Part] = []
-  /// Of all parts, one after the other.
+  /// The owners of all parts, one part after the other.
   private var owners: [Owner] = []
 
-  /// The owner at one of the places that `owners(of:)` or `named(in:)` gives.
+  /// The owner at an index from `owners(of:)` or `named(in:)`.
   @inline(__always)
   subscript(owner place: Int) -> Owner { owners[place] }
 
-  /// The places of all that cover a part, the most specific first, equally specific ones in the order of the map; empty if
-  /// nothing does.
+  /// The indices of all owners of a part, the most specific first, equally specific ones in the order of the map. Empty
+  /// if nothing covers the part.
   @inline(__always)
   func owners(of part: Int) -> Range<Int> { (part == 0 ? 0 : parts[part - 1].ownersEnd)..<parts[part].ownersEnd }
 
-  /// So that a map of whatever ranges costs no more than a few megabytes for a request.
+  /// Limits, so that a request costs no more than a few megabytes whatever ranges the map has.
   private static let mostParts = 1 << 16
   private static let mostOwners = 1 << 18
 
   /// Whether there is room for another part and its owners.
   var hasRoom: Bool { parts.count < Self.mostParts && owners.count < Self.mostOwners }
 
-  /// Adds to the rest, which becomes the last part.
+  /// Adds a range to the rest, which becomes the last part.
   mutating func addToRest(_ range: Range<UInt64>) {
     if let last = parts.last, last.isRest {
       parts[parts.count - 1].range = last.range.lowerBound..<range.upperBound
@@ -57,7 +57,7 @@ struct AttributedRequest: Sendable {
     }
   }
 
-  /// The places of the most specific ones.
+  /// The indices of the most specific owners of a part.
   @inline(__always)
   func named(in part: Int) -> Range<Int> {
     let all = owners(of: part)
@@ -72,7 +72,7 @@ struct AttributedRequest: Sendable {
     parts[parts.count - 1].ownersEnd = owners.count
   }
 
-  /// Splits the parts where they were written in part.
+  /// Splits the parts that have been written only partly.
   mutating func split(by written: WrittenSectors) {
     let whole = self
     removeAll()

@@ -1,26 +1,27 @@
 import BlockMap
 
-/// Finds the objects that a request is to be named after.
+/// Finds the objects that the log names for a request.
 ///
-/// A request is split wherever a range of the map begins or ends. What the log names first are the most specific
-/// objects of a part. If several of the same specificity share it (hard links, shared extents), it is all of them; of
-/// devices that contain one another only the innermost. At most `MapIndex.ownersListed` are listed.
+/// A request is split wherever a range of the map begins or ends. The log first names the most specific objects of a
+/// part. If several objects of the same specificity share it (hard links, shared extents), it names all of them; of
+/// devices that contain one another, it names only the innermost. At most `MapIndex.ownersListed` objects are listed.
 struct Attribution: Sendable {
-  /// Nil: nothing is known of the disk.
+  /// Nil if nothing is known about the disk.
   let map: SharedMap?
   private var scratch: [Owner] = []
   private var request = AttributedRequest()
-  /// What was written since the map was made, of each disk.
+  /// What has been written on each disk since the map was made.
   private var written: [UInt8: WrittenSectors]
 
-  /// - Parameter written: what was written before.
+  /// - Parameter written: what was written before the log began.
   init(index: MapIndex?, written: [UInt8: WrittenSectors] = [:]) {
     map = SharedMap(index)
     self.written = written
   }
 
-  /// The parts of a request, which come in the order of the log: what one has written is stale for those after it. Their
-  /// memory is used again for the next one, if this one is not kept.
+  /// Returns the parts of a request. Requests must come in the order of the log, because what one has written is stale
+  /// for those after it. The memory of the result is used again for the next request, unless the caller keeps the
+  /// result.
   mutating func callAsFunction(_ event: AccessEvent) -> AttributedRequest {
     request.removeAll()
     if let map {

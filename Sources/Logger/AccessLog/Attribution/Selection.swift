@@ -1,40 +1,40 @@
 import BlockMap
 import Glibc
 
-/// Which parts of requests a log is to hold: by what they are named after.
+/// Selects the parts of requests to log by the objects that they are named after.
 public struct Selection: Sendable {
-  /// The kinds to keep; nil for all, and for what no object covers.
+  /// The kinds to keep. Nil keeps all, also what no object covers.
   public var kinds: Set<ObjectKind>?
-  /// What the path of an object has to match, as fnmatch(3) has it: `*` matches a slash, too. An object without a path
-  /// does not match. Ends with a NUL.
+  /// The pattern that the path of an object must match, as in fnmatch(3): `*` also matches a slash. An object without a
+  /// path does not match. Ends with a NUL.
   private var pattern: [CChar]?
 
   public init(kinds: Set<ObjectKind>? = nil) {
     self.kinds = kinds
   }
 
-  /// Keeps only paths that match this pattern of a shell's, which holds no NUL.
+  /// Keeps only paths that match this shell pattern, which must not contain NUL.
   public mutating func setPattern(_ pattern: [UInt8]) {
     self.pattern = pattern.map { CChar(bitPattern: $0) } + [0]
   }
 
-  /// Whether it keeps everything.
+  /// Whether everything is kept.
   public var isEverything: Bool { kinds == nil && pattern == nil }
 
-  /// Whether an object is one to keep.
+  /// Whether an object is kept.
   func keeps(_ object: ObjectID, _ map: SharedMap) -> Bool {
     if let kinds, !kinds.contains(map.index.map.objects.kind(of: object)) { return false }
     guard let pattern else { return true }
     return map.index.map.objects.withPath(of: object) { path in
       guard let path else { return false }
-      // fnmatch wants a NUL behind it, and would stop at one within it, which no file's name has.
+      // fnmatch needs a terminating NUL. It would stop at a NUL inside the path, but no file name has one.
       let name = path.map { CChar(bitPattern: $0) } + [0]
       return fnmatch(pattern, name, 0) == 0
     }
   }
 }
 
-/// A selection that remembers what it said of each object of a map, so that a pattern is matched once an object.
+/// A selection that remembers its result for each object of a map, so that the pattern is matched only once per object.
 struct MemorizedSelection: Sendable {
   private enum Verdict {
     static let unknown: UInt8 = 0
@@ -43,7 +43,7 @@ struct MemorizedSelection: Sendable {
   }
 
   private let selection: Selection
-  /// A byte an object; none if everything is kept.
+  /// One byte per object. Empty if everything is kept.
   private var verdicts: [UInt8]
 
   init(_ selection: Selection, of map: SharedMap?) {
@@ -53,7 +53,7 @@ struct MemorizedSelection: Sendable {
 
   var isEverything: Bool { selection.isEverything }
 
-  /// Whether any of the objects after which a part is named is one to keep.
+  /// Whether any of the objects that a part is named after is kept.
   mutating func keeps(_ request: AttributedRequest, _ part: Int, _ map: SharedMap?) -> Bool {
     guard !selection.isEverything else { return true }
     guard let map else { return false }

@@ -1,6 +1,7 @@
 import BlockMap
 
-/// A map and its index behind one reference: to hand on the value itself would be to count a dozen, for each request.
+/// A map and its index behind one reference. Passing the value itself would update a dozen reference counts for each
+/// request.
 final class SharedMap: Sendable {
   let index: MapIndex
 

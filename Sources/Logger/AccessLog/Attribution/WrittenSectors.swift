@@ -1,24 +1,24 @@
-/// Which parts of a disk were written, in sectors of 512 bytes.
+/// The parts of a disk that have been written, in sectors of 512 bytes.
 ///
-/// A page of bits for every 2 MiB of the disk of which anything was: about 600 bytes, and 40 where all of it was. After
-/// 65,536 pages, of a further 2 MiB only that anything was: then all of it counts. In all 40 MB, and 40 bytes more for each
-/// 128 MiB.
+/// There is a page of bits for every 2 MiB of the disk in which anything was written. It takes about 600 bytes, or 40
+/// if all of the 2 MiB was written. After 65,536 pages, any further 2 MiB counts as completely written as soon as
+/// anything in it is. This takes at most 40 MB, and 40 bytes more for each 128 MiB.
 struct WrittenSectors: Sendable {
   private static let sectorBits: UInt64 = 9
   private static let pageBits: UInt64 = 12
 
   private static let pageWords = 64
-  /// Of 2 MiB that were written wholly: one for all of them.
+  /// The page for any 2 MiB that was completely written. All of these share it.
   private static let full = [UInt64](repeating: .max, count: pageWords)
 
   private static let mostPages = 1 << 16
 
-  /// By the number of their 2 MiB.
+  /// The key is the number of the 2 MiB range.
   private var pages: [UInt64: [UInt64]] = [:]
-  /// A bit for each 2 MiB that has no page and counts as written; by the number of their 128 MiB.
+  /// One bit for each 2 MiB range that has no page and counts as written. The key is the number of the 128 MiB range.
   private var whole: [UInt64: UInt64] = [:]
 
-  /// - Parameter range: in bytes; a sector of which a part was written counts.
+  /// - Parameter range: in bytes; a sector counts if any part of it was written.
   mutating func insert(_ range: Range<UInt64>) {
     guard !range.isEmpty else { return }
     var sector = range.lowerBound >> Self.sectorBits
@@ -52,8 +52,8 @@ struct WrittenSectors: Sendable {
     }
   }
 
-  /// Whether the first byte of a range, which is not empty, was written, and where from it on that changes, at the
-  /// latest at the range's end.
+  /// Whether the first byte of a range was written, and the offset at which this changes, or the end of the range. The
+  /// range must not be empty.
   func run(in range: Range<UInt64>) -> (isWritten: Bool, end: UInt64) {
     let first = range.lowerBound >> Self.sectorBits
     let last = (range.upperBound - 1) >> Self.sectorBits
@@ -77,7 +77,7 @@ struct WrittenSectors: Sendable {
 
   private func isWhole(_ page: UInt64) -> Bool { (whole[page >> 6] ?? 0) >> (page & 63) & 1 != 0 }
 
-  /// The 64 sectors that one is of.
+  /// The word of 64 sectors that contains this one.
   private func word(_ sector: UInt64) -> UInt64 {
     if let page = pages[sector >> Self.pageBits] { return page[Int(sector >> 6 & 63)] }
     return isWhole(sector >> Self.pageBits) ? .max : 0

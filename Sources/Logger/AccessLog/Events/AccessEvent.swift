@@ -1,22 +1,23 @@
 import Glibc
 
-/// One request, as the log takes it: when it has been answered.
+/// One request. The log gets it when it has been answered.
 public struct AccessEvent: Hashable, Sendable {
   public var operation: Operation
-  /// The disk's number in the map; 1 for the first.
+  /// The disk's number in the map, 1 for the first.
   public var disk: UInt8
-  /// Which of the server's connections it came by, in the order of their opening; 1 for the first.
+  /// The server's connection that it came from, in the order in which they were opened, 1 for the first.
   public var connection: UInt32
-  /// The bytes asked for.
+  /// The requested bytes of the disk.
   public var range: Range<UInt64>
-  /// When it came.
+  /// When the request arrived.
   public var time: MonotonicTime
-  /// How long it took until it was answered, in nanoseconds.
+  /// How long it took to answer the request, in nanoseconds.
   public var latency: UInt64
-  /// The errno that the client got; 0 if it got what it asked for.
+  /// The errno that the client got, or 0 on success.
   public var errno: Int32
 
-  /// Whether the bytes of its range may be others now: also after an error, but for those that say that nothing was done.
+  /// Whether the bytes of the range may have changed. This can also be so after an error, unless the error says that
+  /// nothing was done.
   var mayHaveWritten: Bool {
     operation.changes && ![ENOTSUP, EROFS, EPERM, EINVAL].contains(errno)
   }

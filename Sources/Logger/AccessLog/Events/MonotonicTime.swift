@@ -1,6 +1,6 @@
 import Glibc
 
-/// A time on the clock that nobody sets, which begins when the host does: `CLOCK_MONOTONIC`.
+/// A time on `CLOCK_MONOTONIC`, the clock that is never set and starts when the host boots.
 public struct MonotonicTime: Hashable, Sendable {
   public var nanoseconds: UInt64
 
@@ -16,7 +16,7 @@ public struct MonotonicTime: Hashable, Sendable {
         &+ UInt64(truncatingIfNeeded: time.tv_nsec))
   }
 
-  /// In nanoseconds; 0 if `earlier` is not.
+  /// In nanoseconds; 0 if `earlier` is not earlier.
   public func since(_ earlier: MonotonicTime) -> UInt64 {
     nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
   }

@@ -2,16 +2,16 @@
 public enum Operation: UInt8, Sendable, CaseIterable {
   case read
   case write
-  /// `NBD_CMD_TRIM`: the client does not need these bytes any more.
+  /// `NBD_CMD_TRIM`: the client no longer needs these bytes.
   case trim
   /// `NBD_CMD_WRITE_ZEROES`.
   case zero
-  /// Of no range: what was written is to be on stable storage.
+  /// Has no range: everything written must go to stable storage.
   case flush
   /// `NBD_CMD_CACHE`: the client will read these bytes soon.
   case cache
 
-  /// The word that the log says.
+  /// The word for it in the log.
   public var word: String {
     switch self {
     case .read: "read"

@@ -8,6 +8,6 @@ enum ErrnoName {
     EDQUOT: "EDQUOT", ESHUTDOWN: "ESHUTDOWN",
   ]
 
-  /// `EIO` and so on; `errno 5` for one that has none here.
+  /// The name, such as `EIO`, or `errno 5` for an error that is not in the list.
   static func name(of errno: Int32) -> String { names[errno] ?? "errno \(errno)" }
 }

@@ -1,20 +1,21 @@
 import BlockMap
 
-/// The form for programs: JSON Lines, an object a request.
+/// The form for programs: JSON Lines, one object per request.
 ///
 ///     {"time":81.052377,"op":"read","disk":1,"connection":1,"offset":1048576,"length":4096,"result":"ok",
 ///      "latency":35.2,"pieces":[{"offset":1048576,"length":4096,"objects":[
 ///      {"kind":"f","device":"/dev/sda1","path":"/boot/vmlinuz","offset":0},{"kind":"p","device":"/dev/sda1",
 ///      "offset":0},{"kind":"v","device":"/dev/sda","offset":1048576}]}]}
 ///
-/// all in one line. `time` is of `CLOCK_MONOTONIC`, in seconds; `latency` in microseconds; `offset` and `length` are of
-/// the disk and in bytes, except that an object's `offset` is where in it the piece begins, which maps of 2014 do not
-/// say. `result` is `ok` or the name of an errno. `objects` has all that cover the piece, the most specific first; if
-/// there are more than can be listed, `more` says how many. A piece with `stale` was written since the map was made.
-/// One with `rest` is the last of too many: what lies there was not looked up. Names are escaped as in a map, and bytes
-/// that are not UTF-8 as well. A line `{"lost":5,"reason":"…"}` says how many requests could not be written.
+/// all on one line. `time` is in seconds of `CLOCK_MONOTONIC`; `latency` is in microseconds; `offset` and `length` are
+/// in bytes of the disk. The `offset` of an object is where in the object the piece begins; maps in the 2014 format do
+/// not have it. `result` is `ok` or the name of an errno. `objects` lists all objects that cover the piece, the most
+/// specific first; if there are too many to list, `more` says how many are left out. A piece with `stale` has been
+/// written since the map was made. A piece with `rest` is the last one of a request with too many pieces: the objects
+/// in it were not looked up. Names are escaped as in a map, and so are bytes that are not UTF-8. A line
+/// `{"lost":5,"reason":"…"}` says how many requests could not be written.
 public struct JSONForm: LogForm {
-  /// Of a line, about: names may be long, and pieces many.
+  /// The approximate maximum length of a line, as names can be long and pieces many.
   private static let mostBytes = 16 << 20
 
   private var attribution: Attribution

@@ -1,21 +1,21 @@
 import BlockMap
 
-/// Values as JSON writes them (RFC 8259), appended to bytes without making strings of them.
+/// Appends values as JSON writes them (RFC 8259), without creating strings.
 package enum JSONText {
   package static func append(_ number: UInt64, to output: inout [UInt8]) {
     append(number, point: 0, to: &output)
   }
 
-  /// A number that is given as a multiple of a power of ten: 1234 with 2 decimals is `12.34`.
+  /// Appends a number that is given as a multiple of a power of ten: 1234 with 2 decimals is `12.34`.
   package static func append(_ number: UInt64, decimals: Int, to output: inout [UInt8]) {
     append(number, point: decimals, to: &output)
   }
 
-  /// From the last digit on, and then at once.
-  /// - Parameter point: how many digits, up to 18, are behind the point; 0 for no point.
+  /// Collects the digits from the last one on, and appends them all at once.
+  /// - Parameter point: the number of digits after the point, up to 18; 0 for no point.
   @inline(__always)
   private static func append(_ number: UInt64, point: Int, to output: inout [UInt8]) {
-    // As many as the largest number has, a zero before the point and that.
+    // Enough for the largest number, or for a zero before the point and up to 18 decimals.
     var digits = InlineArray<24, UInt8>(repeating: 0x30)
     var first = digits.count
     var rest = number
@@ -33,9 +33,9 @@ package enum JSONText {
     digits.span.extracting(first...).withUnsafeBytes { output.append(contentsOf: $0) }
   }
 
-  /// A name, escaped as in a map, and what is not UTF-8 as well.
+  /// Appends a name, escaped as in a map; bytes that are not UTF-8 are escaped as well.
   package static func append(name: UnsafeRawBufferPointer, as field: Escaping.Field, to output: inout [UInt8]) {
-    // Nearly all names are such: nothing in them means anything to JSON or to a map.
+    // Nearly all names contain nothing that is special in JSON or in a map.
     guard name.contains(where: { $0 <= 0x20 || $0 >= 0x7f || $0 == 0x22 || $0 == 0x5c }) else {
       output.append(0x22)
       output.append(contentsOf: name)
@@ -45,14 +45,14 @@ package enum JSONText {
     append(text: Escaping.text(name, as: field), to: &output)
   }
 
-  /// JSON whose strings hold control characters that RFC 8259 does not ask to escape, with these escaped.
+  /// Escapes all control characters in JSON, also those that RFC 8259 does not require to be escaped.
   package static func printable(_ json: some Sequence<UInt8>) -> [UInt8] {
     var output: [UInt8] = []
     for byte in json { append(printable: byte, to: &output) }
     return output
   }
 
-  /// Appends a byte of UTF-8, escaping all control characters: a terminal may obey DEL and those of C1, too.
+  /// Appends a byte of UTF-8 and escapes all control characters: a terminal can obey DEL and the C1 characters too.
   private static func append(printable byte: UInt8, to output: inout [UInt8]) {
     switch byte {
     case 0..<0x20, 0x7f: appendEscaped(byte, to: &output)

@@ -8,34 +8,34 @@ import Glibc
 ///     read d /dev/sda1 /usr/share
 ///      541400-542400
 ///
-/// An object line, `OPERATION KIND DEVICE [PATH]` with names as the map writes them, whenever the operation or
-/// the object changes; then a line that begins with a space, of the ranges that followed, in hex, end exclusive.
-/// Object lines that stand together share the ranges below them: the object has several names. A range that no
-/// object covers has the object line `read -`. When the log was idle, or the line has become long, a further
-/// line of ranges goes on without repeating the object line. A line that begins with `#` is a remark.
+/// There is an object line, `OPERATION KIND DEVICE [PATH]` with names as in the map, whenever the operation or the
+/// object changes. Below it, a line that begins with a space has the ranges that followed, in hex; the end is
+/// exclusive. Adjacent object lines share the ranges below them: the object has several names. The object line of a
+/// range that no object covers is `read -`. When the log was idle, or the line has become long, the ranges continue on
+/// another line without a new object line. A line that begins with `#` is a comment.
 ///
-/// With offsets each range is followed by ` +HEX`: where in the object it begins. If that differs between the objects
-/// of the lines above, it is one for each, in their order, with commas between them. ` stale` follows a range that was
-/// written since the map was made. A range of another disk than the first one has the disk's number and a colon before
-/// it, as in `2:a10400-a18400`. A flush has the object line `flush -` and no ranges.
+/// With offsets, each range is followed by ` +HEX`: where in the object it begins. If this differs between the objects
+/// of the lines above, there is one offset for each, in their order, separated by commas. ` stale` follows a range that
+/// has been written since the map was made. A range on a disk other than the first has the disk's number and a colon
+/// before it, as in `2:a10400-a18400`. A flush has the object line `flush -` and no ranges.
 public struct TextForm: LogForm {
-  /// How long a line of ranges may become before another is begun, in bytes.
+  /// In bytes: a line of ranges that has become this long is not continued.
   private static let longLine = 4096
-  /// What is written of one request, about, in bytes: names may be long, and parts many.
+  /// The approximate maximum output for one request in bytes, as names can be long and parts many.
   private static let mostBytes = 16 << 20
 
-  /// What stands on the lines above a line of ranges.
+  /// The object lines above a line of ranges.
   private struct Heading {
     var operation: Operation
     var objects: [ObjectID]
   }
 
-  /// A range that is not yet written, since what follows may continue it. Its arrays are used again.
+  /// A range that is not yet written, because the next one may continue it. Its arrays are reused.
   private struct Pending {
     var disk: UInt8 = 1
     var range: Range<UInt64> = 0..<0
     var objects: [ObjectID] = []
-    /// Of each object.
+    /// One for each object.
     var offsets: [UInt64] = []
     var unnamed = 0
     var isStale = false
@@ -47,13 +47,13 @@ public struct TextForm: LogForm {
   private var selection: MemorizedSelection
   private var heading = Heading(operation: .read, objects: [])
   private var hasHeading = false
-  /// The length of the line of ranges that is open; 0 if none is.
+  /// The length of the open line of ranges, or 0 if none is open.
   private var lineLength = 0
   private var pending = Pending()
   private var hasPending = false
   private var next = Pending()
 
-  /// - Parameter offsets: whether to say where in its object a range is. The map has to know.
+  /// - Parameter offsets: whether to write the offset of each range in its object. The map must have offsets.
   public init(
     index: MapIndex?, selection: Selection = Selection(), offsets: Bool = false,
     written: WrittenRanges = WrittenRanges()
@@ -133,8 +133,8 @@ public struct TextForm: LogForm {
     next.unnamed = named.count == request.owners(of: part).count ? request.parts[part].unlisted : 0
   }
 
-  /// Whether what is next is named as what waits, and continues it. A border of something broader, such as a volume's
-  /// extent, splits no file.
+  /// Whether the next range has the same names as the pending one and continues it. So a boundary of something broader,
+  /// such as a volume's extent, does not split a file.
   private func continuesPending() -> Bool {
     guard pending.objects == next.objects, pending.unnamed == next.unnamed, pending.isStale == next.isStale,
       pending.isRest == next.isRest
@@ -143,7 +143,7 @@ public struct TextForm: LogForm {
     return zip(pending.offsets, next.offsets).allSatisfy { $0 &+ length == $1 }
   }
 
-  /// Writes the range that waited.
+  /// Writes the pending range.
   private mutating func flush(_ operation: Operation, _ map: SharedMap?, to output: inout [UInt8]) {
     guard hasPending else { return }
     hasPending = false

@@ -1,38 +1,38 @@
 import Glibc
 import Synchronization
 
-/// A bounded queue from any number of threads to one. A full queue waits; nothing is dropped.
+/// A bounded queue from any number of threads to one. When it is full, `put` waits; nothing is dropped.
 ///
-/// Events are in the order in which `put` took a number for them. It takes no lock: the thread that holds one may have to
-/// leave its processor to another, and all others of the server would wait for it. And it wakes the taker seldom, which
-/// would cost those who put more than all else here: for the first event after a while without any, and when many have
-/// come.
+/// Events are in the order in which `put` took a number for them. `put` takes no lock: a thread that holds a lock can
+/// lose its processor, and all other threads of the server would wait for it. It also wakes the taker rarely, because
+/// waking would cost the putting threads more than everything else here: it does so for the first event after a pause,
+/// and when many events have come.
 ///
-/// To be made after the last fork: its lock and its conditions do not survive one.
+/// Create the queue after the last fork: its lock and conditions do not survive one.
 final class EventQueue: Sendable {
-  /// What `take` came back with.
+  /// The result of `take`.
   enum Outcome {
     case events
-    /// The time is over and nothing came.
+    /// The timeout expired and nothing came.
     case idle
-    /// Closed, and everything was taken.
+    /// The queue is closed, and everything has been taken.
     case closed
   }
 
-  /// So many are worth being taken at once.
+  /// The number of events that is worth taking at once.
   private let many: UInt64
   private let ring: EventRing
-  /// The number of events at which the taker is to be woken, counted from the first of all.
+  /// The taker is woken when this many events, counted from the very first, have been put.
   private let wakeAt = Atomic<UInt64>(.max)
   /// How many threads wait for room.
   private let waiting = Atomic<Int>(0)
   private let isClosed = Atomic<Bool>(false)
-  // POSIX wants these at one address for all their life. They are set once, here, and used by its functions.
+  // POSIX requires these to stay at one address. They are set only here, and used only by POSIX functions.
   nonisolated(unsafe) private let lock: UnsafeMutablePointer<pthread_mutex_t>
   nonisolated(unsafe) private let notEmpty: UnsafeMutablePointer<pthread_cond_t>
   nonisolated(unsafe) private let notFull: UnsafeMutablePointer<pthread_cond_t>
 
-  /// - Parameter capacity: how many events it holds at least.
+  /// - Parameter capacity: the minimum number of events that the queue holds.
   init(capacity: Int) {
     ring = EventRing(capacity: capacity)
     many = UInt64(max(1, ring.capacity / 4))
@@ -40,7 +40,7 @@ final class EventQueue: Sendable {
     notEmpty = .allocate(capacity: 1)
     notFull = .allocate(capacity: 1)
     pthread_mutex_init(lock, nil)
-    // A clock that nobody sets, so that a wait ends when it should.
+    // This clock is never set, so a timed wait ends when it should.
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -58,7 +58,7 @@ final class EventQueue: Sendable {
     lock.deallocate()
   }
 
-  /// Adds an event, after waiting for room. False: the queue is closed.
+  /// Adds an event, after waiting for room. False if the queue is closed.
   func put(_ event: AccessEvent) -> Bool {
     while true {
       if isClosed.load(ordering: .relaxed) { return false }
@@ -66,7 +66,8 @@ final class EventQueue: Sendable {
         waitForRoom()
         continue
       }
-      // The taker says when it is to be woken and then looks how many there are; this is the other way around.
+      // The taker stores when to wake it and then counts the events. Here it is the other way around, so one of the two
+      // sees the other's value.
       atomicMemoryFence(ordering: .sequentiallyConsistent)
       let wanted = wakeAt.load(ordering: .relaxed)
       if count >= wanted, wakeAt.compareExchange(expected: wanted, desired: .max, ordering: .relaxed).exchanged {
@@ -86,16 +87,16 @@ final class EventQueue: Sendable {
     pthread_mutex_unlock(lock)
   }
 
-  /// Appends what is in the queue to `batch`.
+  /// Appends the events in the queue to `batch`.
   /// - Parameters:
-  ///   - milliseconds: how long to wait for a first event; nil for without end.
-  ///   - gathering: how many milliseconds, after there is one, to wait for many.
+  ///   - milliseconds: how long to wait for the first event; nil to wait forever.
+  ///   - gathering: after the first event, how many milliseconds to wait for many more.
   func take(into batch: inout [AccessEvent], milliseconds: Int?, gathering: Int) -> Outcome {
     guard wait(for: 1, until: milliseconds.map(Self.deadline)) else { return .idle }
     _ = wait(for: many, until: Self.deadline(milliseconds: gathering))
     while !ring.take(into: &batch) {
       if ring.count == 0 { return .closed }
-      // A thread has its number and was stopped before it put its event.
+      // A thread has taken its number, but was stopped before it put its event.
       usleep(100)
     }
     atomicMemoryFence(ordering: .sequentiallyConsistent)
@@ -107,7 +108,7 @@ final class EventQueue: Sendable {
     return .events
   }
 
-  /// Waits for so many events or the end; false if the time was over before.
+  /// Waits for this many events or for the queue to be closed. False if the timeout expired first.
   private func wait(for count: UInt64, until deadline: timespec?) -> Bool {
     if ring.count >= count { return true }
     pthread_mutex_lock(lock)
@@ -126,7 +127,7 @@ final class EventQueue: Sendable {
     }
   }
 
-  /// Takes no more events; those that are there can still be taken. False: it was closed before.
+  /// Accepts no more events; those in the queue can still be taken. False if the queue was already closed.
   func close() -> Bool {
     pthread_mutex_lock(lock)
     defer { pthread_mutex_unlock(lock) }

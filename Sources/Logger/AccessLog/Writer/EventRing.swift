@@ -1,23 +1,23 @@
 import Synchronization
 
-/// A ring of events that many threads fill and one empties, without a lock, after Dmitry Vyukov's bounded queue.
+/// A lock-free ring of events that many threads fill and one thread empties, after Dmitry Vyukov's bounded queue.
 ///
-/// Each place has a turn: the number of the event that may be put there, then one more, when it is there. A thread takes
-/// the next number if it is the turn of its place; if that place still holds an event, the ring is full.
+/// Each slot has a turn: the number of the event that may be put there, plus one once the event is there. A thread
+/// takes the next number if it matches the turn of its slot. If the slot still holds an event, the ring is full.
 final class EventRing: Sendable {
   let capacity: Int
   private let mask: UInt64
-  // Each place belongs to the thread whose turn it is.
+  // Each slot belongs to the thread whose turn it is.
   nonisolated(unsafe) private let events: UnsafeMutablePointer<AccessEvent>
   nonisolated(unsafe) private let turns: UnsafeMutablePointer<Atomic<UInt64>>
-  /// The number of the next event that is put.
+  /// The number of the next event to be put.
   private let next = Atomic<UInt64>(0)
-  /// The number of the next event that is taken.
+  /// The number of the next event to be taken.
   private let first = Atomic<UInt64>(0)
 
-  /// - Parameter capacity: how many events it holds at least.
+  /// - Parameter capacity: the minimum number of events that the ring holds.
   init(capacity: Int) {
-    // With one place alone a turn would be that of the next event and say that this one is there.
+    // With a single slot, the turn of the next event would equal the turn that says that this event is there.
     var size = 2
     while size < capacity { size *= 2 }
     self.capacity = size
@@ -33,16 +33,16 @@ final class EventRing: Sendable {
     events.deallocate()
   }
 
-  /// How many events were taken.
+  /// How many events have been taken.
   var taken: UInt64 { first.load(ordering: .relaxed) }
 
-  /// How many are there, or have their number.
+  /// How many events are in the ring or have been given a number.
   var count: UInt64 { next.load(ordering: .sequentiallyConsistent) &- taken }
 
   var isFull: Bool { count >= UInt64(capacity) }
 
   /// Adds an event.
-  /// - Returns: how many were put so far; nil if the ring is full.
+  /// - Returns: how many events have been put so far, or nil if the ring is full.
   func put(_ event: AccessEvent) -> UInt64? {
     var number = next.load(ordering: .relaxed)
     while true {
@@ -63,8 +63,8 @@ final class EventRing: Sendable {
     }
   }
 
-  /// Appends the events that are there to `batch`, in their order. By one thread alone.
-  /// - Returns: false if there is none.
+  /// Appends the events in the ring to `batch`, in order. Only one thread may call this.
+  /// - Returns: false if there are none.
   func take(into batch: inout [AccessEvent]) -> Bool {
     let before = batch.count
     var number = first.load(ordering: .relaxed)
@@ -75,7 +75,7 @@ final class EventRing: Sendable {
       turns[place].store(number &+ UInt64(capacity), ordering: .releasing)
       number &+= 1
     }
-    // For those who wait for room.
+    // Threads that wait for room read this.
     first.store(number, ordering: .sequentiallyConsistent)
     return batch.count > before
   }

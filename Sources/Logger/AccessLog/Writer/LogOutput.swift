@@ -1,9 +1,9 @@
 import Glibc
 
-/// The file or pipe a log goes to, and what could not be written to it.
+/// The file or pipe that a log goes to, and what could not be written to it.
 struct LogOutput {
   private var target: any LogTarget
-  /// Requests that were lost since the last write that went well.
+  /// The requests lost since the last successful write.
   private(set) var lost: UInt64 = 0
   /// All requests that were lost.
   private(set) var totalLost: UInt64 = 0
@@ -11,24 +11,24 @@ struct LogOutput {
   private(set) var reason = ""
   /// Whether the last write failed.
   private(set) var hasFailed = false
-  /// Whether what has reached the log ends within a line.
+  /// Whether the output so far ends in the middle of a line.
   private(set) var endsWithinLine = false
 
   init(target: any LogTarget) {
     self.target = target
   }
 
-  /// Whether the file was renamed, so that another one is to be written.
+  /// Whether the file was renamed, so that a new one must be written.
   var hasMoved: Bool { target.hasMoved }
 
-  /// Goes on with that one, which begins with no line open.
+  /// Continues in the new file, where no line is open.
   mutating func follow() throws {
     try target.follow()
     endsWithinLine = false
   }
 
-  /// Writes all of `bytes`, which hold `requests` requests; false if that failed and they are lost. What was written of
-  /// them is taken back then, if it is in a file: half a line would be no line for who reads them.
+  /// Writes all of `bytes`, which contain `requests` requests. False if this failed and they are lost. Then what was
+  /// written of them is removed again if the log is a file, because half a line would be useless to a reader.
   mutating func write(_ bytes: [UInt8], requests: UInt64) -> Bool {
     let descriptor = target.descriptor
     let endedWithinLine = endsWithinLine
@@ -57,7 +57,7 @@ struct LogOutput {
     return true
   }
 
-  /// Cuts a file's last bytes off, if they are what was written last.
+  /// Truncates the last bytes of a file if they are the ones just written.
   private static func takeBack(_ count: Int, _ descriptor: Int32) -> Bool {
     var status = stat()
     guard count > 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
@@ -67,7 +67,7 @@ struct LogOutput {
     return true
   }
 
-  /// The descriptor may be shared with a program that made it non-blocking.
+  /// The descriptor can be shared with a program that made it non-blocking.
   private static func waitUntilWritable(_ descriptor: Int32) {
     var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     poll(&state, 1, -1)

@@ -1,16 +1,16 @@
-/// Where a log goes. Called by the log's writer alone.
+/// Where a log goes. Called only by the log's writer.
 public protocol LogTarget: Sendable {
-  /// What is written to. It remains open as long as the log is written, but for `follow`.
+  /// The descriptor to write to. It stays open while the log is written; only `follow` changes it.
   var descriptor: Int32 { get }
-  /// Whether the log is to go to another file from now on, because its file was renamed.
+  /// Whether the log must continue in another file because its file was renamed.
   var hasMoved: Bool { get }
 
-  /// Opens that other file, and closes this one.
-  /// - Throws: the reason why it cannot; the log stays where it is.
+  /// Opens the new file and closes the old one.
+  /// - Throws: why this is not possible; the log then stays in the old file.
   mutating func follow() throws
 }
 
-/// A descriptor of somebody else's that is what it is, such as standard output.
+/// A descriptor that belongs to somebody else and never changes, such as standard output.
 public struct FixedTarget: LogTarget {
   public let descriptor: Int32
   public var hasMoved: Bool { false }

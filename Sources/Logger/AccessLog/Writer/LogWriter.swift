@@ -1,12 +1,12 @@
 import Glibc
 
-/// Moves events from the queue to the log, in a thread of its own.
+/// Moves events from the queue to the log, in its own thread.
 struct LogWriter {
-  /// How long to wait for more events when there is one, in milliseconds.
+  /// How long to wait for more events after the first, in milliseconds.
   private static let gathering = 40
-  /// After so long without an event the open line is ended and written, in milliseconds; what was appended is written after
-  /// the first gathering that ends later than that, or when it has become `writeAt` bytes. So an event is written 100 ms
-  /// after it came at the latest: two gatherings and this.
+  /// In milliseconds. After this long without an event, the open line is ended and written. Other output is written at
+  /// the end of the first gathering after this time, or when there are `writeAt` bytes. So an event is written at most
+  /// 100 ms after it came: two gatherings and this time.
   private static let longest = 20
   private static let writeAt = 64 << 10
 
@@ -15,9 +15,9 @@ struct LogWriter {
   private var output: LogOutput
   private let report: @Sendable (String) -> Void
   private var buffer: [UInt8] = []
-  /// The requests in `buffer`.
+  /// The number of requests in `buffer`.
   private var requests: UInt64 = 0
-  /// When the first of it was appended.
+  /// When the first request in `buffer` was appended.
   private var firstAppended = MonotonicTime.now()
   private var lastEvent = MonotonicTime.now()
   private var hasReported = false
@@ -32,7 +32,7 @@ struct LogWriter {
     self.report = report
   }
 
-  /// Until the queue is closed and empty.
+  /// Runs until the queue is closed and empty.
   mutating func run() {
     Self.blockSignals()
     var batch: [AccessEvent] = []
@@ -62,7 +62,7 @@ struct LogWriter {
     }
   }
 
-  /// In milliseconds, one at least.
+  /// In milliseconds, at least 1.
   private var timeToWait: Int {
     let untilIdle = Self.timeLeft(since: lastEvent)
     return max(1, buffer.isEmpty ? untilIdle : min(untilIdle, Self.timeLeft(since: firstAppended)))
@@ -97,7 +97,7 @@ struct LogWriter {
     requests = 0
   }
 
-  /// Goes on in a new file where the old one was renamed.
+  /// Continues in a new file if the old one was renamed.
   private mutating func follow() {
     guard output.hasMoved else { return }
     form.endLine(in: &buffer)
@@ -112,7 +112,7 @@ struct LogWriter {
     }
   }
 
-  /// Signals are the server's, and one, SIGPIPE, would end it when the log's reader goes.
+  /// Signals are for the server's threads. SIGPIPE would end the server when the reader of the log exits.
   private static func blockSignals() {
     var all = sigset_t()
     sigfillset(&all)

@@ -1,15 +1,15 @@
 import DiskExports
 import NBDKit
 
-/// A client's view of a device that is put together from the disks, each of which logs what is read of it.
+/// A client's view of a device that is assembled from disks. Each of these logs what is read from it.
 final class AssembledConnection: Connection {
   private let assembly: Assembly
-  /// Those that the device has parts on.
+  /// The disks that hold parts of the device.
   private let disks: [Int: WholeBlocks]
   let exportDescription: String
 
   /// - Parameter description: of the export.
-  /// - Throws: the map says that a part lies where its disk has ended.
+  /// - Throws: if a part lies beyond the end of its disk, according to the map.
   init(_ assembly: Assembly, disks: [Int: any Connection], description: String) throws {
     self.assembly = assembly
     self.disks = disks.mapValues { WholeBlocks($0) }
@@ -33,7 +33,7 @@ final class AssembledConnection: Connection {
     capabilities.canMultiConn = below.allSatisfy(\.canMultiConn)
     capabilities.cache = below.allSatisfy { $0.cache == .native } ? .native : .none
     capabilities.blockSize = below.compactMap(\.blockSize).max { $0.minimum < $1.minimum }
-    // The device need not end where a block does.
+    // The device does not have to end at a block boundary.
     capabilities.blockSize?.minimum = 1
     return capabilities
   }

@@ -2,13 +2,13 @@ import DiskImage
 import DiskOverlay
 import NBDKit
 
-/// A client's view of a disk image, which is read, and of the overlay that takes what is written.
+/// A client's view of a disk image, which is only read, and of the overlay that takes the writes.
 final class ImageConnection: Connection {
-  /// What is read at a time for a client that wants it in the cache, in bytes.
+  /// The size in bytes of the reads for `NBD_CMD_CACHE`.
   private static let cacheStep = 1 << 20
 
   private let disk: any VirtualDisk
-  /// Nil: the disk cannot be written.
+  /// Nil if the disk cannot be written.
   private let overlay: (any Overlay)?
 
   init(disk: any VirtualDisk, overlay: (any Overlay)?) {
@@ -29,10 +29,10 @@ final class ImageConnection: Connection {
       capabilities.canTrim = true
     }
     capabilities.canExtents = true
-    // A flush is of all that was written, by whatever connection.
+    // A flush covers all writes, whichever connection they came from.
     capabilities.canMultiConn = true
     capabilities.cache = .native
-    // A client may ask for any bytes: one that has to round its reads up would touch more than it means to.
+    // A client that has to round its reads up to blocks would touch more than it means to, so it can ask for any bytes.
     capabilities.blockSize = Capabilities.BlockSize(
       minimum: 1, preferred: 4096, maximum: UInt32(LoggedConnection.mostBytes))
     return capabilities
@@ -52,7 +52,7 @@ final class ImageConnection: Connection {
     if fua { try overlay?.flush() }
   }
 
-  /// What a guest does not need any more reads as zeros.
+  /// Trimmed ranges read as zeros.
   func trim(_ range: Range<UInt64>, fua: Bool) throws {
     try zero(range, mayTrim: true, fast: false, fua: fua)
   }

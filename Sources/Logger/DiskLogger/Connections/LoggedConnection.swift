@@ -2,9 +2,10 @@ import AccessLog
 import Glibc
 import NBDKit
 
-/// A client's view of a disk: each request is logged when it has been answered.
+/// A client's view of a disk. Each request is logged when it has been answered.
 final class LoggedConnection: Connection {
-  /// A request without data may be of 4 GiB: it is logged in parts of so many bytes, which is what any other may have.
+  /// A request without data can have up to 4 GiB. It is logged in parts of this many bytes, the maximum of other
+  /// requests.
   static let mostBytes: UInt64 = 32 << 20
 
   private let disk: any Connection
@@ -13,9 +14,9 @@ final class LoggedConnection: Connection {
   private let number: UInt32
 
   /// - Parameters:
-  ///   - disk: what answers.
-  ///   - diskNumber: of the map, from 1 on.
-  ///   - number: of the connection, from 1 on.
+  ///   - disk: the connection that answers.
+  ///   - diskNumber: the disk's number in the map, counted from 1.
+  ///   - number: the connection's number, counted from 1.
   ///   - description: of the export.
   init(_ disk: any Connection, log: AccessLog, diskNumber: UInt8, number: UInt32, description: String) {
     exportDescription = description
@@ -65,7 +66,7 @@ final class LoggedConnection: Connection {
 
   func close() { disk.close() }
 
-  /// Where a flush stands for it, it is enough after the last part.
+  /// If FUA is emulated with a flush, one flush after the last part is enough.
   private func isEnough(_ part: Range<UInt64>, of range: Range<UInt64>) -> Bool {
     capabilities.fua == .native || part.upperBound == range.upperBound
   }

@@ -3,7 +3,7 @@ import DiskOverlay
 public import NBDKit
 public import SystemPackage
 
-/// What takes the writes of each disk, where they can be written.
+/// The overlays that take the writes of each disk, if it can be written.
 public struct Overlays: Sendable {
   private var overlays: [(any Overlay)?] = []
 
@@ -13,7 +13,7 @@ public struct Overlays: Sendable {
   public struct Base: Sendable {
     public var disk: any VirtualDisk
     public var files: [FilePath]
-    /// Its images, if it is a VMDK.
+    /// The chain of its images if it is a VMDK.
     public var chain: [DiskLink]
 
     public init(_ disk: any VirtualDisk, files: [FilePath] = [], chain: [DiskLink] = []) {
@@ -23,9 +23,9 @@ public struct Overlays: Sendable {
     }
   }
 
-  /// Opens the overlays that were asked for.
+  /// Opens the overlays that the user asked for.
   /// - Parameter disks: the disks, in their order.
-  /// - Throws: one cannot be opened, or they are not as many as the disks; none stays open.
+  /// - Throws: if one cannot be opened, or if their number differs from the number of disks; then none stays open.
   public init(_ parameters: LoggerParameters, over disks: [Base]) throws {
     do {
       for (base, parameter) in zip(disks, try parameters.overlays(disks: disks.count)) {
@@ -44,17 +44,17 @@ public struct Overlays: Sendable {
   }
 
   /// A client's view of a disk with its overlay.
-  /// - Parameter index: of the disk, 0 for the first.
+  /// - Parameter index: the index of the disk, 0 for the first.
   public func connection(to disk: any VirtualDisk, index: Int) -> any Connection {
     ImageConnection(disk: disk, overlay: overlays.indices.contains(index) ? overlays[index] : nil)
   }
 
-  /// Calls `body` with what is in the overlays, and with the index of its disk, 0 for the first.
+  /// Calls `body` with each range in the overlays, and with the index of its disk, 0 for the first.
   func forEachWrittenRange(_ body: (Range<UInt64>, Int) -> Void) {
     for (index, overlay) in overlays.enumerated() { overlay?.forEachWrittenRange { body($0, index) } }
   }
 
-  /// Keeps what was written, where it is kept; what fails is said.
+  /// Closes the overlays, saving what was written to those that are kept. Errors are reported to the user.
   public func close() {
     for overlay in overlays {
       do { try overlay?.close() } catch { Log.error("\(error)") }

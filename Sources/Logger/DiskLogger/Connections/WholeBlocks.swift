@@ -1,12 +1,12 @@
 public import NBDKit
 
-/// A connection that is asked for any bytes, and asks another one for whole blocks, and for no more at a time than that
-/// one takes: what is put together from a disk, or copied from it, need not begin or end where a block does.
+/// Adapts requests for any bytes to a connection that takes only whole blocks and has a maximum request size. What is
+/// assembled or copied from a disk need not begin or end at a block boundary.
 public struct WholeBlocks: Sendable {
   public let connection: any Connection
   /// A power of two.
   private let block: UInt64
-  /// Of a request; a multiple of `block`.
+  /// The maximum size of a request; a multiple of `block`.
   private let most: UInt64
 
   public init(_ connection: any Connection) {
@@ -17,7 +17,7 @@ public struct WholeBlocks: Sendable {
     most = max(largest & ~(block - 1), block)
   }
 
-  /// The blocks that a range is in. The last one may be a part of one, at the disk's end.
+  /// The blocks that contain a range. The last block can be incomplete, at the end of the disk.
   private func blocks(of range: Range<UInt64>) -> Range<UInt64> {
     let mask = block - 1
     let size = connection.size
@@ -25,7 +25,7 @@ public struct WholeBlocks: Sendable {
     return range.lowerBound & ~mask..<max(end, range.lowerBound & ~mask)
   }
 
-  /// - Parameter offset: the buffer's bytes lie on the disk.
+  /// - Parameter offset: on the disk, in bytes.
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     let wanted = offset..<offset + UInt64(buffer.count)
     try blocks(of: wanted).forEachPart(of: most) { whole in
@@ -42,7 +42,7 @@ public struct WholeBlocks: Sendable {
     }
   }
 
-  /// As `Connection` has it.
+  /// See `Connection.extents`.
   public func extents(
     in range: Range<UInt64>, one: Bool, _ body: (Range<UInt64>, ExtentState) throws -> Bool
   ) throws {

@@ -4,22 +4,22 @@ import Glibc
 import NBDKit
 import SystemPackage
 
-/// The file that the log goes to. When it is renamed, as logrotate does, one of its name is begun.
+/// The log's file. When it is renamed, as logrotate does, a new file with the same name is started.
 struct LogFile: LogTarget {
-  /// Nil: standard output.
+  /// Nil for standard output.
   private let path: FilePath?
-  /// What must not be overwritten.
+  /// Files that must not be overwritten.
   private let inputs: [FilePath]
   private var file: FileDescriptor
-  /// Nil where it cannot be renamed: a device, a FIFO.
+  /// Nil if the file cannot be renamed, such as a device or a FIFO.
   private var identity: FileIdentity?
 
-  /// Standard output if `path` is nil, else the file, emptied, which must be none of `inputs`.
+  /// Opens standard output if `path` is nil. Otherwise opens and empties the file, which must not be one of `inputs`.
   init(_ path: FilePath?, butNot inputs: [FilePath]) throws {
     self.path = path
     self.inputs = inputs
     guard let path else {
-      // A copy, since nbdkit points standard output at /dev/null before it serves.
+      // A copy, because nbdkit redirects standard output to /dev/null before it serves.
       let copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
       guard copy >= 0 else {
         throw PluginError(errno: .invalid, "standard output: \(Errno(rawValue: errno)); use logfile=FILE")
@@ -63,7 +63,8 @@ struct LogFile: LogTarget {
     }
   }
 
-  /// Empties the file not by opening it so: `logfile=` naming the disk by mistake must not cost the disk.
+  /// The file is emptied here and not when it is opened: a `logfile=` that names the disk by mistake must not destroy
+  /// the disk.
   private static func check(
     _ file: FileDescriptor, _ path: FilePath, butNot inputs: [FilePath], emptied: Bool
   ) throws -> FileIdentity? {
@@ -79,8 +80,8 @@ struct LogFile: LogTarget {
     return identity
   }
 
-  /// Sees to it that no other logger writes the file, before it is emptied: the lines of two would be mixed, and the first
-  /// one's be lost. The lock goes with the open file, whatever its name becomes, and ends with the process.
+  /// Ensures, before the file is emptied, that no other logger writes it: the first log would be lost, and the lines of
+  /// both would be mixed. The lock belongs to the open file, even if that is renamed, and ends with the process.
   private static func lock(_ file: FileDescriptor, _ path: FilePath) throws {
     guard flock(file.rawValue, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
     throw PluginError(

@@ -3,13 +3,13 @@ import BlockMap
 import NBDKit
 import SystemPackage
 
-/// What the user gave about the log.
+/// The user's parameters for the log.
 public struct LogParameters: Sendable {
   public enum Format: String, CaseIterable, Sendable {
     case text, json
   }
 
-  /// Nil: standard output.
+  /// Nil for standard output.
   private(set) var file: FilePath?
   private(set) var format = Format.text
   private(set) var writesOffsets = false
@@ -43,8 +43,8 @@ public struct LogParameters: Sendable {
     return Set(kinds.compactMap { $0 })
   }
 
-  /// The form that was asked for.
-  /// - Parameter written: what is not on the disk any more as the map says.
+  /// Returns the form that the user asked for.
+  /// - Parameter written: what has been written since the map was made.
   func form(_ index: MapIndex?, written: WrittenRanges) throws -> any LogForm {
     guard selection.isEverything || index != nil else {
       throw PluginError(errno: .invalid, "filter= and only= need a block map, and there is none")

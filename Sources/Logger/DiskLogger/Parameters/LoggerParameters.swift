@@ -1,7 +1,7 @@
 public import NBDKit
 import SystemPackage
 
-/// What the user gave about the map, the log and the overlays: the same for the plugin and the filter.
+/// The user's parameters for the map, the log and the overlays. The plugin and the filter share them.
 public struct LoggerParameters: Sendable {
   enum Map: Sendable {
     case unspecified
@@ -10,7 +10,7 @@ public struct LoggerParameters: Sendable {
     case file(FilePath)
   }
 
-  /// Each with its description, as `--help` prints them.
+  /// The parameters with their descriptions, as `--help` prints them.
   public static let help = """
     bmap=MAP             Block map of the disk, written by virt-bmap. Default: the
                          file "bmap" in the current directory. With bmap=none,
@@ -32,12 +32,12 @@ public struct LoggerParameters: Sendable {
 
   private(set) var map = Map.unspecified
   private(set) var log = LogParameters()
-  /// One for each disk, or one `temp` for all.
+  /// One for each disk, or a single `temp` for all.
   private(set) var overlays: [OverlayParameter] = []
 
   public init() {}
 
-  /// Takes a parameter.
+  /// Handles a parameter.
   /// - Returns: false if it is none of these.
   public mutating func set(key: String, value: ParameterValue) throws -> Bool {
     switch key {
@@ -49,7 +49,7 @@ public struct LoggerParameters: Sendable {
     return true
   }
 
-  /// Sees whether the parameters can be meant together.
+  /// Checks that the parameters can be used together.
   public func check() throws {
     guard log.file != nil || Host.standardStreamsAreFree else {
       throw PluginError(
@@ -57,16 +57,16 @@ public struct LoggerParameters: Sendable {
     }
   }
 
-  /// Sees what can be seen of the overlays before the disks are there.
-  /// - Parameter disks: how many they will be.
+  /// Checks the overlays as far as possible before the disks are open.
+  /// - Parameter disks: how many disks there will be.
   public func checkOverlays(disks: Int) throws {
     for parameter in try overlays(disks: disks) { try parameter?.check() }
   }
 
-  /// Whether clients may write.
+  /// Whether clients can write.
   public var hasOverlay: Bool { !overlays.isEmpty }
 
-  /// Whether what clients write is to be a snapshot of a VMDK.
+  /// Whether writes go to a snapshot of a VMDK.
   public var hasSnapshot: Bool { overlays.contains(where: \.isSnapshot) }
 
   /// The files of the overlays that are kept.
@@ -74,7 +74,7 @@ public struct LoggerParameters: Sendable {
     overlays.compactMap { if case .file(let file) = $0 { file } else { nil } }
   }
 
-  /// The overlay of each disk, nil for those that cannot be written.
+  /// The overlay of each disk, nil for disks that cannot be written.
   func overlays(disks: Int) throws -> [OverlayParameter?] {
     if overlays.isEmpty { return Array(repeating: nil, count: disks) }
     if overlays.count == 1, case .temporary = overlays[0] { return Array(repeating: .temporary, count: disks) }

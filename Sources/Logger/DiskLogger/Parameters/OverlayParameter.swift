@@ -4,7 +4,7 @@ import Glibc
 import NBDKit
 import SystemPackage
 
-/// `overlay=temp`, `overlay=FILE` or `overlay=FILE.vmdk`: where what the guest writes goes.
+/// `overlay=temp`, `overlay=FILE` or `overlay=FILE.vmdk`: where the guest's writes go.
 enum OverlayParameter: Sendable {
   case temporary
   case file(FilePath)
@@ -17,23 +17,23 @@ enum OverlayParameter: Sendable {
     self = .file(try value.absolutePath())
   }
 
-  /// Whether it is a VMDK.
+  /// Whether the overlay is a VMDK.
   var isSnapshot: Bool {
     guard case .file(let file) = self else { return false }
     return file.extension?.lowercased() == "vmdk"
   }
 
-  /// Sees what can be seen of it before the disk is there.
+  /// Checks the overlay as far as possible before the disk is open.
   func check() throws {
     guard case .file(let file) = self, !isSnapshot else { return }
     try OverlayDisk.checkKind(of: file)
   }
 
-  /// Opens the overlay of a disk, or begins it.
+  /// Opens the overlay of a disk, or creates it.
   /// - Parameters:
-  ///   - files: the disk's.
-  ///   - chain: the disk's, if it is a VMDK.
-  /// - Returns: with a warning where it may not fit the disk any more, or not be whole.
+  ///   - files: the files of the disk.
+  ///   - chain: the chain of the disk's images if it is a VMDK.
+  /// - Returns: the overlay, with a warning if it may no longer match the disk or may be incomplete.
   func open(
     over disk: any VirtualDisk, files: [FilePath], chain: [DiskLink] = []
   ) throws -> (overlay: any Overlay, warning: String?) {

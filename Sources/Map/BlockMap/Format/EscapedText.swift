@@ -1,6 +1,6 @@
 extension Escaping {
-  /// A name as text, for messages and for JSON: as `field` writes it, and what is not UTF-8, or is a control character
-  /// to some terminal, as `\\ooo` as well. Nothing is lost: a backslash is always the beginning of an escape.
+  /// A name as text, for messages and for JSON. In addition to the bytes that `field` escapes, bytes that are not UTF-8
+  /// and control characters are written as `\ooo`. No information is lost: a backslash always begins an escape.
   public static func text(_ name: some Collection<UInt8>, as field: Field) -> String {
     var result = ""
     var rest = name[...]
@@ -21,7 +21,7 @@ extension Escaping {
         rest = rest.dropFirst(width)
       case .emptyInput: return result
       case .error:
-        // Begin anew behind the first byte that is no part of a character.
+        // Decode again after the first byte that is not part of a character.
         result += rest.first.map(octal) ?? ""
         rest = rest.dropFirst()
         decoder = UTF8()

@@ -1,17 +1,17 @@
-/// How the names of a map are written: a byte that would break the line is `\ooo`, three octal digits.
+/// How names are written in a map: a byte that would break the line becomes `\ooo`, three octal digits.
 public enum Escaping {
-  /// Which bytes a field cannot hold as they are.
+  /// Which bytes must be escaped in a field.
   public enum Field: Sendable {
     /// DEVICE, and `file=` in the header: every byte below 0x21, 0x7f and the backslash.
     case device
-    /// PATH, the last field, which may hold a space: every byte below 0x20, 0x7f and the backslash.
+    /// PATH, the last field, which can contain spaces: every byte below 0x20, 0x7f and the backslash.
     case path
 
-    /// The lowest byte that this field holds as it is.
+    /// The lowest byte that is not escaped in this field.
     var lowestPlain: UInt8 { self == .device ? 0x21 : 0x20 }
   }
 
-  /// Appends `bytes` as `field` writes them. Bytes from 0x80 on stay as they are: names need not be UTF-8.
+  /// Appends `bytes` as `field` writes them. Bytes from 0x80 on are not escaped: names need not be UTF-8.
   @inlinable
   public static func append(_ bytes: some Sequence<UInt8>, as field: Field, to output: inout [UInt8]) {
     for byte in bytes {
@@ -19,7 +19,7 @@ public enum Escaping {
     }
   }
 
-  /// The same of bytes in memory, at once where `field` holds all of them as they are, as nearly always.
+  /// The same for bytes in memory. They are appended in one step if none must be escaped, which is nearly always so.
   public static func append(_ bytes: UnsafeRawBufferPointer, as field: Field, to output: inout [UInt8]) {
     let lowestPlain = field.lowestPlain
     var isEscaped = false

@@ -2,7 +2,8 @@
 public enum HexNumber {
   /// Appends `value` to `output`.
   public static func append(_ value: UInt64, to output: inout [UInt8]) {
-    // From the last digit on, and then at once: a digit at a time the output would be asked for room as often.
+    // Collect the digits from the last one on and append them in one step: appending each digit would check the
+    // capacity of the output each time.
     var digits = InlineArray<16, UInt8>(repeating: 0)
     var first = digits.count
     var rest = value

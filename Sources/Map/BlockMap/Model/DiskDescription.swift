@@ -1,8 +1,8 @@
-/// One disk as a map's header line describes it: `# disk N size=HEX format=F file=ESCAPED`.
+/// A disk, from a header line of the map: `# disk N size=HEX format=F file=ESCAPED`.
 public struct DiskDescription: Hashable, Sendable {
-  /// The size of the disk the guest sees, in bytes.
+  /// The size in bytes of the disk that the guest sees.
   public var size: UInt64
-  /// The format of the image, such as `raw` or `vmdk`; printable ASCII without a space.
+  /// The format of the image, such as `raw` or `vmdk`; printable ASCII without spaces.
   public var format: [UInt8]
   /// The name of the image as the user gave it, not escaped.
   public var file: [UInt8]

@@ -1,15 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// Why a map could not be read or written; its description is one line for the user.
+/// Why a map could not be read or written. The description is one line for the user.
 public enum MapError: Error, Sendable, CustomStringConvertible {
-  /// The file as a whole: it cannot be opened, read or written, or is no map.
+  /// The file as a whole cannot be opened, read or written, or is not a map.
   case file(FilePath, String)
-  /// One line of a map, counted from 1.
+  /// One line of a map is wrong; lines are counted from 1.
   case line(FilePath, Int, String)
-  /// The map would have more bytes than these, which the caller allows; nothing was written.
+  /// The map would have more bytes than the caller allows. Nothing was written.
   case tooLarge(UInt64)
-  /// The caller asked to stop; nothing was written.
+  /// The caller asked to stop. Nothing was written.
   case cancelled
 
   public var description: String {
@@ -21,7 +21,7 @@ public enum MapError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The error for a system call that failed on `path`; `doing` says what was tried, or is empty.
+  /// The error of a system call that failed on `path`. `doing` says what was tried, or is empty.
   static func system(_ path: FilePath, _ errno: Errno, doing: String = "") -> MapError {
     .file(path, doing.isEmpty ? errno.description : "\(doing): \(errno.description)")
   }

@@ -1,6 +1,6 @@
-/// Reads the header line of a device: `# device NAME type=TYPE [encrypted=yes]`.
+/// Parses the header line of a device: `# device NAME type=TYPE [encrypted=yes]`.
 enum DeviceHeader {
-  /// The device; `cursor` stands behind `# device `. Later versions may add fields.
+  /// Parses the fields after `# device `, where `cursor` is. Later versions can add fields.
   static func parse(_ cursor: inout LineCursor) throws(LineProblem) -> DeviceDescription {
     var device = DeviceDescription(name: try cursor.unescapedWord(), type: [], isEncrypted: false)
     guard !device.name.isEmpty else { throw LineProblem("the device has no name") }

@@ -1,8 +1,8 @@
-/// Reads the header line of a disk: `# disk N size=HEX format=F file=ESCAPED`.
+/// Parses the header line of a disk: `# disk N size=HEX format=F file=ESCAPED`.
 enum DiskHeader {
-  /// The disk's number and description; `cursor` stands behind `# disk `.
+  /// Parses the disk's number and description after `# disk `, where `cursor` is.
   ///
-  /// The fields may come in any order, and later versions may add some; `size` must be there.
+  /// The fields can come in any order, and later versions can add some; `size` is required.
   static func parse(_ cursor: inout LineCursor) throws(LineProblem) -> (UInt32, DiskDescription) {
     let number = try cursor.diskNumber()
     var size: UInt64?

@@ -1,4 +1,4 @@
-/// Why a line is not as the format says.
+/// Why a line does not follow the format.
 struct LineProblem: Error {
   var reason: String
 
@@ -7,13 +7,13 @@ struct LineProblem: Error {
   }
 }
 
-/// A place in a line of a map, moving over its fields.
+/// A position in a line of a map, which moves from field to field.
 ///
-/// The line's newline follows it in memory, so that looking at the current byte is safe at the line's end too:
-/// a newline is no part of any field and stops every loop.
+/// The line's newline is in memory too, so that reading the current byte is safe even at the end of the line: a newline
+/// is not part of any field and stops every loop.
 struct LineCursor {
   private(set) var place: UnsafePointer<UInt8>
-  /// Where the line's newline is.
+  /// The position of the line's newline.
   let end: UnsafePointer<UInt8>
 
   @inline(__always)
@@ -25,14 +25,14 @@ struct LineCursor {
   @inline(__always)
   var isAtEnd: Bool { place >= end }
 
-  /// The current byte, the newline at the end.
+  /// The current byte; at the end, the newline.
   @inline(__always)
   var byte: UInt8 { place.pointee }
 
-  /// What is left of the line.
+  /// The rest of the line.
   var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: place, count: end - place) }
 
-  /// Moves over the current byte, if it is `byte`.
+  /// Skips the current byte if it is `byte`.
   @inline(__always)
   mutating func skip(_ byte: UInt8) -> Bool {
     guard place < end, place.pointee == byte else { return false }
@@ -40,7 +40,7 @@ struct LineCursor {
     return true
   }
 
-  /// Moves over `text`, if the rest of the line begins with it.
+  /// Skips `text` if the rest of the line begins with it.
   mutating func skip(_ text: StaticString) -> Bool {
     guard rest.starts(with: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) else {
       return false
@@ -49,13 +49,13 @@ struct LineCursor {
     return true
   }
 
-  /// Moves over the one space before the field `next`.
+  /// Skips the single space before the field `next`.
   @inline(__always)
   mutating func space(before next: StaticString) throws(LineProblem) {
     guard skip(0x20) else { throw Self.noSpace(before: next, atEnd: isAtEnd) }
   }
 
-  /// Moves over a hexadecimal number of either case.
+  /// Parses a hexadecimal number, in upper or lower case.
   @inline(__always)
   mutating func hex(_ field: StaticString) throws(LineProblem) -> UInt64 {
     let start = place
@@ -79,7 +79,7 @@ struct LineCursor {
     return value
   }
 
-  /// Moves over the number of a disk, which is decimal.
+  /// Parses the number of a disk, which is decimal.
   @inline(__always)
   mutating func diskNumber() throws(LineProblem) -> UInt32 {
     var value: UInt32 = 0
@@ -93,7 +93,7 @@ struct LineCursor {
     return value
   }
 
-  /// Moves over the bytes up to the next space or the end.
+  /// Returns the bytes up to the next space or the end.
   @inline(__always)
   mutating func word() -> UnsafeRawBufferPointer {
     let start = place
@@ -101,7 +101,7 @@ struct LineCursor {
     return UnsafeRawBufferPointer(start: start, count: place - start)
   }
 
-  /// Moves over a word, in which bytes may be escaped.
+  /// Parses a word, in which bytes can be escaped.
   mutating func unescapedWord() throws(LineProblem) -> [UInt8] {
     var bytes: [UInt8] = []
     try Unescaper.unescape(word(), as: .device, into: &bytes)

@@ -3,19 +3,19 @@ import SystemPackage
 
 /// Reads a file as blocks of whole lines.
 ///
-/// The file is read and not mapped: a file that shrinks while it is mapped would kill the process.
+/// The file is read and not mapped into memory, because a file that shrinks while it is mapped would kill the process.
 struct LineSource: ~Copyable {
   private let path: FilePath
   private let descriptor: FileDescriptor
   private let buffer: UnsafeMutableRawBufferPointer
-  /// The bytes at the start of the buffer that `next` has given out, and all that are in it.
+  /// How many bytes at the start of the buffer `next` has returned. `filled` counts all bytes in the buffer.
   private var given = 0
   private var filled = 0
   private var atEnd = false
-  /// Whether the last line had its newline; known once `next` has given nil.
+  /// Whether the last line had a newline; valid after `next` has returned nil.
   private(set) var endsInNewline = true
 
-  /// Longer than any line, so that a buffer without a newline is an error.
+  /// Longer than any line, so a full buffer without a newline is an error.
   private static let size = 4 << 20
 
   init(path: FilePath) throws(MapError) {
@@ -25,7 +25,7 @@ struct LineSource: ~Copyable {
     } catch {
       throw .system(path, error as? Errno ?? .ioError)
     }
-    // One byte more for the newline that a last line may lack.
+    // One extra byte for the newline that the last line may lack.
     buffer = .allocate(byteCount: Self.size + 1, alignment: 16)
   }
 
@@ -34,7 +34,7 @@ struct LineSource: ~Copyable {
     buffer.deallocate()
   }
 
-  /// The next lines, each with its newline; nil at the end. They are valid until the next call.
+  /// Returns the next lines, each with its newline, or nil at the end. They are valid until the next call.
   mutating func next() throws(MapError) -> UnsafeRawBufferPointer? {
     if given > 0, given < filled, let base = buffer.baseAddress {
       memmove(base, base + given, filled - given)
@@ -45,7 +45,7 @@ struct LineSource: ~Copyable {
       let count = try read()
       atEnd = count == 0
       filled += count
-      // A pipe gives little at a time: parse what is there instead of waiting for a full buffer.
+      // A pipe delivers little at a time: parse what is there instead of waiting until the buffer is full.
       if let length = completeLength(searched: filled - count) { return give(length) }
     }
     if filled == 0 { return nil }
@@ -54,7 +54,7 @@ struct LineSource: ~Copyable {
       buffer[filled] = 0x0a
       filled += 1
     }
-    // What is longer than a line may be is handed on as one: the parser knows the line's number.
+    // A line that is too long is passed on in part, because the parser knows the line's number for the error.
     return give(filled)
   }
 
@@ -66,7 +66,7 @@ struct LineSource: ~Copyable {
     }
   }
 
-  /// How many bytes of the buffer are whole lines, if any; the first `searched` bytes hold no newline.
+  /// How many bytes of the buffer are whole lines, if any. The first `searched` bytes contain no newline.
   private func completeLength(searched: Int) -> Int? {
     var length = filled
     while length > searched {

@@ -1,12 +1,12 @@
 import Glibc
 import SystemPackage
 
-/// Turns the lines of a map into objects and ranges.
+/// Parses the lines of a map into objects and ranges.
 struct MapParser {
-  /// Which format the first line announces.
+  /// The format, according to the first line.
   private enum Version {
     case unknown
-    /// The 2014 format: five kinds, no header, no offsets, names as they are.
+    /// The 2014 format: five kinds, no header, no offsets, names not escaped.
     case headerless
     case two
   }
@@ -26,7 +26,7 @@ struct MapParser {
 
   private static let tooLong = "longer than \(FormatLimits.lineBytes) bytes"
 
-  /// Reads lines that each end in a newline; one that does not is longer than the source's buffer.
+  /// Parses lines that each end in a newline. A line without one is longer than the source's buffer.
   mutating func parse(_ lines: UnsafeRawBufferPointer) throws(MapError) {
     guard let base = lines.baseAddress else { return }
     let end = base + lines.count
@@ -49,7 +49,7 @@ struct MapParser {
     }
   }
 
-  /// The map, once all lines are read.
+  /// Returns the map. Call this after all lines.
   mutating func finish(endsInNewline: Bool) throws(MapError) -> BlockMap {
     if line == 0 { throw .line(path, 1, "not a block map: the file is empty") }
     if version != .two, ranges.isEmpty { throw .line(path, line, "not a block map: no header and no ranges") }
@@ -74,7 +74,7 @@ struct MapParser {
     try parseRange(cursor)
   }
 
-  /// Reads a line that begins with `#`; false if it is another.
+  /// Parses a line that begins with `#`. Returns false for any other line.
   private mutating func parseHeader(_ line: LineCursor) throws(LineProblem) -> Bool {
     var cursor = line
     if self.line == 1 {
@@ -189,7 +189,7 @@ struct MapParser {
     return id
   }
 
-  /// The 2014 format writes names as they are, so all that can be wrong is what no name holds.
+  /// The 2014 format does not escape names, so the only errors are bytes that no name can contain.
   private static func checkUnescaped(
     _ device: UnsafeRawBufferPointer, _ path: UnsafeRawBufferPointer?
   ) throws(LineProblem) {
@@ -218,14 +218,14 @@ struct MapParser {
 
   @inline(never)
   private func problem(_ error: LineProblem) -> MapError {
-    // Nothing has shown yet that this is a map at all.
+    // So far, nothing has shown that this is a map at all.
     let isMap = version == .two || !ranges.isEmpty
     return .line(path, line, isMap ? error.reason : "not a block map: \(error.reason)")
   }
 }
 
 extension ObjectKind {
-  /// Whether the format of 2014 has this kind.
+  /// Whether the 2014 format has this kind.
   fileprivate var isOf2014: Bool {
     switch self {
     case .disk, .partition, .logicalVolume, .directory, .file: true
@@ -233,6 +233,6 @@ extension ObjectKind {
     }
   }
 
-  /// Whether an object of this kind is in a filesystem, so that its device alone does not name it.
+  /// Whether an object of this kind is in a filesystem, so that its device alone does not identify it.
   fileprivate var needsPath: Bool { self == .directory || self == .file }
 }

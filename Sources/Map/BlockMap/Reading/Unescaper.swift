@@ -1,4 +1,4 @@
-/// Turns names as the map writes them into the bytes they stand for.
+/// Converts names from the map's form into the bytes they stand for.
 enum Unescaper {
   /// Appends the bytes that `name` stands for to `output`.
   static func unescape(
@@ -33,8 +33,8 @@ enum Unescaper {
     return digits.count == 1 ? "0x0\(digits)" : "0x\(digits)"
   }
 
-  /// Whether no byte is a backslash, below 0x20 or 0x7f; eight bytes at a time, since this is asked of every
-  /// name in a map of a million.
+  /// Whether no byte is below 0x20, 0x7f or a backslash. Checks eight bytes at a time, because this is called for every
+  /// name in a map of a million lines.
   @inline(__always)
   static func isPlain(_ name: UnsafeRawBufferPointer) -> Bool {
     let ones: UInt64 = 0x0101_0101_0101_0101
@@ -44,8 +44,8 @@ enum Unescaper {
       let word = name.loadUnaligned(fromByteOffset: place, as: UInt64.self)
       let backslash = word ^ ones &* 0x5c
       let delete = word ^ ones &* 0x7f
-      // The well-known test for a zero byte, and the same for a byte below 0x20; a borrow into the next byte
-      // can only make it say yes too often, which costs a slower look.
+      // The well-known test for a zero byte, and the same for a byte below 0x20. A borrow into the next byte can only
+      // give a false positive, which costs a slower check.
       let low = (word &- ones &* 0x20) & ~word
       let equal = (backslash &- ones) & ~backslash | (delete &- ones) & ~delete
       if (low | equal) & tops != 0 { return false }
@@ -61,8 +61,8 @@ enum Unescaper {
 }
 
 extension Escaping {
-  /// The bytes that an escaped name stands for; nil if a backslash is followed by anything but three octal digits, or
-  /// a byte is there that the format would have escaped.
+  /// The bytes that an escaped name stands for. Nil if a backslash is not followed by three octal digits, or if the
+  /// name contains a byte that the format would have escaped.
   public static func unescape(_ name: [UInt8]) -> [UInt8]? {
     var output: [UInt8] = []
     let isWellFormed = name.withUnsafeBytes { (try? Unescaper.unescape($0, as: .path, into: &output)) != nil }

@@ -1,7 +1,7 @@
-/// A hash over raw bytes, eight at a time, for the tables that keep each name once.
+/// A hash of raw bytes, eight at a time, for the tables that store each name once.
 ///
-/// It is seeded at random for every table: the names come from a guest, which could otherwise choose a million
-/// that collide.
+/// The seed is random for every table: the names come from a guest, which could otherwise choose a million names that
+/// collide.
 struct ByteHash: Sendable {
   private let seed: UInt64
 
@@ -9,7 +9,7 @@ struct ByteHash: Sendable {
     seed = UInt64.random(in: .min ... .max)
   }
 
-  /// The hash of `bytes`, with `salt` told apart from every other.
+  /// The hash of `bytes`. Different salts give unrelated hashes.
   @inline(__always)
   func callAsFunction(_ bytes: UnsafeRawBufferPointer, salt: UInt64) -> UInt32 {
     var state = Self.mix(seed ^ UInt64(truncatingIfNeeded: bytes.count), salt ^ 0xa076_1d64_78bd_642f)

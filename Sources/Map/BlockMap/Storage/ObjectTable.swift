@@ -1,12 +1,12 @@
 import Glibc
 
-/// The objects of a map, each kept once, in a few flat arrays: 16 bytes an object, 16 to 64 in the hash table,
-/// and its path.
+/// The objects of a map, each stored once, in a few flat arrays: 16 bytes per object, 16 to 64 in the hash table, and
+/// the path.
 public struct ObjectTable: Sendable {
   private struct Entry: Sendable {
     var pathStart: UInt64
     var pathLength: UInt32
-    /// The kind's letter in the top 8 bits, the device's number in the others.
+    /// The kind's letter in the top 8 bits, the device's number in the rest.
     var kindAndDevice: UInt32
   }
 
@@ -18,12 +18,12 @@ public struct ObjectTable: Sendable {
   private let hash = ByteHash()
   private var devices: [[UInt8]] = []
   private var deviceSlots = SlotTable()
-  /// The device of the last object, which is most often the next one's.
+  /// The device of the last object. The next object usually has the same one.
   private var lastDevice: UInt32 = 0
 
   init() {}
 
-  /// How many objects there are; their identifiers count from 0.
+  /// The number of objects. Their identifiers count from 0.
   public var count: Int { entries.count }
 
   /// The identifiers of all objects.
@@ -55,7 +55,7 @@ public struct ObjectTable: Sendable {
     }
   }
 
-  /// Appends an object's device and, after a space, its path if it has one, escaped as a map writes them.
+  /// Appends an object's device and, if it has a path, a space and the path, escaped as in a map.
   public func appendEscapedName(of id: ObjectID, to output: inout [UInt8]) {
     devices[deviceNumber(of: id)].withUnsafeBytes { Escaping.append($0, as: .device, to: &output) }
     withPath(of: id) { path in
@@ -65,7 +65,7 @@ public struct ObjectTable: Sendable {
     }
   }
 
-  /// The object with this kind, device and path, added if it is new; nil if a bound of `FormatLimits` is passed.
+  /// The object with this kind, device and path, added if it is new. Nil if a limit of `FormatLimits` is exceeded.
   @inline(__always)
   mutating func intern(
     kind: ObjectKind, device: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?
@@ -96,7 +96,7 @@ public struct ObjectTable: Sendable {
     return found.map { ObjectID(rawValue: $0) }
   }
 
-  /// What tells one object from another, as `Entry` stores it.
+  /// What distinguishes one object from another, as `Entry` stores it.
   private struct Key {
     var kindAndDevice: UInt32
     var pathLength: UInt32
@@ -126,8 +126,8 @@ public struct ObjectTable: Sendable {
     }
   }
 
-  /// Whether `a` comes before `b` where broader kinds come first, then devices and paths in the order of their
-  /// bytes; an object without a path comes before those with one.
+  /// Whether `a` comes before `b`: broader kinds come first, then devices and paths in byte order. An object without a
+  /// path comes before those with one.
   func isOrderedBefore(_ a: ObjectID, _ b: ObjectID) -> Bool {
     let (rankA, rankB) = (kind(of: a).sortRank, kind(of: b).sortRank)
     if rankA != rankB { return rankA < rankB }

@@ -1,21 +1,21 @@
 import Glibc
 
-/// Paths, each directory's name kept once however many paths begin with it: in a tree a thousand levels deep the paths of
-/// four thousand files would take a gigabyte.
+/// A tree of paths, which stores each directory's name once however many paths begin with it. In a directory tree a
+/// thousand levels deep, the full paths of four thousand files would take a gigabyte.
 ///
-/// 28 bytes a name, 16 to 64 in the hash table, and the name.
+/// It takes 24 bytes per name, 16 to 64 in the hash table, and the name.
 struct PathTree: Sendable {
   private struct Node: Sendable {
     var nameStart: UInt64
     var parent: UInt32
     var nameLength: UInt32
-    /// Of the whole path.
+    /// The length in bytes of the whole path.
     var pathLength: UInt32
-    /// How many names the path has.
+    /// The number of names in the path.
     var depth: UInt32
   }
 
-  /// The path that all begin with: nothing.
+  /// The empty path, with which all paths begin.
   static let top: UInt32 = 0
   private static let slash: UInt8 = 0x2f
 
@@ -23,11 +23,11 @@ struct PathTree: Sendable {
   private var names: [UInt8] = []
   private var slots = SlotTable()
   private let hash = ByteHash()
-  /// The directory of the last path, which is most often the next one's, and its number.
+  /// The directory of the last path, and its node. The next path is usually in the same directory.
   private var lastDirectory: [UInt8] = []
   private var lastNode = top
 
-  /// The number of the path that a name makes in another one, added if it is new; nil if it is longer than a map's may be.
+  /// The node of the path made of a name in a parent, added if it is new. Nil if the path is too long for a map.
   mutating func intern(_ name: UnsafeRawBufferPointer, in parent: UInt32) -> UInt32? {
     let hashed = hash(name, salt: UInt64(parent))
     if let found = slots.find(hashed, isEqual: { isName($0, name, in: parent) }) { return found }
@@ -44,7 +44,7 @@ struct PathTree: Sendable {
     return number
   }
 
-  /// The same of a whole path: its names are what is between its slashes, before the first one too.
+  /// The same for a whole path. It is split at each slash, so the name before a leading slash is empty.
   mutating func intern(path: UnsafeRawBufferPointer) -> UInt32? {
     guard path.count <= FormatLimits.pathBytes else { return nil }
     guard let end = path.lastIndex(of: Self.slash) else { return intern(path, in: Self.top) }
@@ -75,7 +75,7 @@ struct PathTree: Sendable {
 
   func parent(of node: UInt32) -> UInt32 { nodes[Int(node)].parent }
 
-  /// Appends a path with its names escaped as a map has them.
+  /// Appends a path, with its names escaped as in a map.
   func appendEscaped(_ node: UInt32, to output: inout [UInt8]) {
     var chain: [UInt32] = []
     var next = node
@@ -89,18 +89,18 @@ struct PathTree: Sendable {
     }
   }
 
-  /// The same of a path's last name.
+  /// The same for the last name of a path.
   func appendEscapedName(_ node: UInt32, to output: inout [UInt8]) {
     withName(of: node) { Escaping.append($0, as: .path, to: &output) }
   }
 
-  /// Whether a path comes before another one, in the order of their bytes.
+  /// Whether one path comes before another in byte order.
   func isOrderedBefore(_ a: UInt32, _ b: UInt32) -> Bool {
     guard a != b else { return false }
     var (nodeA, nodeB) = (a, b)
     while nodes[Int(nodeA)].depth > nodes[Int(nodeB)].depth { nodeA = nodes[Int(nodeA)].parent }
     while nodes[Int(nodeB)].depth > nodes[Int(nodeA)].depth { nodeB = nodes[Int(nodeB)].parent }
-    // One is the beginning of the other.
+    // One path is the beginning of the other.
     if nodeA == nodeB { return nodeA == a }
     while nodes[Int(nodeA)].parent != nodes[Int(nodeB)].parent {
       nodeA = nodes[Int(nodeA)].parent
@@ -111,7 +111,7 @@ struct PathTree: Sendable {
         for place in 0..<min(nameA.count, nameB.count) where nameA[place] != nameB[place] {
           return nameA[place] < nameB[place]
         }
-        // The shorter name is followed by a slash, or by nothing.
+        // The shorter name is followed by a slash or by nothing.
         if nameA.count < nameB.count { return nodeA == a || Self.slash < nameB[nameA.count] }
         return nodeB != b && nameA[nameB.count] < Self.slash
       }

@@ -1,5 +1,5 @@
-/// The slots of a hash table with open addressing: each holds 32 bits of a key's hash and the key's number. The
-/// keys themselves are elsewhere.
+/// The slots of a hash table with open addressing. Each contains 32 bits of a key's hash and the key's number. The keys
+/// themselves are stored elsewhere.
 struct SlotTable: Sendable {
   private var slots: [UInt64]
   private var mask: Int
@@ -12,7 +12,7 @@ struct SlotTable: Sendable {
     mask = 15
   }
 
-  /// The number of the key with this hash for which `isEqual` is true.
+  /// The number of the key with this hash for which `isEqual` returns true.
   @inline(__always)
   func find(_ hash: UInt32, isEqual: (UInt32) -> Bool) -> UInt32? {
     slots.withUnsafeBufferPointer { slots in
@@ -27,7 +27,7 @@ struct SlotTable: Sendable {
     }
   }
 
-  /// Adds a key that `find` does not find. `number` is below `UInt32.max`, which marks an empty slot.
+  /// Adds a key that `find` does not find. `number` must be below `UInt32.max`, which marks an empty slot.
   @inline(__always)
   mutating func insert(_ hash: UInt32, number: UInt32) {
     if count &* 2 >= slots.count { grow() }

@@ -1,28 +1,28 @@
 import Glibc
 import SystemPackage
 
-/// An output file that appears whole or not at all.
+/// An output file that appears complete or not at all.
 ///
-/// What is written goes to a file without a name (`O_TMPFILE`) in the target's directory, so that a killed
-/// process leaves nothing behind, or, where the filesystem has no such files, to one with a temporary name.
-/// `commit` syncs it and gives it the target's name; a value dropped before that leaves the target as it was.
+/// The output goes to an unnamed file (`O_TMPFILE`) in the target's directory, so that a killed process leaves nothing
+/// behind; if the filesystem does not support this, it goes to a file with a temporary name. `commit` syncs the file
+/// and gives it the target's name. If the value is dropped before that, the target is unchanged.
 ///
-/// A target that exists and is no regular file (`/dev/stdout`, a FIFO) is written directly.
+/// A target that exists and is not a regular file (`/dev/stdout`, a FIFO) is written directly.
 public struct AtomicFile: ~Copyable {
   private enum Place {
-    /// A file without a name, which will be the target.
+    /// An unnamed file, which will become the target.
     case unnamed
     /// A file with this temporary name, which will be renamed to the target.
     case named(FilePath)
-    /// The target itself; `owned` if its descriptor is ours to close.
+    /// The target itself. If `owned`, its descriptor must be closed here.
     case direct(owned: Bool)
-    /// Committed or given up: nothing is open.
+    /// Committed or abandoned: nothing is open.
     case closed
   }
 
-  /// The name that errors say: the one the user gave.
+  /// The name for error messages: the one that the user gave.
   private let path: FilePath
-  /// The regular file to replace, symbolic links followed.
+  /// The regular file to replace, after symbolic links.
   private let target: FilePath
   private let descriptor: FileDescriptor
   private var place: Place
@@ -30,15 +30,15 @@ public struct AtomicFile: ~Copyable {
   private static let permissions = FilePermissions(rawValue: 0o666)
   private static let namesTried = 100
 
-  /// Begins an output that is to become `path`, with mode 0666 less the umask.
+  /// Starts an output that will become `path`, with mode 0666 minus the umask.
   ///
-  /// Throws `PATH: reason` if the target is a directory or a file that may not be written, or no file can be
-  /// created beside it.
+  /// Throws `PATH: reason` if the target is a directory or a file that may not be written, or if no file can be created
+  /// in its directory.
   public init(path: FilePath) throws(MapError) {
     try self.init(path: path, allowingUnnamed: true)
   }
 
-  /// `allowingUnnamed` is false to behave as on a filesystem without `O_TMPFILE`.
+  /// If `allowingUnnamed` is false, behaves as on a filesystem without `O_TMPFILE`.
   init(path: FilePath, allowingUnnamed: Bool) throws(MapError) {
     let (target, descriptor, place) = try Self.begin(path, allowingUnnamed)
     self.path = path
@@ -47,7 +47,7 @@ public struct AtomicFile: ~Copyable {
     self.place = place
   }
 
-  /// Throws what `init` would, if it can be known without opening the target, and leaves nothing behind.
+  /// Throws what `init` would, as far as this can be known without opening the target. Leaves nothing behind.
   public static func checkWritable(_ path: FilePath) throws(MapError) {
     switch try TargetFile.find(path) {
     case .descriptor: return
@@ -69,7 +69,7 @@ public struct AtomicFile: ~Copyable {
     }
   }
 
-  /// Appends `bytes`. On an error, such as a full disk, the value can only be dropped.
+  /// Appends `bytes`. After an error, such as a full disk, the value can only be dropped.
   public mutating func write(_ bytes: [UInt8]) throws(MapError) {
     do {
       try descriptor.writeAll(bytes)
@@ -78,7 +78,7 @@ public struct AtomicFile: ~Copyable {
     }
   }
 
-  /// Makes what was written the target. On an error the target is as it was.
+  /// Turns the output into the target. On an error, the target is unchanged.
   public mutating func commit() throws(MapError) {
     switch place {
     case .closed, .direct(owned: false):
@@ -124,7 +124,7 @@ public struct AtomicFile: ~Copyable {
   }
 
   private static func checkOverwritable(_ target: FilePath, for path: FilePath) throws(MapError) {
-    // Renaming over a file asks only for its directory's permission; a file made read-only is meant to stay.
+    // Renaming over a file needs only write permission for its directory, but a read-only file should stay as it is.
     guard target.withPlatformString({ access($0, W_OK) }) != 0 else { return }
     let error = lastError
     if error != .noSuchFileOrDirectory { throw .system(path, error) }
@@ -148,7 +148,7 @@ public struct AtomicFile: ~Copyable {
     throw .system(path, .fileExists, doing: "cannot create a file in its directory")
   }
 
-  /// Nil where it is not supported or fails for another reason, which creating a named file then finds out.
+  /// Nil if this is not supported, or if it fails for another reason, which creating a named file will report.
   private static func createUnnamed(in directory: FilePath) -> FileDescriptor? {
     // glibc's O_TMPFILE is a macro that Swift does not import.
     let options = FileDescriptor.OpenOptions(rawValue: 0o20_000_000 | O_DIRECTORY | O_CLOEXEC)
@@ -156,7 +156,7 @@ public struct AtomicFile: ~Copyable {
       let descriptor = try? FileDescriptor.open(
         directory, .writeOnly, options: options, permissions: permissions)
     else { return nil }
-    // It gets its name through /proc, which a chroot may lack.
+    // The file gets its name through /proc, which can be missing in a chroot.
     if access("/proc/self/fd/\(descriptor.rawValue)", F_OK) == 0 { return descriptor }
     close(descriptor.rawValue)
     return nil
@@ -169,7 +169,7 @@ public struct AtomicFile: ~Copyable {
   }
 
   private mutating func link() throws(MapError) {
-    // A new target needs no other name, not even for a moment.
+    // A new target does not need a temporary name, not even for a moment.
     switch linkUnnamed(to: target) {
     case nil: return
     case .some(.fileExists): break
@@ -200,7 +200,7 @@ public struct AtomicFile: ~Copyable {
     guard status == 0 else { throw .system(path, Self.lastError, doing: "cannot replace") }
   }
 
-  /// So that the new name survives a power cut; the map is complete either way, so a failure is no error.
+  /// Ensures that the new name survives a power failure. The map is complete in any case, so a failure is not an error.
   private func syncDirectory() {
     guard let directory = try? FileDescriptor.open(Self.directory(of: target), .readOnly) else { return }
     fsync(directory.rawValue)
@@ -215,7 +215,7 @@ public struct AtomicFile: ~Copyable {
   }
 
   private static func temporaryName(beside target: FilePath) -> FilePath {
-    // Not made from the target's name, which may be as long as a name can be.
+    // The name is not made from the target's name, which can already have the maximum length.
     let random = String(UInt64.random(in: .min ... .max), radix: 36)
     return directory(of: target).appending(".virt-bmap-\(random).tmp")
   }

@@ -2,42 +2,42 @@ import SystemPackage
 
 /// Collects the objects and ranges of a map, in any order, and writes it.
 ///
-/// About 40 bytes a range and as many an object and a name; each name of a path is kept once. Of a map that is getting much
-/// larger than it may be, no more is kept.
+/// It takes about 40 bytes per range, the same per object and per name; each name of a path is stored once. When a map
+/// is becoming much larger than allowed, no more ranges are stored.
 public struct BlockMapBuilder: Sendable {
   private var disks: [DiskDescription] = []
   private var devices: [DeviceDescription] = []
   private var objects = CollectedObjects()
   private var ranges: [MappedRange] = []
-  /// The most bytes that the file may have.
+  /// The maximum size of the file in bytes.
   public let mostBytes: UInt64
-  /// About the bytes of the lines that were added.
+  /// The approximate size in bytes of the lines that were added.
   private var addedBytes: UInt64 = 0
   private var lastObject: (id: ObjectID, bytes: UInt64)?
 
-  /// No line is shorter.
+  /// The minimum length of a line in bytes.
   static let leastLine: UInt64 = 12
-  /// Ranges that were added become fewer where they continue each other: so much more than the map may have is kept.
+  /// Ranges that continue each other are joined later. So up to this many times the allowed size is stored.
   private static let slack: UInt64 = 4
 
-  /// - Parameter mostBytes: how large the map may be.
+  /// - Parameter mostBytes: the maximum size of the map.
   public init(mostBytes: UInt64 = .max) { self.mostBytes = mostBytes }
 
-  /// Whether the map is getting so large that it cannot be written.
+  /// Whether the map is becoming too large to be written.
   public var isTooLarge: Bool { addedBytes / Self.slack > mostBytes }
 
   /// How many different objects were added.
   public var objectCount: Int { objects.count }
 
-  /// Adds the next disk and gives its number, 1 for the first.
+  /// Adds the next disk and returns its number, 1 for the first.
   @discardableResult
   public mutating func addDisk(_ disk: DiskDescription) -> Int {
     disks.append(disk)
     return disks.count
   }
 
-  /// Adds what is known of one of the guest's devices. One whose name or type is longer than `FormatLimits.deviceBytes`
-  /// is left out.
+  /// Adds what is known about one of the guest's devices. A device is left out if its name or type is longer than
+  /// `FormatLimits.deviceBytes`.
   public mutating func addDevice(_ device: DeviceDescription) {
     guard max(device.name.count, device.type.count) <= FormatLimits.deviceBytes, !device.name.isEmpty,
       devices.count < FormatLimits.devices
@@ -45,10 +45,10 @@ public struct BlockMapBuilder: Sendable {
     devices.append(device)
   }
 
-  /// Adds an object, or finds the one that was added before with the same kind, device and path.
+  /// Adds an object, or finds the one already added with the same kind, device and path.
   ///
-  /// Nil if the path is longer than `FormatLimits.pathBytes`, the device's name than
-  /// `FormatLimits.deviceBytes`, or there are too many: then the object cannot be in a map.
+  /// Returns nil if the path is longer than `FormatLimits.pathBytes`, if the device's name is longer than
+  /// `FormatLimits.deviceBytes`, or if there are too many objects or devices. Then the object cannot be in a map.
   public mutating func addObject(
     kind: ObjectKind, device: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?
   ) -> ObjectID? {
@@ -57,18 +57,18 @@ public struct BlockMapBuilder: Sendable {
     return objects.intern(kind: kind, device: device, path: place)
   }
 
-  /// The path that a name makes in a directory; without one, that is what is before the first slash. Nil if it is longer
-  /// than `FormatLimits.pathBytes`.
+  /// The path of a name in a directory. Without a directory, the name is what comes before the first slash of the path.
+  /// Nil if the path is longer than `FormatLimits.pathBytes`.
   public mutating func path(_ name: [UInt8], in directory: MapPath? = nil) -> MapPath? {
     name.withUnsafeBytes { objects.paths.intern($0, in: directory?.node ?? PathTree.top) }.map { MapPath(node: $0) }
   }
 
-  /// The same as with the path's bytes, which do not have to be put together.
+  /// The same for a path that need not be assembled into bytes.
   public mutating func addObject(kind: ObjectKind, device: [UInt8], at path: MapPath) -> ObjectID? {
     device.withUnsafeBytes { objects.intern(kind: kind, device: $0, path: path.node) }
   }
 
-  /// The same, with names in arrays.
+  /// The same with names in arrays.
   public mutating func addObject(kind: ObjectKind, device: [UInt8], path: [UInt8]? = nil) -> ObjectID? {
     device.withUnsafeBytes { device in
       guard let path else { return addObject(kind: kind, device: device, path: nil) }
@@ -76,17 +76,17 @@ public struct BlockMapBuilder: Sendable {
     }
   }
 
-  /// Adds a range of an object: `range` of disk number `disk` holds the object's bytes from `objectOffset` on.
+  /// Adds a range of an object: `range` of disk number `disk` contains the object's bytes from `objectOffset` on.
   ///
-  /// An empty range adds nothing. Ranges of one object that continue, repeat or overlap each other on the disk
-  /// and in the object alike become one when the map is written. What lies beyond the end of its disk is left
-  /// out then, since a reader would refuse the map.
+  /// An empty range is ignored. Ranges of one object that continue, repeat or overlap each other at the same distance
+  /// on the disk and in the object are joined when the map is written. What lies beyond the end of its disk is then
+  /// left out, because a reader would refuse the map.
   public mutating func addRange(of object: ObjectID, disk: Int, range: Range<UInt64>, objectOffset: UInt64 = 0) {
     guard !range.isEmpty, let disk = UInt32(exactly: disk) else { return }
     // A reader would refuse it.
     guard !objectOffset.addingReportingOverflow(range.upperBound - range.lowerBound).overflow else { return }
     let new = MappedRange(disk: disk, range: range, objectOffset: objectOffset, object: object)
-    // The walker's reads of one file come one after another: this keeps the array as small as the map.
+    // The walker reads a file in consecutive pieces, so this keeps the array as small as the map.
     if let last = ranges.last, let joined = last.joined(with: new) {
       ranges[ranges.count - 1] = joined
     } else if !isTooLarge {
@@ -95,7 +95,7 @@ public struct BlockMapBuilder: Sendable {
     }
   }
 
-  /// At least so many bytes has a line about an object.
+  /// The minimum length of a line about an object, in bytes.
   private mutating func bytes(of object: ObjectID) -> UInt64 {
     if let lastObject, lastObject.id == object { return lastObject.bytes }
     let bytes = leastBytes(of: object)
@@ -108,10 +108,10 @@ public struct BlockMapBuilder: Sendable {
     return Self.leastLine + UInt64(objects.deviceLength(of: object) + path)
   }
 
-  /// Writes the map to `path`, whole or not at all (see `AtomicFile`).
+  /// Writes the map to `path`, completely or not at all (see `AtomicFile`).
   ///
-  /// `isCancelled` is asked every few thousand lines; once it is true, `MapError.cancelled` is thrown and the
-  /// target is as it was. The other errors name the file and what failed.
+  /// `isCancelled` is called every few thousand lines. If it returns true, `MapError.cancelled` is thrown and the
+  /// target is unchanged. All other errors name the file and what failed.
   public mutating func write(to path: FilePath, isCancelled: () -> Bool = { false }) throws(MapError) {
     guard disks.count <= Int(FormatLimits.disks) else {
       throw .file(path, "a map holds at most \(FormatLimits.disks) disks, not \(disks.count)")
@@ -135,13 +135,13 @@ public struct BlockMapBuilder: Sendable {
     try writer.commit()
   }
 
-  /// Brings the ranges into the order of the map, each as long as it can be and within its disk.
+  /// Puts the ranges into the order of the map, joins them as far as possible, and limits them to their disks.
   private mutating func arrange() {
     clip()
     ranges.sort { a, b in
       if a.object != b.object { return a.object.rawValue < b.object.rawValue }
       if a.disk != b.disk { return a.disk < b.disk }
-      // Ranges that continue each other on the disk and in the object have the same difference of both.
+      // Ranges that continue each other on the disk and in the object have the same difference of the two offsets.
       let (lineA, lineB) = (a.objectOffset &- a.range.lowerBound, b.objectOffset &- b.range.lowerBound)
       if lineA != lineB { return lineA < lineB }
       return a.range.lowerBound < b.range.lowerBound
@@ -173,14 +173,14 @@ public struct BlockMapBuilder: Sendable {
   }
 }
 
-/// A path of a map that is being made; only the builder that gave it out understands it.
+/// A path in a map that is being built. Only the builder that created it can use it.
 public struct MapPath: Hashable, Sendable {
   let node: UInt32
 }
 
 extension MappedRange {
-  /// Both as one, if they are of one object and continue or overlap each other on the disk and in the object
-  /// alike, `next` not beginning before `self`.
+  /// Both ranges as one, if they belong to one object and continue or overlap each other in the same way on the disk
+  /// and in the object. `next` must not begin before `self`.
   fileprivate func joined(with next: MappedRange) -> MappedRange? {
     guard object == next.object, disk == next.disk,
       next.range.lowerBound >= range.lowerBound, next.range.lowerBound <= range.upperBound,

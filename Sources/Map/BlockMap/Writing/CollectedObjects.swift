@@ -1,10 +1,10 @@
-/// The objects of a map that is being made, each kept once: 8 bytes an object, 16 to 64 in the hash table, and the names of
-/// their paths.
+/// The objects of a map that is being built, each stored once: 8 bytes per object, 16 to 64 in the hash table, and the
+/// names of their paths.
 struct CollectedObjects: Sendable {
   private struct Entry: Sendable {
-    /// The kind's letter in the top 8 bits, the device's number in the others.
+    /// The kind's letter in the top 8 bits, the device's number in the rest.
     var kindAndDevice: UInt32
-    /// Its number in the tree; `noPath` for none.
+    /// The path's number in the tree, or `noPath`.
     var path: UInt32
   }
 
@@ -15,13 +15,13 @@ struct CollectedObjects: Sendable {
   private let hash = ByteHash()
   private var devices: [[UInt8]] = []
   private var deviceNumbers: [[UInt8]: UInt32] = [:]
-  /// The device of the last object, which is most often the next one's.
+  /// The device of the last object. The next object usually has the same one.
   private var lastDevice: UInt32 = 0
   var paths = PathTree()
 
   var count: Int { entries.count }
 
-  /// The object with this kind, device and path, added if it is new; nil if a bound of `FormatLimits` is passed.
+  /// The object with this kind, device and path, added if it is new. Nil if a limit of `FormatLimits` is exceeded.
   mutating func intern(kind: ObjectKind, device: UnsafeRawBufferPointer, path: UInt32?) -> ObjectID? {
     guard let device = intern(device: device) else { return nil }
     let entry = Entry(kindAndDevice: UInt32(kind.rawValue) << 24 | device, path: path ?? Self.noPath)
@@ -59,10 +59,10 @@ struct CollectedObjects: Sendable {
 
   func device(of id: ObjectID) -> [UInt8] { devices[deviceNumber(of: id)] }
 
-  /// Of its name, in bytes.
+  /// The length of the device's name in bytes.
   func deviceLength(of id: ObjectID) -> Int { devices[deviceNumber(of: id)].count }
 
-  /// Its number in `paths`; nil for an object without one.
+  /// The path's number in `paths`, or nil if the object has no path.
   func path(of id: ObjectID) -> UInt32? {
     let path = entries[Int(id.rawValue)].path
     return path == Self.noPath ? nil : path

@@ -7,7 +7,7 @@ struct MapWriter: ~Copyable {
   private static let flushAt = 256 << 10
   private let mostBytes: UInt64
   private var writtenBytes: UInt64 = 0
-  /// The directory of the last path, which is often the next one's, escaped.
+  /// The directory of the last path, escaped. The next path is often in the same directory.
   private var directory: (node: UInt32, text: [UInt8]) = (PathTree.top, [])
 
   init(path: FilePath, mostBytes: UInt64) throws(MapError) {

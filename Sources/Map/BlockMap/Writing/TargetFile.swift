@@ -1,14 +1,14 @@
 import Glibc
 import SystemPackage
 
-/// Where output named by the user really goes: symbolic links are followed, and what is no regular file is
-/// written as it is instead of being replaced.
+/// The real destination of an output that the user named. Symbolic links are followed, and anything but a regular file
+/// is written in place instead of being replaced.
 enum TargetFile {
-  /// A regular file, there or not yet: it is replaced by renaming.
+  /// A regular file, which need not exist yet. It is replaced by renaming.
   case regular(FilePath)
-  /// A device, a FIFO or a socket, which is opened and written.
+  /// A device, FIFO or socket, which is opened and written.
   case special(FilePath)
-  /// A descriptor this process has open already, such as `/dev/stdout` names.
+  /// A descriptor that this process already has open, for example through `/dev/stdout`.
   case descriptor(FileDescriptor)
 
   private static let linksFollowed = 40
@@ -35,7 +35,7 @@ enum TargetFile {
     throw .system(path, .tooManySymbolicLinkLevels)
   }
 
-  /// The descriptor that `/proc/self/fd/N` or `/dev/fd/N` names. It is not opened again: that would lose its
+  /// The descriptor that `/proc/self/fd/N` or `/dev/fd/N` names. It is not opened again, because this would lose its
   /// position, and fails for a socket.
   private static func openDescriptor(_ path: FilePath) -> FileDescriptor? {
     let directory = path.removingLastComponent()
