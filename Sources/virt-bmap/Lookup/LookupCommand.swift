@@ -79,7 +79,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
     }
   }
 
-  /// Longer than any name in a map. A longer line is not a question.
+  /// In bytes; longer than any unescaped name in a map. A longer line is not a question.
   private static let maximumLine = 1 << 20
 
   /// A line of standard input without its newline, cut if it is too long; nil after the last line.

@@ -111,7 +111,8 @@ public struct BlockMapBuilder: Sendable {
   /// Writes the map to `path`, completely or not at all (see `AtomicFile`).
   ///
   /// `isCancelled` is called every few thousand lines. If it returns true, `MapError.cancelled` is thrown and the
-  /// target is unchanged. All other errors name the file and what failed.
+  /// target is unchanged. A map larger than `mostBytes` throws `MapError.tooLarge`. All other errors name the file and
+  /// what failed.
   public mutating func write(to path: FilePath, isCancelled: () -> Bool = { false }) throws(MapError) {
     guard disks.count <= Int(FormatLimits.disks) else {
       throw .file(path, "a map holds at most \(FormatLimits.disks) disks, not \(disks.count)")
