@@ -34,8 +34,8 @@ import Testing
       (
         try odd.vmfsMember(),
         [
-          " (VMFS_volume_member): it is part of a datastore of ESXi, which the appliance cannot read; map the disks that "
-            + "are in it"
+          " (VMFS_volume_member): it is part of an ESXi datastore, which the appliance cannot read; map the disks "
+            + "stored in it"
         ]
       ),
       (try odd.vdo(), [" (vdo): it is part of a volume type that the appliance cannot assemble"]),
@@ -103,8 +103,8 @@ import Testing
     #expect(outcome.end == .exited(0))
     #expect(
       outcome.errorLines == [
-        "virt-bmap: warning: /dev/sdg: it looks like several things (xfs, iso9660); the kernel mounts it as xfs only, and "
-          + "so it is mapped"
+        "virt-bmap: warning: /dev/sdg: it looks like several things (xfs, iso9660); the kernel mounts it as xfs only, so "
+          + "it is mapped as that"
       ])
     let map = try MapText(contentsOf: run.scratch("map"))
     let files = Set(map.lines.filter { $0.kind == "f" }.map(\.device))
