@@ -6,12 +6,16 @@ import Testing
 @Suite struct LaunchFailureTests {
   /// As ulimit in bash(1) has it; memory and files in KiB.
   @Test(arguments: [
-    ("-v 900000", "allocate memory", "memory is limited to 900000 KiB (ulimit -v)"),
-    ("-f 100", "File too large", "files are limited to 100 KiB (ulimit -f)"),
-    ("-n 20", "only 20 files may be open at a time (ulimit -n)", "64 are needed"),
-    ("-u 1", "no more threads can be started: Resource temporarily unavailable", "ulimit -u"),
+    // qemu runs out of memory for the guest, or nbdkit for its threads.
+    (
+      "-v 900000", ["allocate memory", "the recorder failed: pthread_create: "],
+      "memory is limited to 900000 KiB (ulimit -v)"
+    ),
+    ("-f 100", ["File too large"], "files are limited to 100 KiB (ulimit -f)"),
+    ("-n 20", ["only 20 files may be open at a time (ulimit -n)"], "64 are needed"),
+    ("-u 1", ["no more threads can be started: Resource temporarily unavailable"], "ulimit -u"),
   ])
-  func limits(limit: String, reason: String, hint: String) async throws {
+  func limits(limit: String, reasons: [String], hint: String) async throws {
     let run = try MapperRun()
     try run.scratch.makeHole("disk", size: 1 << 20)
     var words: [any Word] = []
@@ -22,7 +26,9 @@ import Testing
     }
     words += ["bash", "-c", "ulimit \(limit); exec \"$@\"", "bash", try Products.mapper, "-o", "map", "disk"]
     let outcome = try await run.execute(words, limit: .seconds(120))
-    expectOneLine(outcome, reason, hint)
+    expectOneLine(outcome, hint)
+    let said = outcome.errors.text
+    #expect(reasons.contains { said.contains($0) }, "\(said)")
     #expect(!exists(run.scratch("map")))
     try await run.expectNothingLeft()
   }

@@ -6,7 +6,9 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
   case missing(String)
   /// The recorder, an nbdkit server, did not start or ended early.
   case recorder(String)
-  /// libguestfs could not start the appliance or lost it.
+  /// libguestfs could not start the appliance.
+  case launch(String)
+  /// libguestfs lost the appliance, or something failed in it.
   case appliance(String)
   /// A disk, by its name, cannot be read, for this reason.
   case source([UInt8], String)
@@ -21,7 +23,7 @@ public enum MapperError: Error, CustomStringConvertible, Sendable {
     switch self {
     case .missing(let what): what
     case .recorder(let reason): "the recorder failed: \(reason)"
-    case .appliance(let reason): "the libguestfs appliance failed: \(reason)"
+    case .launch(let reason), .appliance(let reason): "the libguestfs appliance failed: \(reason)"
     case .source(let disk, let reason): "\(Escaping.text(disk, as: .path)): \(reason)"
     case .givenTwice(let disk): "\(Escaping.text(disk, as: .path)): this disk is given twice"
     case .changed(let disk): "\(Escaping.text(disk, as: .path)): the disk's size changed while it was mapped"

@@ -51,7 +51,7 @@ package enum Appliance {
     // What the user has set is obeyed, and not second-guessed.
     let isUserChoice = environmentValue("LIBGUESTFS_BACKEND_SETTINGS") != nil
     // With no space for what the appliance writes, qemu would stop it, and wait for space without end.
-    if let hint = ProcessLimits.hint(ofFull: temporaryDirectory) { throw MapperError.appliance("\(hint) (TMPDIR)") }
+    if let hint = ProcessLimits.hint(ofFull: temporaryDirectory) { throw MapperError.launch("\(hint) (TMPDIR)") }
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
     if !hasKVM || appliance.hasBackendSetting("force_tcg") { try addEmulationOptions(to: appliance) }
@@ -113,12 +113,12 @@ package enum Appliance {
     _ error: any Error, _ appliance: Guestfs, _ options: ApplianceOptions, _ watchdog: ApplianceWatchdog
   ) -> MapperError {
     if watchdog.hasEndedAppliance {
-      return .appliance(
+      return .launch(
         "it did not start within \(longPatience.components.seconds / 60) minutes (-v shows what happened)")
     }
-    guard let error = error as? GuestfsError else { return .appliance(String(describing: error)) }
+    guard let error = error as? GuestfsError else { return .launch(String(describing: error)) }
     let directories = [options.cacheDirectory, temporaryDirectory]
-    return .appliance(LaunchFailure(error, said: appliance.log, directories: directories).description)
+    return .launch(LaunchFailure(error, said: appliance.log, directories: directories).description)
   }
 
   private static func prepare(_ options: ApplianceOptions) throws -> Guestfs {

@@ -67,9 +67,7 @@ package struct RecorderServer: Sendable {
       let lines = firstLines(of: said)
       for line in lines { reporter.detail(line) }
       return try outcome.closureResult.get { error in
-        // Why nbdkit did not start is better than that it did not.
-        guard case MapperError.recorder = error, let reason = lines.last else { return error }
-        return MapperError.recorder(withoutNBDKit(reason))
+        reason(error, lines)
       }
     } catch let error as SubprocessError where error.code == .executableNotFound {
       throw MapperError.missing("nbdkit: this program is not installed")
@@ -91,6 +89,19 @@ package struct RecorderServer: Sendable {
       throw .recorder("\(path): not a place for a socket")
     }
     return address
+  }
+
+  /// What nbdkit said explains why it did not start, and why qemu could not open a disk that it serves.
+  private static func reason(_ error: any Error, _ lines: [String]) -> any Error {
+    let line: String? =
+      switch error {
+      case MapperError.recorder: lines.last
+      case MapperError.launch: lines.first { $0.contains("error: ") }
+      default: nil
+      }
+    guard let line else { return error }
+    let hints = ProcessLimits.hints()
+    return MapperError.recorder(withoutNBDKit(line) + (hints.isEmpty ? "" : " (\(hints.joined(separator: "; ")))"))
   }
 
   /// `nbdkit: bmaprecorder.1: error: ` says nothing to anybody who does not know that there is an nbdkit.
