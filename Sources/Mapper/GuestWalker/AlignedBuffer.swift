@@ -1,4 +1,4 @@
-/// Memory that O_DIRECT takes, for the process's life.
+/// Page-aligned memory for O_DIRECT reads and writes. It is never freed unless the caller deallocates it.
 struct AlignedBuffer {
   let bytes: UnsafeMutableRawBufferPointer
 

@@ -2,13 +2,14 @@ import CLinux
 import Glibc
 import WalkRecord
 
-/// The channel disk: records go out, answers come back. A write has reached the recorder when it returns.
+/// The channel disk: the walker writes records to it and reads answers from it. When a write returns, the recorder
+/// has received it.
 final class Channel {
   private let descriptor: Int32
   private var pending = RecordBuffer()
   private let output = AlignedBuffer(size: RecorderEvent.maximumChannelWrite)
   private let input = AlignedBuffer(size: Feedback.size)
-  /// Well below the buffer, so that one more record always fits.
+  /// Well below the buffer size, so that one more record always fits.
   private static let fullAt = RecorderEvent.maximumChannelWrite / 2
 
   convenience init(path: String) throws(WalkError) {
@@ -17,10 +18,10 @@ final class Channel {
     self.init(descriptor: descriptor)
   }
 
-  /// - Parameter descriptor: of the channel disk, open for the process's life.
+  /// - Parameter descriptor: of the channel disk, which stays open until the process exits.
   init(descriptor: Int32) { self.descriptor = descriptor }
 
-  /// Says something that may wait for the next `flush`.
+  /// Queues a record that may wait for the next `flush`.
   func note(_ record: Record) throws(WalkError) {
     do {
       try pending.append(record)
@@ -30,7 +31,7 @@ final class Channel {
     if pending.bytes.count >= Self.fullAt { try flush() }
   }
 
-  /// Says something that must be known before the next read.
+  /// Sends a record that the recorder must have before the next read.
   func say(_ record: Record) throws(WalkError) {
     try note(record)
     try flush()
@@ -46,7 +47,8 @@ final class Channel {
     }
   }
 
-  /// The chunks since the last question whose reads were ambiguous.
+  /// Asks the recorder which chunks since the last question had ambiguous reads.
+  /// - Returns: the numbers of those chunks.
   func ask() throws(WalkError) -> [UInt32] {
     try flush()
     guard pread(descriptor, input.bytes.baseAddress, Feedback.size, off_t(Feedback.position)) == Feedback.size,

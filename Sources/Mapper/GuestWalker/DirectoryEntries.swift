@@ -1,11 +1,11 @@
 import CLinux
 import Glibc
 
-/// A name in a directory, as getdents64(2) tells it.
+/// A name in a directory, as getdents64(2) returns it.
 struct DirectoryEntry {
   enum Kind {
     case directory, file, other
-    /// The filesystem does not say; ask for the inode.
+    /// The filesystem does not say; look at the inode.
     case unknown
   }
 
@@ -19,7 +19,7 @@ extension DirectoryEntry {
   private static let typeOffset = 18
   private static let nameOffset = 19
 
-  /// Everything in the directory but `.` and `..`; nil with errno set if it cannot be read to the end.
+  /// All entries of a directory except `.` and `..`; nil with errno set if it cannot be read to the end.
   static func all(in directory: Int32, buffer: AlignedBuffer) -> [DirectoryEntry]? {
     var entries: [DirectoryEntry] = []
     while true {
@@ -41,7 +41,7 @@ extension DirectoryEntry {
     }
   }
 
-  /// `.`, `..` or no name at all.
+  /// Whether the name is `.`, `..` or empty.
   private static func isItselfOrParent(_ name: UnsafeRawBufferPointer) -> Bool {
     name.count <= 2 && name.allSatisfy { $0 == 0x2e }
   }

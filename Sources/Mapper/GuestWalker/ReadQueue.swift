@@ -2,12 +2,12 @@ import CLinux
 import Glibc
 import WalkRecord
 
-/// Files and directories whose bytes are to be read, one piece after the other, with a record before each.
+/// Reads queued files and directories, one piece after the other, with a record before each.
 ///
-/// They are opened and their layouts fetched before the first piece is read, so that between two records there are no
-/// reads but the object's own, and the channel is told of a change of object and of nothing else.
+/// All of them are opened and their layouts fetched before the first piece is read. So the only reads between two
+/// records are the object's own, and only a change of object needs a record.
 struct ReadQueue {
-  /// One object to be read.
+  /// An object to be read.
   struct Item {
     var object: Record.ObjectID
     var parent: Record.ObjectID
@@ -15,21 +15,21 @@ struct ReadQueue {
     var layout: FileLayout
     /// Reads bypass the page cache.
     var isDirect: Bool
-    /// A directory of ext2/3/4: its blocks are read from the device, where direct reads are possible.
+    /// A directory of ext2/3/4: its blocks are read from the device, which supports direct reads.
     var throughDevice: Bool
     var purpose = Purpose.map
-    /// Bytes that are read at most.
+    /// The most bytes to read.
     var limit = UInt64.max
-    /// Its beginning may be in the device's cache.
+    /// Its start may be in the device's cache.
     var isReadUnasked = false
   }
 
   /// Why an item is read.
   enum Purpose {
     case map
-    /// Its other pieces have been reported: only those that are encoded are left.
+    /// The other pieces have been reported: only the encoded ones are left to be read.
     case encodedOnly
-    /// It has been reported: what is read only proves it.
+    /// It has been reported: it is read only to prove that the report is right.
     case proof
   }
 
@@ -37,19 +37,19 @@ struct ReadQueue {
   private struct Outstanding {
     var item: Int
     var piece: FileLayout.Piece
-    /// It is a block that is read for the second time.
+    /// The piece is a single block that was read a second time.
     var isAgain = false
   }
 
   private static let maximumItems = 64
   private static let maximumOutstanding = Feedback.capacity / 2
-  /// Where files need a second read, one that is no larger is read once beforehand in one go.
+  /// On filesystems that need a second read, files up to this size are first read in one go.
   private static let smallFile: UInt64 = 1 << 20
 
   private let filesystem: any Filesystem
   private let channel: Channel
   private var items: [Item] = []
-  /// The pieces of each item that are read next.
+  /// The pieces of each item to be read next.
   private var pages: [[FileLayout.Piece]] = []
   private var outstanding: [UInt32: Outstanding] = [:]
   private var nextChunk: UInt32 = 1
@@ -62,18 +62,19 @@ struct ReadQueue {
 
   var isFull: Bool { items.count >= Self.maximumItems }
 
-  /// A number for a chunk that is not read through the queue.
+  /// Returns a number for a chunk that is not read through the queue.
   mutating func takeChunkNumber() -> UInt32 {
     defer { nextChunk &+= 1 }
     return nextChunk
   }
 
-  /// Takes over the item's file descriptor. Reads what the filesystem itself needs to know before the data is read.
+  /// Adds an item and takes ownership of its file descriptor. Reads what the filesystem needs to know before the
+  /// data is read.
   mutating func add(_ item: Item) throws(WalkError) {
     var item = item
-    // Where a direct read becomes a buffered one, as it does for compressed data, no reading ahead.
+    // Direct reads may fall back to buffered ones, as for compressed data. Turn readahead off for those.
     if !item.throughDevice { posix_fadvise(item.layout.descriptor, 0, 0, POSIX_FADV_RANDOM) }
-    // A page may hold nothing but preallocated blocks.
+    // A page is empty if it contains only unwritten extents.
     var page = item.layout.nextPage()
     while page.isEmpty, !item.layout.isComplete { page = item.layout.nextPage() }
     try noteFailure(of: item)
@@ -122,12 +123,13 @@ struct ReadQueue {
     try channel.note(.failure(parent: item.parent, errno: errno, name: item.name))
   }
 
-  /// False: the object cannot be read any further.
+  /// Reads a piece, with a record before it.
+  /// - Returns: false if the rest of the object cannot be read.
   private mutating func readRecorded(
     _ piece: FileLayout.Piece, item index: Int, replaces: UInt32, isAgain: Bool = false
   ) throws(WalkError) -> Bool {
     let item = items[index]
-    // Where the filesystem does not say where a directory's blocks are, there is nothing to read.
+    // Without the location of a directory's blocks, there is nothing to read.
     if item.throughDevice, piece.physical == nil { return true }
     if item.purpose != .map, (piece.layout == .encoded) == (item.purpose == .proof) { return true }
     if filesystem.needsSecondRead, item.layout.size > Self.smallFile {
@@ -154,14 +156,14 @@ struct ReadQueue {
     return true
   }
 
-  /// False with errno set if the piece cannot be read.
+  /// Returns false with errno set if the piece cannot be read.
   private func read(_ piece: FileLayout.Piece, of item: Item) -> Bool {
     let throughDevice = item.throughDevice || piece.isOnDevice
     let descriptor = throughDevice ? filesystem.mount.device : item.layout.descriptor
     let blockSize = filesystem.mount.blockSize
     let start = throughDevice ? piece.physical ?? 0 : piece.offset
     if !item.isDirect, !throughDevice {
-      // With readahead off, the only way to read more than a page at a time.
+      // With readahead off, this is the only way to read more than a page at a time.
       _ = clinux_readahead(descriptor, start, Int(piece.length))
     }
     var done: UInt64 = 0
@@ -178,8 +180,9 @@ struct ReadQueue {
     return true
   }
 
-  /// Asks which pieces are ambiguous and reads their halves, until nothing is, or a block is all that is left. That is
-  /// read once more: what the kernel reads ahead when a file is opened, of the table of inodes say, may come late.
+  /// Asks which pieces are ambiguous and reads those again in halves, until none is ambiguous or only single blocks
+  /// are left. A block is read once more, because the kernel's readahead from when a file was opened, for example of
+  /// the inode table, may have arrived late.
   private mutating func settle() throws(WalkError) {
     let smallest = min(4096, filesystem.mount.blockSize)
     var ambiguous: [(number: UInt32, whole: Outstanding)] = []
@@ -190,7 +193,7 @@ struct ReadQueue {
         ambiguous.append((number, whole))
       }
       outstanding.removeAll(keepingCapacity: true)
-      // No more than one answer has room for: what is left out of it would never be read again.
+      // No more than fit into one answer: a chunk left out of it would never be read again.
       for _ in 0..<Feedback.capacity / 2 {
         guard let (number, whole) = ambiguous.popLast() else { break }
         if whole.piece.length <= smallest {

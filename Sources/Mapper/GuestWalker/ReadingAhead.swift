@@ -1,19 +1,21 @@
 import CLinux
 import Glibc
 
-/// What makes the reads of the filesystem's own blocks few and large, where the walk need not tell them apart: blocks of
-/// directories are read together before they are asked for, and the kernel may put requests for neighbouring blocks of the
-/// table of inodes together. To send a request takes an emulated machine longer than to read what it asks for.
+/// Makes reads of the filesystem's own blocks few and large, where the walk need not tell them apart.
+///
+/// It reads blocks of several directories in one go before they are needed, and lets the kernel merge requests for
+/// neighbouring blocks of the inode table. On an emulated machine, sending a request takes longer than reading the
+/// data.
 struct ReadingAhead {
-  /// What lies between two directories and is no larger is read with them: bytes.
+  /// Directories no further apart than this, in bytes, are read in one go.
   private static let gap: UInt64 = 16 << 10
-  /// No more of a directory is read ahead: bytes.
+  /// The most that is read ahead of a directory, in bytes.
   private static let largestBeginning: UInt64 = 256 << 10
 
   /// The filesystem's device.
   private let device: Int32
-  /// The disks that do not put requests together, as virt-bmap has told them by /sys/block/*/queue/nomerges, so that an
-  /// object's pieces stay apart.
+  /// The disks for which virt-bmap has turned off request merging in /sys/block/*/queue/nomerges, so that an
+  /// object's pieces stay apart, each with that setting.
   private let switches: [(file: Int32, usual: UInt8)]
 
   init(device: Int32) {
@@ -29,7 +31,7 @@ struct ReadingAhead {
     }
   }
 
-  /// To be off whenever an object is read.
+  /// Turns request merging on or off. It must be off while an object is read.
   func putRequestsTogether(_ isOn: Bool) {
     for (file, usual) in switches {
       var value = isOn ? UInt8(ascii: "0") : usual
@@ -37,7 +39,7 @@ struct ReadingAhead {
     }
   }
 
-  /// Has the beginnings of directories read; waits for nothing.
+  /// Starts reading the first blocks of directories, without waiting for them.
   func read(_ names: some Sequence<[UInt8]>, in directory: Int32) {
     var places: [Range<UInt64>] = []
     for name in names {

@@ -3,9 +3,9 @@ import WalkRecord
 /// The walker's command line: `virt-bmap-walker CHANNEL DIRECTORY METHOD`.
 ///
 /// The walker runs inside the libguestfs appliance. It visits every directory and file of the filesystem mounted on
-/// DIRECTORY. On the CHANNEL disk it announces what it is about to read, so that virt-bmap can tell which reads of the
-/// guest's disks were for what. With the METHOD "read" it reads everything. With a number or "all" it reports where the
-/// filesystem says that a file is, and reads that many files, or all, to prove it.
+/// DIRECTORY. On the CHANNEL disk it announces what it is about to read, so that virt-bmap can tell what each read
+/// of the guest's disks was for. With the METHOD "read" it reads everything. With a number or "all" it reports the
+/// extents that the filesystem knows, and reads that many files, or all, to prove them.
 public struct WalkCommand: Equatable, Sendable {
   public static let usage = "usage: virt-bmap-walker CHANNEL DIRECTORY read|all|COUNT"
 
@@ -13,7 +13,7 @@ public struct WalkCommand: Equatable, Sendable {
   var directory: String
   var method: WalkMethod
 
-  /// Nil if the arguments are not as `usage` says.
+  /// Nil if the arguments do not match `usage`.
   public init?(arguments: some Collection<String>) {
     let arguments = Array(arguments)
     guard arguments.count == 3, let method = WalkMethod(argument: arguments[2]) else { return nil }

@@ -1,12 +1,12 @@
 import Glibc
 
-/// What ends a walk: the channel or the mount point fails. A file that cannot be read does not.
+/// An error that ends a walk: the channel or the mount point failed. A file that cannot be read does not end it.
 public struct WalkError: Error, CustomStringConvertible {
   public let description: String
 
   init(_ what: String) { description = what }
 
-  /// `what` failed with the present errno.
+  /// An error with the message for the current errno.
   static func system(_ what: String) -> WalkError {
     WalkError("\(what): \(String(cString: strerror(errno)))")
   }

@@ -1,4 +1,4 @@
-// virt-bmap-walker: the program that runs inside the libguestfs appliance. All it does is in the module GuestWalker.
+// virt-bmap-walker runs inside the libguestfs appliance. Its code is in the module GuestWalker.
 
 import Glibc
 import GuestWalker

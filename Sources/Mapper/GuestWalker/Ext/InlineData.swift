@@ -1,21 +1,22 @@
-/// Where an inode of ext4 has the bytes of a file that is in the inode (`inline_data`).
+/// Finds the bytes of a file that ext4 stores in its inode (`inline_data`).
 ///
-/// The first are in place of the list of blocks; what is behind them is an extended attribute in the inode, `system.data`.
-/// Layout: the kernel's documentation of ext4, "Index Nodes", "Inline Data" and "Extended Attributes".
+/// The first 60 bytes are in `i_block`, in place of the block list. The rest is the value of an extended attribute
+/// in the inode, `system.data`. Layout: the kernel's documentation of ext4, "Index Nodes", "Inline Data" and
+/// "Extended Attributes".
 enum InlineData {
-  /// Where the list of blocks is in an inode, and the bytes that it has room for.
+  /// The offset of the block list (`i_block`) in an inode, and its size in bytes.
   static let listPlace = 40
   static let listBytes = 60
 
-  /// The extra fields of an inode begin here, with their size.
+  /// Offset of the inode's extra fields, which start with their own size.
   private static let extraPlace = 128
   private static let magic = 0xea02_0000
   private static let entryBytes = 16
-  /// Of names that begin with `system.`.
+  /// The name index of attributes whose names start with `system.`.
   private static let systemIndex = 7
 
-  /// Where in the inode the bytes are that are behind the first 60; nil where there are none, or the attributes are not as
-  /// described.
+  /// The range in the inode of the file's bytes after the first 60; nil if there are none or the attributes are
+  /// malformed.
   static func rest(in inode: [UInt8]) -> Range<Int>? {
     guard let extra = number(inode, at: extraPlace, bytes: 2),
       number(inode, at: extraPlace + extra, bytes: 4) == magic

@@ -1,16 +1,16 @@
 import Glibc
 
-/// Inodes of ext4, read from the filesystem's device.
+/// Reads inodes of ext4 from the filesystem's device.
 struct InodeTable {
   private static let superblock = 1024
   private static let block: UInt64 = 4096
 
   private let device: Int32
-  /// Bytes; a power of two from 256 to 4096.
+  /// In bytes; a power of two from 256 to 4096.
   private let inodeSize: UInt64
 
   /// - Parameter device: open for direct reads.
-  /// - Returns: nil where inodes have no room for attributes, or more than a page.
+  /// - Returns: nil if inodes have no room for attributes or are larger than 4096 bytes.
   init?(device: Int32) {
     // s_inode_size.
     guard let bytes = Self.read(device, at: 0),
@@ -21,8 +21,8 @@ struct InodeTable {
     inodeSize = size
   }
 
-  /// Where on the device the bytes are of a file in its inode that are behind the first 60.
-  /// - Parameter first: where those are.
+  /// The range on the device of an inline file's bytes after the first 60.
+  /// - Parameter first: where the first 60 bytes are on the device.
   func rest(behind first: UInt64) -> Range<UInt64>? {
     guard first >= InlineData.listPlace, first < 1 << 62 else { return nil }
     let start = first - UInt64(InlineData.listPlace)

@@ -1,17 +1,17 @@
 import CLinux
 import Glibc
 
-/// Where FAT has its file allocation tables, in bytes of the device.
+/// The range of FAT's file allocation tables, in bytes of the device.
 ///
 /// Layout: "FAT: General Overview of On-Disk Format", BPB, and the "exFAT file system specification", 3.1.
 struct AllocationTables: Equatable {
   static let bootSectorBytes = 512
 
   var range: Range<UInt64>
-  /// Where the root directory is, if it is in a fixed place.
+  /// Where the root directory is, if its location is fixed.
   var rootDirectory: Range<UInt64>?
 
-  /// FAT12, FAT16 or FAT32: with the sectors before the tables. Nil for too few bytes.
+  /// FAT12, FAT16 or FAT32: the range includes the reserved sectors before the tables. Nil for too few bytes.
   init?(ofFAT bootSector: [UInt8]) {
     guard let boot = BootFields(bootSector) else { return nil }
     let bytesPerSector = boot.word(at: 11)
@@ -32,8 +32,8 @@ struct AllocationTables: Equatable {
     range = start..<start + (boot.double(at: 84) << sectorShift)
   }
 
-  /// Reads the tables through the device's page cache, so that they need not be read for a file.
-  /// - Returns: nil where the boot sector cannot be read.
+  /// Reads the tables into the device's page cache, so that they are not read again with a file.
+  /// - Returns: nil if the boot sector cannot be read.
   static func readIntoCache(
     of mount: Mount, _ parse: ([UInt8]) -> AllocationTables?
   ) throws(WalkError) -> AllocationTables? {
@@ -56,7 +56,7 @@ struct AllocationTables: Equatable {
   }
 }
 
-/// Little-endian numbers in a boot sector, which is long enough for all of them.
+/// Little-endian numbers in a boot sector, which is long enough for all offsets used here.
 private struct BootFields {
   private let bytes: [UInt8]
 

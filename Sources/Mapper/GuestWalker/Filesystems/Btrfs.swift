@@ -1,6 +1,7 @@
 import WalkRecord
 
-/// Btrfs: directories, attributes and small files are in trees, of which virt-bmap reads the rest.
+/// Btrfs: directories, attributes and small files are in trees. The walker reads directories and files; virt-bmap
+/// reads the trees for the rest.
 final class Btrfs: Filesystem {
   static let magics: Set<UInt64> = [0x9123_683e]
   let mount: Mount
@@ -9,6 +10,6 @@ final class Btrfs: Filesystem {
 
   let announcement = DirectoryAnnouncement.beforeLookup
   let metadata = ObjectMetadata.tree
-  // It brings in checksums.
+  // The first read also reads checksums.
   let needsSecondRead = true
 }

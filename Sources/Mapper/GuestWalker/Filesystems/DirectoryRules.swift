@@ -1,41 +1,41 @@
 import Glibc
 import WalkRecord
 
-/// How directories, and the names in them, are examined.
+/// How directories and the names in them are examined.
 protocol DirectoryRules: AnyObject {
   var mount: Mount { get }
 
   var announcement: DirectoryAnnouncement { get }
 
-  /// Where the root directory is, in bytes of the device, if it is in a fixed place.
+  /// Where the root directory is, in bytes of the device, if its location is fixed.
   var rootDirectory: Range<UInt64>? { get }
 
-  /// Reads directories and inodes before they are asked for, where the walk need not tell their reads apart.
+  /// Reads directories and inodes ahead, if the walk need not tell their reads apart.
   var readingAhead: ReadingAhead? { get }
 
-  /// Symbolic links may be files or directories with reparse points, of which `addReparsePoint` takes care.
+  /// Symbolic links may really be files or directories with reparse points, which `addReparsePoint` handles.
   var hasReparsePoints: Bool { get }
 
-  /// The filesystem's tools find files that do not open without their key.
+  /// The filesystem's tools can find the extents of encrypted files, which cannot be opened without their key.
   var findsEncryptedFiles: Bool { get }
 
-  /// Reports where a directory's blocks are, once it has been listed, as far as its announcement does not.
+  /// Reports a directory's blocks once it has been listed, if its announcement does not show them.
   func reportBlocks(of directory: OpenDirectory, in walk: inout Walk) throws(WalkError)
 
-  /// Takes what looks like a symbolic link and is none, with everything in it.
-  /// - Returns: false if it is one.
+  /// Adds what looks like a symbolic link but is a file or directory, with everything in it.
+  /// - Returns: false if it is a link.
   func addReparsePoint(
     _ status: stat, name: [UInt8], parent: Record.ObjectID, to walk: inout Walk
   ) throws(WalkError) -> Bool
 }
 
-/// From when on reads are known to be a directory's own.
+/// When the walker announces a directory, so that the reads that follow are attributed to it.
 enum DirectoryAnnouncement {
-  /// Never: the filesystem says where its blocks are.
+  /// Never: the filesystem reports where its blocks are.
   case none
-  /// Before its name is looked up: to read its inode is to read its entries, or some.
+  /// Before its name is looked up: reading its inode also reads some or all of its entries.
   case beforeLookup
-  /// Before it is opened: to look it up is to read its inode only.
+  /// Before it is opened: looking it up reads only its inode.
   case beforeOpening
 }
 

@@ -1,16 +1,16 @@
 import Glibc
 import WalkRecord
 
-/// ext2, ext3 and ext4: FIEMAP tells where files and directories are.
+/// ext2, ext3 and ext4: FIEMAP reports where files and directories are.
 final class Ext: Filesystem {
   static let magics: Set<UInt64> = [0xef53]
 
-  /// Nothing is read through the device's cache but what the filesystem itself needs to know.
+  /// Unless everything is read, only blocks that the filesystem itself needs are read through the device's cache.
   static func needsColdCache(for method: WalkMethod) -> Bool { method == .read }
 
   let mount: Mount
   let readingAhead: ReadingAhead?
-  /// Nil where inodes have no room for attributes.
+  /// Nil if inodes have no room for attributes.
   private let inodes: InodeTable?
 
   init(_ mount: Mount, method: WalkMethod) {
@@ -23,8 +23,8 @@ final class Ext: Filesystem {
   let metadata = ObjectMetadata.blocks
   let findsEncryptedFiles = true
 
-  /// The order of the blocks in an indexed directory is not that of its entries. Where FIEMAP does not tell, they are read
-  /// from the device.
+  /// Reports the extents that FIEMAP returns. With the method `read`, it queues the directory's blocks to be read
+  /// from the device instead, because the blocks of an indexed directory are not in the order of its entries.
   func reportBlocks(of directory: OpenDirectory, in walk: inout Walk) throws(WalkError) {
     let status = directory.status
     let layout = FileLayout(descriptor: directory.descriptor, status, filesystem: self)
@@ -39,10 +39,10 @@ final class Ext: Filesystem {
         isDirect: true, throughDevice: true))
   }
 
-  /// With `inline_data`, a small file is in its inode: the first bytes in place of the list of blocks, the rest among the
-  /// extended attributes.
+  /// With `inline_data`, a small file is in its inode: the first bytes in place of the block list, the rest in an
+  /// extended attribute.
   func inlineExtents(of descriptor: Int32, _ status: stat) -> [FileLayout.Piece] {
-    // Such a file has no block, though ext4 counts its bytes as sectors.
+    // Such a file has no blocks, but ext4 counts its bytes in st_blocks.
     guard UInt64(max(0, status.st_blocks)) &* 512 < mount.blockSize,
       let extent = Fiemap.inlineExtent(of: descriptor)
     else { return [] }

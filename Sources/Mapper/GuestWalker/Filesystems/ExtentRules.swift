@@ -1,50 +1,54 @@
 import Glibc
 
-/// Where the filesystem says that an object's bytes are, and what it keeps for the object beside them.
+/// Where the filesystem says that an object's bytes and its metadata are.
 protocol ExtentRules: AnyObject {
   var extentSource: ExtentSource { get }
 
-  /// All of a file's extents at once; nil where the filesystem does not say. Not asked of `ExtentSource.fiemap`.
+  /// All of a file's extents at once; nil if the filesystem does not report them. Not called for
+  /// `ExtentSource.fiemap`.
   func extents(of layout: FileLayout, number: UInt64) -> [FileLayout.Piece]?
 
-  /// A file's bytes that are where its inode is.
-  /// - Parameter status: of a file that is not empty, and no larger than a block can be.
+  /// The bytes of a file that are stored with its inode.
+  /// - Parameter status: of a file that is not empty, and no larger than the largest block.
   func inlineExtents(of descriptor: Int32, _ status: stat) -> [FileLayout.Piece]
 
-  /// The extents of a file that is stored compressed or encrypted and so cannot be found by reading it; nil for another.
+  /// The extents of a file that is stored compressed or encrypted, so that reading it does not show where it is; nil
+  /// for other files.
   func encodedExtents(ofInode number: UInt64, size: UInt64) -> [FileLayout.Piece]?
 
   var metadata: ObjectMetadata { get }
 
-  /// The blocks of a file's extended attributes, as far as the kernel reports them. Asked of `ObjectMetadata.blocks`.
+  /// The blocks of a file's extended attributes, as far as the kernel reports them. Called for
+  /// `ObjectMetadata.blocks`.
   func attributeExtents(of descriptor: Int32) -> [FileLayout.Piece]
 
-  /// Where an object's metadata is. Asked of `ObjectMetadata.table`.
-  /// - Parameter withData: its data too: those of what is no file are a link's target.
+  /// Where an object's metadata is. Called for `ObjectMetadata.table`.
+  /// - Parameter withData: whether to include the data, which for an object that is not a file is a link's target.
   func metadataExtents(ofInode number: UInt64, withData: Bool) -> [FileLayout.Piece]
 }
 
-/// What says where a file's bytes are.
+/// Where the walker gets a file's extents from.
 enum ExtentSource {
-  /// Nothing: every file has to be read.
+  /// Nowhere: every file has to be read.
   case none
   /// FIEMAP.
   case fiemap
-  /// FIBMAP, where it is a call to the kernel alone. It works for files, too, that cannot be read directly.
+  /// FIBMAP, if it is only a call to the kernel. It also works for files that do not support direct reads.
   case fibmap
-  /// The filesystem's own table of files. It need not open them.
+  /// The filesystem's own file table. Files need not be opened.
   case table
 }
 
-/// What the filesystem keeps for an object beside its bytes, such as extended attributes or a link's target.
+/// What the filesystem stores for an object besides its data, such as extended attributes or a link's target.
 enum ObjectMetadata {
   /// Nothing that can be found.
   case none
-  /// Blocks that count as the object's own. Where there are any, virt-bmap asks the filesystem's tools for them.
+  /// Blocks that count as the object's own. If it has any that the kernel does not report, virt-bmap asks the
+  /// filesystem's tools.
   case blocks
-  /// Items of a tree, which virt-bmap reads. It wants the inode's number of every object.
+  /// Items in a tree, which virt-bmap reads. It needs the inode number of every object.
   case tree
-  /// Attributes in the table of files, which the walker reads.
+  /// Attributes in the file table, which the walker reads.
   case table
 }
 

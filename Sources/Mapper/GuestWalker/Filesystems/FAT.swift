@@ -2,12 +2,12 @@ import CLinux
 import Glibc
 import WalkRecord
 
-/// FAT12, FAT16 and FAT32: the chains of clusters are read as files and directories are. With the tables in the cache,
-/// what is read for an object is the object's.
+/// FAT12, FAT16 and FAT32: the kernel follows cluster chains while it reads files and directories. The tables are
+/// read into the cache first, so that everything read for an object is its own.
 final class FAT: Filesystem {
   static let magics: Set<UInt64> = [0x4d44]
   let mount: Mount
-  /// FAT12 and FAT16 have it right behind the tables, so that what is read of these may bring its beginning with it.
+  /// FAT12 and FAT16 have it right after the tables, so reading the tables may also read its start.
   let rootDirectory: Range<UInt64>?
 
   init(_ mount: Mount, method: WalkMethod) throws(WalkError) {
@@ -15,7 +15,7 @@ final class FAT: Filesystem {
     rootDirectory = try AllocationTables.readIntoCache(of: mount) { AllocationTables(ofFAT: $0) }?.rootDirectory
   }
 
-  // To look a directory up is to read all of it.
+  // Looking a directory up reads all of it.
   let announcement = DirectoryAnnouncement.beforeLookup
   let extentSource = ExtentSource.fibmap
 
@@ -24,7 +24,7 @@ final class FAT: Filesystem {
   }
 }
 
-/// exFAT, which is read as FAT is.
+/// exFAT, which is read like FAT.
 final class ExFAT: Filesystem {
   static let magics: Set<UInt64> = [0x2011_bab0]
   let mount: Mount
@@ -38,7 +38,7 @@ final class ExFAT: Filesystem {
   let extentSource = ExtentSource.fibmap
 
   func extents(of layout: FileLayout, number: UInt64) -> [FileLayout.Piece]? {
-    // The kernel knows the rest of a file's last cluster.
+    // The kernel maps a file up to the end of its last cluster.
     layout.blockList(mayHaveHoles: false, endsWithCluster: true)
   }
 }

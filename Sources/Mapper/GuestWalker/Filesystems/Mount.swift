@@ -1,19 +1,20 @@
 import CLinux
 import Glibc
 
-/// Where the filesystem is mounted, and what is known of it whatever its type is.
+/// Where the filesystem is mounted, and its properties that do not depend on its type.
 struct Mount {
-  /// The directory it is mounted on.
+  /// The mount point.
   let directory: String
   /// The path of the block device it is on.
   let devicePath: String
   /// The block device, open for direct reads.
   let device: Int32
-  /// The device is a disk or a partition, not put together of others: what is one piece on it is one on the disk.
+  /// The device is a disk or a partition and not built from other devices: a contiguous range on it is contiguous on
+  /// the disk.
   let isPlainDevice: Bool
   /// The filesystem's type, as statfs(2) reports it: see linux/magic.h.
   let magic: UInt64
-  /// Bytes: a cluster, where there are any. A read of a file's end is rounded up to it.
+  /// In bytes; the cluster size if there are clusters. A read at the end of a file is rounded up to it.
   let blockSize: UInt64
   let inodesInUse: UInt64
   let bytesInUse: UInt64
@@ -26,7 +27,7 @@ extension Mount {
   }
 
   init(directory: String, devicePath: String) throws(WalkError) {
-    // By its name: to open the root would make XFS read its first block, unseen.
+    // By path: opening the root would make XFS read its first block, unseen.
     var status = clinux_statfs()
     guard clinux_get_statfs(directory, &status) == 0 else { throw .system(directory) }
     let device = clinux_openat(AT_FDCWD, devicePath, O_RDONLY, 1)
@@ -38,12 +39,12 @@ extension Mount {
       bytesInUse: (status.blocks &- min(status.blocks, status.blocks_free)) &* status.block_size)
   }
 
-  /// Drops what was read of the device through its page cache.
-  /// - Returns: false with errno set where that fails.
+  /// Drops the device's page cache.
+  /// - Returns: false with errno set on failure.
   @discardableResult func dropDeviceCache() -> Bool { clinux_flush_buffers(device) == 0 }
 }
 
-/// The device that /proc/mounts names for a mount point; the last mount is the visible one.
+/// The device of a mount point in /proc/mounts; the last mount is the visible one.
 private func mountedDevice(on directory: String) -> String? {
   guard let mounts = fopen("/proc/mounts", "r") else { return nil }
   defer { fclose(mounts) }

@@ -3,26 +3,26 @@ import Glibc
 import NTFSRecords
 import WalkRecord
 
-/// NTFS as ntfs-3g has it mounted. Another filesystem in user space is taken for an NTFS without a file table.
+/// NTFS as mounted by ntfs-3g. Any other FUSE filesystem is treated as NTFS without a file table.
 ///
-/// The table is read by the walker, since FIBMAP on ntfs-3g takes as long for a block as reading it does. ntfs-3g reads its
-/// device through the page cache, in whole pages, and reads nothing again that is there.
+/// The walker reads the table itself, because FIBMAP on ntfs-3g takes as long as reading the block does. ntfs-3g
+/// reads its device through the page cache, in whole pages, and does not reread cached pages.
 final class NTFS: Filesystem {
   /// FUSE.
   static let magics: Set<UInt64> = [0x6573_5546]
   let mount: Mount
-  /// Nil where it cannot be read: then every file is.
+  /// Nil if it cannot be read: then every file is read instead.
   var table: FileTable?
-  /// The device's cache was dropped, with the directories that ntfs-3g goes through to reach a file.
+  /// The device's cache was dropped, and with it the directories that ntfs-3g goes through to reach a file.
   private var hasDroppedCache = false
 
   /// FILE_ATTRIBUTE_COMPRESSED.
   private static let compressedAttribute: UInt32 = 0x800
   /// FILE_ATTRIBUTE_SYSTEM.
   private static let systemAttribute: UInt32 = 0x4
-  /// For clusters of 4096 bytes: so much is compressed together.
+  /// The compression unit for clusters of 4096 bytes.
   private static let compressionUnit: UInt64 = 64 << 10
-  /// More than the longest link of Interix's: 8 bytes and PATH_MAX characters.
+  /// More than the longest Interix link: 8 bytes and PATH_MAX characters.
   private static let mostReadUnasked: UInt64 = 16 << 10
 
   init(_ mount: Mount, method: WalkMethod) {
@@ -40,7 +40,8 @@ final class NTFS: Filesystem {
 
 // Directories.
 extension NTFS {
-  /// The table says where a directory is: to list it, ntfs-3g reads the beginnings of some of its files, too.
+  /// With a table, directories need no announcement: the table says where they are. Their reads would not, because
+  /// ntfs-3g also reads the start of some files while it lists a directory.
   var announcement: DirectoryAnnouncement { table == nil ? .beforeOpening : .none }
   var hasReparsePoints: Bool { table != nil }
 
@@ -85,8 +86,9 @@ extension NTFS {
   var largestRead: UInt64 { 128 << 10 }
   var hidesHoles: Bool { true }
 
-  /// ntfs-3g reads its device in order, a page at a time. What it has read it does not read again, so that a second
-  /// look costs a cache: only files with holes are worth it, where the first look cannot tell which part is one.
+  /// ntfs-3g reads its device in order, a page at a time. It does not reread what it has read, so a second read
+  /// requires dropping the cache. That is only worth it for files with holes, where the first read does not show
+  /// which part is a hole.
   func unmappedPiece(of layout: FileLayout) -> (size: UInt64, layout: Chunk.Layout) {
     if clinux_ntfs_attributes(layout.descriptor) & Self.compressedAttribute != 0 {
       return (Self.compressionUnit, .encoded)
@@ -94,8 +96,8 @@ extension NTFS {
     return layout.hasHoles ? (FileLayout.maximumPiece, .ordered) : (largestRead, .stream)
   }
 
-  /// ntfs-3g reads the beginning of such a file when it lists the file's directory, and when it tells of a small one, to
-  /// see whether it is a link of Interix's: after that it is in the device's cache.
+  /// ntfs-3g reads the start of a system file when it lists the file's directory, and also on stat(2) of a small
+  /// one, to see if it is an Interix link. After that it is in the device's cache.
   func isReadUnasked(_ layout: FileLayout) -> Bool {
     clinux_ntfs_attributes(layout.descriptor) & Self.systemAttribute != 0
   }
@@ -117,8 +119,8 @@ extension NTFS {
       dropCache()
     }
     if hasDroppedCache {
-      // Without it, the way to the file and the list of its blocks may be read again, too. ntfs-3g itself remembers the
-      // way to a few files only.
+      // Without the cache, the directories on the path to the file and its block list may be read again. ntfs-3g
+      // itself remembers the paths of only a few files.
       try channel.say(.idle)
       item.layout.warmBlockMap()
     }

@@ -1,6 +1,7 @@
 import WalkRecord
 
-/// A filesystem that the walker knows nothing of: what the kernel says of it is believed, and proved.
+/// A filesystem without special treatment: the walker reports the extents that the kernel returns, and a sample is
+/// read to prove them.
 final class Other: Filesystem {
   static let magics: Set<UInt64> = []
   let mount: Mount

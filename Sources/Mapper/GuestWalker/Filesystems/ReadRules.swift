@@ -1,38 +1,39 @@
 import WalkRecord
 
-/// How files are read so that each read reaches the disk, and is the file's own.
+/// How files are read so that each read reaches the disk and reads only the file's own bytes.
 protocol ReadRules: AnyObject {
   var directReads: DirectReads { get }
 
-  /// How a file is read that says nothing of where its data are: in pieces of so many bytes.
+  /// The size in bytes, and the layout, of the pieces in which a file is read if nothing reports where its data is.
   func unmappedPiece(of layout: FileLayout) -> (size: UInt64, layout: Chunk.Layout)
 
-  /// How many bytes of a piece that is known to be in one place are read at once.
+  /// The largest read, in bytes, of a piece that is known to be contiguous.
   var largestRead: UInt64 { get }
 
-  /// Nothing tells where a file with holes has data, so that all of it has to be read.
+  /// Nothing reports where a file with holes has data, so all of it has to be read.
   var hidesHoles: Bool { get }
 
-  /// The first read of a piece brings in blocks that are not the file's, and a second does not.
+  /// The first read of a piece also reads blocks that do not belong to the file; a second read does not.
   var needsSecondRead: Bool { get }
 
-  /// The file's beginning may have been read unasked, and be in the device's cache.
+  /// Whether the start of the file may already have been read and be in the device's cache.
   func isReadUnasked(_ layout: FileLayout) -> Bool
 
-  /// Drops from the caches what the next read of a piece needs from the disk, and reads what it does not.
-  /// - Parameter isAgain: it was read before.
+  /// Drops from the caches what the next read of a piece must read from the disk, and reads in advance what it must
+  /// not.
+  /// - Parameter isAgain: whether the piece was read before.
   func prepare(
     _ piece: FileLayout.Piece, of item: ReadQueue.Item, isAgain: Bool, _ channel: Channel
   ) throws(WalkError)
 }
 
-/// What can be read directly, past the page cache.
+/// What supports direct reads, which bypass the page cache.
 enum DirectReads {
   /// Files.
   case files
-  /// Files whose blocks are no smaller than a page. Others are read from the device, where FIBMAP says they are.
+  /// Files whose blocks are at least a page. Other files are read from the device at the blocks that FIBMAP returns.
   case filesInPages
-  /// The device alone: a file is read from it, where FIBMAP says it is.
+  /// Only the device: files are read from it at the blocks that FIBMAP returns.
   case device
 }
 

@@ -1,6 +1,6 @@
 import WalkRecord
 
-/// SquashFS: everything is compressed, and nothing says where it is.
+/// SquashFS: everything is compressed, and nothing reports where it is.
 final class SquashFS: Filesystem {
   static let magics: Set<UInt64> = [0x7371_7368]
   let mount: Mount

@@ -9,8 +9,8 @@ final class XFS: Filesystem {
 
   let metadata = ObjectMetadata.blocks
 
-  /// XFS has no FIEMAP for directories, and reads ahead in them, so that the order of the reads says little: virt-bmap
-  /// asks XFS's tools.
+  /// XFS does not support FIEMAP for directories. It also reads ahead in them, so the order of the reads says
+  /// little. virt-bmap asks XFS's tools instead.
   func reportBlocks(of directory: OpenDirectory, in walk: inout Walk) throws(WalkError) {
     guard directory.status.st_blocks > 0 else { return }
     try walk.channel.note(.inode(id: directory.object, number: UInt64(directory.status.st_ino)))

@@ -1,18 +1,18 @@
 import CLinux
 
-/// Where FIBMAP says that a file is, where it is a call to the kernel alone.
+/// A file's extents from FIBMAP, if that is only a call to the kernel.
 extension FileLayout {
-  /// Minutes' work under emulation: a file of 2 TiB in large clusters.
+  /// Minutes of work under emulation: a file of 2 TiB in large clusters.
   private static let maximumQuestions: UInt64 = 1 << 24
-  /// A file in more pieces is read: for each there are some 60 bytes of memory.
+  /// A file in more pieces is read instead: each piece takes about 60 bytes of memory.
   private static let maximumPieces = 1 << 18
 
-  /// Where the kernel says by FIBMAP that all of the file is; nil where it does not, or the file has too many blocks.
+  /// All of the file's extents, from FIBMAP; nil if the kernel does not report them or the file has too many blocks.
   ///
-  /// One question a cluster: its blocks are one after the other.
+  /// Asks once per cluster, because the blocks of a cluster are contiguous.
   /// - Parameters:
-  ///   - mayHaveHoles: FAT has none: there the chain of clusters ends early.
-  ///   - endsWithCluster: a read of the file's end would end with its last cluster, and not with a block.
+  ///   - mayHaveHoles: false for FAT, which has no holes: a missing block means that the cluster chain ends early.
+  ///   - endsWithCluster: whether a read at the end of the file ends at its last cluster rather than at a block.
   func blockList(mayHaveHoles: Bool, endsWithCluster: Bool) -> [Piece]? {
     let block = UInt64(max(0, clinux_block_size(descriptor)))
     guard block > 0 else { return nil }

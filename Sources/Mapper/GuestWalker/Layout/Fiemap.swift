@@ -1,12 +1,13 @@
 import CLinux
 import Glibc
 
-/// FIEMAP: where a filesystem says that an inode's bytes are.
+/// FIEMAP: the extents that a filesystem reports for an inode.
 enum Fiemap {
-  /// What is asked for at once.
+  /// The number of extents per call.
   static let pageSize = 128
 
-  /// The first extents in `length` bytes from `start` on, no more than `count`; nil where the filesystem does not say.
+  /// The first extents in the `length` bytes from `start`, at most `count`; nil if the filesystem does not report
+  /// them.
   static func extents(
     of descriptor: Int32, from start: UInt64, length: UInt64, flags: UInt32 = 0, count: Int = pageSize
   ) -> [fiemap_extent]? {
@@ -14,7 +15,7 @@ enum Fiemap {
     let stride = MemoryLayout<fiemap_extent>.stride
     return withUnsafeTemporaryAllocation(byteCount: header + count * stride, alignment: 8) {
       buffer -> [fiemap_extent]? in
-      // The kernel fills in as much of the rest as it counts.
+      // The kernel fills in as many of the extents after the header as it says.
       UnsafeMutableRawBufferPointer(rebasing: buffer[..<header]).initializeMemory(as: UInt8.self, repeating: 0)
       guard let map = buffer.baseAddress?.assumingMemoryBound(to: fiemap.self) else { return nil }
       map.pointee.fm_start = start
@@ -39,14 +40,15 @@ enum Fiemap {
       for extent in page {
         guard let end = extent.end, end > position else { return found }
         position = end
-        // In the inode.
+        // Inline attributes are in the inode and have no blocks.
         if !extent.has(FIEMAP_EXTENT_DATA_INLINE) { found.append(extent) }
       }
       guard page.count == pageSize else { return found }
     }
   }
 
-  /// Where the first blocks of an inode are that lie in one piece; nil where the filesystem does not say.
+  /// The device range of an inode's first extent, at most `length` bytes of it; nil if the filesystem does not
+  /// report it.
   static func beginning(of descriptor: Int32, length: UInt64) -> Range<UInt64>? {
     guard let extent = extents(of: descriptor, from: 0, length: length, count: 1)?.first,
       !extent.has(FIEMAP_EXTENT_DATA_INLINE), extent.fe_physical < 1 << 62
@@ -54,7 +56,7 @@ enum Fiemap {
     return extent.fe_physical..<extent.fe_physical + min(extent.fe_length, length)
   }
 
-  /// Where the first bytes of a file are that is in its inode; nil for another.
+  /// The extent of a file whose first bytes are in its inode; nil for other files.
   static func inlineExtent(of descriptor: Int32) -> fiemap_extent? {
     guard let extent = extents(of: descriptor, from: 0, length: .max, count: 1)?.first,
       extent.has(FIEMAP_EXTENT_DATA_INLINE), extent.fe_logical == 0
@@ -64,12 +66,12 @@ enum Fiemap {
 }
 
 extension fiemap_extent {
-  /// Nil where there can be no such extent.
+  /// Nil if the end overflows.
   var end: UInt64? {
     let (end, overflow) = fe_logical.addingReportingOverflow(fe_length)
     return overflow ? nil : end
   }
 
-  /// Whether it has one of these flags.
+  /// Whether the extent has any of these flags.
   func has(_ flags: Int32) -> Bool { fe_flags & UInt32(bitPattern: flags) != 0 }
 }

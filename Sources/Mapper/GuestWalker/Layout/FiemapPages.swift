@@ -3,11 +3,11 @@ import Glibc
 import WalkRecord
 
 extension FileLayout {
-  /// The next pieces, as FIEMAP says; nil where it says nothing.
+  /// The next pieces, from FIEMAP; nil if FIEMAP fails.
   mutating func fiemapPage() -> [Piece]? {
     let block = blockSize
     let sizeInBlocks = (size &+ block &- 1) / block &* block
-    // Not beyond the file's end, where the kernel would look for more.
+    // Stop at the end of the file: the kernel would search for more extents after it.
     let end = max(sizeInBlocks, size)
     guard let extents = Fiemap.extents(of: descriptor, from: position, length: end - min(position, end)) else {
       return nil

@@ -2,34 +2,36 @@ import CLinux
 import Glibc
 import WalkRecord
 
-/// Where a file has data, a page at a time, so that a file of a million extents needs no memory for them.
+/// Where a file has data, one page of pieces at a time, so that a file with a million extents needs no memory for
+/// them.
 ///
-/// Where the file is read, what the filesystem says only tells how: the map's ranges come from the reads themselves.
+/// If the file is read, the filesystem's answer only decides how: the ranges in the map come from the reads
+/// themselves.
 struct FileLayout {
   /// A range of the file, in bytes, that is read in one go.
   struct Piece: Equatable {
     var offset: UInt64
     var length: UInt64
     var layout: Chunk.Layout
-    /// On the filesystem's device, where FIEMAP or FIBMAP tells.
+    /// The offset on the filesystem's device, if FIEMAP, FIBMAP or the file table reports it.
     var physical: UInt64?
-    /// The piece is to be read there and not through the file.
+    /// The piece is read from the device at `physical` and not through the file.
     var isOnDevice = false
     /// The bytes are in the file's record in NTFS's file table.
     var isInRecord = false
-    /// What is there is not what reading the file gives.
+    /// The stored bytes differ from those that reading the file returns.
     var isEncoded = false
-    /// What is read of the filesystem's device with it, where that is more than its own bytes.
+    /// The device range that reading the piece reads, if that is more than the piece itself.
     var around: Range<UInt64>?
   }
 
-  /// What one request to the recorder may be.
+  /// The largest read of a piece.
   static let maximumPiece: UInt64 = 4 << 20
   static let pageSize = Fiemap.pageSize
-  /// What is not known to lie in one piece is read in no more than the kernel sends as one request.
+  /// The largest read of a piece that may not be contiguous: what the kernel sends as one request.
   static let unprovenPiece: UInt64 = 512 << 10
   static let memoryPage: UInt64 = 4096
-  /// An hour's work under emulation: 4 TiB of holes.
+  /// An hour of work under emulation: 4 TiB of holes.
   private static let maximumBlindPieces: UInt64 = 1 << 20
 
   let filesystem: any Filesystem
@@ -37,16 +39,16 @@ struct FileLayout {
   let size: UInt64
   /// Bytes the filesystem has allocated for the file.
   let allocated: UInt64
-  /// How far into the file its pieces have been found.
+  /// Offset in the file up to which its pieces have been found.
   var position: UInt64 = 0
   private var hasFiemap = true
   private var hasFibmap = true
   var isComplete = false
-  /// The errno of what keeps the rest of the file from being found.
+  /// The errno that kept the rest of the file from being found.
   var failure: Int32?
-  /// Pieces are not read: they may have any size, and end where a read would, with a block.
+  /// Pieces are reported and not read: they may have any size and, as a read would, they end at a block boundary.
   private(set) var isWhole = false
-  /// Where the file is known to be; nil: nothing is known.
+  /// The file's known pieces; nil if nothing is known.
   private var known: KnownPieces?
 
   init(descriptor: Int32, size: UInt64, allocated: UInt64, filesystem: any Filesystem) {
@@ -63,20 +65,20 @@ struct FileLayout {
       allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)
   }
 
-  /// Bytes; a cluster, where there are any.
+  /// In bytes; the cluster size if there are clusters.
   var blockSize: UInt64 { filesystem.mount.blockSize }
 
-  /// How pieces are read that lie in one piece on the device.
+  /// The layout of pieces that are contiguous on the device.
   var deviceLayout: Chunk.Layout { filesystem.mount.isPlainDevice ? .exact : .unproven }
 
   var hasHoles: Bool { size >= 4096 && allocated <= size - 4096 }
 
-  /// Whether there is no end to reading the file: its size may be anything, and nothing tells where in it data are.
+  /// Whether reading the file would take too long: its size may be anything, and nothing reports where its data is.
   var isBeyondReach: Bool {
     filesystem.hidesHoles && hasHoles && size / filesystem.unmappedPiece(of: self).size > Self.maximumBlindPieces
   }
 
-  /// The same file, of which `pieces` are read, to prove that it is there.
+  /// The same file, limited to `pieces`, which are read to prove that the file is there.
   func proving(_ pieces: [Piece]) -> FileLayout {
     var copy = self
     copy.known = KnownPieces(pieces)
@@ -84,7 +86,7 @@ struct FileLayout {
     return copy
   }
 
-  /// It is known to be in so many pieces that not many such layouts fit into memory.
+  /// Whether so many pieces are known that only a few such layouts fit into memory.
   var isLarge: Bool { known.map { $0.pieces.count > 4096 } ?? false }
 
   /// The same layout, for another descriptor of the file.
@@ -94,13 +96,13 @@ struct FileLayout {
     return copy
   }
 
-  /// The next extents as the filesystem reports them; nil where it does not.
+  /// The next extents as the filesystem reports them; nil if it does not.
   mutating func nextReported() -> [Piece]? {
     isWhole = true
     return isComplete ? [] : fiemapPage()
   }
 
-  /// How many bytes of the file the filesystem reports the places of; `UInt64.max` where it does not.
+  /// How many bytes of the file the filesystem reports extents for; `UInt64.max` if it reports none.
   func reportedBytes() -> UInt64 {
     var copy = self
     var bytes: UInt64 = 0
@@ -111,7 +113,7 @@ struct FileLayout {
     return bytes
   }
 
-  /// The next pieces; reads nothing but the filesystem's own blocks.
+  /// The next pieces. Reads only the filesystem's own blocks.
   mutating func nextPage() -> [Piece] {
     guard !isComplete else { return [] }
     if known != nil { return knownPage() }
@@ -133,10 +135,10 @@ struct FileLayout {
     return page
   }
 
-  /// Makes a filesystem without FIEMAP read the list of all of the file's blocks.
+  /// Makes a filesystem without FIEMAP read the file's whole block list.
   func warmBlockMap() { _ = clinux_fibmap_last(descriptor, size) }
 
-  /// Makes ntfs-3g read where a byte of the file is.
+  /// Makes ntfs-3g look up where a byte of the file is.
   func warmBlockMap(at offset: UInt64) {
     let block = clinux_block_size(descriptor)
     if block > 0 { _ = clinux_fibmap(descriptor, offset / UInt64(block)) }
@@ -144,7 +146,7 @@ struct FileLayout {
 }
 
 extension DirectReads {
-  /// Files with smaller blocks are read from the device, where FIBMAP says they are; nil: none are.
+  /// Files with smaller blocks are read from the device at the blocks that FIBMAP returns; nil if none are.
   fileprivate var deviceBlockLimit: UInt64? {
     switch self {
     case .files: nil
@@ -155,7 +157,7 @@ extension DirectReads {
 }
 
 extension [FileLayout.Piece] {
-  /// Adds a piece, in parts of no more than `limit` bytes.
+  /// Adds a piece, split into parts of at most `limit` bytes.
   mutating func append(_ piece: FileLayout.Piece, inPartsOf limit: UInt64) {
     var rest = piece
     while rest.length > 0 {

@@ -1,10 +1,10 @@
 import WalkRecord
 
-/// Pieces of a file that are known before any is read, in parts that are read in one go.
+/// Pieces of a file that are known before it is read, split into parts that are read in one go.
 struct KnownPieces {
   let pieces: [FileLayout.Piece]
   private var done = 0
-  /// How far into the next piece.
+  /// Offset in the next piece.
   private var position: UInt64 = 0
 
   init(_ pieces: [FileLayout.Piece]) { self.pieces = pieces }

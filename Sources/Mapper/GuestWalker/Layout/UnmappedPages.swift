@@ -4,12 +4,14 @@ import WalkRecord
 
 /// Where files have data on a filesystem without FIEMAP.
 extension FileLayout {
-  /// A file with holes that is larger would take hours to be asked about block by block.
+  /// It would take hours to ask about a larger file with holes block by block.
   private static let maximumFibmapSize: UInt64 = 4 << 30
 
-  /// Where ntfs-3g's clusters are smaller than a page, what it reads of its device is more than was asked for and does
-  /// not begin where the file's bytes do, and minix does not read directly. Such a file is read where FIBMAP says it is;
-  /// nil: it does not say (the file is compressed or has no clusters), or its blocks are large enough.
+  /// The next pieces, from FIBMAP, to be read from the device; nil if FIBMAP fails (the file is compressed or has no
+  /// clusters) or the file's blocks are at least `limit`.
+  ///
+  /// If ntfs-3g's clusters are smaller than a page, ntfs-3g reads more of its device than was asked for, and its
+  /// reads do not start where the file's bytes do. minix does not support direct reads of files.
   mutating func fibmapPage(blocksBelow limit: UInt64) -> [Piece]? {
     let blockSize = UInt64(max(0, clinux_block_size(descriptor)))
     guard blockSize > 0, blockSize < limit, !hasHoles || size <= Self.maximumFibmapSize else { return nil }
@@ -30,7 +32,7 @@ extension FileLayout {
     return pieces
   }
 
-  /// The next data, as far as the filesystem says that there are holes.
+  /// The next data, leaving out the holes that the filesystem reports.
   mutating func seekPage() -> [Piece] {
     var pieces: [Piece] = []
     while pieces.count < Self.pageSize {
@@ -43,7 +45,7 @@ extension FileLayout {
       let hole = clinux_seek_hole(descriptor, UInt64(data))
       let start = UInt64(data)
       let end = hole > data ? min(UInt64(hole), size) : size
-      // A page of pieces at most: a large file without holes is one run of data.
+      // At most one page of pieces: a large file without holes is one range of data.
       let (piece, layout) = filesystem.unmappedPiece(of: self)
       let limited = min(end, start &+ piece &* UInt64(Self.pageSize))
       pieces.append(
@@ -59,8 +61,8 @@ extension FileLayout {
 }
 
 extension [FileLayout.Piece] {
-  /// Adds a piece to the last, if it continues that in the file and on the device and the last is still smaller than
-  /// `limit`, or else behind it.
+  /// Merges a piece into the last one if it continues that in the file and on the device and the last one is still
+  /// smaller than `limit`; otherwise appends it.
   mutating func join(_ piece: FileLayout.Piece, upTo limit: UInt64 = .max) {
     if let last, last.offset &+ last.length == piece.offset, let end = last.physical.map({ $0 &+ last.length }),
       end == piece.physical, last.length < limit

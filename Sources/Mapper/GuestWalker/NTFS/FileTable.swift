@@ -1,24 +1,24 @@
 import Glibc
 import NTFSRecords
 
-/// The file table of an NTFS volume, read from its device: through ntfs-3g it would come in pages of 4 KiB, each by a
-/// request of its own.
+/// The file table (MFT) of an NTFS volume, read from its device: ntfs-3g would read it in pages of 4 KiB, with one
+/// request each.
 ///
-/// Memory: 4 MiB, and what the list of the table's own pieces takes.
+/// Memory: 4 MiB, plus the table's own run list.
 struct FileTable: RecordSource {
   private static let slots = 64
-  /// A multiple of every record's size and of every cluster's that is smaller.
+  /// A multiple of every record size, and of every cluster size up to this.
   private static let slotBytes: UInt64 = 64 << 10
-  /// Of no more a device is the end known.
+  /// Larger offsets are rejected, so that they always fit into `off_t`.
   private static let mostBytes: UInt64 = 1 << 62
 
   private let device: Int32
   let clusterSize: UInt64
   private let recordSize: UInt64
-  /// Where the table is, in its order.
+  /// The table's clusters, in the table's order.
   private var runs: [Run]
   private var cache: [Slot]
-  /// Several questions about one file come one after the other.
+  /// The last record: callers ask about one file several times in a row.
   private var last: (number: UInt64, record: FileRecord?)?
 
   /// A part of the table that has been read.
@@ -29,14 +29,14 @@ struct FileTable: RecordSource {
 
   /// - Parameters:
   ///   - device: open for direct reads.
-  ///   - boot: the volume's.
-  /// - Returns: nil if the table does not say where it is.
+  ///   - boot: the volume's boot sector.
+  /// - Returns: nil if the table does not describe its own location.
   init?(device: Int32, boot: BootSector) {
     self.device = device
     clusterSize = boot.clusterSize
     recordSize = UInt64(boot.recordSize)
     cache = (0..<Self.slots).map { _ in Slot() }
-    // As much as its first record takes.
+    // Enough for the table's first record, which describes the rest.
     let first = (recordSize + clusterSize - 1) / clusterSize
     runs = [Run(start: 0, count: first, cluster: boot.tableCluster)]
     var isFirst = true
@@ -73,8 +73,8 @@ struct FileTable: RecordSource {
     return FileRecord(Array(cache[index].buffer.bytes[place..<place + Int(recordSize)]))
   }
 
-  /// Reads a part of the table; what lies behind its end is zeros.
-  /// - Parameter needed: where in the part a record is that has to be there.
+  /// Reads a part of the table, with zeros after the table's end.
+  /// - Parameter needed: offset in the part of a record that must be in the table.
   private func fill(_ buffer: AlignedBuffer, from start: UInt64, at needed: UInt64) -> Bool {
     buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0)
     var known: UInt64 = 0
@@ -90,10 +90,10 @@ struct FileTable: RecordSource {
     return needed + recordSize <= known
   }
 
-  /// Where on the device a range of the table is, in bytes, and where in the range each part begins.
+  /// The device ranges, in bytes, of a range of the table, each with its offset in that range.
   func places(of range: Range<UInt64>) -> [(device: Range<UInt64>, offset: UInt64)] {
     var result: [(device: Range<UInt64>, offset: UInt64)] = []
-    // The first run that does not end before the range.
+    // Find the first run that ends after the start of the range.
     var (low, high) = (0, runs.count)
     while low < high {
       let middle = low + (high - low) / 2
@@ -115,7 +115,7 @@ struct FileTable: RecordSource {
     return result
   }
 
-  /// Where on the device some bytes of a record are, and where in the file.
+  /// The device ranges of some bytes of a record, each with its offset in the file.
   func places(of part: ResidentPart, record: UInt64) -> [(device: Range<UInt64>, offset: UInt64)] {
     let start = record * recordSize + UInt64(part.place)
     return places(of: start..<start + UInt64(part.length)).map { ($0.device, $0.offset + UInt64(part.offset)) }

@@ -2,10 +2,11 @@ import Glibc
 import NTFSRecords
 import WalkRecord
 
-/// Directories that ntfs-3g does not go into, since their reparse points are for another program (a cloud's, say): their
-/// files are here nevertheless, and NTFS's table says where. The same holds for files with such a point.
+/// Directories that ntfs-3g does not enter because their reparse points are meant for another program, such as a
+/// cloud client. Their files are still on this volume, and NTFS's file table says where. The same applies to files
+/// with such reparse points.
 extension NTFS {
-  /// A directory that is to be listed.
+  /// A directory that is still to be listed.
   private struct Pending {
     var number: UInt64
     var object: Record.ObjectID
@@ -13,8 +14,8 @@ extension NTFS {
     var depth: Int
   }
 
-  /// Takes a file or directory that ntfs-3g shows as a link that leads nowhere, with everything in it, from the table.
-  /// - Returns: false for what is none.
+  /// Adds a file or directory that ntfs-3g shows as a dangling link, with everything in it, from the table.
+  /// - Returns: false if it is not such a file or directory.
   func addReparsePoint(
     _ status: stat, name: [UInt8], parent: Record.ObjectID, to walk: inout Walk
   ) throws(WalkError) -> Bool {
@@ -41,7 +42,7 @@ extension NTFS {
     }
   }
 
-  /// Whether a path can have it.
+  /// Whether the name can be part of a path.
   private static func isName(_ name: [UInt8]) -> Bool {
     !name.isEmpty && name != [0x2e] && name != [0x2e, 0x2e] && !name.contains { $0 == 0 || $0 == 0x2f }
   }
@@ -84,7 +85,7 @@ extension NTFS {
 extension FileTable {
   mutating func traits(of number: UInt64) -> FileTraits? { FileTraits.find(of: number, in: &self) }
 
-  /// The names in a directory, and the errno of what keeps others from being found.
+  /// The names in a directory, and the errno if some cannot be found.
   mutating func entries(of number: UInt64) -> ([DirectoryIndex.Entry], Int32?) {
     switch DirectoryIndex.entries(of: number, in: &self, clusterSize: clusterSize) {
     case .success(let entries): (entries, nil)

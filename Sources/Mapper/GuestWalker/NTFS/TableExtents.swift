@@ -1,15 +1,16 @@
 import NTFSRecords
 
-/// Where the file table says that a file's bytes are.
+/// A file's extents, from the file table.
 extension FileTable {
-  /// A page of what is cached of a device: a read of it is rounded up to that.
+  /// The page size of a device's cache: reads are rounded up to it.
   private static let page: UInt64 = 4096
-  /// A compressed file in more pieces is read: for each there are some 80 bytes of memory.
+  /// A compressed file in more pieces is read instead: each piece takes about 80 bytes of memory.
   private static let mostEncodedPieces = 1 << 18
 
-  /// - Parameter number: of the file's first record, which ntfs-3g gives as its inode's.
-  /// - Parameter size: of the file, in bytes, as ntfs-3g says; nil: nobody but the table says it.
-  /// - Returns: nil where the table does not tell.
+  /// All of a file's pieces.
+  /// - Parameter number: of the file's first record, which ntfs-3g uses as the inode number.
+  /// - Parameter size: of the file, in bytes, as ntfs-3g reports it; nil to take the table's.
+  /// - Returns: nil if the table does not describe all of the file, or gives another size.
   mutating func pieces(of number: UInt64, size: UInt64? = nil) -> [FileLayout.Piece]? {
     switch FileData.find(of: number, in: &self) {
     case nil: nil
@@ -25,8 +26,10 @@ extension FileTable {
     }
   }
 
-  /// The bytes of a file that is encrypted, which ntfs-3g does not read, or compressed, of which it reads whole pages, with
-  /// what is beside the file where clusters are smaller; nil for another.
+  /// The pieces of an encrypted or compressed file; nil for other files.
+  ///
+  /// Reading such a file does not show where it is. ntfs-3g does not read encrypted files. It reads compressed ones
+  /// in whole pages, which contain other data too if clusters are smaller.
   mutating func encodedPieces(of number: UInt64, size: UInt64) -> [FileLayout.Piece]? {
     switch FileData.find(of: number, in: &self) {
     case .encrypted(let runs, size, let initialized): encrypted(runs, size: size, initialized)
@@ -36,7 +39,7 @@ extension FileTable {
   }
 
   /// A directory's entries that are not in its record.
-  /// - Returns: nil where the table does not tell.
+  /// - Returns: nil if the table does not describe them.
   mutating func directoryPieces(of number: UInt64) -> [FileLayout.Piece]? {
     DirectoryIndex.runs(of: number, in: &self)?.compactMap { run in
       run.cluster.map {
@@ -46,13 +49,13 @@ extension FileTable {
     }
   }
 
-  /// The bytes of a file that is in its record; empty for another.
+  /// The bytes of a file that is stored in its record; empty for other files.
   mutating func residentPieces(of number: UInt64) -> [FileLayout.Piece] {
     guard case .resident(let record, let parts) = FileData.find(of: number, in: &self) else { return [] }
     return parts.flatMap { resident($0, record) }
   }
 
-  /// What a file has beside its data, and with them where they are asked for, too. Of what is in clusters these are whole.
+  /// A file's attributes other than its data, and optionally its data. Pieces in clusters cover whole clusters.
   mutating func keptPieces(of number: UInt64, withData: Bool) -> [FileLayout.Piece] {
     KeptAttribute.all(of: number, in: &self, withData: withData).flatMap { attribute in
       switch attribute {
@@ -85,7 +88,8 @@ extension FileTable {
     }
   }
 
-  /// - Parameter unit: so many clusters are compressed together. They are stored as they are where none of them is a hole.
+  /// - Parameter unit: the number of clusters that are compressed together. A unit without a hole is stored
+  ///   uncompressed.
   private func pieces(
     _ runs: [Run], size: UInt64, _ initialized: UInt64, unit: UInt64
   ) -> [FileLayout.Piece]? {
@@ -111,14 +115,14 @@ extension FileTable {
       }
       parts.removeAll(keepingCapacity: true)
     }
-    // Of a file whose runs end early, the table does not tell all.
+    // If the runs end early, the table does not describe all of the file.
     let known = runs.last.map { ($0.start + $0.count) * clusterSize } ?? 0
     guard known >= initialized else { return nil }
     for run in runs where run.cluster != nil {
       var done: UInt64 = 0
       while done < run.count {
         let start = run.start + done
-        // Nothing behind the file's end is its own.
+        // Clusters after the end of the file hold none of its data.
         guard start / unit * unit * clusterSize < size else { break }
         if let last = parts.last, last.start / unit != start / unit { finish() }
         let count = min(run.count - done, unit - start % unit)
@@ -132,7 +136,7 @@ extension FileTable {
   }
 
   private func pieces(_ runs: [Run], size: UInt64, _ initialized: UInt64) -> [FileLayout.Piece]? {
-    // What is behind the initialized bytes is not the file's, and may be anything.
+    // Bytes after the initialized size are not the file's data and may be anything.
     let block = min(clusterSize, Self.page)
     let (rounded, overflow) = size.addingReportingOverflow(block - 1)
     guard !overflow else { return nil }

@@ -1,9 +1,9 @@
-/// Files to be read as proof that they are where the filesystem says: the largest, those in the most pieces, some with
-/// holes and some of all.
+/// Files that are read to prove that they are where the filesystem says: the largest ones, those in the most pieces,
+/// some with holes, and some of any kind.
 struct Sample {
-  /// What a file is chosen for.
+  /// What a file is chosen by.
   struct Traits {
-    /// Bytes.
+    /// In bytes.
     var size: UInt64
     var pieces: UInt64
     var hasHoles: Bool
@@ -18,7 +18,7 @@ struct Sample {
     var traits: Traits
   }
 
-  /// For which of its parts a file is wanted. Most files are for none, and cost no memory.
+  /// The parts of the sample that want a file. Most files are not wanted by any, and use no memory.
   struct Places {
     fileprivate var isLarge: Bool
     fileprivate var isScattered: Bool
@@ -33,17 +33,17 @@ struct Sample {
   private var sparse = Reservoir()
   private var any = Reservoir()
 
-  /// So many chosen from all that were seen, each with the same chance.
+  /// A random sample of a fixed size, in which every file has the same chance.
   private struct Reservoir {
     var kept: [Candidate] = []
     private var seen: UInt64 = 0
     private var state: UInt64 = 0x6d61_7076_6972_7462
 
-    /// Where the next one is to be kept; nil where it is not.
+    /// The index at which to save the next candidate; nil to skip it.
     mutating func place(quota: Int) -> Int? {
       seen += 1
       guard kept.count >= quota else { return kept.count }
-      // The same files in each run, so that what a run found can be looked at again.
+      // A fixed seed chooses the same files in each run, so that failures can be reproduced.
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       let place = (state >> 33) % seen
       return place < UInt64(quota) ? Int(place) : nil
@@ -54,13 +54,13 @@ struct Sample {
     }
   }
 
-  /// - Parameter count: of files, in all.
+  /// - Parameter count: total number of files.
   init(count: Int) {
     quota = (count + 3) / 4
     limit = count
   }
 
-  /// To be asked once a file; nil where it is not wanted.
+  /// The parts that want a file; nil if none does. Must be called exactly once for each file.
   mutating func places(for traits: Traits) -> Places? {
     guard quota > 0 else { return nil }
     let places = Places(
@@ -83,7 +83,7 @@ struct Sample {
     return rank(last.traits) < rank(traits)
   }
 
-  /// Keeps the candidates with the highest rank, in order.
+  /// Keeps the candidates with the highest rank, in descending order.
   private static func keep(
     _ candidate: Candidate, in kept: inout [Candidate], quota: Int, by rank: (Traits) -> UInt64
   ) {
@@ -92,7 +92,7 @@ struct Sample {
     if kept.count > quota { kept.removeLast() }
   }
 
-  /// Each once.
+  /// Each file once.
   var files: [Candidate] {
     var seen: Set<UInt64> = []
     return Array(

@@ -4,9 +4,9 @@ import WalkRecord
 
 /// Walks one mounted filesystem from its root, directory by directory.
 ///
-/// One directory is open at a time, whatever the depth: the way back up is `..`. A directory is read before anything
-/// in it is looked up, so that the reads for its entries are known as its own. What depends on the type of filesystem is
-/// asked of `filesystem`.
+/// Only one directory is open at a time, at any depth: the walk goes back up through `..`. A directory is read
+/// before any of its names is looked up, so that reads of its entries can be attributed to it. `filesystem` decides
+/// whatever depends on the type of filesystem.
 struct Walk {
   struct Inode: Hashable {
     var device: UInt64
@@ -24,16 +24,16 @@ struct Walk {
     var name: [UInt8]
     var inode: Inode
     var object: Record.ObjectID
-    /// The last is the next.
+    /// In reverse order: the last one is entered next.
     var subdirectories: [[UInt8]]
-    /// How many of the next have been read ahead.
+    /// How many of the next subdirectories have been read ahead.
     var readAhead = 0
   }
 
-  /// Deeper than any real tree; every level makes each path below it longer.
+  /// Deeper than any real tree. Every level makes the paths below it longer.
   static let maximumDepth = 8192
 
-  /// So many directories are read ahead together.
+  /// The number of directories that are read ahead together.
   private static let readAheadAtOnce = 256
 
   let filesystem: any Filesystem
@@ -75,7 +75,7 @@ struct Walk {
     try channel.say(.end)
   }
 
-  /// The next directory to be entered in one that is the current one.
+  /// The next subdirectory to enter; nil if there are no more. The frame's directory must be the current one.
   private mutating func takeSubdirectory(of frame: Int) -> [UInt8]? {
     if stack[frame].readAhead == 0, stack[frame].subdirectories.count > 1, let ahead = filesystem.readingAhead {
       let next = stack[frame].subdirectories.suffix(Self.readAheadAtOnce)

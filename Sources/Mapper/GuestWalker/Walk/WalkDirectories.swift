@@ -8,16 +8,17 @@ struct OpenDirectory {
   var status: stat
   var object: Record.ObjectID
   var parent: Record.ObjectID
-  /// The root's is the path of the mount point.
+  /// For the root, the path of the mount point.
   var name: [UInt8]
   var entries: [DirectoryEntry]
-  /// Nothing kept it from being listed to its end.
+  /// All of it could be listed.
   var isComplete: Bool
 }
 
-/// How a walk opens and lists a directory, so that the reads of its blocks are known as its own.
+/// Opens and lists directories, so that the reads of their blocks can be attributed to them.
 extension Walk {
-  /// Nil: it is on another filesystem (a Btrfs subvolume), or cannot be read, or was here before.
+  /// Opens and lists a directory. Nil if it is on another filesystem (a Btrfs subvolume), cannot be read, was
+  /// visited before or is a link.
   mutating func open(
     name: [UInt8], in directory: Int32, parent: Record.ObjectID
   ) throws(WalkError) -> OpenDirectory? {
@@ -63,13 +64,13 @@ extension Walk {
     return opened
   }
 
-  /// Declares a directory whose reads begin now.
+  /// Declares a directory just before it is read.
   private mutating func announce(_ stream: Chunk, parent: Record.ObjectID, name: [UInt8]) throws(WalkError) {
     let object = nextObject
     try declare(.directory, parent: parent, name: parent == 0 ? [] : name)
     guard parent == 0, let root = filesystem.rootDirectory else { return try channel.say(.chunk(stream)) }
     try note(.told, object, at: 0, root.lowerBound, length: root.upperBound - root.lowerBound)
-    // What is read now is nothing else's.
+    // The root's location is known, so reads from now on belong to no object.
     try channel.say(.idle)
   }
 
@@ -85,7 +86,7 @@ extension Walk {
     }
     guard isOnThisFilesystem(Inode(status)) else { return false }
     guard filesystem.hasReparsePoints, status.st_mode & S_IFMT == S_IFLNK else { return true }
-    // ntfs-3g shows every reparse point of a directory as a link, which its parent takes for a directory.
+    // ntfs-3g shows every directory with a reparse point as a link, although its parent lists it as a directory.
     guard try !filesystem.addReparsePoint(status, name: name, parent: parent, to: &self) else { return false }
     let object = nextObject
     try declare(.other, parent: parent, name: name)

@@ -2,12 +2,13 @@ import CLinux
 import Glibc
 import WalkRecord
 
-/// What a walk does with the files of a directory, and with what is neither a file nor a directory.
+/// What a walk does with files, and with objects that are neither files nor directories.
 extension Walk {
-  /// Of a large file so much is proof enough.
+  /// How much of a large file is read as proof.
   private static let sampledBytes: UInt64 = 8 << 20
 
-  /// Reads some of the files that were reported, for virt-bmap to see whether they are where they are said to be.
+  /// Reads some of the files that were reported, so that virt-bmap can check that they are where the filesystem
+  /// says.
   mutating func readSample() throws(WalkError) {
     for file in sample.files {
       let path = Array(filesystem.mount.directory.utf8) + file.path
@@ -41,15 +42,15 @@ extension Walk {
       throughDevice: false, purpose: purpose)
   }
 
-  /// A symbolic link or a special file, of which nothing is known but what the filesystem keeps for it. It cannot be
-  /// asked for that: virt-bmap asks the filesystem's tools, or NTFS's table says.
+  /// Adds a symbolic link or a special file. Only its metadata can be mapped, and the kernel does not report where
+  /// that is: virt-bmap asks the filesystem's tools, or NTFS's file table says.
   mutating func add(other name: [UInt8], in directory: OpenDirectory) throws(WalkError) {
     guard filesystem.metadata != .none else { return }
     var status = stat()
     guard withName(name, { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
       isOnThisFilesystem(Inode(status))
     else { return }
-    // ntfs-3g takes a large file for a link that begins as those of Interix do.
+    // ntfs-3g shows a large file as a link if it starts as an Interix link does.
     guard status.st_mode & S_IFMT != S_IFREG else { return try add(file: name, in: directory) }
     guard try !filesystem.addReparsePoint(status, name: name, parent: directory.object, to: &self) else { return }
     guard filesystem.metadata != .blocks || status.st_blocks > 0,
@@ -61,7 +62,8 @@ extension Walk {
     try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
   }
 
-  /// From the root of the filesystem, to a name in the current directory; nil for one that no system call takes.
+  /// The path from the root of the filesystem to a name in the current directory; nil if it is too long for a system
+  /// call.
   func path(to name: [UInt8]) -> [UInt8]? {
     var path: [UInt8] = []
     for part in stack.dropFirst().map(\.name) + [name] {
@@ -71,7 +73,8 @@ extension Walk {
     return path.count + filesystem.mount.directory.utf8.count < Int(PATH_MAX) ? path : nil
   }
 
-  /// Says so of a name of a file that has had another before.
+  /// Reports another name of a file that has been seen before.
+  /// - Returns: false for the first name of a file.
   mutating func isLink(
     _ status: stat, name: [UInt8], in directory: OpenDirectory
   ) throws(WalkError) -> Bool {
@@ -85,8 +88,8 @@ extension Walk {
     return false
   }
 
-  /// Takes a file from the filesystem's table of files, without opening it.
-  /// - Returns: false where it has to be opened and read.
+  /// Adds a file from the filesystem's file table, without opening it.
+  /// - Returns: false if it has to be opened and read.
   mutating func addFromTable(_ name: [UInt8], in directory: OpenDirectory) throws(WalkError) -> Bool {
     guard filesystem.extentSource == .table, case .extents(let proof) = method, proof != nil else { return false }
     var status = stat()
@@ -106,8 +109,8 @@ extension Walk {
     return true
   }
 
-  /// Reports where a file is that is open, as far as the filesystem says.
-  /// - Returns: false where it has to be read, for what is left of it or as proof.
+  /// Reports the extents of an open file, as far as the filesystem knows them.
+  /// - Returns: false if it has to be read, for the rest or as proof.
   mutating func reportAndSample(
     _ item: inout ReadQueue.Item, _ status: stat, in directory: OpenDirectory
   ) throws(WalkError) -> Bool {
@@ -144,7 +147,7 @@ extension Walk {
   mutating func addToSample(
     _ object: Record.ObjectID, _ pieces: [FileLayout.Piece], size: UInt64, name: [UInt8], in directory: OpenDirectory
   ) {
-    // What is in a record is read with it.
+    // Data in a record is read together with the record, so there would be no read of its own to check.
     guard !pieces.isEmpty, !pieces.contains(where: { $0.isInRecord || $0.isEncoded }) else { return }
     let reported = pieces.reduce(0) { $0 &+ $1.length }
     let traits = Sample.Traits(size: size, pieces: UInt64(pieces.count), hasHoles: reported < size)
@@ -159,8 +162,8 @@ extension Walk {
       Sample.Candidate(object: object, parent: directory.object, name: name, path: path, traits: traits), at: places)
   }
 
-  /// Takes a file that does not open without its key.
-  /// - Returns: false for what is none.
+  /// Adds an encrypted file that cannot be opened without its key.
+  /// - Returns: false if it is not such a file.
   private mutating func addEncrypted(_ name: [UInt8], in directory: OpenDirectory) throws(WalkError) -> Bool {
     var status = stat()
     guard filesystem.findsEncryptedFiles,
@@ -183,7 +186,7 @@ extension Walk {
       isDirect = false
       descriptor = withName(name) { clinux_openat(directory.descriptor, $0, flags, 0) } ?? -1
     }
-    // A reparse point, whatever its directory says of it.
+    // A reparse point, whatever the directory entry says.
     if descriptor < 0, errno == ELOOP, filesystem.hasReparsePoints { return try add(other: name, in: directory) }
     var status = stat()
     guard descriptor >= 0, fstat(descriptor, &status) == 0 else {

@@ -1,20 +1,20 @@
 import Glibc
 import WalkRecord
 
-/// What a walk reports of a file or directory without reading it.
+/// What a walk reports about a file or directory without reading it.
 extension Walk {
   /// No block is larger, and inline data is smaller than a block.
   private static let largestInlineSize = 64 << 10
 
-  /// What the filesystem said of where a file is.
+  /// What the filesystem said about the location of a file.
   struct Reported {
     var pieces: UInt64 = 0
     var bytes: UInt64 = 0
-    /// Some extents are encoded, and have to be read.
+    /// Some extents are encoded and have to be read.
     var hasEncoded = false
   }
 
-  /// Reports where FIEMAP says that a file's or a directory's bytes are; nil where it does not say.
+  /// Reports the extents that FIEMAP returns for a file or a directory; nil if FIEMAP fails.
   mutating func report(_ layout: FileLayout, object: Record.ObjectID) throws(WalkError) -> Reported? {
     var layout = layout
     var reported = Reported()
@@ -33,14 +33,15 @@ extension Walk {
     return reported
   }
 
-  /// Reports where a file's or a directory's bytes are, as it has been found out.
+  /// Reports known pieces of a file or a directory.
   mutating func report(_ pieces: [FileLayout.Piece], object: Record.ObjectID) throws(WalkError) {
     for piece in pieces {
       try note(piece.layout == .encoded ? .toldEncoded : .told, object, piece)
     }
   }
 
-  /// Reports where the filesystem has a file that is read, so that a contradiction shows; nothing where it does not say.
+  /// Reports the filesystem's extents of a file that is read as well, so that contradictions show. Reports nothing
+  /// if the filesystem does not know them.
   mutating func claim(_ layout: FileLayout, _ status: stat, object: Record.ObjectID) throws(WalkError) {
     switch filesystem.extentSource {
     case .none: return
@@ -56,7 +57,7 @@ extension Walk {
     }
   }
 
-  /// Reports where a piece is; nothing where that is not known.
+  /// Reports a piece, if its location is known.
   private mutating func note(
     _ layout: Chunk.Layout, _ object: Record.ObjectID, _ piece: FileLayout.Piece
   ) throws(WalkError) {
@@ -64,7 +65,7 @@ extension Walk {
     try note(layout, object, at: piece.offset, physical, length: piece.length)
   }
 
-  /// Says where so many bytes of an object, or what is kept for it, are, without reading them.
+  /// Reports the location of some bytes of an object, or of its metadata, without reading them.
   mutating func note(
     _ layout: Chunk.Layout, _ object: Record.ObjectID, at offset: UInt64, _ physical: UInt64, length: UInt64
   ) throws(WalkError) {
@@ -75,8 +76,8 @@ extension Walk {
           physical: physical)))
   }
 
-  /// Reports what is where a file's inode is: a small file's bytes; of Btrfs virt-bmap reads the tree, in which attributes
-  /// are, too.
+  /// Reports the data of a small file that is stored with its inode. For Btrfs, reports the inode number, because
+  /// virt-bmap reads the tree with inline data and attributes itself.
   mutating func noteInlineData(
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID
   ) throws(WalkError) {
@@ -85,10 +86,10 @@ extension Walk {
     try report(filesystem.inlineExtents(of: descriptor, status), object: object)
   }
 
-  /// Reports what ext2/3/4 and XFS keep for an object in blocks of their own: extended attributes, of which XFS says where
-  /// those of files are, and the list of its blocks. For what the kernel does not say virt-bmap asks the filesystem's
-  /// tools.
-  /// - Parameter data: how many bytes of the object itself the filesystem reported; nil: they have to be counted.
+  /// Reports the blocks that ext2/3/4 and XFS allocate for an object besides its data: extended attributes and the
+  /// block list. The kernel reports only the attribute blocks of XFS files; virt-bmap asks the filesystem's tools
+  /// for the rest.
+  /// - Parameter data: how many bytes of the object itself the filesystem reported; nil to count them here.
   mutating func noteMetadataBlocks(
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, data: UInt64?
   ) throws(WalkError) {
@@ -104,8 +105,8 @@ extension Walk {
     try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
   }
 
-  /// Reports what NTFS keeps for an object, as its file table says; nothing on another filesystem.
-  /// - Parameter withData: its data too: those of what is no file are a link's target.
+  /// Reports an object's metadata from NTFS's file table; nothing on other filesystems.
+  /// - Parameter withData: whether to include the data, which for an object that is not a file is a link's target.
   mutating func noteMetadata(_ status: stat, _ object: Record.ObjectID, withData: Bool = false) throws(WalkError) {
     try noteMetadata(ofInode: UInt64(status.st_ino), object, withData: withData)
   }
