@@ -3,7 +3,7 @@ import Testing
 @testable import GuestWalker
 
 @Suite struct AllocationTablesTests {
-  /// A boot sector with these little-endian numbers in it: offset, bytes, value.
+  /// A boot sector with these little-endian numbers: offset, size in bytes, value.
   private func bootSector(_ fields: (Int, Int, UInt64)...) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 512)
     for (offset, count, value) in fields {
@@ -13,7 +13,7 @@ import Testing
   }
 
   @Test func theRootOfFAT16IsBehindTheTables() {
-    // Sectors of 512 bytes, 4 of them reserved, two tables of 20 sectors, 512 entries.
+    // Sectors of 512 bytes, 4 of them reserved, two tables of 20 sectors, 512 root entries.
     let boot = bootSector((11, 2, 512), (14, 2, 4), (16, 1, 2), (17, 2, 512), (22, 2, 20))
     let tables = AllocationTables(ofFAT: boot)
     let end: UInt64 = 44 * 512
@@ -46,10 +46,10 @@ import Testing
   @Test func whatCannotBeReadIsLeft() throws {
     let scratch = try Scratch()
     let mount = try scratch.mount()
-    // Zeros: no tables.
+    // The device contains only zeros: no tables.
     #expect(try FAT(mount, method: .read).rootDirectory == nil)
     #expect(try AllocationTables.readIntoCache(of: mount) { AllocationTables(ofFAT: $0) }?.range == 0..<0)
-    // Tables that end behind the device.
+    // Tables that extend beyond the end of the device.
     let huge = bootSector((11, 2, 512), (14, 2, 65_535), (16, 1, 2), (17, 2, 16), (22, 2, 65_535))
     let found = try AllocationTables.readIntoCache(of: mount) { _ in AllocationTables(ofFAT: huge) }
     #expect(found?.rootDirectory != nil)

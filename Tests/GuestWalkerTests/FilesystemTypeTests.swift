@@ -3,7 +3,7 @@ import WalkRecord
 
 @testable import GuestWalker
 
-/// Which filesystem is treated how.
+/// Which type each filesystem gets, and the rules of each type.
 @Suite struct FilesystemTypeTests {
   @Test(
     arguments: [
@@ -27,7 +27,7 @@ import WalkRecord
     }
   }
 
-  /// What each says of itself where nothing of it can be read.
+  /// The rules of each type on a device of zeros.
   @Test func rules() throws {
     let scratch = try Scratch()
     let mount = try scratch.mount()

@@ -3,7 +3,8 @@ import Testing
 @testable import GuestWalker
 
 @Suite struct InlineDataTests {
-  /// An inode of 256 bytes with attributes: each an index, a name and a value's size; values lie from the end down.
+  /// An inode of 256 bytes with attributes, each with a name index, a name and a value size. Values are allocated
+  /// from the end downwards.
   private func inode(_ attributes: [(index: UInt8, name: String, size: Int)], extra: UInt8 = 32) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 256)
     bytes[128] = extra
@@ -30,7 +31,7 @@ import Testing
 
   @Test func thereIsNone() {
     #expect(InlineData.rest(in: inode([])) == nil)
-    // Empty, as for a file of less than 60 bytes; of another name.
+    // An empty value, as for a file of less than 60 bytes, then other names.
     #expect(InlineData.rest(in: inode([(7, "data", 0)])) == nil)
     #expect(InlineData.rest(in: inode([(1, "data", 8), (7, "date", 8)])) == nil)
     #expect(InlineData.rest(in: []) == nil && InlineData.rest(in: [UInt8](repeating: 0, count: 128)) == nil)

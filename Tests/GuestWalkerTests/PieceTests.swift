@@ -6,14 +6,14 @@ import WalkRecord
 
 private typealias Piece = FileLayout.Piece
 
-/// Pieces of files, put together and taken apart.
+/// Joining and splitting pieces of files.
 @Suite struct PieceTests {
   @Test func neighboursAreJoined() {
     var pieces: [Piece] = []
     for (offset, physical) in [(0, 8192), (4096, 12_288), (8192, 4096), (16_384, 8192)] as [(UInt64, UInt64)] {
       pieces.join(Piece(offset: offset, length: 4096, layout: .exact, physical: physical))
     }
-    // The third is elsewhere on the device, the last elsewhere in the file.
+    // The third is not contiguous on the device, the last not in the file.
     #expect(pieces.map(\.offset) == [0, 8192, 16_384])
     #expect(pieces.map(\.length) == [8192, 4096, 4096])
     #expect(pieces.map(\.physical) == [8192, 4096, 8192])
@@ -52,7 +52,7 @@ private typealias Piece = FileLayout.Piece
   }
 }
 
-/// Pieces that are known beforehand, as they are read.
+/// How pieces that are known beforehand are read.
 @Suite struct KnownPiecesTests {
   private let known = [
     Piece(offset: 0, length: 300_000, layout: .exact, physical: 10_240),
@@ -101,7 +101,7 @@ private typealias Piece = FileLayout.Piece
   }
 }
 
-/// Where a file has data that says nothing of where they are.
+/// Pieces of files on filesystems that do not report where data is.
 @Suite struct UnmappedPagesTests {
   private func pieces(_ filesystem: any Filesystem, size: UInt64) throws -> [Piece] {
     let descriptor = open(filesystem.mount.directory + "/file", O_RDONLY)

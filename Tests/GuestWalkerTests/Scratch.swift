@@ -5,7 +5,7 @@ import WalkRecord
 
 @testable import GuestWalker
 
-/// A temporary directory, in which a test has its files, and one to be walked, `tree`.
+/// A temporary directory for a test's files, with a directory to walk, `tree`.
 final class Scratch {
   let path: String
   let tree: String
@@ -51,7 +51,7 @@ final class Scratch {
     guard mkdir(tree + "/" + name, 0o755) == 0 else { throw Failure() }
   }
 
-  /// The tree, as if a filesystem on a device of zeros were mounted there.
+  /// A mount for the tree, as if it were a filesystem on a device of zeros.
   func mount(blockSize: UInt64 = 4096, isPlainDevice: Bool = true) throws -> Mount {
     let device = open(path + "/device", O_RDONLY | O_CREAT, 0o644)
     guard device >= 0, truncate(path + "/device", 1 << 20) == 0 else { throw Failure() }
@@ -62,7 +62,7 @@ final class Scratch {
 
   /// The records of a walk over the tree.
   ///
-  /// The channel is a file to which every write is appended, wherever it is to go; where answers are read are zeros: no
+  /// The channel is a file to which every write is appended, whatever its offset. Answers are read as zeros, so no
   /// chunk is ambiguous.
   func walk(_ filesystem: any Filesystem, _ method: WalkMethod) throws -> [Record] {
     let start = 2 << 20

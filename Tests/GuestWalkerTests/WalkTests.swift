@@ -4,9 +4,9 @@ import WalkRecord
 
 @testable import GuestWalker
 
-/// Walks over temporary directories, taken for one filesystem or another.
+/// Walks over temporary directories, each treated as one type of filesystem or another.
 @Suite struct WalkTests {
-  /// The records but for where extents are, which the machine's own filesystem may report or not.
+  /// The records without the locations of extents, which the machine's own filesystem may or may not report.
   private func said(_ records: [Record]) -> [String] {
     records.compactMap { record in
       switch record {
@@ -44,7 +44,7 @@ import WalkRecord
       ])
   }
 
-  /// Btrfs's are announced as early, and virt-bmap wants all inodes.
+  /// Btrfs directories are announced before they are looked up, and virt-bmap needs all inode numbers.
   @Test func inodesOfBtrfsAreReported() throws {
     let scratch = try Scratch()
     try scratch.write([], to: "empty")
@@ -58,7 +58,7 @@ import WalkRecord
     }
   }
 
-  /// ext2/3/4 says where directories are: only reading them all announces anything.
+  /// ext2/3/4 reports where directories are, so they are not announced unless everything is read.
   @Test func directoriesOfExtAreDeclaredOnly() throws {
     let scratch = try Scratch()
     try scratch.makeDirectory("a")
@@ -67,11 +67,11 @@ import WalkRecord
     #expect(!said.contains { $0.hasSuffix("as stream") })
   }
 
-  /// FAT12's and FAT16's root directory is reported, and is not taken for what is read at the same time.
+  /// The root directory of FAT12 and FAT16 is reported, and other reads at that time are not attributed to it.
   @Test func aRootInAFixedPlaceIsReported() throws {
     let scratch = try Scratch()
     var boot = [UInt8](repeating: 0, count: 512)
-    // Sectors of 512 bytes, 1 reserved, 2 tables of 1 sector, 16 entries.
+    // Sectors of 512 bytes, 1 reserved, 2 tables of 1 sector, 16 root entries.
     (boot[12], boot[14], boot[16], boot[17], boot[22]) = (2, 1, 2, 16, 1)
     let mount = try scratch.mount()
     let device = open(mount.devicePath, O_WRONLY)
@@ -118,7 +118,7 @@ import WalkRecord
     #expect(said.filter { $0.hasPrefix("link to 2 in 1") }.count == 1)
   }
 
-  /// A symbolic link or a pipe is not opened. XFS may have something for it, but only if it has blocks.
+  /// Symbolic links and pipes are not opened. XFS may store something for them, but only if they have blocks.
   @Test func whatIsNoFileIsNotRead() throws {
     let scratch = try Scratch()
     guard symlink("/dev/zero", scratch.tree + "/link") == 0, mkfifo(scratch.tree + "/pipe", 0o644) == 0 else {
