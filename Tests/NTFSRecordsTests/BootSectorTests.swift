@@ -16,7 +16,7 @@ import Testing
   @Test func sizes() {
     let usual = BootSector(sector(cluster: 8, record: 0xf6))
     #expect(usual?.clusterSize == 4096 && usual?.recordSize == 1024 && usual?.tableCluster == 4)
-    // 2^12 sectors, and a cluster for each record.
+    // First 2^12 sectors per cluster, then records measured in clusters, then sectors of 4096 bytes.
     #expect(BootSector(sector(cluster: 0xf4, record: 0xf6))?.clusterSize == 2 << 20)
     #expect(BootSector(sector(cluster: 2, record: 1))?.recordSize == 1024)
     #expect(BootSector(sector(cluster: 1, record: 0xf4, size: 4096))?.recordSize == 4096)

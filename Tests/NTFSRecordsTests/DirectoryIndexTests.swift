@@ -6,7 +6,7 @@ import Testing
   private typealias Entry = DirectoryIndex.Entry
   private static let little = RecordImage.little
 
-  /// A node's entry.
+  /// An entry of a node.
   private func entry(_ number: UInt64, _ name: [UInt16], namespace: UInt8 = 1, child: UInt64? = nil) -> [UInt8] {
     let units = name.flatMap { Self.little(UInt64($0), 2) }
     let key = [UInt8](repeating: 0, count: 64) + [UInt8(name.count), namespace] + units
@@ -36,7 +36,7 @@ import Testing
     return RecordImage.resident(0x90, value + header(all, first: 16, isLarge: isLarge) + all, text: "$I30")
   }
 
-  /// As it is on the disk.
+  /// A node as stored on disk.
   private func node(_ entries: [UInt8]...) -> [UInt8] {
     let all = entries.flatMap { $0 }
     var bytes = Array("INDX".utf8) + Self.little(40, 2) + Self.little(9, 2) + [UInt8](repeating: 0, count: 16)
@@ -74,7 +74,7 @@ import Testing
     return DirectoryIndex.runs(of: 40, in: &table)
   }
 
-  /// A directory that has blocks of which none is found is no small one.
+  /// A large directory without index blocks is damaged, not small.
   @Test func whereTheBlocksAre() {
     let blocks = RecordImage.runs(0xa0, [0x11, 2, 7, 0], highest: 1, size: 8192, name: "$I30")
     #expect(runs([root(end())]) == [])
@@ -98,7 +98,7 @@ import Testing
           Entry(number: 51, sequence: 1, name: Array("é€😀".utf8)),
         ]))
     #expect(list(root(end())) == .success([]))
-    // A short name is another name of the same file; half a pair is no character.
+    // A DOS name is another name of the same file. An unpaired surrogate is not a valid character.
     let short = list(root(entry(50, [0x41], namespace: 2), entry(50, [0xd800, 0x41]), end()))
     #expect(short == .success([Entry(number: 50, sequence: 1, name: [0xed, 0xa0, 0x80, 0x41])]))
   }
@@ -115,7 +115,7 @@ import Testing
     #expect(names(found) == ["m", "a", "b", "x", "n"])
   }
 
-  /// Where a cluster is larger than a node, nodes are counted in sectors.
+  /// If a cluster is larger than a node, nodes are counted in sectors.
   @Test func severalNodesInACluster() {
     let found = list(
       root(entry(50, "m", child: 0), end(child: 8)),
@@ -131,7 +131,7 @@ import Testing
     for child in [1, 1 << 40, 1 << 63, UInt64.max] {
       #expect(names(list(root(end(child: child)), nodes: [node(end())])) == nil)
     }
-    // Not written to its end; not a node.
+    // A torn write, then something that is not a node.
     var torn = node(entry(51, "a"), end())
     torn[510] ^= 1
     #expect(names(list(root(end(child: 0)), nodes: [torn])) == nil)
@@ -139,7 +139,7 @@ import Testing
     #expect(names(list(RecordImage.resident(0x90, [1, 2, 3], text: "$I30"))) == nil)
   }
 
-  /// Each byte of the root and of a node takes values that a disk may have.
+  /// Each byte of the root and of a node takes a range of values.
   @Test func noByteIsBelieved() {
     let intact = root(entry(50, "m", child: 0), end(child: 1))
     let nodes = [node(entry(51, "a"), end()), node(entry(54, "x"), end())]

@@ -15,14 +15,15 @@ import Testing
 
   @Test func residentData() {
     let name = RecordImage.resident(0x30, [UInt8](repeating: 1, count: 66))
-    // The data begin at 72 + 96 + 24, and a stream with a name is another file's.
+    // The data starts at 72 + 96 + 32 + 24. The named stream before it is not the file's data.
     let small = RecordImage.resident(data, Array("a few bytes".utf8))
     #expect(
       find(name, RecordImage.resident(data, [9, 9], name: 2), small)
         == .resident(record: 40, parts: [ResidentPart(place: 72 + 96 + 32 + 24, length: 11, offset: 0)]))
   }
 
-  /// The bytes at a sector's end are in the array at the record's beginning, and come out of it.
+  /// The bytes at the end of a sector are in the update sequence array at the start of the record, and are found
+  /// there.
   @Test func residentDataOverASectorsEnd() throws {
     let content = (0..<600).map { UInt8(truncatingIfNeeded: $0 * 7 + 3) }
     let image = RecordImage(attributes: [RecordImage.resident(data, content)])
@@ -57,15 +58,15 @@ import Testing
     }
     for flags in [1, 0x8001] as [UInt64] {
       #expect(found(flags, unit: 4) == .compressed(runs, size: 2000, initializedSize: 2000, unit: 16))
-      // So many clusters are never compressed together.
+      // Invalid numbers of clusters per compression unit.
       for unit in [0, 8, 64, 255] as [UInt8] { #expect(found(flags, unit: unit) == nil) }
     }
     #expect(found(0x4000) == .encrypted(runs, size: 2000, initializedSize: 2000))
-    // With holes, but not compressed.
+    // Sparse but not compressed.
     #expect(found(0x8000) == .runs(runs, size: 2000, initializedSize: 2000))
   }
 
-  /// A directory's entries; an index with another name, and one without, are something else's.
+  /// A directory's index. An index with another name or without a name is something else.
   @Test func directoryIndex() {
     let runs = RecordImage.runs(0xa0, [0x11, 4, 9, 0], highest: 3, size: 2000, name: "$I30")
     let other = RecordImage.runs(0xa0, [0x11, 4, 30, 0], highest: 3, size: 2000, name: "$SII")
@@ -76,7 +77,7 @@ import Testing
     }
     #expect(index(other, unnamed, runs) == [Run(start: 0, count: 4, cluster: 9)])
     #expect(index(other, unnamed) == nil)
-    // The name's place may be anywhere.
+    // The name's offset is not trusted.
     for offset in [61, 70, 0xffff] as [UInt64] {
       var bent = runs
       bent.replaceSubrange(10..<12, with: RecordImage.little(offset, 2))
@@ -84,7 +85,7 @@ import Testing
     }
   }
 
-  /// The parts of a directory's index are in several records, as those of a file's data may be.
+  /// A directory's index may be split across several records, like a file's data.
   @Test func directoryIndexInSeveralRecords() {
     let entries = [0, 4].flatMap { RecordImage.entry(0xa0, lowest: $0, record: 41 + $0, name: 4) }
     let part = { (lowest: UInt64) in
@@ -102,7 +103,7 @@ import Testing
         == [Run(start: 0, count: 4, cluster: 9), Run(start: 4, count: 4, cluster: 13)])
   }
 
-  /// Three parts in three records, and one part of another stream.
+  /// Three parts in three records, and a part of another stream.
   private var fragmented: [UInt64: RecordImage] {
     let entries =
       RecordImage.entry(0x10, record: 40) + RecordImage.entry(data, record: 40)
@@ -157,8 +158,8 @@ import Testing
     #expect(found == .resident(record: 50, parts: [ResidentPart(place: 96, length: 3, offset: 0)]))
   }
 
-  /// Another file's record, one that was used for another file since, one that is not there, a part that is left out, one
-  /// that is there twice, and a list that does not end with an entry.
+  /// Lists with another file's record, a record reused for another file, a missing record, a missing part, a
+  /// duplicate part, and a list that does not end with an entry.
   @Test func listsThatAreNotRight() {
     func changed(_ change: (inout [UInt64: RecordImage]) -> Void) -> FileData? {
       var records = fragmented
@@ -182,7 +183,7 @@ import Testing
     #expect(entries(all + [UInt8](repeating: 0, count: 32)) == nil)
   }
 
-  /// A list that names one record over and over, as long as a list may be, ends at once.
+  /// A list of the maximum length that names one record over and over is rejected at once.
   @Test func aListOfNothingNew() {
     let entries = (0..<8000).flatMap { _ in RecordImage.entry(data, record: 40) }
     let volume = entries + [UInt8](repeating: 0, count: 512 - entries.count % 512)
@@ -204,16 +205,16 @@ import Testing
       bytes[place] = value
       return FileRecord(bytes)
     }
-    // Its name, a sector's end, the array's place and size, an unused record, the first attribute's place and length.
+    // Magic, sector end, offset and size of the array, unused record, offset and length of the first attribute.
     for (place, value) in [(0, 0), (510, 0), (1023, 0), (4, 0), (5, 2), (6, 2), (22, 0), (21, 4), (76, 8), (79, 1)] {
       #expect(changed(place, UInt8(value)) == nil, "\(place)")
     }
     #expect(FileRecord([]) == nil && FileRecord(Array(good.bytes.prefix(700))) == nil)
-    // A value that goes beyond its attribute.
+    // A value that extends beyond its attribute.
     #expect(changed(72 + 16, 200) == nil && changed(72 + 19, 0xff) == nil && changed(72 + 20, 40) == nil)
   }
 
-  /// Whatever is in a record, there is an answer and no trap.
+  /// Random bytes in a record never cause a trap.
   @Test func anyBytes() {
     var state: UInt64 = 7
     func random() -> UInt64 {
@@ -226,7 +227,7 @@ import Testing
       var table = MemoryTable(records: images)
       for _ in 0..<1 + random() % 4 {
         let number = [40, 40, 50, 51][Int(random() % 4)] as UInt64
-        // Not the ends of sectors, where a change makes any record a torn one.
+        // Leave out the ends of sectors, where any change makes a record a torn one.
         let place = Int(random() % 300)
         table.records[number]?[place] = [0, 1, 0x7f, 0x80, 0xff, UInt8(random() % 256)][Int(random() % 6)]
       }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import NTFSRecords
 
-/// What a file has beside its data.
+/// What a file has besides its data.
 @Suite struct KeptAttributeTests {
   private func find(_ records: [UInt64: RecordImage], withData: Bool = false) -> [KeptAttribute] {
     var table = MemoryTable(records: records.mapValues(\.bytes))
@@ -12,7 +12,7 @@ import Testing
   private let data = RecordImage.resident(0x80, Array("data".utf8))
 
   @Test func inTheRecord() {
-    // Attributes begin at 72; 24 bytes are an attribute's header, and what is behind it is filled up to 8 bytes.
+    // Attributes start at 72. Each has a header of 24 bytes, and its value is padded to a multiple of 8 bytes.
     let attributes = [
       RecordImage.resident(0x10, [UInt8](repeating: 1, count: 48)), RecordImage.resident(0x50, [1, 2, 3]), data,
       RecordImage.resident(0x80, Array("stream".utf8), name: 1), RecordImage.resident(0x80, [], name: 1),
@@ -43,7 +43,7 @@ import Testing
     #expect(find([40: RecordImage(attributes: attributes)], withData: true).count == 3)
   }
 
-  /// A reparse point in one record, extended attributes in another, the second part of them in a third.
+  /// A reparse point in one record, extended attributes in another, and their second part in a third.
   private var scattered: [UInt64: RecordImage] {
     let entries =
       RecordImage.entry(0x80, record: 40) + RecordImage.entry(0xc0, record: 50) + RecordImage.entry(0xe0, record: 51)
@@ -70,7 +70,7 @@ import Testing
       ])
   }
 
-  /// A record that another file's list names is not this one's, and what is behind it is not looked for.
+  /// A record that belongs to another file is not used, and neither are the records after it.
   @Test func recordsOfOthers() {
     var records = scattered
     records[51]?.base = 41 | 1 << 48
@@ -84,7 +84,7 @@ import Testing
     #expect(find([40: RecordImage(base: 39 | 1 << 48, attributes: [RecordImage.resident(0xc0, [1])])]) == [])
   }
 
-  /// A record is looked at once, however often the list names it.
+  /// A record is read only once, however often the list names it.
   @Test func aListThatRepeatsItself() {
     var records = scattered
     let entries = (0..<20).flatMap { _ in RecordImage.entry(0xc0, record: 50) + RecordImage.entry(0x80, record: 40) }

@@ -1,17 +1,17 @@
 @testable import NTFSRecords
 
-/// Puts records together as NTFS has them on a disk.
+/// Builds records as NTFS stores them on disk.
 struct RecordImage {
   var number: UInt64 = 40
   var sequence: UInt64 = 1
-  /// Of an extension record, the first record's reference.
+  /// In an extension record, the reference of the first record.
   var base: UInt64 = 0
   /// 1: in use, 2: a directory.
   var flags: UInt64 = 1
   var attributes: [[UInt8]] = []
   var size = 1024
 
-  /// As it is on the disk: with the update sequence number at the end of each sector.
+  /// The record as stored on disk, with the update sequence number at the end of each sector.
   var bytes: [UInt8] {
     var result = [UInt8](repeating: 0, count: size)
     func put(_ value: UInt64, _ count: Int, at place: Int) {
@@ -44,7 +44,7 @@ struct RecordImage {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
   }
 
-  /// An attribute in the record.
+  /// An attribute whose value is in the record.
   static func resident(
     _ type: UInt64, _ value: [UInt8], flags: UInt64 = 0, name: UInt64 = 0, text: String = ""
   ) -> [UInt8] {
@@ -59,7 +59,7 @@ struct RecordImage {
     return all + [UInt8](repeating: 0, count: length - all.count)
   }
 
-  /// An attribute, or a part of it, in clusters.
+  /// An attribute, or a part of one, whose value is in clusters.
   static func runs(
     _ type: UInt64, _ list: [UInt8], lowest: UInt64 = 0, highest: UInt64, size: UInt64 = 0, initialized: UInt64? = nil,
     flags: UInt64 = 0, unit: UInt8 = 0, name: String = ""
@@ -86,7 +86,7 @@ struct RecordImage {
 /// Records and clusters in memory.
 struct MemoryTable: RecordSource {
   var records: [UInt64: [UInt8]] = [:]
-  /// What the volume has, from its first cluster on.
+  /// The volume's content, from its first cluster.
   var volume: [UInt8] = []
   var clusterSize: UInt64 = 512
   private(set) var reads = 0

@@ -5,7 +5,7 @@ import Testing
 @Suite struct RunListTests {
   private func decode(_ bytes: [UInt8], from start: UInt64 = 0) -> [Run]? { RunList.decode(bytes[...], from: start) }
 
-  /// The examples of the Linux-NTFS project's documentation.
+  /// The examples in the Linux-NTFS project's documentation.
   @Test func documentedExamples() {
     #expect(decode([0x21, 0x18, 0x34, 0x56, 0]) == [Run(start: 0, count: 0x18, cluster: 0x5634)])
     #expect(
@@ -13,7 +13,7 @@ import Testing
         Run(start: 0, count: 0x38, cluster: 0x342573), Run(start: 0x38, count: 0x114, cluster: 0x363758),
         Run(start: 0x14c, count: 0x42, cluster: 0x393802),
       ])
-    // A hole in the middle, and a distance that goes back.
+    // A hole in the middle, then a negative distance.
     #expect(
       decode([0x11, 0x30, 0x20, 0x01, 0x60, 0x11, 0x10, 0x30, 0]) == [
         Run(start: 0, count: 0x30, cluster: 0x20), Run(start: 0x30, count: 0x60, cluster: nil),
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test func theLastClusterIsNotTooFarAway() {
-    // 2^41 clusters, one after the other.
+    // A run of 2^41 clusters.
     let large: [UInt8] = [0x16, 0, 0, 0, 0, 0, 2, 1]
     #expect(decode(large + [0])?.count == 1)
     #expect(decode(large + large + [0]) == nil)
