@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test func volumeOnAVolume() {
-    // The upper one crosses the border between the lower one's segments.
+    // The upper volume crosses the boundary between the lower volume's segments.
     let table = DeviceTable(
       parsing: disk + """
         device 254:1 - - 4096

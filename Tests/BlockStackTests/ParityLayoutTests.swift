@@ -2,9 +2,10 @@ import Testing
 
 @testable import BlockStack
 
-/// RAID 6's layouts, as a kernel wrote them.
+/// The layouts of RAID 6, as the kernel wrote them.
 @Suite struct ParityLayoutTests {
-  /// A layout by md's number and dm-raid's name, and the first stripes on five devices: data chunks, and P and Q.
+  /// A layout by its number in md and its name in dm-raid, and the first stripes on five devices: data chunks, P and
+  /// Q.
   struct Drawing: Sendable, CustomTestStringConvertible {
     var number: Int
     var name: String?
@@ -66,7 +67,7 @@ import Testing
     #expect(drawn(other, stripes: 20) == drawn(rotation, stripes: 20))
   }
 
-  /// Btrfs's profiles.
+  /// The parity profiles of Btrfs.
   @Test func btrfs() {
     #expect(
       drawn(.upFromLast(parities: 1), stripes: 4, legs: 3) == ["0 1 P", "P 2 3", "5 P 4", "6 7 P"])

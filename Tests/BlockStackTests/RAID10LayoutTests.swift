@@ -2,9 +2,9 @@ import Testing
 
 @testable import BlockStack
 
-/// RAID 10's layouts, as md(4) draws them and as a kernel wrote them.
+/// The layouts of RAID 10, as drawn in md(4) and as the kernel wrote them.
 @Suite struct RAID10LayoutTests {
-  /// A layout's number, its devices and what is on them: a row of each after the other, `.` where nothing is.
+  /// A layout's number, its number of devices and chunks, and what is on the devices, row by row; `.` if nothing.
   struct Drawing: Sendable, CustomTestStringConvertible {
     var number: Int
     var devices: Int
@@ -37,7 +37,7 @@ import Testing
     Drawing(
       number: 0x202, devices: 5, chunks: 5,
       rows: ["0 0 1 1 2", "2 3 3 4 4", "1 2 0 0 1", "4 4 2 3 3"]),
-    // In sets: of two devices and of three; of three and of four.
+    // In sets of two and three devices, then of three and four.
     Drawing(number: 0x40201, devices: 5, chunks: 10, rows: ["0 1 2 3 4", "5 6 7 8 9", "1 0 4 2 3", "6 5 9 7 8"]),
     Drawing(
       number: 0x40301, devices: 7, chunks: 7, rows: ["0 1 2 3 4 5 6", "2 0 1 6 3 4 5", "1 2 0 5 6 3 4"]),
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  /// However the devices are shared out, no place holds two chunks, and the way back finds each.
+  /// For any number of devices, no row of a device holds two chunks, and the reverse mapping finds each chunk.
   @Test func noPlaceIsTaken() throws {
     var count = 0
     for number in [0x102, 0x103, 0x201, 0x301, 0x202, 0x10201, 0x10301, 0x20201, 0x20301, 0x40201, 0x40301, 0x50301] {

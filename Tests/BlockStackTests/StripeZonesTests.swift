@@ -2,11 +2,11 @@ import Testing
 
 @testable import BlockStack
 
-/// RAID 0 over devices of different sizes, as a kernel wrote it.
+/// RAID 0 over devices of different sizes, as the kernel wrote it.
 @Suite struct StripeZonesTests {
   private typealias Device = StripeZones.Device
 
-  /// What is where, a row of the devices' chunks after the other; `.` where nothing is.
+  /// The chunks on the devices, row by row; `.` if there is none.
   private func drawn(_ sizes: [UInt64], _ layout: StripeZones.Layout) throws -> [String] {
     let devices = sizes.enumerated().map { index, size in
       Device(leg: Target.Leg(device: "8:\(index)", offset: 1 << 20), size: size)

@@ -22,7 +22,7 @@ import Testing
       + members.enumerated().map { "member 9:0 \($1) \($0) 2048 499000 in_sync" }.joined(separator: "\n")
   }
 
-  /// 400,000 sectors of devices of different sizes, none of which is a multiple of a chunk.
+  /// An array of 400,000 sectors over devices of different sizes, none of them a multiple of a chunk.
   private static func unequal(_ level: String, layout: Int = 0) -> String {
     "device 9:0 - - 400000\narray 9:0 \(level) \(layout) 32768 4 none\n"
       + zip(four, [45001, 70002, 25024, 60031]).enumerated()
@@ -31,7 +31,7 @@ import Testing
 
   private static let four = ["8:1", "8:17", "8:2", "8:18"]
 
-  /// What the upper device, of 400,000 sectors, is made of, and how many copies there are of each byte.
+  /// The tables of an upper device of 400,000 sectors, its name, and the number of copies of each byte.
   static let arrangements: [(text: String, device: String, copies: Int)] = [
     ("table 254:0 0 400000 linear 8:17 2048", "254:0", 1),
     ("table 254:0 0 400000 crypt aes-xts-plain64 :64:logon:x 0 8:2 32768 1 allow_discards", "254:0", 1),
@@ -82,7 +82,7 @@ import Testing
       let places = try #require(table.places(of: range, on: device))
       #expect(places.reduce(0) { $0 + $1.range.count } == range.count * arrangement.copies)
       for place in places {
-        // The way back gives the same part of the device.
+        // The reverse mapping returns the same part of the device.
         for part in table.parts(of: device, heldBy: place.range, ofDisk: place.disk) {
           let from = start + place.offset + (part.onDisk - place.range.lowerBound)
           #expect(part.range.lowerBound == from && part.range.upperBound <= range.upperBound)
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  /// No byte of a disk is two bytes of the array, nor data and parity.
+  /// No byte of a disk holds two bytes of the array, nor both data and parity.
   @Test(arguments: arrangements)
   func noByteIsTwo(_ arrangement: (text: String, device: String, copies: Int)) throws {
     let table = DeviceTable(parsing: Self.disks + arrangement.text)
@@ -109,7 +109,7 @@ import Testing
     let table = DeviceTable(parsing: Self.disks + Self.array("raid5", layout: 2, members: Array(Self.four.prefix(3))))
     let parity = try #require(table.parity(of: "9:0"))
     #expect(table.parity(of: "8:1") == [])
-    // The first stripe's is on the last device, the second's on the one before.
+    // The first stripe's parity is on the last device, the second's on the one before.
     #expect(
       parity.prefix(2) == [
         DeviceTable.Place(disk: 1, range: (1_002_048 + 2048) * 512..<(1_002_048 + 2048) * 512 + 65536, offset: 0),
@@ -118,7 +118,8 @@ import Testing
       ])
   }
 
-  /// To follow each path of such a table would take for ever, and to follow one to its end would fill the stack.
+  /// Following each path of such tables would take forever, and following one recursively to its end would overflow
+  /// the stack.
   @Test func tablesThatReferToTheSameDeviceAgainAndAgain() {
     let many = (1...16).map { level in
       (0..<50).map { "table 253:\(level) \($0 * 8192) 8192 linear 253:\(level - 1) 0" }.joined(separator: "\n")
@@ -138,11 +139,11 @@ import Testing
     #expect(!table.isFollowed("253:20"))
     #expect(table.parts(of: "253:2", heldBy: 0..<1 << 30, ofDisk: 1).count > 0)
     _ = table.parts(of: "253:15", heldBy: 0..<1 << 30, ofDisk: 1)
-    // Without a bound it would never end.
+    // Without a limit it would never end.
     #expect(start.duration(to: .now) < .seconds(300))
   }
 
-  /// What a lost device had is nowhere; what the others have is still there.
+  /// Data on a lost device has no location; data on the other devices still has one.
   @Test func aDegradedArray() throws {
     let whole = Self.array("raid5", layout: 2, members: ["8:1", "8:17", "8:2"])
     let text = whole.split(separator: "\n").filter { !$0.hasPrefix("member 9:0 8:17") }.joined(separator: "\n")
@@ -167,7 +168,8 @@ import Testing
     #expect(!DeviceTable(parsing: text).isFollowed("9:0"))
   }
 
-  /// Which of the two layouts an array of different sizes has, an old one does not say; and its size has to be theirs.
+  /// An old array of devices of different sizes does not say which of the two layouts it has. The array's size must
+  /// also match the layout.
   @Test(arguments: ["array 9:0 raid0 0", "array 9:0 raid0 3", "array 9:0 raid0 -1", "device 9:0 - - 400064"])
   func zonesThatAreNotKnown(_ other: String) {
     let known = Self.unequal("raid0", layout: 1)
@@ -209,7 +211,7 @@ import Testing
     #expect(BtrfsTree(parsing: "nonsense") == nil)
   }
 
-  /// A chunk of 24 stripes of 64 KiB on a profile's devices, the first of which is the second half of a disk.
+  /// A Btrfs chunk with 24 stripe units of 64 KiB of data, on `legs` stripes over the four partitions in turn.
   private static func chunk(_ profile: String, legs: Int) throws -> DeviceTable {
     let text =
       (1...4).map { "devid \($0) \(four[$0 - 1])\n" }.joined() + "nodesize 16384\nchunk 20971520\n"
@@ -220,7 +222,8 @@ import Testing
     return table
   }
 
-  /// How many copies of each byte, and of each byte on a device how many are parity.
+  /// The profile, its number of stripes, the number of copies of each byte, and the number of stripe units of
+  /// parity.
   @Test(arguments: [
     ("RAID0", 4, 1, 0), ("RAID1", 2, 2, 0), ("RAID1C3", 3, 3, 0), ("RAID1C4", 4, 4, 0), ("DUP", 2, 2, 0),
     ("RAID10", 4, 2, 0), ("RAID5", 3, 1, 12), ("RAID5", 4, 1, 8), ("RAID6", 4, 1, 24), ("RAID6", 3, 1, 48),
@@ -243,7 +246,7 @@ import Testing
     }
   }
 
-  /// Numbers as only a damaged tree has them.
+  /// Numbers that only a damaged tree contains.
   @Test func btrfsNumbersThatDoNotFit() throws {
     for (length, stripe, offset) in [
       ("18446744073709551615", "1", "0"), ("1572864", "65536", "18446744073709551615"),
