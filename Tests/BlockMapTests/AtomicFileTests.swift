@@ -116,7 +116,7 @@ struct AtomicFileTests {
     try reader.close()
     #expect(try scratch.names() == ["fifo"])
 
-    // What /dev/stdout stands for: a descriptor that is open already keeps its place in the file.
+    // Like /dev/stdout: a descriptor that is already open keeps its file position.
     let log = scratch.path.appending("log")
     let descriptor = try FileDescriptor.open(
       log, .writeOnly, options: [.create], permissions: .ownerReadWrite)
@@ -126,7 +126,7 @@ struct AtomicFileTests {
     #expect(try text(log) == "before after")
   }
 
-  // MARK: In a process of its own
+  // MARK: In a separate process
 
   private static let program = Bundle.main.bundleURL.appendingPathComponent("bench-map").path
 
@@ -136,7 +136,7 @@ struct AtomicFileTests {
     try write("old", to: target)
     try writeFile(output, [])
     let writer = try Child([Self.program, "--write", target.string], output: output)
-    // It says so when it begins, and takes a while from there.
+    // The writer prints a line when it starts; the map takes a while to write.
     while try readFile(output).isEmpty { usleep(1000) }
     try writer.kill()
     #expect(try writer.wait() == .killed(SIGKILL))

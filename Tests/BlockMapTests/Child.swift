@@ -10,7 +10,7 @@ struct Child {
 
   private let id: pid_t
 
-  /// Starts a program, found along PATH, whose output goes to the file `output`.
+  /// Starts a program, found in PATH, with its standard output redirected to the file `output`.
   init(_ arguments: [String], output: FilePath) throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -26,7 +26,7 @@ struct Child {
     self.id = id
   }
 
-  /// Ends it by SIGKILL.
+  /// Kills the program with SIGKILL.
   func kill() throws {
     guard Glibc.kill(id, SIGKILL) == 0 else { throw Errno(rawValue: errno) }
   }

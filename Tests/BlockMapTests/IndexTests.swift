@@ -4,7 +4,7 @@ import Testing
 @testable import BlockMap
 
 struct IndexTests {
-  /// A map of these ranges, each of an object of its own, from bytes of it on that an index stores in several ways.
+  /// A map of these ranges, each of its own object, with object offsets that the index stores in different ways.
   private func map(_ ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)]) throws -> BlockMap {
     var objects = ObjectTable()
     var mapped: [MappedRange] = []
@@ -49,7 +49,7 @@ struct IndexTests {
     return Owner(object: mapped.object, offset: mapped.objectOffset &+ (byte - mapped.range.lowerBound))
   }
 
-  /// Whether one is of the same specificity as another and, if they are devices, as long.
+  /// Whether two ranges are equally specific and, if they are devices, equally long.
   private func isAsSpecific(_ map: BlockMap, _ a: Int, as b: Int) -> Bool {
     let kind = map.objects.kind(of: map.ranges[a].object)
     guard kind.specificity == map.objects.kind(of: map.ranges[b].object).specificity else { return false }
@@ -57,7 +57,7 @@ struct IndexTests {
     return !isDevice || map.ranges[a].range.count == map.ranges[b].range.count
   }
 
-  /// The same answer from nothing but the definition.
+  /// Computes the same answer directly from the definition.
   private func oracle(_ map: BlockMap, _ request: Range<UInt64>, disk: Int) -> [Found] {
     let touched = map.ranges.indices.filter {
       map.ranges[$0].disk == disk && map.ranges[$0].range.overlaps(request)
@@ -85,7 +85,7 @@ struct IndexTests {
     }
   }
 
-  /// How many ranges, how large the disk, how long a range at most.
+  /// The number of ranges, the size of the disk, and the longest range.
   @Test(
     arguments: [
       (0, 100, 10), (1, 100, 10), (16, 100, 100), (17, 64, 5), (256, 1000, 30), (257, 1000, 1000),
@@ -113,8 +113,8 @@ struct IndexTests {
     }
   }
 
-  /// Files with and without gaps between them in partitions on a disk, some of them far from one another, some of several
-  /// names, and here and there two that overlap in part.
+  /// Files with and without gaps between them in partitions on a disk. Some are far apart, some have several names,
+  /// and a few partially overlap.
   @Test(arguments: [1 << 12, 1 << 30, 1 << 34] as [UInt64])
   func answersWhereRangesLieInOneAnother(farthest: UInt64) throws {
     var scratch: [Owner] = []
@@ -145,7 +145,8 @@ struct IndexTests {
     }
   }
 
-  /// Thousands close together, as far as can be from others: a search of the whole disk against one of the ranges.
+  /// Thousands of ranges close together, and far from others: checks a lookup on the whole disk against the ranges
+  /// nearby.
   @Test func findsWhatLiesCloseTogetherOnALargeDisk() throws {
     var ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)] = [(1, 0..<1 << 63, .disk)]
     for (start, step) in [(5, 3), (1 << 40, 4096), (1 << 40 + 1 << 30, 7), (1 << 62, 1 << 34)] as [(UInt64, UInt64)] {
@@ -164,7 +165,7 @@ struct IndexTests {
       let start = max(map.ranges[place].range.lowerBound + UInt64.random(in: 0..<20), 10) - 10
       let request = start..<start + UInt64.random(in: 1...20)
       let found = query(index, request, disk: 1, &scratch)
-      // What can be here is near in the order of starts.
+      // Only ranges nearby in the order of starts can be here.
       let near = [0] + Array(max(1, place - 60)..<min(place + 60, map.ranges.count))
       var position = request.lowerBound
       for piece in found {
@@ -200,7 +201,7 @@ struct IndexTests {
     #expect(query(index, 5..<6, disk: -7, &scratch) == [Found(range: 5..<6, owners: [], count: 0, mostSpecific: 0)])
   }
 
-  /// Many ranges over one place: nothing may be quadratic, and what is listed stays bounded.
+  /// Many ranges over the same byte: nothing may take quadratic time, and the list of owners stays bounded.
   @Test func standsManyRangesOverOnePlace() throws {
     let count = 30_000
     let map = try map(
@@ -211,7 +212,7 @@ struct IndexTests {
     var scratch: [Owner] = []
     let found = query(index, UInt64(count)..<UInt64(count) + 1, disk: 1, &scratch)
     #expect(found.count == 1)
-    // The narrowest file, which is the last even number's.
+    // The narrowest file, which has the last even number.
     #expect(found.first?.owners.first?.object == map.ranges[count - 2].object)
     #expect(found.first?.count == count)
   }
@@ -222,7 +223,7 @@ struct IndexTests {
     _ = expectFast(map, pieces: 2 * count, owners: count)
   }
 
-  /// Whenever a range ends, another one that was not listed is.
+  /// Whenever a range ends, another one that was not listed takes its place.
   @Test func standsManyRangesThatBeginTogether() throws {
     let count = 30_000
     let map = try map((0..<count).map { (1, 0..<UInt64($0 + 1), .file) })

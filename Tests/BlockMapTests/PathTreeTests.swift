@@ -4,7 +4,7 @@ import Testing
 
 @testable import BlockMap
 
-/// Paths in a tree are those that were given, in the order of their bytes.
+/// The tree returns the paths that were added, in byte order.
 @Suite struct PathTreeTests {
   private func unwrap<T>(_ value: T?) throws -> T { try #require(value) }
 
@@ -49,7 +49,7 @@ import Testing
     #expect(below == nil)
   }
 
-  /// A thousand levels of long names and four thousand files: a map of a gigabyte.
+  /// A thousand levels of long names and five thousand files would make a map of more than a gigabyte.
   @Test(.timeLimit(.minutes(1))) func aHugeMapIsRefusedAndTakesNoMemory() throws {
     var builder = BlockMapBuilder(mostBytes: 100 << 20)
     builder.addDisk(DiskDescription(size: 1 << 40, format: [0x61], file: [0x61]))
@@ -71,7 +71,7 @@ import Testing
     #expect(whole.ranges.count == 300)
     #expect(whole.objects[try #require(whole.ranges.last).object].path?.count == 256 * 1000 + 4)
     try FileDescriptor.open(file, .writeOnly, options: .truncate).close()
-    // More than it may have, and not so much that it is given up before: what was there stays.
+    // Larger than allowed, but not enough to give up before writing: the old file stays.
     try add(1000)
     #expect(!builder.isTooLarge)
     #expect(throws: MapError.self) { try builder.write(to: file) }
@@ -98,7 +98,7 @@ import Testing
     #expect(try !build(UInt64(text.utf8.count - 1)))
   }
 
-  /// A reader would refuse such a range.
+  /// A reader would reject such a range.
   @Test func offsetsDoNotOverflow() throws {
     var builder = BlockMapBuilder()
     builder.addDisk(DiskDescription(size: 1 << 20, format: [0x61], file: [0x61]))

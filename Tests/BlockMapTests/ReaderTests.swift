@@ -44,7 +44,7 @@ struct ReaderTests {
     }
   }
 
-  /// Letters of later versions, with and without a path, are kinds like others.
+  /// Letters of later versions, with and without a path, are kinds like any other.
   @Test func kindsThatAreNotKnown() throws {
     let map = try read(
       "# virt-bmap 2\n# disk 1 size=1000 format=raw file=x\n1 0 1 u /dev/sda1\n1 0 2 Z@5 /dev/sda1 /a\n")
@@ -91,9 +91,9 @@ struct ReaderTests {
     #expect(map.disks.isEmpty)
     #expect(map.objects[map.ranges[1].object].path == Array("/a\\b c".utf8))
     #expect(map.ranges.map(\.disk) == [1, 1, 2])
-    // A remark first, and a last line without its newline.
+    // A comment first, and a last line without a newline.
     #expect(try read("# by hand\n1 0 1000 v /dev/sda").ranges.count == 1)
-    // What is a header line in ours is a remark in theirs.
+    // A header line of version 2 is a comment in the old format.
     #expect(try read("# by hand\n# disk usage\n1 0 1000 v /dev/sda\n").ranges.count == 1)
   }
 
@@ -110,7 +110,7 @@ struct ReaderTests {
 
   static let header = "# virt-bmap 2\n# disk 1 size=1000 format=raw file=a\n"
 
-  /// What is wrong with a map's text, the number of the line that says so, and a part of the message.
+  /// A malformed map, the line number in the error, and a part of the message.
   static let wrong: [(String, Int, String)] = [
     ("", 1, "not a block map: the file is empty"),
     ("\n", 1, "not a block map: DISK"),

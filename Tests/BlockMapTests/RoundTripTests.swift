@@ -4,7 +4,7 @@ import Testing
 @testable import BlockMap
 
 struct RoundTripTests {
-  /// Names that hold every byte a file name may hold, and then those it may not: the format takes all.
+  /// Names with every byte that a file name may contain, and those it may not: the format supports all.
   static let names: [[UInt8]] =
     (0...255).map { [UInt8($0)] } + (0...255).map { [0x2f, 0x61, UInt8($0), 0x62] } + [
       Array(0...255), Array((0...255).reversed()), Array("/with space/new\nline/tab\t/back\\slash\\101".utf8),
@@ -38,7 +38,7 @@ struct RoundTripTests {
     #expect(Set(map.ranges.map { map.objects[$0.object] }) == Set(expected))
     #expect(map.ranges.count == expected.count)
     #expect(map.ranges.allSatisfy { $0.objectOffset == $0.range.lowerBound })
-    // One line an object, whatever its name: the text holds no newline of a name.
+    // One line per object, whatever its name: newlines in names are escaped.
     #expect(try readFile(path).count { $0 == 0x0a } == expected.count + 2)
   }
 
@@ -53,7 +53,7 @@ struct RoundTripTests {
     var builder = BlockMapBuilder()
     builder.addDisk(DiskDescription(size: 1 << 20, format: Array("raw".utf8), file: Array("disk".utf8)))
     for device in devices { builder.addDevice(device) }
-    // There is no word for these.
+    // The format cannot express these.
     builder.addDevice(DeviceDescription(name: [], type: Array("ext4".utf8), isEncrypted: false))
     let long = [UInt8](repeating: 0x61, count: FormatLimits.deviceBytes + 1)
     builder.addDevice(DeviceDescription(name: long, type: [], isEncrypted: false))

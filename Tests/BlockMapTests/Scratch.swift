@@ -5,7 +5,7 @@ import Testing
 
 @testable import BlockMap
 
-/// A directory of a test's own, removed with everything in it when the value goes.
+/// A test's own directory, removed with everything in it when the value is destroyed.
 struct Scratch: ~Copyable {
   let path: FilePath
 
@@ -21,7 +21,7 @@ struct Scratch: ~Copyable {
     try? FileManager.default.removeItem(atPath: path.string)
   }
 
-  /// The names in the directory.
+  /// The names in the directory, sorted.
   func names() throws -> [String] {
     guard let directory = path.withPlatformString({ opendir($0) }) else { throw Errno(rawValue: errno) }
     defer { closedir(directory) }
