@@ -5,14 +5,14 @@ import Testing
 
 @testable import DiskOverlay
 
-/// An overlay's file gets its name when it is whole, on filesystems with and without files that have none.
+/// An overlay's file gets its name once it is complete, on filesystems with and without unnamed files (O_TMPFILE).
 struct NewFileTests {
   private let bench: SnapshotBench
   private var path: FilePath { bench.directory.appending("overlay") }
 
   init() throws { bench = try SnapshotBench(size: 1 << 20) }
 
-  /// Without the disk.
+  /// All names except the disk's.
   private var names: [String] {
     get throws {
       try FileManager.default.contentsOfDirectory(atPath: bench.directory.string).filter { $0 != "base.vmdk" }.sorted()
@@ -28,7 +28,7 @@ struct NewFileTests {
     try file.truncate(to: 4096)
     try file.publish()
     #expect(try names == ["overlay"])
-    // It is this server's all the time.
+    // The file stays locked by this server all the time.
     let busy = #expect(throws: DiskError.self) { try StoredFile.open(path) }
     #expect(busy?.errno == EBUSY)
     file.close()
@@ -39,7 +39,7 @@ struct NewFileTests {
     file.close()
   }
 
-  /// Two servers begin an overlay of one name: the first that has it whole keeps it.
+  /// If two servers create an overlay with the same name, the first to complete it keeps it.
   @Test(arguments: [true, false])
   func takesNoNameFromAnother(_ allowingUnnamed: Bool) throws {
     var (file, _) = try StoredFile.open(path, allowingUnnamed: allowingUnnamed)
@@ -52,7 +52,7 @@ struct NewFileTests {
     #expect(try Data(contentsOf: URL(fileURLWithPath: path.string)) == Data("another's".utf8))
   }
 
-  /// What cannot be begun leaves nothing.
+  /// An overlay that cannot be created leaves nothing behind.
   @Test(arguments: [true, false])
   func isGoneWhereItCannotBeBegun(_ allowingUnnamed: Bool) throws {
     // Larger than any file can be.

@@ -7,7 +7,7 @@ import Testing
 @testable import DiskOverlay
 
 struct OverlayTests {
-  /// A directory with a disk of random bytes, which is gone with the value.
+  /// A directory with a disk of random bytes, removed with the value.
   private final class Bench {
     let directory: FilePath
     let disk: FilePath
@@ -45,7 +45,7 @@ struct OverlayTests {
     try bytes.withUnsafeBytes { try disk.write($0, at: UInt64(offset)) }
   }
 
-  /// Writes, zeroes and reads at random, and keeps a copy of what should be there.
+  /// Writes, zeroes and reads at random, and maintains a copy of the expected content.
   private func exercise(_ disk: OverlayDisk, _ expected: inout [UInt8], steps: Int) throws {
     let size = expected.count
     for step in 0..<steps {
@@ -94,7 +94,8 @@ struct OverlayTests {
     try bench.expectBaseUnchanged(bench.content)
   }
 
-  /// The file as it is at any time after a flush, which is what a crash leaves, has what was written before it.
+  /// After a crash, the file contains everything written before the last flush. A copy made at any later time
+  /// simulates the crash.
   @Test func whatWasFlushedIsThereAfterACrash() throws {
     let bench = try Bench(size: 2 << 20)
     let disk = try bench.open().disk
@@ -116,7 +117,7 @@ struct OverlayTests {
   @Test func threadsWriteSideBySide() throws {
     let bench = try Bench(size: 4 << 20)
     let disk = try OverlayDisk.temporary(over: bench.base, in: bench.directory)
-    // Neighbours share clusters.
+    // Neighbouring writes share clusters.
     let step = 1000
     let count = bench.content.count / step
     DispatchQueue.concurrentPerform(iterations: 8) { thread in
@@ -182,7 +183,7 @@ struct OverlayTests {
       var damaged = good
       damaged[place] ^= 0x40
       try put(damaged)
-      // When the disk was changed is all that may be otherwise.
+      // Only the disk's modification time may differ.
       #expect((refusal() == "none") == (place == 81), "\(place)")
     }
     try put(good)
@@ -193,7 +194,7 @@ struct OverlayTests {
     #expect(refusal().hasSuffix(": this is an overlay of another disk, or the disk was changed under it"))
     try Data(other.dropLast(512)).write(to: URL(fileURLWithPath: bench.disk.string))
     #expect(refusal().contains("of a disk of 1048576 bytes, not 1048064"))
-    // The time alone is worth a warning.
+    // A different time alone only causes a warning.
     try Data(bench.content).write(to: URL(fileURLWithPath: bench.disk.string))
     let kept = try bench.open()
     #expect(kept.baseWasChanged)

@@ -10,8 +10,8 @@ struct ToolFailure: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Runs a program that has to succeed.
-/// - Returns: what it wrote to its standard output.
+/// Runs a program that must succeed.
+/// - Returns: its standard output.
 @discardableResult
 func tool(_ name: String, _ arguments: String..., input: Data = Data()) throws -> Data {
   let process = Process()
@@ -34,13 +34,13 @@ func tool(_ name: String, _ arguments: String..., input: Data = Data()) throws -
   return said
 }
 
-/// A directory with a VMDK of random bytes, in which there are zeros too, and what its overlay has to hold. It is gone
+/// A directory with a VMDK of random bytes and some zeros, and the expected content of its overlay. It is removed
 /// with the value.
 final class SnapshotBench {
   let directory: FilePath
   let disk: FilePath
   let original: [UInt8]
-  /// What is expected.
+  /// The expected content.
   var content: [UInt8]
 
   /// - Parameters:
@@ -54,7 +54,7 @@ final class SnapshotBench {
     let random = try #require(FileHandle(forReadingAtPath: "/dev/urandom"))
     var bytes = [UInt8](try #require(try random.read(upToCount: size)))
     try #require(bytes.count == size)
-    // Grains that the base does not have.
+    // Grains that are not allocated in the base.
     for grain in stride(from: 2, to: size / 65536, by: 5) {
       bytes.replaceSubrange(grain * 65536..<(grain + 1) * 65536, with: repeatElement(0, count: 65536))
     }
@@ -75,7 +75,7 @@ final class SnapshotBench {
     return try VMDKOverlay.kept(file ?? self.file, over: base.disk, chain: base.chain, files: base.files)
   }
 
-  /// Why the overlay cannot be opened, without its name; "none" if it can.
+  /// The error when the overlay is opened, without its name; "none" if it can be opened.
   func refusal(_ file: FilePath? = nil) -> String {
     do {
       try open(file).disk.close()
@@ -125,7 +125,7 @@ final class SnapshotBench {
 
   func holdsWhatIsExpected(_ disk: VMDKOverlay) throws -> Bool { try bytes(of: disk, 0..<content.count) == content }
 
-  /// Has qemu-img check a snapshot, and read it over its base.
+  /// Runs qemu-img to check a snapshot and to read it with its base.
   func checkWithQemu(_ file: FilePath? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws {
     let file = file ?? self.file
     let check = String(decoding: try tool("qemu-img", "check", "-f", "vmdk", file.string), as: UTF8.self)
@@ -148,7 +148,7 @@ final class SnapshotBench {
 
 func url(_ path: FilePath) -> URL { URL(fileURLWithPath: path.string) }
 
-/// A snapshot's file as the format's document says it is laid out, by code of the test's own.
+/// Decodes a snapshot's file independently, as the format's specification describes it.
 struct SnapshotBytes {
   var data: Data
 
@@ -162,7 +162,7 @@ struct SnapshotBytes {
     for byte in 0..<width { data[offset + byte] = UInt8(truncatingIfNeeded: number >> (8 * byte)) }
   }
 
-  /// Where a grain's entry is, in the tables that are read or in their copy.
+  /// The offset of a grain's entry, in the primary or the redundant grain table.
   func place(ofGrain grain: Int, inCopy: Bool = false) -> Int {
     number(number(inCopy ? 48 : 56, 8) * 512 + grain / 512 * 4, 4) * 512 + grain % 512 * 4
   }
@@ -178,7 +178,7 @@ struct SnapshotBytes {
     return String(decoding: data[start..<start + number(36, 8) * 512].prefix { $0 != 0 }, as: UTF8.self)
   }
 
-  /// A setting of the descriptor, without quotes.
+  /// A setting in the descriptor, without quotes.
   func setting(_ key: String) -> String? {
     descriptor.split(separator: "\n").first { $0.hasPrefix("\(key)=") }.map {
       $0.dropFirst(key.count + 1).filter { $0 != "\"" }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import DiskOverlay
 
-/// What is written to a VMDK snapshot, as this code and others read it.
+/// Data written to a VMDK snapshot, as read by this code and by others.
 struct SnapshotContentTests {
   private static let kinds = [
     "monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat", "streamOptimized",
@@ -16,7 +16,7 @@ struct SnapshotContentTests {
     try exercise(size: size, kind: kind)
   }
 
-  /// In two grain tables.
+  /// A disk with two grain tables.
   @Test func soIsALargerOne() throws { try exercise(size: (34 << 20) + 512, kind: "monolithicSparse") }
 
   private func exercise(size: Int, kind: String) throws {
@@ -40,7 +40,7 @@ struct SnapshotContentTests {
     #expect(stored.allSatisfy { $0 % 128 == 0 && $0 * 512 + 65536 <= file.data.count })
   }
 
-  /// The readers that are not ours and not qemu.
+  /// Readers other than this project's, including qemu.
   @Test func whatIsWrittenIsReadByOthers() throws {
     let bench = try SnapshotBench(size: (5 << 20) + 1536)
     let disk = try bench.open().disk
@@ -74,7 +74,7 @@ struct SnapshotContentTests {
     try bytes.withUnsafeMutableBytes { try opened.disk.read(into: $0, at: 0) }
     let isSame = bytes == bench.content
     #expect(isSame)
-    // And written over as a base.
+    // The snapshot is the base of another one.
     let next = bench.directory.appending("next.vmdk")
     let above = try VMDKOverlay.kept(next, over: opened.disk, chain: opened.chain, files: opened.files)
     try bench.exercise(above.disk, steps: 60)
@@ -85,7 +85,7 @@ struct SnapshotContentTests {
   @Test func threadsWriteSideBySide() throws {
     let bench = try SnapshotBench(size: 8 << 20)
     let disk = try bench.open().disk
-    // Neighbours share grains.
+    // Neighbouring writes share grains.
     let step = 1536
     let count = bench.content.count / step
     DispatchQueue.concurrentPerform(iterations: 8) { thread in
@@ -114,7 +114,7 @@ struct SnapshotContentTests {
   @Test func saysWhatNeedsNotBeRead() throws {
     let bench = try SnapshotBench(size: 2 << 20)
     let disk = try bench.open().disk
-    // Grains 2 and 7 are zeros below, and stay so.
+    // Grains 2 and 7 are zeros in the base and stay unallocated.
     try bench.zero(disk, 2 * 65536..<3 * 65536)
     try bench.zero(disk, 7 * 65536 + 100..<7 * 65536 + 200)
     var written: [Range<UInt64>] = []
@@ -139,7 +139,7 @@ struct SnapshotContentTests {
     #expect(state(at: 0) == .data && state(at: 131_072) == .hole && state(at: 262_144) == .hole)
     #expect(state(at: 327_680) == .data && state(at: 2_031_616) == .data)
     try disk.close()
-    // Zeros take no room.
+    // Zeros take no space.
     let used = try Int(String(decoding: tool("du", "-B1", bench.file.string).split(separator: 9)[0], as: UTF8.self))
     #expect(try #require(used) < 5 * 65536)
     try bench.checkWithQemu()

@@ -6,9 +6,10 @@ import Testing
 
 @testable import DiskOverlay
 
-/// Crashes, and files that are not what they should be.
+/// Crashes and malformed files.
 struct SnapshotDamageTests {
-  /// The file as it is at any time after a flush, which is what a crash leaves, has what was written before it.
+  /// After a crash, the file contains everything written before the last flush. A copy made at any later time
+  /// simulates the crash.
   @Test func whatWasFlushedIsThereAfterACrash() throws {
     let bench = try SnapshotBench(size: 4 << 20)
     let disk = try bench.open().disk
@@ -29,7 +30,7 @@ struct SnapshotDamageTests {
     let after = try bench.open(copy)
     #expect(!after.wasClosedCleanly)
     #expect(try bench.holdsWhatIsExpected(after.disk))
-    // What no table knows is used anew.
+    // Grains that no table refers to are reused.
     try bench.exercise(after.disk, steps: 30)
     try after.disk.close()
     try bench.checkWithQemu(copy)
@@ -39,7 +40,8 @@ struct SnapshotDamageTests {
     #expect((try #require(stored.max()) - stored.min()!) / 128 == stored.count - 1, "grains were lost")
   }
 
-  /// A crash between the two may leave a table and its copy at odds: the table counts, and the copy is mended.
+  /// A crash between writing a table and its copy may leave them different. The table is used, and the copy is
+  /// repaired.
   @Test func copiesOfTablesAreMended() throws {
     let bench = try SnapshotBench(size: 4 << 20)
     var disk = try bench.open().disk
@@ -144,7 +146,7 @@ struct SnapshotDamageTests {
     let quoted = bench.directory.appending("a\"b.vmdk")
     #expect(bench.refusal(quoted).contains("quotation mark"))
     #expect(!FileManager.default.fileExists(atPath: quoted.string), "what cannot be begun is not left")
-    // A snapshot of a snapshot has to name the one, not the other.
+    // A snapshot of a snapshot must not overwrite any file of its chain.
     try bench.open().disk.close()
     let base = try openDisk(at: bench.file)
     func refusal(_ path: FilePath) -> String {
@@ -177,13 +179,13 @@ struct SnapshotDamageTests {
     let disk = try bench.open().disk
     try bench.write(disk, [1], at: 0)
     try disk.close()
-    // Only its time: it is worth a warning.
+    // A different time alone only causes a warning.
     try FileManager.default.setAttributes(
       [.modificationDate: Date(timeIntervalSince1970: 1e9)], ofItemAtPath: bench.disk.string)
     let kept = try bench.open()
     #expect(kept.baseWasChanged)
     try kept.disk.close()
-    // A program that keeps the content ID.
+    // A program that changes the disk but not its content ID.
     var data = try Data(contentsOf: url(bench.disk))
     data[data.count - 100] ^= 1
     try data.write(to: url(bench.disk))
@@ -191,12 +193,12 @@ struct SnapshotDamageTests {
     data[data.count - 100] ^= 1
     try data.write(to: url(bench.disk))
     #expect(bench.refusal() == "none")
-    // qemu gives it another one.
+    // qemu changes the content ID.
     try tool("qemu-io", "-f", "vmdk", "-c", "write 512k 512", bench.disk.string)
     #expect(bench.refusal().hasPrefix("this is a snapshot of another disk, or the disk was changed under it: it has"))
   }
 
-  /// A sector's number has 32 bits.
+  /// Sector numbers have 32 bits.
   @Test func fullAtTwoTebibytes() throws {
     let bench = try SnapshotBench(size: 4 << 20)
     try bench.open().disk.close()

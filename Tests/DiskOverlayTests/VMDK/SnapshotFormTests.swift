@@ -5,7 +5,7 @@ import Testing
 
 @testable import DiskOverlay
 
-/// What a snapshot's file says of itself, and whose snapshots are taken up.
+/// What a snapshot's header and descriptor contain, and which snapshots can be written.
 struct SnapshotFormTests {
   @Test func namesItsParent() throws {
     let bench = try SnapshotBench(size: 1 << 20)
@@ -18,7 +18,7 @@ struct SnapshotFormTests {
     #expect(file.setting("parentFileNameHint") == "base.vmdk")
     let parent = try SnapshotBytes(bench.disk)
     let cid = try #require(file.setting("CID"))
-    // qemu-img writes no leading zeros.
+    // qemu-img omits leading zeros.
     let parentCID = try #require(file.setting("parentCID").flatMap { UInt32($0, radix: 16) })
     #expect(parent.setting("CID").flatMap { UInt32($0, radix: 16) } == parentCID)
     #expect(cid != parent.setting("CID") && cid != "ffffffff" && cid != "fffffffe" && cid.count == 8)
@@ -28,7 +28,8 @@ struct SnapshotFormTests {
     }
   }
 
-  /// In another directory, and by a symbolic link, the disk is found by its absolute path.
+  /// If the snapshot is in another directory, or the disk is opened through a symbolic link, the parent is named by
+  /// its absolute path.
   @Test func namesItsParentWhereverItIs() throws {
     let bench = try SnapshotBench(size: 1 << 20, named: "a \u{e4} name.vmdk")
     let manager = FileManager.default
@@ -51,7 +52,7 @@ struct SnapshotFormTests {
       #expect(try SnapshotBytes(path).setting("parentFileNameHint") == hint)
       try bench.checkWithQemu(path)
     }
-    // What both are in can be moved.
+    // A directory that contains both can be moved.
     let moved = bench.directory.appending("moved")
     try manager.createDirectory(atPath: moved.string, withIntermediateDirectories: false)
     for name in ["a \u{e4} name.vmdk", "here.vmdk"] {
@@ -61,7 +62,7 @@ struct SnapshotFormTests {
     try tool("qemu-img", "convert", "-O", "raw", moved.appending("here.vmdk").string, moved.appending("raw").string)
   }
 
-  /// A new content ID when it is written, since a snapshot over it would be none any more; none when it is only read.
+  /// Writing changes the content ID, because snapshots over this one become invalid; reading does not.
   @Test func isChangedOnlyByWriting() throws {
     let bench = try SnapshotBench(size: 1 << 20)
     var disk = try bench.open().disk
@@ -89,7 +90,7 @@ struct SnapshotFormTests {
     let bench = try SnapshotBench(size: (35 << 20) + 1024)
     try tool(
       "qemu-img", "create", "-f", "vmdk", "-o", option, "-b", bench.disk.string, "-F", "vmdk", bench.file.string)
-    // A grain at the end, which is not whole, then others; and zeros.
+    // A partial grain at the end, then other grains, then zeros.
     try tool(
       "qemu-io", "-f", "vmdk", "-c", "write -P 1 36700160 1024", "-c", "write -P 2 100k 200k", "-c",
       "write -z 1M 128k", bench.file.string)
@@ -104,7 +105,7 @@ struct SnapshotFormTests {
       try bench.exercise(kept.disk, steps: 60)
       try kept.disk.close()
       try bench.checkWithQemu()
-      // And the other program once more.
+      // qemu writes to it once more.
       try tool("qemu-io", "-f", "vmdk", "-c", "write -P 3 \(20 + round)M 70k", bench.file.string)
       let start = (20 + round) << 20
       bench.content.replaceSubrange(start..<start + 71_680, with: repeatElement(3, count: 71_680))
@@ -123,7 +124,7 @@ struct SnapshotFormTests {
     let kept = try VMDKOverlay.kept(bench.file, over: base.disk, chain: base.chain, files: base.files)
     let last = size - 512
     try [UInt8](repeating: 5, count: 512).withUnsafeBytes { try kept.disk.write($0, at: last) }
-    // The largest is not looked through.
+    // Zeroing the largest disk would take too long.
     if size < 1 << 40 { try kept.disk.zero(0..<size - 65536) }
     try kept.disk.close()
     let used = try Int(String(decoding: tool("du", "-B1", bench.file.string).split(separator: 9)[0], as: UTF8.self))
