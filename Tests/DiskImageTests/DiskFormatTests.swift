@@ -20,7 +20,7 @@ struct DiskFormatTests {
     #expect(DiskFormat.guess(fromName: FilePath(platformString: name.map(CChar.init(bitPattern:)))) == .vmdk)
   }
 
-  /// A guest writes its own first sector. It must not choose what we open.
+  /// A guest can write its own first sector. It must not choose which files are opened.
   @Test func aRawDiskStaysRawWhateverItsFirstSectorSays() throws {
     let workspace = try Workspace()
     let text = descriptorText("monolithicFlat", ["RW 1 FLAT \"/etc/passwd\" 0"])

@@ -21,7 +21,7 @@ import Testing
     #expect(!isSameFile(workspace("missing"), workspace("missing")))
   }
 
-  /// It has as many inodes as nodes.
+  /// A block device has as many inodes as device nodes.
   @Test func ofABlockDevice() {
     var one = stat()
     one.st_mode = S_IFBLK

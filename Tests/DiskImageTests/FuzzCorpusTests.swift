@@ -3,7 +3,7 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// The fuzzer's seeds, and what it has found, in a build that checks more than the fuzzer's own.
+/// The fuzzer's seeds and findings, in a build with more checks than the fuzzer's own.
 struct FuzzCorpusTests {
   private static let corpus = FilePath(#filePath).removingLastComponent().removingLastComponent()
     .appending("Fuzz/corpus")

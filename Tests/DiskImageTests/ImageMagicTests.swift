@@ -2,7 +2,7 @@ import DiskImage
 import SystemPackage
 import Testing
 
-/// Raw disks, by their names, that begin or end as an image does.
+/// Disks that are raw by name but start or end like another image format.
 struct ImageMagicTests {
   private let workspace: Workspace
 
@@ -24,15 +24,15 @@ struct ImageMagicTests {
       let opened = try openDisk(at: path)
       #expect(opened.seemsToBe?.format == format)
       #expect(opened.seemsToBe?.isAtEnd == options.contains("subformat=fixed"))
-      // It is still what its name says, with all its bytes.
+      // The disk is still raw, as its name says, with all its bytes.
       #expect(opened.format == .raw)
       #expect(try opened.disk.bytes(at: 0, count: 512) == Array(workspace.contents(of: path).prefix(512)))
-      // Who says so means it.
+      // An explicit format is not questioned.
       #expect(try openDisk(at: path, format: .raw).seemsToBe == nil)
     }
   }
 
-  /// An extent is raw by its name, and its guest may have written anything.
+  /// An extent is raw by name, and its guest may have written anything.
   @Test func anExtentOfRawBytes() async throws {
     try workspace.write(Array("KDMV".utf8) + [UInt8](repeating: 0, count: 4096), to: "disk-flat.vmdk")
     #expect(try openDisk(at: workspace("disk-flat.vmdk")).seemsToBe?.format == "vmdk")
@@ -44,7 +44,7 @@ struct ImageMagicTests {
       (Array("KDM".utf8), "shorter"), ([UInt8](repeating: 0, count: 511) + Array("conectix".utf8), "odd"),
       (Array(" KDMV".utf8) + [UInt8](repeating: 0, count: 4096), "behind"),
     ] { #expect(try openDisk(at: workspace.write(content, to: name)).seemsToBe == nil, "\(name)") }
-    // A VMDK by its name is one.
+    // A disk that is a VMDK by name is opened as one.
     let path = try workspace.write(descriptorText("custom", ["RW 1 ZERO"]), to: "d.vmdk")
     #expect(try openDisk(at: path).seemsToBe == nil)
   }

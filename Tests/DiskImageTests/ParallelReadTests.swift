@@ -3,10 +3,11 @@ import SystemPackage
 import Testing
 
 struct ParallelReadTests {
-  /// Many threads, and a disk with more grains than the cache of entries has places, so that they displace each other's.
+  /// Many threads, and a disk with more grains than the cache has entries, so that they evict each other's.
   @Test func threadsDoNotDisturbEachOther() async throws {
     let workspace = try Workspace()
-    // Grains of 4 KiB: 2^20 of them, twice what is cached. Each stored one is filled with its table's number.
+    // 2^20 grains of 4 KiB, twice as many as the cache holds. Each stored grain is filled with its table's number
+    // modulo 64, plus 1.
     let tables = 2048
     var writer = SparseWriter(capacity: UInt64(tables) * 512 * 8, length: 40_000)
     writer.grainSectors = 8

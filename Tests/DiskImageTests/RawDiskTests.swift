@@ -116,7 +116,7 @@ struct RawDiskTests {
       try expectSameBytes(opened.disk, openDisk(at: image.path).disk)
       expectWellFormed(try opened.disk.extents(), covering: 0..<(3 << 20))
       opened.disk.close()
-      // A device is a disk where the user names it, and never where a descriptor does.
+      // The user may name a device, but a descriptor may not.
       try workspace.link("device", to: device.string)
       let descriptor = try workspace.write(
         descriptorText("monolithicFlat", ["RW 1 FLAT \"device\" 0"]), to: "guest.vmdk")

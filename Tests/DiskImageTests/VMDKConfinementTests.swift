@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// A descriptor must not make us open what the user did not name.
+/// A descriptor must not open files that the user did not name.
 struct VMDKConfinementTests {
   private func open(_ workspace: Workspace, extent: String, sparse: Bool = false) throws -> OpenedDisk {
     let line = sparse ? "RW 1 SPARSE \"\(extent)\"" : "RW 1 FLAT \"\(extent)\" 0"
@@ -43,7 +43,7 @@ struct VMDKConfinementTests {
       #expect(error.errno == EACCES, "\(target): \(error)")
       unlink(workspace("sub").appending("link").string)
     }
-    // A chain of links: the last one counts.
+    // In a chain of links, the last target decides.
     try workspace.link("sub/hop", to: "../outside/secret.bin")
     try workspace.link("sub/link", to: "hop")
     #expect(try refusal(workspace("sub").appending("disk.vmdk")).errno == EACCES)

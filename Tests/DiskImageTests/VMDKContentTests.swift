@@ -2,24 +2,24 @@ import DiskImage
 import SystemPackage
 import Testing
 
-/// Disks that qemu-img writes, read by us, against the raw disk they were made of and qemu-img's own reading.
+/// Disks written by qemu-img, compared with the raw disk they were made from and with qemu-img's own reading.
 struct VMDKContentTests {
   static let grain: UInt64 = 65536
   static let table: UInt64 = 32 << 20
 
-  /// Every size around a sector, a grain and a grain table.
+  /// Sizes around a sector, a grain and a grain table.
   static let sizes: [UInt64] = [
     512, grain - 512, grain, grain + 512, table - 512, table, table + 512, 2 * table + 3 * grain + 512,
   ]
 
-  /// What is stored on a disk of a size.
+  /// Where a disk of a given size has data.
   enum Pattern: CaseIterable {
     case empty, full, ends, scattered
 
     func data(_ size: UInt64) -> [Range<UInt64>] {
       switch self {
       case .empty: return []
-      // Large disks are filled around their borders only, to keep the suite quick.
+      // Only the start and end of large disks are filled, so that the tests run fast.
       case .full: return size <= 1 << 20 ? [0..<size] : [0..<(1 << 20), size - (1 << 20)..<size]
       case .ends: return [0..<min(size, 512), max(size, 512) - 512..<size]
       case .scattered:
@@ -57,7 +57,7 @@ struct VMDKContentTests {
     }
   }
 
-  /// The files of a disk in pieces are of 2 GiB each; 4 GiB and a little make three.
+  /// A split disk has files of 2 GiB each; a little more than 4 GiB makes three.
   @Test(arguments: Kind.allCases)
   func theBordersOfTwoGigabytePieces(_ kind: Kind) async throws {
     let workspace = try Workspace()
@@ -90,7 +90,7 @@ struct VMDKContentTests {
     #expect(try opened.disk.extents(in: size..<size) == [])
   }
 
-  /// Grains that qemu marks as zeros, in a header of version 2.
+  /// Grains that qemu marks as zeros, with a version 2 header.
   @Test func zeroedGrains() async throws {
     let workspace = try Workspace()
     let path = workspace("disk.vmdk")
@@ -110,7 +110,7 @@ struct VMDKContentTests {
     try await expectSameExtents(disk, path, .monolithicSparse)
   }
 
-  /// Grains in the order they were written, not in the disk's.
+  /// Grains in the order they were written, not in disk order.
   @Test func scatteredGrains() async throws {
     let workspace = try Workspace()
     let path = workspace("disk.vmdk")
@@ -137,7 +137,7 @@ struct VMDKContentTests {
     var random = Seeded(seed)
     for _ in 0..<60 {
       let near = UInt64.random(in: 0...disk.size, using: &random)
-      // Half of the places straddle a border of a grain.
+      // Half of the offsets are just before a grain boundary, so that reads straddle it.
       let offset =
         Bool.random(using: &random)
         ? near : (near / Self.grain * Self.grain).subtractingReportingOverflow(7).partialValue
@@ -153,7 +153,7 @@ struct VMDKContentTests {
   ) async throws {
     let ours = try disk.extents()
     expectWellFormed(ours, covering: 0..<disk.size, sourceLocation: sourceLocation)
-    // qemu does not join across extents' files or where the place in the file jumps; join what it says.
+    // qemu does not merge ranges across extent files or where the file offset jumps. Merge its ranges here.
     var expected: [DiskExtent] = []
     for entry in try await QemuImg.map(path) {
       let state: DiskExtent.State = !entry.zero ? .data : kind.isSparse && entry.present ? .zero : .hole
@@ -166,7 +166,7 @@ struct VMDKContentTests {
     }
     #expect(ours == expected, sourceLocation: sourceLocation)
 
-    // Parts of the disk, and stopping early, tell the same.
+    // Requests for parts of the disk, and stopping early, give the same extents.
     var random = Seeded(disk.size)
     for _ in 0..<10 {
       let a = UInt64.random(in: 0...disk.size, using: &random)

@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Images cut short or changed: a clear error when they are opened, or errors for exactly what is gone.
+/// Truncated or changed images cause a clear error when opened, or read errors for exactly the lost bytes.
 struct VMDKDamageTests {
   private let workspace: Workspace
   private let raw: RawImage
@@ -18,8 +18,8 @@ struct VMDKDamageTests {
     expected = try workspace.contents(of: raw.path)
   }
 
-  /// What is read is right or an error, grain by grain.
-  /// - Returns: which grains cannot be read.
+  /// Checks that each grain is read correctly or fails with EIO.
+  /// - Returns: the grains that cannot be read.
   private func unreadableGrains(_ disk: any VirtualDisk) throws -> [UInt64] {
     var unreadable: [UInt64] = []
     for grain in 0...20 as ClosedRange<UInt64> {
@@ -41,7 +41,7 @@ struct VMDKDamageTests {
     return unreadable
   }
 
-  /// Which grains are not in a file's first `length` bytes as a whole.
+  /// The grains that are not completely within a file's first `length` bytes.
   private func lostGrains(of disk: any VirtualDisk, length: UInt64) throws -> [UInt64] {
     var lost: Set<UInt64> = []
     try disk.places(in: 0..<disk.size) { place in
@@ -72,10 +72,11 @@ struct VMDKDamageTests {
       do {
         let cut = try openDisk(at: workspace("cut.vmdk"))
         opened += 1
-        // qemu writes whole grains, so the end of the last one, which is beyond the disk's, may be gone.
+        // qemu writes whole grains, so losing the end of the last one, which is beyond the end of the disk, does no
+        // harm.
         let lost = try lostGrains(of: intact, length: UInt64(length))
         let unreadable = try unreadableGrains(cut.disk)
-        // Without the only table that may be left, nobody knows what was a hole.
+        // If the only table that may be left is lost, holes cannot be told from data.
         let hasTables = length >= 12 * 1024
         #expect(unreadable == lost || !hasTables && unreadable == Array(0...20), "cut at \(length): \(cut.warnings)")
         #expect(cut.warnings.isEmpty == lost.isEmpty)
@@ -95,7 +96,7 @@ struct VMDKDamageTests {
     try await QemuImg.convert(raw, to: kind.rawValue, at: path)
     let extent = try #require(openDisk(at: path).files.last)
     let length = try workspace.contents(of: extent).count
-    // A sparse extent's grains may be gone: these are cut in their tables.
+    // Losing grains of a sparse extent only causes a warning, so sparse extents are cut within their tables.
     for cut in kind.isSparse ? [4096, 512, 1] : [length - 1, length / 2, 512, 1] {
       try workspace.truncate(extent, to: UInt64(cut))
       let error = try refusal(path)
@@ -116,19 +117,19 @@ struct VMDKDamageTests {
     let disk = try openDisk(at: path).disk
     #expect(try unreadableGrains(disk) == [])
     let length = try workspace.contents(of: path).count
-    // Stored, in this order: grains 0, 1, 2, 7, 8 and 20.
+    // The stored grains, in this order: 0, 1, 2, 7, 8 and 20.
     try workspace.truncate(path, to: UInt64(length) - 65536)
     #expect(try unreadableGrains(disk) == [20])
     try workspace.truncate(path, to: UInt64(length) - 65536 - 1)
     #expect(try unreadableGrains(disk) == [8, 20])
     try workspace.truncate(path, to: UInt64(length) - 5 * 65536)
     #expect(try unreadableGrains(disk) == [1, 2, 7, 8, 20])
-    // A read that does not need what is gone succeeds.
+    // A read that does not need the lost bytes succeeds.
     #expect(try disk.bytes(at: 3 * Self.grain, count: 4 * 65536).allSatisfy { $0 == 0 })
     #expect(try failure { _ = try disk.bytes(at: 7 * Self.grain - 1, count: 2) }.description.contains("\(path): "))
   }
 
-  /// More tables than are checked when the disk is opened, of which the last two are bad.
+  /// More tables than are checked when the disk is opened; the last two are bad.
   @Test func damageBeyondWhatIsCheckedAtOpen() throws {
     let tables: UInt64 = 12_000
     let perTable: UInt64 = 512 * 65536
@@ -156,7 +157,7 @@ struct VMDKDamageTests {
     #expect(try failure { _ = try disk.bytes(at: grains[2] - 1, count: 2) }.errno == EIO)
     #expect(try disk.bytes(at: grains[4], count: 65536).allSatisfy { $0 == 0x5a })
     #expect(try disk.bytes(at: grains[6], count: 65536).allSatisfy { $0 == 0 })
-    // What is damaged is not called zeros.
+    // Damaged grains are not reported as zeros.
     let states = try disk.extents(in: last..<(last + 7 * Self.grain)).map(\.state)
     #expect(states == [.data, .hole, .data, .hole])
   }

@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 struct VMDKDescriptorTests {
-  /// A workspace with two flat files of 4 sectors, of 0x11 and 0x22.
+  /// A workspace with two flat files of 4 sectors: one of 0x11, one half 0x22 and half 0x33.
   private func flatFiles() throws -> Workspace {
     let workspace = try Workspace()
     try workspace.write([UInt8](repeating: 0x11, count: 2048), to: "one.bin")
@@ -44,7 +44,7 @@ struct VMDKDescriptorTests {
       try disk.extents().map { [$0.range.lowerBound / 512, $0.range.upperBound / 512] } == [[0, 4], [4, 7], [7, 25]])
     #expect(try disk.extents().map(\.state) == [.data, .zero, .data])
 
-    // What may not be accessed fails, and nothing around it does.
+    // Reading an extent with NOACCESS fails; reading its neighbours does not.
     #expect(try failure { _ = try disk.bytes(at: 19 * 512, count: 1) }.errno == EPERM)
     #expect(try failure { _ = try disk.bytes(at: 24 * 512 - 1, count: 1) }.errno == EPERM)
     #expect(try failure { _ = try disk.bytes(at: 0, count: 25 * 512) }.errno == EPERM)
@@ -58,7 +58,7 @@ struct VMDKDescriptorTests {
       "\n\n  # Disk DescriptorFile  \ncreateType=monolithicFlat\n\tRW\t4  FLAT   \"one.bin\"\t0",
       "# Disk DescriptorFile\nencoding=\"UTF-8\"\ncreateType=\"2GbMaxExtentFlat\"\nparentCID = \"FFFFFFFF\"\n"
         + "RW 4 FLAT \"one.bin\" 0\n#DDB\nddb.a = \"1\"\nddb.a = \"2\"\nchangeTrackPath=\"x\"\n",
-      // qemu fills the file up, with whatever it had in memory.
+      // qemu pads the file with whatever it had in memory.
       "# Disk DescriptorFile\ncreateType=\"monolithicFlat\"\nRW 4 FLAT \"one.bin\" 0\n\0\0\nRW 1 ZERO\n\u{1}",
     ]
     for text in texts {
@@ -87,7 +87,7 @@ struct VMDKDescriptorTests {
     #expect(try openDisk(at: workspace("sub").appending("link.vmdk")).disk.size == 2048)
   }
 
-  // MARK: What cannot be right
+  // MARK: Invalid descriptors
 
   static let wrongLines: [(line: String, message: String, errno: Int32)] = [
     ("RW -1 ZERO", "has to be a number of sectors", EINVAL),

@@ -2,9 +2,10 @@ import DiskImage
 import SystemPackage
 import Testing
 
-/// Hostile images by the thousand. A trap would end the test run; what is read may be anything but must be bounded.
+/// Thousands of hostile images. A trap would end the test run. The bytes read may be anything, but the work must be
+/// bounded.
 struct VMDKFuzzTests {
-  /// Opens and reads what may be no disk at all.
+  /// Opens and reads a file that may not be a disk at all.
   private func use(_ path: FilePath, _ random: inout Seeded) {
     guard let opened = try? openDisk(at: path) else { return }
     let disk = opened.disk
@@ -18,7 +19,7 @@ struct VMDKFuzzTests {
       _ = try? disk.bytes(at: place &- UInt64(count), count: count)
     }
     var seen = 0
-    // A damaged disk may claim to be of many terabytes, which no client asks for at once.
+    // A damaged disk may claim a size of many terabytes, but no client asks for all of it at once.
     let start = UInt64.random(in: 0...disk.size, using: &random)
     try? disk.extents(in: start..<min(disk.size, start + (1 << 28))) { _ in
       seen += 1
@@ -27,7 +28,7 @@ struct VMDKFuzzTests {
     disk.close()
   }
 
-  /// A number that breaks things.
+  /// A number at or near a limit.
   private func nasty(_ length: UInt64, _ random: inout Seeded) -> UInt64 {
     let edges: [UInt64] = [
       0, 1, 2, 127, 128, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 32, 1 << 53, 1 << 54, 1 << 55, 1 << 62, 1 << 63,
@@ -46,7 +47,8 @@ struct VMDKFuzzTests {
     let file = try FileDescriptor.open(path, .readWrite)
     defer { try? file.close() }
     var random = Seeded(2024)
-    // The header's fields as offset and size, then the directories, a table, and anywhere in the metadata.
+    // The header's fields, as offset and size. The other changes are in the directories, in a table, and anywhere in
+    // the metadata.
     let fields = [
       (4, 4), (8, 4), (12, 8), (20, 8), (28, 8), (36, 8), (44, 4), (48, 8), (56, 8), (64, 8), (72, 1), (77, 2),
     ]
@@ -80,7 +82,7 @@ struct VMDKFuzzTests {
       }
       if round % 16 == 0 { try file.writeAll(toAbsoluteOffset: 0, whole) }
     }
-    // The image is itself again: the test did change only what it meant to.
+    // The image is intact again, so the test changed only what it meant to.
     try expectSameBytes(openDisk(at: path).disk, openDisk(at: raw.path).disk)
   }
 

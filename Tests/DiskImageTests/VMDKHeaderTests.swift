@@ -9,7 +9,8 @@ struct VMDKHeaderTests {
 
   init() throws { workspace = try Workspace() }
 
-  /// One grain of 0x11, a hole, one of 0x22; directory at 30, redundant directory at 31, tables at 40 and 44.
+  /// A grain of 0x11, a hole, and a grain of 0x22. The directory is at sector 30, the redundant one at 31, the
+  /// tables at 40 and 44.
   private func writer() -> SparseWriter {
     var writer = SparseWriter(capacity: 3 * 128)
     writer.flags = 3
@@ -33,7 +34,7 @@ struct VMDKHeaderTests {
     #expect(same, sourceLocation: sourceLocation)
   }
 
-  /// The writer is right before its broken images count.
+  /// Checks that the writer is right before its broken images are used.
   @Test func qemuReadsTheWritersImage() async throws {
     let path = try writer().write(workspace, "disk.vmdk")
     try await QemuImg.convertBack(path, to: workspace("back.raw"))
@@ -58,7 +59,7 @@ struct VMDKHeaderTests {
   }
 
   @Test func aRenamedFileIsStillItsOwnExtent() throws {
-    // A file by the name in the descriptor is not looked at.
+    // The file with the name in the descriptor is not opened.
     try workspace.write([1], to: "x.vmdk")
     try expectContent(openDisk(at: writer().write(workspace, "other.vmdk")).disk)
   }
@@ -154,7 +155,7 @@ struct VMDKHeaderTests {
     #expect(error.message.contains("grain directory entry at offset 15360"))
   }
 
-  // MARK: What cannot be right
+  // MARK: Invalid headers
 
   struct Wrong: CustomTestStringConvertible, Sendable {
     let testDescription: String

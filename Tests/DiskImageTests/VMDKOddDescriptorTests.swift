@@ -2,12 +2,12 @@ import DiskImage
 import SystemPackage
 import Testing
 
-/// Descriptors as other programs and people write them. What they describe is what qemu-img reads.
+/// Descriptors as other programs and people write them. qemu-img is the reference for what they describe.
 struct VMDKOddDescriptorTests {
   private static let body =
     "version=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 4 FLAT \"one.bin\" 0\n"
 
-  /// The first lines, and what may be wrong below them; each with what is said about it.
+  /// Variants of the first lines, and oddities after them, each with the expected warnings.
   static let texts: [(text: String, warnings: [String])] = [
     ("# Disk DescriptorFile\n" + body, []),
     ("# Disk Descriptor File\n" + body, []),
@@ -62,7 +62,7 @@ struct VMDKOddDescriptorTests {
     #expect(try workspace.contents(of: workspace("back")) == content)
   }
 
-  /// Text of nothing but oddities, which a hostile image may be full of, is told in a few lines of bounded length.
+  /// A hostile image may contain nothing but oddities. They are reported in a few lines of bounded length.
   @Test func oddLinesAreToldWithinBounds() throws {
     let workspace = try Workspace()
     try workspace.write([UInt8](repeating: 1, count: 2048), to: "one.bin")
@@ -76,7 +76,7 @@ struct VMDKOddDescriptorTests {
     #expect(warnings.last?.hasSuffix(": 100192 more lines of the descriptor are left out in the same way") == true)
   }
 
-  /// The header shows that it is a VMDK, whatever the text inside begins with.
+  /// The header identifies a VMDK, whatever the embedded text starts with.
   @Test(arguments: [
     "# Description file created by VMDK stream converter\n", "# Disk Descriptor File\n", "", "# \n", "stray\n",
     "\u{feff}",
@@ -100,7 +100,7 @@ struct VMDKOddDescriptorTests {
     #expect(try workspace.contents(of: workspace("back")) == content)
   }
 
-  /// qemu-img leaves room for a descriptor in an extent that has its own elsewhere.
+  /// qemu-img reserves space for a descriptor in an extent whose descriptor is in another file.
   @Test(arguments: ["", " \n\n", "\0# Disk DescriptorFile\n"])
   func anExtentWithAnEmptyOne(_ text: String) throws {
     let workspace = try Workspace()

@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Snapshots that were copied from an ESXi server or from Windows, and name their parent by its path there.
+/// Snapshots copied from an ESXi server or from Windows that name their parent by its path there.
 struct VMDKParentHintTests {
   private let workspace: Workspace
 
@@ -15,7 +15,7 @@ struct VMDKParentHintTests {
     try workspace.write(text, to: name)
   }
 
-  /// A snapshot without grains of its own.
+  /// A snapshot without any grains.
   private func writeChild(hint: String) throws -> FilePath {
     var writer = SparseWriter(capacity: 128)
     writer.put([4], atSector: 1)
@@ -47,7 +47,7 @@ struct VMDKParentHintTests {
       ])
   }
 
-  /// Another disk has the name: nothing makes it the parent.
+  /// Another disk with the same name is never used as the parent.
   @Test(arguments: [false, true])
   func anotherDiskOfThatNameIsNot(_ ignoresCID: Bool) throws {
     try writeParent(cid: "cccccccc")
@@ -79,7 +79,7 @@ struct VMDKParentHintTests {
     #expect(error.message.contains("is refused"), "\(error)")
   }
 
-  /// On Linux a backslash is a character of a name like others.
+  /// On Linux a backslash is an ordinary character in a name.
   @Test func aNameWithABackslash() throws {
     try writeParent(name: "a\\base.vmdk")
     let opened = try openDisk(at: writeChild(hint: "a\\base.vmdk"))
@@ -87,7 +87,7 @@ struct VMDKParentHintTests {
     #expect(opened.files.contains(workspace("a\\base.vmdk")))
   }
 
-  /// With allow-external the name as it is comes first.
+  /// With allow-external, the path in the descriptor is tried first.
   @Test func theNamedOneComesFirst() throws {
     try writeParent()
     try workspace.makeDirectory("outside")

@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// Snapshots, by qemu-img and by the tests' writers.
+/// Snapshots written by qemu-img and by the tests' writers.
 @Suite(.serialized) struct ChainTests {
   private let workspace: Workspace
 
@@ -9,7 +9,7 @@ import Testing
 
   private static let size: UInt64 = 40 * 65536 + 512
 
-  /// A few grains of a disk, every third of them zeros where asked for.
+  /// A plan with a few allocated grains; with `zeros`, every third of them is zeros.
   private func plan(size: UInt64 = size, grain: UInt64, zeros: Bool, number: Int, grains: Int) -> GrainPlan {
     var plan = GrainPlan(size: size, grain: grain, seed: UInt64(number) + 100)
     var random = Seeded(size &+ UInt64(number))
@@ -20,8 +20,9 @@ import Testing
     return plan
   }
 
-  /// Who cannot read a chain of links, the base first. libvmdk knows neither zeros nor seSparse; dissect sees the parent
-  /// through an seSparse snapshot's zeros. Neither knows what to read where a parent has ended.
+  /// The readers that cannot read a chain of links, base first. libvmdk supports neither zeroed grains nor seSparse.
+  /// dissect reads the parent through the zeroed grains of an seSparse snapshot. Neither knows what to read after
+  /// the end of a parent.
   private func except(_ links: [(kind: LinkKind, plan: GrainPlan)]) -> Set<Reader> {
     var except: Set<Reader> = []
     for (number, link) in links.enumerated() {
@@ -33,8 +34,8 @@ import Testing
     return except
   }
 
-  /// Chains of one, two and 32 links that qemu makes on a parent of each kind; the children are smaller and larger than
-  /// their parents too.
+  /// Chains of one, two and 32 links that qemu creates on a parent of each kind. Some children are smaller or larger
+  /// than their parents.
   @Test(arguments: QemuWriter.kinds)
   func byQemu(_ kind: String) async throws {
     let writer = QemuWriter(workspace)
@@ -61,7 +62,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// Each kind of snapshot on a parent of each kind, of the same size, larger and smaller.
+  /// Each kind of snapshot on a parent of each kind: the same size, smaller and larger.
   @Test(arguments: LinkKind.children)
   func oneLink(_ kind: LinkKind) async throws {
     var images: [CorpusImage] = []
@@ -82,7 +83,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// Chains of one kind and of all kinds in turn.
+  /// Chains of one kind, and of all kinds in turn.
   @Test(arguments: [2, 32], LinkKind.children + [nil])
   func manyLinks(_ count: Int, _ kind: LinkKind?) async throws {
     let base: LinkKind = kind == .cowd || kind == .seSparse ? .vmfs : .flat

@@ -3,8 +3,8 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Images with entries that cannot be right: what is stored twice is read from the second place, and what is lost is an
-/// error for its own range and nothing else.
+/// Images with invalid entries. What is stored twice is read from the redundant copy. What is lost is an error for
+/// its own range only.
 struct CorpusDamageTests {
   private let workspace: Workspace
 
@@ -16,7 +16,7 @@ struct CorpusDamageTests {
     try file.closeAfter { _ = try file.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
   }
 
-  /// Checks that a disk reads as its content but for what is lost, in order.
+  /// Checks that a disk reads as its content except for the lost ranges, which are in order.
   private func expectLost(
     _ lost: [Range<UInt64>], _ path: FilePath, _ content: Content, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -27,7 +27,7 @@ struct CorpusDamageTests {
     let unreadable = try disk.places(in: 0..<disk.size).filter { $0.storage == .unreadable }.map(\.range)
     #expect(unreadable == lost, sourceLocation: sourceLocation)
     try expectRead(disk, content, but: lost, sourceLocation: sourceLocation)
-    // What is lost is not called zeros, and what is beside it is called what it is.
+    // Lost ranges are not reported as zeros, and their neighbours have the right state.
     var states = Content()
     var position: UInt64 = 0
     for range in lost + [content.size..<content.size] {
@@ -41,7 +41,7 @@ struct CorpusDamageTests {
     #expect(difference == nil, sourceLocation: sourceLocation)
   }
 
-  /// Checks that exactly the bytes of what is lost cannot be read, and that all others are right.
+  /// Checks that exactly the lost bytes cannot be read, and that all others are right.
   private func expectRead(
     _ disk: any VirtualDisk, _ content: Content, but lost: [Range<UInt64>], sourceLocation: SourceLocation
   ) throws {
@@ -49,7 +49,7 @@ struct CorpusDamageTests {
     for range in lost + [content.size..<content.size] {
       for piece in content.pieces(in: position..<range.lowerBound) {
         let start = piece.range.lowerBound
-        // Of long holes, the ends.
+        // Of long pieces, only the ends.
         let parts =
           piece.range.count <= 1 << 20
           ? [piece.range] : [start..<(start + 65536), (piece.range.upperBound - 65536)..<piece.range.upperBound]
@@ -86,7 +86,7 @@ struct CorpusDamageTests {
     return (workspace("disk.vmdk"), plan, layout)
   }
 
-  /// What no entry of a directory or a table can be: beyond the end of the file, by much and by little.
+  /// Invalid directory and table entries: sectors beyond the end of the file, far and near.
   private static func badEntries(_ layout: HostedWriter.Layout) -> [UInt32] {
     [.max, 0x8000_0000, UInt32(layout.length), UInt32(layout.length) + 128]
   }
@@ -118,7 +118,7 @@ struct CorpusDamageTests {
 
   @Test func bothTablesEntriesBadLoseTheGrain() throws {
     let (path, plan, layout) = try hosted()
-    // The second of two neighbours, and the last grain, which is a part of one.
+    // The second of two neighbours, and the last grain, which is partial.
     let stored = plan.stored
     let lost = [stored.first { plan.states[$0 - 1] == .data } ?? 0, plan.count - 1]
     for index in lost {
@@ -139,7 +139,7 @@ struct CorpusDamageTests {
     try expectLost([Self.table..<2 * Self.table], path, plan.content)
   }
 
-  /// A good table of the one set and a good entry of the other.
+  /// A good table in one set and a good entry in the other, but never both.
   @Test func aDirectoryEntryAndARedundantTablesEntryBadLoseTheGrain() throws {
     let (path, plan, layout) = try hosted()
     let index = try #require(plan.stored.first { $0 >= 512 })
@@ -162,7 +162,7 @@ struct CorpusDamageTests {
       [index * Self.grain..<(index + 1) * Self.grain, 2 * Self.table..<3 * Self.table], path, plan.content)
   }
 
-  // MARK: - ESX's extents
+  // MARK: - ESX sparse extents
 
   @Test func aBadCOWDEntryLosesItsGrainOrTable() throws {
     let plan = Pattern.random.plan(size: (5 << 20) + 512, grain: 512, table: 4096, zeros: false)
@@ -189,7 +189,7 @@ struct CorpusDamageTests {
     let index = try #require(plan.stored.first)
     let table = try #require(layout.tables[index / 4096])
     let grain = index * 4096..<(index + 1) * 4096
-    // A grain beyond the end of the file, by much and by little, and kinds of entries that there are not.
+    // Grains beyond the end of the file, far and near, and unknown types of entries.
     for bad in [
       0x3fff_ffff_ffff_ffff, SESparseWriter.entry(UInt64(plan.stored.count)), 0x4000_0000_0000_0000, UInt64.max,
     ] {
@@ -217,12 +217,12 @@ struct CorpusDamageTests {
 
   // MARK: - Compressed grains
 
-  /// What becomes of a grain's marker and compressed bytes.
+  /// How a grain's marker or compressed bytes are damaged.
   enum GrainDamage: CaseIterable {
     case endless, empty, elsewhere, changed, shorter, longer
   }
 
-  /// Damage that only inflating the grain finds: reading it is an error, but its place is known.
+  /// Damage that only inflating the grain detects: reading it is an error, but its location is known.
   @Test(arguments: GrainDamage.allCases, Compression.allCases)
   func aBadCompressedGrainIsLost(_ damage: GrainDamage, _ compression: Compression) throws {
     let plan = Pattern.full.plan(size: 20 * Self.grain + 512, grain: Self.grain, table: 512, zeros: false)
@@ -244,7 +244,7 @@ struct CorpusDamageTests {
       try patch(path, at: marker + 8, littleEndian([UInt32(bytes.count)]) + bytes)
     }
     let disk = try openDisk(at: path).disk
-    // A longer one may have grown over the next grain's marker.
+    // A longer grain may overwrite the next grain's marker.
     let grows = damage == .longer && compression == .zlibStored
     let lost = 7 * Self.grain..<(grows ? 9 : 8) * Self.grain
     try expectRead(disk, plan.content, but: [lost], sourceLocation: #_sourceLocation)

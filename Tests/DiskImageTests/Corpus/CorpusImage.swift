@@ -1,18 +1,18 @@
 import DiskImage
 import SystemPackage
 
-/// An image of the corpus, and what is known of it without reading it.
+/// An image in the corpus, and what is known about it without reading it.
 struct CorpusImage {
   let path: FilePath
   let content: Content
-  /// The other readers that can read it and the file that each is given: where a reader does not know a kind, it may
-  /// know another descriptor of the same extents.
+  /// The other readers that can read it, and the file for each. A reader that does not know a kind may know another
+  /// descriptor of the same extents.
   let readers: [Reader: FilePath]
-  /// Whether some of it is flat, where qemu calls a hole in the file present.
+  /// Whether some extents are flat. In those, qemu reports holes as present.
   let hasFlatParts: Bool
-  /// What we have to warn of, if of anything.
+  /// Text of the warning that opening it must print; nil for none.
   let warning: String?
-  /// What the disk is compared on byte for byte: parts in order and apart.
+  /// The ranges that are compared byte for byte, in order and not adjacent.
   let ranges: [Range<UInt64>]
 
   /// - Parameter except: the readers that cannot read it.
@@ -32,10 +32,10 @@ struct CorpusImage {
 
   var name: String { path.lastComponent?.string ?? "" }
 
-  /// Whether others can read the whole disk at once.
+  /// Whether the other readers can read the whole disk at once.
   var isSmall: Bool { content.size <= 160 << 20 }
 
-  /// The whole of a small disk. Of a large one, what is stored and what is beside it, and some of the rest.
+  /// All of a small disk. For a large one, the allocated ranges and their neighbours, and some of the rest.
   private static func ranges(_ content: Content) -> [Range<UInt64>] {
     if content.size <= 3 << 20 { return [0..<content.size] }
     var wanted: [Range<UInt64>] = [0..<4096, content.size - 512..<content.size]
@@ -51,11 +51,11 @@ struct CorpusImage {
     return joined(wanted)
   }
 
-  /// The parts of the disk whose states qemu-img map is asked for, which on a large disk goes grain by grain.
+  /// The ranges for which qemu-img map is run. On a large disk it goes grain by grain.
   var mapped: [Range<UInt64>] {
     guard readers[.qemu] != nil else { return [] }
     if isSmall { return [0..<content.size] }
-    // The borders that qemu-img map is given are those of grains, or it tells of what is around them.
+    // The ranges must start and end at grain boundaries; otherwise qemu-img map reports more than the range.
     let parts = Self.joined(
       ranges.map { range in
         (range.lowerBound >> 20) << 20..<min(roundUp(range.upperBound, to: 1 << 20), content.size)

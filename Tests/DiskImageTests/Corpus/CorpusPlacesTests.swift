@@ -2,7 +2,7 @@ import DiskImage
 import SystemPackage
 import Testing
 
-/// What a byte of a file is on the disk, against where the writers put the grains.
+/// Maps bytes of a file to the disk, and compares that with where the writers put the grains.
 struct CorpusPlacesTests {
   private let workspace: Workspace
 
@@ -10,7 +10,7 @@ struct CorpusPlacesTests {
 
   private static let sizes: [UInt64] = [40 * 65536 + 512, (70 << 20) + 512]
 
-  /// Checks that every stored grain is found from its bytes in the file, and nothing from the bytes before the first.
+  /// Checks that every stored grain is found from its bytes in the file, and that nothing is found before the first.
   private func expectGrains(
     _ plan: GrainPlan, at sectors: [UInt64: UInt64], of file: FilePath, _ path: FilePath,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -41,7 +41,7 @@ struct CorpusPlacesTests {
       to: "disk.vmdk")
   }
 
-  /// The plan with no two neighbours, so that every grain has a place of its own.
+  /// A plan without adjacent grains, so that every grain is a separate range.
   private func plan(_ size: UInt64, _ grain: UInt64, table: UInt64) -> GrainPlan {
     var plan = Pattern.full.plan(size: size, grain: grain, table: table, zeros: false)
     plan.states = plan.states.filter { $0.key % 2 == (plan.count - 1) % 2 }
@@ -92,7 +92,7 @@ struct CorpusPlacesTests {
     #expect(try disk.places(ofBytes: 0..<128 * 512, in: path) == [])
   }
 
-  /// Bytes of a parent that its snapshot has replaced are on no disk.
+  /// Bytes of a parent that its snapshot has replaced are not part of the disk.
   @Test func whatASnapshotReplacedIsNowhere() throws {
     let below = GrainPlan(size: 20 * 65536, grain: 65536, states: [2: .data, 5: .data, 9: .data], seed: 1)
     let layout = try HostedWriter().write(below, workspace, "base-extent.vmdk")

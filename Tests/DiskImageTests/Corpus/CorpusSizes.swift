@@ -1,6 +1,6 @@
-/// The sizes of disks that a kind is tested at.
+/// Disk sizes that each kind is tested with.
 enum CorpusSizes {
-  /// Around a sector, a grain and a table of grains; all in bytes.
+  /// Sizes around a sector, a grain and a grain table; all in bytes.
   static func small(grain: UInt64, table: UInt64) -> [UInt64] {
     let borders: [UInt64] = [
       512, grain - 512, grain, grain + 512, table - 512, table, table + 512, 2 * table + 3 * grain + 512,
@@ -10,6 +10,6 @@ enum CorpusSizes {
 
   static let aroundTwoGiB: [UInt64] = [(2 << 30) - 512, 2 << 30, (2 << 30) + 512]
   static let aroundTwoTiB: [UInt64] = [(2 << 40) - 512, 2 << 40, (2 << 40) + 512]
-  /// VMware's largest disk.
+  /// The largest disk that VMware supports.
   static let largest: UInt64 = 62 << 40
 }

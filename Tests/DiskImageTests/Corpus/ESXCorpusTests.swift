@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// ESX's sparse extents that the tests write: COWD and seSparse.
+/// ESX sparse extents written by the tests: COWD and seSparse.
 @Suite(.serialized) struct ESXCorpusTests {
   private let workspace: Workspace
 
@@ -20,8 +20,8 @@ import Testing
     return [CorpusImage(path, plan.content, except: except)] + (turn % 4 == 1 ? [alone] : [])
   }
 
-  /// A seSparse disk, and its extent alone. libvmdk does not know the kind, and dissect takes half a minute for the
-  /// largest directory.
+  /// An seSparse disk, and its extent alone. libvmdk does not support the kind, and dissect takes half a minute for
+  /// the largest directory.
   private func seSparse(_ plan: GrainPlan, _ turn: Int) throws -> [CorpusImage] {
     try SESparseWriter(firstGrain: turn % 3 == 2 ? 4090 : 0).write(plan, workspace, "se-\(turn)-sesparse.vmdk")
     let lines = ["RW \(plan.sectors) SESPARSE \"se-\(turn)-sesparse.vmdk\""]
@@ -46,7 +46,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// A COWD header counts sectors with 32 bits.
+  /// A COWD header has a 32-bit sector count.
   @Test func largeCOWD() async throws {
     var images: [CorpusImage] = []
     for (turn, size) in (CorpusSizes.aroundTwoGiB + CorpusSizes.aroundTwoTiB.prefix(1)).enumerated() {
@@ -55,7 +55,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// Grains as far into the file as 32 bits of sectors reach, and a disk that was left open.
+  /// Grains as far into the file as 32-bit sector numbers reach, and a disk that was not closed cleanly.
   @Test func farAndUncleanCOWD() async throws {
     var images: [CorpusImage] = []
     let writers = [COWDWriter(firstTable: 0x7fff_ffe0), COWDWriter(firstTable: 0xffff_0000), COWDWriter(unclean: true)]

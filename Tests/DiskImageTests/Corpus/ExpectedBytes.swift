@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// A file with the bytes of an image's ranges, one after another, for the other readers and for us.
+/// A file with the expected bytes of an image's ranges, one after another, for this project's reader and the others.
 struct ExpectedBytes {
   let path: FilePath
 
@@ -25,7 +25,7 @@ struct ExpectedBytes {
 }
 
 extension FileDescriptor {
-  /// The next bytes of the file, or from an offset on; fewer at its end.
+  /// Reads the next bytes of the file, or those at an offset; fewer at the end.
   func bytes(at offset: UInt64? = nil, count: Int) throws -> [UInt8] {
     try [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
       let target = UnsafeMutableRawBufferPointer(buffer)

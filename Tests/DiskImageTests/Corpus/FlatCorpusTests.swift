@@ -1,13 +1,13 @@
 import SystemPackage
 import Testing
 
-/// Flat disks of every name that they have, and descriptors that mix kinds of extents.
+/// Flat disks with each of their names, and descriptors that mix kinds of extents.
 @Suite(.serialized) struct FlatCorpusTests {
   private let workspace: Workspace
 
   init() throws { workspace = try Workspace() }
 
-  /// What a flat disk's descriptor may say, and who cannot read that.
+  /// The names of a flat disk and its extents, and the readers that do not support them.
   private struct Kind {
     let createType: String
     let extent: String
@@ -33,7 +33,7 @@ import Testing
     Kind(createType: "custom", extent: "VMFSRAW", cannot: Set(Reader.allCases)),
   ]
 
-  /// Who does not know a kind reads the same extent as `vmfs`.
+  /// Readers that do not support a kind read the same extent as `vmfs`.
   @Test func everyName() async throws {
     var images: [CorpusImage] = []
     for size: UInt64 in [512, 4096 - 512, 4096 * 40 + 512, (2 << 30) + 512, (2 << 40) + 512] {
@@ -58,7 +58,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// Partitions of a device as separate extents, from anywhere in files, with the gaps between them in a file or zeros.
+  /// Partitions of a device as separate extents at various file offsets, with the gaps between them in a file.
   @Test(arguments: ["partitionedDevice", "custom", "twoGbMaxExtentFlat"])
   func partsOfFiles(_ createType: String) async throws {
     var images: [CorpusImage] = []
@@ -82,8 +82,8 @@ import Testing
       ]
       let path = try workspace.write(
         DescriptorWriter(createType: createType, extents: lines).text, to: "parts-\(number).vmdk")
-      // qemu reads nothing that is declared read-only, and knows the extents by another disk's name only. The other two
-      // take no notice of where in its file an extent begins.
+      // qemu does not read extents that are declared read-only, and supports such extents only under another
+      // createType. The other two ignore the offset of an extent in its file.
       let twin = try workspace.write(
         DescriptorWriter(
           createType: "twoGbMaxExtentFlat", extents: lines.map { $0.replacing("RDONLY", with: "RW") }
@@ -94,7 +94,8 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// Every kind of extent in one disk, in two orders, at sizes that are a multiple of all grains or of none.
+  /// Every kind of extent in one disk, in two orders, at a size that is a multiple of all grain sizes and at one
+  /// that is not.
   @Test(arguments: Pattern.allCases, [21 * 65536, 21 * 65536 + 512] as [UInt64])
   func mixedExtents(_ pattern: Pattern, _ size: UInt64) async throws {
     func plan(_ grain: UInt64, zeros: Bool, seed: UInt64) -> GrainPlan {
@@ -131,8 +132,9 @@ import Testing
         DescriptorWriter(createType: "twoGbMaxExtentSparse", extents: lines).text, to: "twin-\(name)")
       return CorpusImage(path, content, except: except, twins: [.qemu: twin], hasFlatParts: true)
     }
-    // libvmdk opens no mixture. qemu goes on reading the last grain of a sparse extent beyond the extent's end, where
-    // the next one has begun. Nobody else knows ZERO extents: the disk without them is what counts for the rest.
+    // libvmdk does not open mixed disks. qemu reads on in the last grain of a sparse extent, past the end of the
+    // extent, where the next one has started. No other reader supports ZERO extents; the disks without them cover
+    // the rest.
     let except: Set<Reader> = size % 65536 == 0 ? [.libvmdk] : [.libvmdk, .qemu]
     try await expectReadAlike(
       [

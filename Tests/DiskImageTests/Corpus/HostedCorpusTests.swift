@@ -1,20 +1,21 @@
 import SystemPackage
 import Testing
 
-/// Hosted sparse extents that the tests write.
+/// Hosted sparse extents written by the tests.
 @Suite(.serialized) struct HostedCorpusTests {
   private let workspace: Workspace
 
   init() throws { workspace = try Workspace() }
 
-  /// libvmdk knows neither zeroed grains nor grains of 4 KiB, and dissect takes half a minute for the largest directory.
+  /// libvmdk supports neither zeroed grains nor grains of 4 KiB, and dissect takes half a minute for the largest
+  /// directory.
   private func except(_ plan: GrainPlan) -> Set<Reader> {
     var except: Set<Reader> = plan.size == CorpusSizes.largest ? [.dissect] : []
     if plan.states.values.contains(.zero) || plan.grain <= 4096 { except.insert(.libvmdk) }
     return except
   }
 
-  /// Versions, directories and places of the descriptor take turns.
+  /// Versions, directories and locations of the descriptor take turns.
   private func image(_ plan: GrainPlan, _ turn: Int) throws -> CorpusImage {
     let name = "hosted-\(turn).vmdk"
     var writer = HostedWriter(
@@ -54,7 +55,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// Grains of every size that is a power of two, in tables of several lengths.
+  /// Grains of every power of two from 4 KiB to 1 MiB, with several table lengths.
   @Test func grainAndTableSizes() async throws {
     var images: [CorpusImage] = []
     for shift in 3...11 as ClosedRange<UInt64> {
@@ -78,7 +79,7 @@ import Testing
     return CorpusImage(path, plan.content, except: except, warning: warning)
   }
 
-  /// Grains as far into the file as 32 bits of sectors reach, and a disk that was left open.
+  /// Grains as far into the file as 32-bit sector numbers reach, and a disk that was not closed cleanly.
   @Test func farGrainsAndUncleanDisks() async throws {
     var images: [CorpusImage] = []
     for first: UInt64 in [0x7fff_ff80, 0xffff_0000] {
@@ -92,7 +93,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// A file that its descriptor knows by another name. libvmdk looks for that name.
+  /// A file with another name than in its descriptor. libvmdk looks for the name in the descriptor.
   @Test func renamedFiles() async throws {
     let plan = Pattern.random.plan(size: 20 * 65536 + 512, grain: 65536, table: 512, zeros: false)
     let text = DescriptorWriter(
@@ -102,7 +103,7 @@ import Testing
     try await expectReadAlike([CorpusImage(workspace("after.vmdk"), plan.content, except: [.libvmdk])], workspace)
   }
 
-  /// An extent without its descriptor; the others are given another one.
+  /// An extent without a descriptor; the other readers get one.
   @Test(arguments: Pattern.allCases)
   func extentsAlone(_ pattern: Pattern) async throws {
     var images: [CorpusImage] = []
@@ -121,7 +122,8 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// Disks in pieces, as `twoGbMaxExtentSparse` ones are: three of 2 GiB less a MiB and what is left, and small ones.
+  /// Split disks like those of `twoGbMaxExtentSparse`: up to three pieces of 2 GiB minus 1 MiB and the remainder,
+  /// and small pieces.
   @Test(arguments: Pattern.allCases)
   func splitDisks(_ pattern: Pattern) async throws {
     var images: [CorpusImage] = []

@@ -2,10 +2,10 @@ import FoundationEssentials
 import Subprocess
 import SystemPackage
 
-/// The readers that are not ours.
+/// Independent readers of VMDKs.
 enum Reader: String, CaseIterable { case qemu, libvmdk, dissect }
 
-/// Runs `Tests/Oracles/read-vmdks.py`, which explains the form of what goes in and out.
+/// Runs `Tests/Oracles/read-vmdks.py`, which documents its input and output.
 enum Oracles {
   private struct Job: Encodable {
     let size: UInt64
@@ -17,7 +17,7 @@ enum Oracles {
   }
 
   struct Answer: Decodable {
-    /// "same", or what is different or went wrong, by the reader's name.
+    /// "same", or what differs or failed, by the reader's name.
     let readers: [String: String]
     let map: [QemuImg.MapEntry]
   }
@@ -25,7 +25,7 @@ enum Oracles {
   /// The root of the package.
   private static let root = (0..<4).reduce(FilePath(#filePath)) { path, _ in path.removingLastComponent() }
 
-  /// Has every image read by its readers.
+  /// Reads every image with each of its readers.
   static func read(_ images: [CorpusImage], _ expected: [ExpectedBytes]) async throws -> [Answer] {
     var jobs: [Job] = []
     for (image, expected) in zip(images, expected) {

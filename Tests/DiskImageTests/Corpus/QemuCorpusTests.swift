@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// Images that qemu-img writes: every kind that it can, at every size.
+/// Images written by qemu-img: every kind it supports, at every size.
 @Suite(.serialized) struct QemuCorpusTests {
   private let workspace: Workspace
 
@@ -27,7 +27,7 @@ import Testing
     try await expectReadAlike(images, workspace)
   }
 
-  /// qemu-img makes disks of no bytes that qemu does not open; nor do we.
+  /// qemu-img creates disks of zero bytes, which qemu does not open. This project does not open them either.
   @Test(arguments: QemuWriter.kinds)
   func emptyDisks(_ kind: String) async throws {
     let path = workspace("empty.vmdk")

@@ -2,9 +2,9 @@ import DiskImage
 import SystemPackage
 import Testing
 
-/// Checks that every image is read by the others and by us as what it was made to hold.
+/// Checks that the other readers and this project read every image as the content it was created with.
 ///
-/// Suites that call this run their tests one after another: every call is a Python of its own with two readers at work.
+/// Suites that call this must be serialized: every call runs its own Python process, with two readers at a time.
 func expectReadAlike(
   _ images: [CorpusImage], _ workspace: Workspace, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
@@ -24,9 +24,9 @@ func expectReadAlike(
   }
 }
 
-/// Checks what qemu-img map says of the parts it was asked for.
+/// Compares the output of qemu-img map for the ranges it was run for.
 private func expectSameStates(_ map: [QemuImg.MapEntry], _ image: CorpusImage, sourceLocation: SourceLocation) {
-  // A hole in a flat extent is present to qemu, as are zeros.
+  // qemu reports a hole in a flat extent as present, and so as zeros.
   func state(_ state: DiskExtent.State) -> DiskExtent.State { image.hasFlatParts && state == .zero ? .hole : state }
   let expected = image.content.extents
   for part in image.mapped {
@@ -41,7 +41,7 @@ private func expectSameStates(_ map: [QemuImg.MapEntry], _ image: CorpusImage, s
   }
 }
 
-/// Checks what we read of an image.
+/// Checks how this project reads an image.
 private func expectReadRightly(_ image: CorpusImage, _ bytes: ExpectedBytes, sourceLocation: SourceLocation) throws {
   let opened = try openDisk(at: image.path, format: .vmdk)
   let disk = opened.disk
@@ -57,7 +57,7 @@ private func expectReadRightly(_ image: CorpusImage, _ bytes: ExpectedBytes, sou
   try bytes.forEach(image.ranges) { range, expected in
     let whole = try disk.bytes(at: range.lowerBound, count: range.count)
     #expect(equal(whole, expected), "\(image.name): \(range)", sourceLocation: sourceLocation)
-    // A read that begins and ends anywhere.
+    // A read with random start and end.
     let start = Int.random(in: 0..<whole.count, using: &random)
     let end = Int.random(in: start...min(whole.count, start + 200_000), using: &random)
     let part = try disk.bytes(at: range.lowerBound + UInt64(start), count: end - start)
@@ -77,7 +77,7 @@ private func expectReadRightly(_ image: CorpusImage, _ bytes: ExpectedBytes, sou
 }
 
 extension [DiskExtent] {
-  /// The parts that lie in `range`.
+  /// The parts within `range`.
   func cut(to range: Range<UInt64>) -> [DiskExtent] {
     compactMap { extent in
       let part = extent.range.clamped(to: range)
@@ -85,7 +85,7 @@ extension [DiskExtent] {
     }
   }
 
-  /// The extents with neighbours of one state as one.
+  /// The extents, with adjacent ones of the same state merged.
   var joined: [DiskExtent] {
     var joined: [DiskExtent] = []
     for extent in self {
@@ -99,7 +99,7 @@ extension [DiskExtent] {
     return joined
   }
 
-  /// The first extent that is not in the other list, and what the other list has there.
+  /// The first extent that is not in the other list, and what the other list has instead.
   func difference(_ expected: [DiskExtent]) -> String? {
     func text(_ extent: DiskExtent?) -> String { extent.map { "\($0.range) \($0.state)" } ?? "nothing" }
     for index in 0..<Swift.max(count, expected.count) {

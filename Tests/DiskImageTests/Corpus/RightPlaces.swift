@@ -22,8 +22,8 @@ extension VirtualDisk {
   }
 }
 
-/// Checks that the disk put together from the places of its bytes, with nothing but reads of files and zlib, is what it
-/// was made to hold, and that the way back from the files leads to the same places.
+/// Rebuilds the disk from the locations of its bytes, using only file reads and zlib, and compares it with the
+/// content it was created with. Also checks that the reverse lookup, from the files, finds the same locations.
 func expectRightPlaces(
   _ disk: any VirtualDisk, _ image: CorpusImage, _ bytes: ExpectedBytes, sourceLocation: SourceLocation
 ) throws {
@@ -34,7 +34,7 @@ func expectRightPlaces(
     position = place.range.upperBound
   }
   #expect(position == disk.size, "\(image.name)", sourceLocation: sourceLocation)
-  // A hole of a flat file has its place in the file all the same.
+  // A hole in a flat file still has an offset in the file.
   let states = places.map { place in
     guard case .file = place.storage, image.hasFlatParts else {
       return [DiskExtent(range: place.range, state: place.state)]
@@ -52,7 +52,7 @@ func expectRightPlaces(
     #expect(equal(found, expected), "\(image.name): the places of \(range)", sourceLocation: sourceLocation)
   }
 
-  // What a scan of all places says of a part of a file, asked the other way round.
+  // Compare the reverse lookup of parts of a file with a scan of all locations.
   var random = Seeded(disk.size)
   let files = Set(places.compactMap(\.file)).sorted { $0.string < $1.string }
   for file in files.prefix(3) {
@@ -67,7 +67,7 @@ func expectRightPlaces(
   }
 }
 
-/// What a place holds.
+/// The bytes stored at a location.
 private func storedBytes(_ place: DiskPlace) throws -> [UInt8] {
   switch place.storage {
   case .file(let file, let offset):
@@ -86,7 +86,7 @@ private func read(_ range: Range<UInt64>, of path: FilePath) throws -> [UInt8] {
 }
 
 extension FileDescriptor {
-  /// The file's length in bytes.
+  /// Closes the file and returns its length in bytes.
   fileprivate func closeAfterLength() throws -> UInt64 { try closeAfter { UInt64(try seek(offset: 0, from: .end)) } }
 }
 
@@ -106,7 +106,7 @@ extension DiskPlace {
     }
   }
 
-  /// The part of the place that is stored in a part of a file; all of a compressed grain.
+  /// The part of this range that is stored in a part of a file; all of it for a compressed grain.
   fileprivate func cut(toBytes part: Range<UInt64>, of other: FilePath) -> DiskPlace? {
     switch storage {
     case .file(other, let offset):

@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// streamOptimized files that the tests write.
+/// streamOptimized files written by the tests.
 @Suite(.serialized) struct StreamCorpusTests {
   private let workspace: Workspace
 
@@ -16,9 +16,9 @@ import Testing
       descriptor: descriptor.text)
     try writer.write(plan, workspace, name)
     var except: Set<Reader> = []
-    // Nobody else reads grains without zlib's header: there, what was compressed is all there is to compare with.
+    // No other reader supports grains without a zlib header; these are only compared with the original content.
     if compression == .raw, !plan.stored.isEmpty { except = Set(Reader.allCases) }
-    // libvmdk does not know zeroed grains, and dissect takes half a minute for the largest directory.
+    // libvmdk does not support zeroed grains, and dissect takes half a minute for the largest directory.
     if plan.states.values.contains(.zero) { except.insert(.libvmdk) }
     if plan.size == CorpusSizes.largest { except.insert(.dissect) }
     return CorpusImage(workspace(name), plan.content, except: except)

@@ -7,8 +7,8 @@ struct ToolFailure: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Runs a program to its end.
-/// - Returns: what it wrote to its standard output.
+/// Runs a program and waits for it to exit.
+/// - Returns: its standard output.
 @discardableResult
 func run(tool: String, _ arguments: [String]) async throws -> String {
   let result = try await Subprocess.run(
@@ -39,7 +39,7 @@ enum QemuImg {
     try await run(tool: "qemu-img", ["convert", "-f", "vmdk", "-O", "raw", vmdk.string, raw.string])
   }
 
-  /// A range as `qemu-img map` sees it.
+  /// A range as `qemu-img map` reports it.
   struct MapEntry: Decodable {
     let start: UInt64
     let length: UInt64

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// Numbers that look random and are the same in each run.
+/// Pseudo-random numbers that are the same in each run.
 struct Seeded: RandomNumberGenerator {
   private var state: UInt64
   init(_ seed: UInt64) { state = seed }
@@ -25,12 +25,12 @@ struct Seeded: RandomNumberGenerator {
   }
 }
 
-/// A raw disk to make others of: sparse, with random bytes at the places given.
+/// A raw disk to create others from: sparse, with random bytes in the given ranges.
 struct RawImage {
   let path: FilePath
   let size: UInt64
 
-  /// - Parameter data: ranges in bytes that are filled; all else is a hole.
+  /// - Parameter data: ranges in bytes to fill; the rest is a hole.
   init(_ workspace: Workspace, _ name: String = "disk.raw", size: UInt64, data: [Range<UInt64>], seed: UInt64 = 1)
     throws
   {

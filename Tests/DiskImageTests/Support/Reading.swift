@@ -6,7 +6,7 @@ import Testing
 extension VirtualDisk {
   func bytes(at offset: UInt64, count: Int) throws -> [UInt8] {
     try [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
-      // What is not in the images, so that a byte that was not read is found.
+      // Fill the buffer with a byte to detect bytes that were not read.
       let target = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count)
       if let start = target.baseAddress { memset(start, 0xa5, count) }
       try read(into: target, at: offset)
@@ -24,10 +24,10 @@ extension VirtualDisk {
   }
 }
 
-/// Whether two arrays are equal; in a debug build, `==` takes a hundred times as long.
+/// Whether two arrays are equal. In a debug build, `==` takes a hundred times as long.
 func equal(_ a: [UInt8], _ b: [UInt8]) -> Bool { a.count == b.count && memcmp(a, b, a.count) == 0 }
 
-/// Checks what `VirtualDisk.extents` promises of the list.
+/// Checks the guarantees of `VirtualDisk.extents`.
 func expectWellFormed(
   _ extents: [DiskExtent], covering range: Range<UInt64>, sourceLocation: SourceLocation = #_sourceLocation
 ) {
@@ -42,12 +42,13 @@ func expectWellFormed(
   #expect(position == range.upperBound, sourceLocation: sourceLocation)
 }
 
-/// Checks that two disks hold the same bytes, and that what `disk` calls zeros is zeros in `expected`.
+/// Checks that two disks contain the same bytes, and that ranges that `disk` reports as zeros are zeros in
+/// `expected`.
 func expectSameBytes(
   _ disk: any VirtualDisk, _ expected: any VirtualDisk, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   try #require(disk.size == expected.size, sourceLocation: sourceLocation)
-  // What either has data in is read from both. Where neither has, both have holes.
+  // Ranges with data on either disk are read from both. Elsewhere both have holes or zeros.
   for source in [disk, expected] {
     for extent in try source.extents() where extent.state == .data {
       var position = extent.range.lowerBound
@@ -61,7 +62,7 @@ func expectSameBytes(
   }
 }
 
-/// The error of a call that has to fail.
+/// The error of a call that must fail.
 func failure(sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void) throws -> DiskError {
   try #require(throws: DiskError.self, sourceLocation: sourceLocation) { try body() }
 }

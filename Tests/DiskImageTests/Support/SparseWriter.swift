@@ -1,7 +1,7 @@
 import SystemPackage
 
-/// Writes hosted sparse extents as VMware's technical note describes them, with every field in the test's hand: what
-/// qemu-img does not make, and what nobody should.
+/// Writes hosted sparse extents as described in VMware's technical note, with full control over every field, to
+/// create images that qemu-img does not write, and invalid ones.
 struct SparseWriter {
   var version: UInt32 = 1
   var flags: UInt32 = 1
@@ -16,7 +16,7 @@ struct SparseWriter {
   var unclean: UInt8 = 0
   var newlines: [UInt8] = [0x0a, 0x20, 0x0d, 0x0a]
   var compression: UInt16 = 0
-  /// What lies in the file, by sector, beside the header.
+  /// The contents of the file besides the header, by sector.
   var sectors: [UInt64: [UInt8]] = [:]
   /// In sectors.
   var length: UInt64
@@ -47,12 +47,12 @@ struct SparseWriter {
     return bytes + [UInt8](repeating: 0, count: 512 - bytes.count)
   }
 
-  /// A directory or a table.
+  /// Adds a directory or a table.
   mutating func put(_ entries: [UInt32], atSector sector: UInt64) {
     sectors[sector] = entries.flatMap { entry in withUnsafeBytes(of: entry.littleEndian) { Array($0) } }
   }
 
-  /// A grain filled with one byte.
+  /// Adds a grain filled with one byte.
   mutating func putGrain(_ byte: UInt8, atSector sector: UInt64) {
     sectors[sector] = [UInt8](repeating: byte, count: Int(grainSectors) * 512)
   }
@@ -77,7 +77,7 @@ struct SparseWriter {
   }
 }
 
-/// A descriptor's text.
+/// The text of a descriptor.
 func descriptorText(
   _ createType: String, _ extents: [String], parentCID: String = "ffffffff", more: [String] = []
 ) -> String {

@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// A directory of a test's own, removed with all that is in it when the test ends.
+/// A test's own directory, removed with everything in it when the test ends.
 final class Workspace: Sendable {
   let path: FilePath
 
@@ -12,7 +12,7 @@ final class Workspace: Sendable {
   }
 
   deinit {
-    // The tests make files and directories one level deep.
+    // Tests create files and directories at most one level deep.
     for directory in [path.appending("sub"), path.appending("outside")] { empty(directory) }
     empty(path)
   }
@@ -68,7 +68,7 @@ final class Workspace: Sendable {
     }
   }
 
-  /// What this process has open in the directory, and the directory itself.
+  /// The files in the directory that this process has open, and the directory itself if it is open.
   func openFiles() throws -> [FilePath] {
     guard let stream = opendir("/proc/self/fd") else { throw Errno(rawValue: errno) }
     defer { closedir(stream) }

@@ -1,14 +1,14 @@
 import SystemPackage
 
-/// Writes ESX's sparse extents (`COWD`): the kind that `vmfsSparse` disks and old snapshots are made of.
+/// Writes ESX sparse extents (`COWD`), which `vmfsSparse` disks and old snapshots consist of.
 struct COWDWriter {
-  /// Whether the disk was left open.
+  /// Whether the disk was not closed cleanly.
   var unclean = false
-  /// The sector from which on tables and grains are stored, if not right behind the directory.
+  /// The first sector of tables and grains; by default right after the directory.
   var firstTable: UInt64 = 0
   static let entriesPerTable: UInt64 = 4096
 
-  /// Where things are in the file that was written, in sectors.
+  /// Locations in the written file, in sectors.
   struct Layout {
     var directory: UInt64 = 4
     var tables: [UInt64: UInt64] = [:]
@@ -47,7 +47,7 @@ struct COWDWriter {
     for field: UInt64 in [1, 3, plan.sectors, plan.grain / 512, layout.directory, tableCount, next] {
       header.add(UInt32(field))
     }
-    // The geometry, which a disk without a parent of its own has here.
+    // The geometry, which is stored here if the disk has no parent.
     for field: UInt64 in [max(1, min(65535, plan.sectors / 1008)), 16, 63] { header.add(UInt32(field)) }
     header = header.padded(to: 2048)
     if unclean { header[1648] = 1 }

@@ -1,17 +1,17 @@
 import DiskImage
 import Glibc
 
-/// What a disk holds, known from the plan it was written by and not from any reader.
+/// The content of a disk, from the plan it was written by and not from any reader.
 struct Content {
-  /// A part of the disk in one state.
+  /// A range of the disk in one state.
   struct Piece {
     var range: Range<UInt64>
     var state: DiskExtent.State
-    /// Of stored bytes: which stream they are from, where 0 is that of zeros, and where in it the range starts.
+    /// For data: the stream the bytes come from (0 is all zeros), and the offset of the range in it.
     var seed: UInt64 = 0
     var streamOffset: UInt64 = 0
 
-    /// The part of the piece that lies in `part`, which overlaps it.
+    /// The part of the piece within `part`, which overlaps it.
     func clamped(to part: Range<UInt64>) -> Piece {
       var piece = self
       piece.range = range.clamped(to: part)
@@ -20,11 +20,11 @@ struct Content {
     }
   }
 
-  /// In order, without a gap from 0 on. All borders are borders of sectors.
+  /// In order, without gaps, starting at 0. All boundaries are at sectors.
   private(set) var pieces: [Piece] = []
   var size: UInt64 { pieces.last?.range.upperBound ?? 0 }
 
-  /// Adds a part at the end.
+  /// Adds a range at the end.
   mutating func append(_ length: UInt64, _ state: DiskExtent.State, seed: UInt64 = 0, streamOffset: UInt64 = 0) {
     guard length > 0 else { return }
     pieces.append(Piece(range: size..<(size + length), state: state, seed: seed, streamOffset: streamOffset))
@@ -40,9 +40,9 @@ struct Content {
     append(UInt64(piece.range.count), piece.state, seed: piece.seed, streamOffset: piece.streamOffset)
   }
 
-  /// The pieces that overlap `range`, cut to it.
+  /// The pieces that overlap `range`, clamped to it.
   func pieces(in range: Range<UInt64>) -> [Piece] {
-    // The first piece that ends beyond the start of the range.
+    // Find the first piece that ends after the start of the range.
     var low = 0
     var high = pieces.count
     while low < high {
@@ -57,7 +57,7 @@ struct Content {
     return found
   }
 
-  /// This disk as the child of another: where nothing is stored, the parent shows through.
+  /// This disk as a child of another: unallocated ranges are read from the parent.
   func over(_ parent: Content) -> Content {
     var whole = Content()
     for piece in pieces {
@@ -71,10 +71,10 @@ struct Content {
     return whole
   }
 
-  /// The disk's extents, neighbours of one state joined.
+  /// The disk's extents, with adjacent ones of the same state merged.
   var extents: [DiskExtent] { pieces.map { DiskExtent(range: $0.range, state: $0.state) }.joined }
 
-  /// The bytes of a range whose borders are borders of sectors.
+  /// The bytes of a range that starts and ends at sectors.
   func bytes(in range: Range<UInt64>) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: range.count)
     for piece in pieces(in: range) where piece.state == .data {
@@ -87,8 +87,8 @@ struct Content {
     return bytes
   }
 
-  /// An endless stream of bytes that can be compressed: in every sector the same, but for a word at every 64th byte that
-  /// tells it from any other sector of any stream. The stream 0 is of zeros.
+  /// An endless, compressible stream of bytes. All sectors are the same except for a word every 64 bytes, which is
+  /// different for every sector of every stream. Stream 0 is all zeros.
   static func stream(_ seed: UInt64, from offset: UInt64, count: Int) -> [UInt8] {
     precondition(offset % 512 == 0 && count % 512 == 0)
     guard seed != 0 else { return [UInt8](repeating: 0, count: count) }

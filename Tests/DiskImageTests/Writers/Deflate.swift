@@ -1,7 +1,7 @@
 import CZlib
 import Testing
 
-/// A way to compress a grain that a streamOptimized file may be found with.
+/// A way of compressing grains that occurs in streamOptimized files.
 enum Compression: CaseIterable, CustomTestStringConvertible {
   case zlib, zlibStored, zlibFast, raw
 
@@ -36,10 +36,10 @@ enum Compression: CaseIterable, CustomTestStringConvertible {
   }
 }
 
-/// What a grain was compressed from, with or without zlib's header.
-/// - Parameter count: its length at most.
+/// Inflates a grain, with or without a zlib header.
+/// - Parameter count: the maximum size of the result.
 func inflated(_ bytes: [UInt8], count: Int) throws -> [UInt8] {
-  // A zlib header: the method in the low half of the first byte, and both bytes a multiple of 31.
+  // A zlib header has the method in the low half of the first byte, and as a 16-bit number is a multiple of 31.
   let hasHeader = bytes.count > 1 && bytes[0] & 15 == 8 && (Int(bytes[0]) << 8 + Int(bytes[1])) % 31 == 0
   var stream = z_stream()
   let status = inflateInit2_(&stream, hasHeader ? 15 : -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))

@@ -1,4 +1,4 @@
-/// A descriptor with the fields that tie a snapshot to its parent.
+/// A descriptor with the fields that link a snapshot to its parent.
 struct DescriptorWriter {
   var createType: String
   var extents: [String]

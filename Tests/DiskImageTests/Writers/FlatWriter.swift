@@ -1,8 +1,8 @@
 import SystemPackage
 
-/// Writes flat extents: the bytes as they are, with holes in the file where nothing is stored.
+/// Writes flat extents: raw bytes, with holes in the file for unallocated grains.
 enum FlatWriter {
-  /// - Parameter start: where in the file the disk's bytes begin.
+  /// - Parameter start: the offset of the disk's bytes in the file.
   static func write(_ plan: GrainPlan, _ workspace: Workspace, _ name: String, start: UInt64 = 0) throws {
     let file = try ImageFile(workspace, name)
     for index in plan.stored {

@@ -1,27 +1,27 @@
 import DiskImage
 import Testing
 
-/// What is stored for a grain.
+/// The state of a grain.
 enum GrainState { case data, zero, unallocated }
 
-/// What is stored on a disk, grain by grain: what a writer makes an image of.
+/// What is stored on a disk, grain by grain. The writers create images from it.
 struct GrainPlan {
   /// In bytes, a multiple of 512.
   let size: UInt64
   /// In bytes.
   let grain: UInt64
-  /// The grains that are not unallocated, by index.
+  /// The allocated or zeroed grains, by index.
   var states: [UInt64: GrainState] = [:]
   var seed: UInt64 = 1
 
   var count: UInt64 { (size + grain - 1) / grain }
   var sectors: UInt64 { size / 512 }
-  /// The indexes of the grains that are not unallocated, in order.
+  /// The indexes of these grains, in order.
   var indexes: [UInt64] { states.keys.sorted() }
   var stored: [UInt64] { indexes.filter { states[$0] == .data } }
 
-  /// A whole grain's bytes. Those of the last grain go on beyond the end of the disk, so that a reader that does too
-  /// is found out.
+  /// The bytes of a whole grain. Those of the last grain extend beyond the end of the disk, to detect readers that
+  /// read them.
   func bytes(_ index: UInt64) -> [UInt8] { Content.stream(seed, from: index * grain, count: Int(grain)) }
 
   var content: Content {
@@ -39,7 +39,7 @@ struct GrainPlan {
     return content
   }
 
-  /// The plan of the `count` grains from `first` on, as a disk of its own of `size` bytes.
+  /// The plan of the grains from `first` on, as a separate disk of `size` bytes.
   func part(from first: UInt64, size: UInt64) -> GrainPlan {
     var part = GrainPlan(size: size, grain: grain, seed: seed &+ first &+ 1)
     for (index, state) in states where index >= first && (index - first) * grain < size {
@@ -56,8 +56,8 @@ enum Pattern: CaseIterable, CustomTestStringConvertible {
   var testDescription: String { "\(self)" }
 
   /// - Parameters:
-  ///   - table: how many grains a table names; what is stored lies around the borders of tables.
-  ///   - zeros: whether the kind can say of a grain that it is zeros.
+  ///   - table: number of grains per table. Grains around table boundaries are allocated, and a few random ones.
+  ///   - zeros: whether the format can mark grains as zeros.
   func plan(size: UInt64, grain: UInt64, table: UInt64, zeros: Bool, seed: UInt64 = 1) -> GrainPlan {
     var plan = GrainPlan(size: size, grain: grain, seed: seed &+ size)
     guard self != .empty else { return plan }

@@ -1,30 +1,30 @@
 import SystemPackage
 
-/// Writes hosted sparse extents (`KDMV`) with their data behind two grain directories and their tables, as VMware's
-/// technical note lays them out.
+/// Writes hosted sparse extents (`KDMV`) as described in VMware's technical note, with the data after the grain
+/// directories and their tables.
 struct HostedWriter {
   var version: UInt32 = 1
   var entriesPerTable: UInt64 = 512
-  /// Whether there is a second directory with tables of its own.
+  /// Whether there is a redundant directory with its own tables.
   var redundant = true
-  /// Nil for an extent that has its descriptor in another file.
+  /// Nil for an extent whose descriptor is in another file.
   var descriptor: String?
-  /// Whether directories name only tables with something in them.
+  /// Whether directories omit tables without any entries.
   var omitsEmptyTables = false
-  /// The sector from which on grains are stored, if not right behind the tables.
+  /// The first sector of grains; by default right after the tables.
   var firstGrain: UInt64 = 0
-  /// Whether the disk was left open.
+  /// Whether the disk was not closed cleanly.
   var unclean = false
   static let descriptorSectors: UInt64 = 20
 
-  /// Where things are in the file that was written, in sectors.
+  /// Locations in the written file, in sectors.
   struct Layout {
     var directory: UInt64 = 0
     var redundantDirectory: UInt64?
-    /// The table's place in the first directory's set, by its index.
+    /// The tables of the first directory, by index.
     var tables: [UInt64: UInt64] = [:]
     var redundantTables: [UInt64: UInt64] = [:]
-    /// The stored grains.
+    /// The stored grains, by index.
     var grains: [UInt64: UInt64] = [:]
     var length: UInt64 = 0
   }
@@ -61,7 +61,7 @@ struct HostedWriter {
     let grainSectors = plan.grain / 512
     next = max(firstGrain, roundUp(next, to: grainSectors))
     let overhead = next
-    // Not in the order of the disk, so that a reader that takes neighbours for neighbours in the file is found out.
+    // In reverse order, to detect readers that assume that adjacent grains are adjacent in the file.
     for index in plan.stored.reversed() {
       layout.grains[index] = next
       try file.put(plan.bytes(index), atSector: next)

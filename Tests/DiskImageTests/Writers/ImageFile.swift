@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// A file under a writer's hands. Where nothing is put, it has a hole.
+/// A file that a writer fills. Ranges that are not written are holes.
 struct ImageFile {
   private let workspace: Workspace
   let path: FilePath
@@ -15,7 +15,7 @@ struct ImageFile {
   func put(_ bytes: [UInt8], at offset: UInt64) throws { try file.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
   func put(_ bytes: [UInt8], atSector sector: UInt64) throws { try put(bytes, at: sector * 512) }
 
-  /// Sets the file's length, and closes it.
+  /// Sets the file's length and closes it.
   func finish(sectors: UInt64) throws {
     try workspace.truncate(path, to: sectors * 512)
     try file.close()
@@ -27,14 +27,14 @@ extension [UInt8] {
     Swift.withUnsafeBytes(of: number.littleEndian) { append(contentsOf: $0) }
   }
 
-  /// The bytes and zeros after them.
+  /// The bytes, padded with zeros.
   func padded(to count: Int) -> [UInt8] { self + [UInt8](repeating: 0, count: Swift.max(0, count - self.count)) }
 
-  /// The bytes and zeros up to the end of the sector.
+  /// The bytes, padded with zeros to the end of the sector.
   var paddedToSector: [UInt8] { padded(to: (count + 511) / 512 * 512) }
 }
 
-/// A whole number of `unit`, at least `number`.
+/// Rounds `number` up to a multiple of `unit`.
 func roundUp(_ number: UInt64, to unit: UInt64) -> UInt64 { (number + unit - 1) / unit * unit }
 
 /// Numbers as little-endian bytes.

@@ -1,11 +1,11 @@
 import SystemPackage
 import Testing
 
-/// A kind of image that can be a link of a chain of snapshots.
+/// A kind of image that can be part of a snapshot chain.
 enum LinkKind: CaseIterable, CustomTestStringConvertible {
   case sparse, splitSparse, stream, cowd, seSparse, flat, vmfs
 
-  /// The kinds that a snapshot can be.
+  /// The kinds that a snapshot can have.
   static let children: [LinkKind] = [.sparse, .splitSparse, .stream, .cowd, .seSparse]
 
   var isFlat: Bool { self == .flat || self == .vmfs }
@@ -14,13 +14,13 @@ enum LinkKind: CaseIterable, CustomTestStringConvertible {
   var testDescription: String { "\(self)" }
 }
 
-/// An image of a chain that was written: its descriptor's name and its content ID.
+/// An image in a chain: its descriptor's name and its content ID.
 struct Link {
   let name: String
   let cid: String
 
-  /// Writes an image over a parent, or over none.
-  /// - Parameter number: tells this image from the others of its directory.
+  /// Writes an image, with or without a parent.
+  /// - Parameter number: distinguishes this image from the others in its directory.
   static func write(
     _ kind: LinkKind, _ plan: GrainPlan, over parent: Link?, number: Int, _ workspace: Workspace
   ) throws -> Link {
@@ -72,7 +72,7 @@ struct Link {
     return link
   }
 
-  /// What an image alone holds.
+  /// The content of an image without its parents.
   static func content(_ kind: LinkKind, _ plan: GrainPlan) -> Content {
     guard kind == .splitSparse else { return plan.content }
     var content = Content()

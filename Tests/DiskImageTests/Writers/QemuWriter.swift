@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// Has qemu-img and qemu-io write images, snapshots included.
+/// Writes images and snapshots with qemu-img and qemu-io.
 struct QemuWriter {
   private let workspace: Workspace
 
@@ -10,8 +10,8 @@ struct QemuWriter {
     "monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat", "streamOptimized",
   ]
 
-  /// Makes an image of a plan: the data comes from a raw disk, the zeros are written into the image.
-  /// - Returns: what the disk then holds.
+  /// Creates an image from a plan: data is converted from a raw disk, zeros are written into the image.
+  /// - Returns: the resulting content of the disk.
   func write(_ plan: GrainPlan, as kind: String, _ name: String) async throws -> Content {
     let raw = workspace("source.raw")
     try FlatWriter.write(plan, workspace, "source.raw")
@@ -31,7 +31,7 @@ struct QemuWriter {
     return plan.content.over(blocks)
   }
 
-  /// Takes a snapshot of an image, and writes a plan into that.
+  /// Creates a snapshot of an image and writes a plan into it.
   func writeChild(_ plan: GrainPlan, of parent: String, _ name: String) async throws {
     let options = plan.states.values.contains(.zero) ? ["-o", "zeroed_grain=on"] : []
     try await run(
@@ -60,7 +60,7 @@ struct QemuWriter {
 }
 
 extension GrainPlan {
-  /// Leaves out zeros at the end of the disk that are no whole grain, for which qemu-io would store a grain.
+  /// Removes a zeroed partial grain at the end of the disk, because qemu-io would allocate it.
   mutating func leaveLastPart() {
     if size % grain != 0, states[count - 1] == .zero { states[count - 1] = nil }
   }

@@ -1,16 +1,16 @@
 import SystemPackage
 
-/// Writes ESX's space-efficient sparse extents (`seSparse`), as their first open reader observed them.
+/// Writes ESX space-efficient sparse extents (`seSparse`), as observed by their first open source reader.
 struct SESparseWriter {
-  /// Not zero where the tables wait for the journal.
+  /// Nonzero if the journal must be replayed into the tables.
   var replayJournal: UInt64 = 0
-  /// Where among the grains the first one is stored: grains beyond 4,095 need all of an entry's bits.
+  /// The number of the first stored grain in the grain area. Numbers above 4,095 use all bits of an entry.
   var firstGrain: UInt64 = 0
   static let grain: UInt64 = 4096
   static let entriesPerTable: UInt64 = 4096
   static let tableSectors: UInt64 = 64
 
-  /// Where things are in the file that was written, in sectors.
+  /// Locations in the written file, in sectors.
   struct Layout {
     var directory: UInt64 = 0
     var tablesStart: UInt64 = 0
@@ -31,7 +31,7 @@ struct SESparseWriter {
     var next: UInt64 = 0
     func area(_ sectors: UInt64) -> (start: UInt64, length: UInt64) {
       let start = next
-      // Everything begins where a grain could.
+      // Every area starts at a grain boundary.
       next = roundUp(next + sectors, to: 8)
       return (start, next - start)
     }
@@ -57,7 +57,7 @@ struct SESparseWriter {
       let entries = (first..<(first + Self.entriesPerTable)).map { index -> UInt64 in
         switch plan.states[index] {
         case .data: Self.entry(((layout.grains[index] ?? 0) - grains.start) / 8)
-        // Both kinds of zeros: unmapped, and zero.
+        // Both kinds of zeros: unmapped and zeroed.
         case .zero: index % 2 == 0 ? 0x1000_0000_0000_0000 : 0x2000_0000_0000_0000
         case .unallocated, nil: 0
         }

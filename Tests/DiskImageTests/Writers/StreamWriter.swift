@@ -1,18 +1,18 @@
 import SystemPackage
 
-/// Writes streamOptimized files as a stream is written: every grain behind a marker, the tables behind them and the
-/// directory at the end, found through a footer.
+/// Writes streamOptimized files as a stream: a marker before every grain, the tables after the grains, and the
+/// directory at the end, where a footer points to it.
 struct StreamWriter {
   var version: UInt32 = 3
   var compression = Compression.zlib
-  /// Whether the header says where the directory is, so that there is no footer.
+  /// Whether the header has the directory's location, so that there is no footer.
   var directoryInHeader = false
   var entriesPerTable: UInt64 = 512
   var descriptor: String
 
   private enum Marker: UInt32 { case endOfStream, table, directory, footer }
 
-  /// Where things are in the file that was written.
+  /// Locations in the written file.
   struct Layout {
     /// In sectors.
     var directory: UInt64 = 0
@@ -85,7 +85,7 @@ struct StreamWriter {
       try file.put(marker(.footer, sectors: 1), atSector: next)
       try file.put(header.header, atSector: next + 1)
       next += 2
-      // "At the end": the footer says where.
+      // This value means that the directory's location is in the footer.
       header.directory = .max
     }
     try file.put(header.header, at: 0)
