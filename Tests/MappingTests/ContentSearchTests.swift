@@ -6,9 +6,9 @@ import Testing
 
 @testable import Mapping
 
-/// Looking for anything but zeros reads no more than it has to.
+/// The search for nonzero bytes reads no more than necessary.
 struct ContentSearchTests {
-  /// Of 64 MiB: allocated in the middle, with one byte there or none.
+  /// A disk of 64 MiB with one allocated range, which is all zeros or has one nonzero byte.
   private final class Disk: VirtualDisk {
     let size: UInt64 = 64 << 20
     let data: Range<UInt64>
@@ -56,9 +56,9 @@ struct ContentSearchTests {
     let disk = Disk(data: Self.middle, byte: Self.middle.lowerBound + place)
     var search = ContentSearch()
     #expect(search.look(at: 0..<disk.size, of: disk) == .data)
-    // No more than the piece that it is in.
+    // Reads at most to the end of the chunk with the byte.
     #expect(disk.bytesRead.withLock { $0 } <= place + 2 << 20)
-    // It is not in the rest.
+    // The rest is zeros.
     #expect(search.look(at: Self.middle.lowerBound + place + 1..<disk.size, of: disk) == .onlyZeros)
     #expect(search.look(at: 0..<Self.middle.lowerBound + place, of: disk) == .onlyZeros)
   }
@@ -70,7 +70,7 @@ struct ContentSearchTests {
     #expect(disk.bytesRead.withLock { $0 } == UInt64(Self.middle.count))
   }
 
-  /// The bound is for all devices of a run together.
+  /// The limit applies to all devices of a run together.
   @Test func noMoreThanItMay() {
     let disk = Disk(data: Self.middle, byte: Self.middle.upperBound - 1)
     var search = ContentSearch(mostBytes: 24 << 20)

@@ -3,7 +3,7 @@ import Testing
 @testable import Appliance
 @testable import Mapping
 
-/// Whether what is known of a device explains what is on it.
+/// Whether the facts about a device explain what is on it.
 struct CoverageTests {
   private enum Expected: String {
     case explained, unexplained, ifFilled
@@ -62,7 +62,7 @@ struct CoverageTests {
     #expect(found == expected, "\(name)")
   }
 
-  /// Every reason is of this type, and not of any.
+  /// Every type has a reason that fits it.
   @Test(arguments: [
     ("crypto_LUKS", "--key"), ("BitLocker", "decrypt it first"), ("zfs_member", "ZFS"), ("LVM2_member", "LVM"),
     ("linux_raid_member", "its array is not running"), ("ddf_raid_member", "array"), ("nvidia_raid_member", "array"),
@@ -77,7 +77,7 @@ struct CoverageTests {
       Issue.record("it is explained")
       return
     }
-    // A GPT with its usual entries, of sectors of 4096 bytes.
+    // A GPT with the usual number of entries, with 4096-byte sectors.
     #expect(margin >= 6 * 4096)
     #expect(Self.facts().coverage != Self.facts(table: "dos").coverage)
   }
@@ -89,7 +89,7 @@ struct CoverageTests {
     ("gpt", "e3c9e316-0b5c-4db8-817d-f92df00215ae", .recognized),
     ("gpt", "af9b60a0-1431-4f62-bc68-3311714a69ad", .dynamicDisk),
     ("gpt", "0fc63daf-8483-4772-8e79-3d69d8477de4", .other),
-    // In a BSD disklabel the number means something else.
+    // In a BSD disklabel this number has another meaning.
     ("bsd", "0x5", .other), ("", "", nil),
   ])
   func partitionType(table: Substring, type: Substring, expected: PartitionType?) {

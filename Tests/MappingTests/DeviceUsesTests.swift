@@ -2,7 +2,7 @@ import Testing
 
 @testable import Mapping
 
-/// What runs on devices, as the appliance says it.
+/// The users of devices, as the appliance reports them.
 struct DeviceUsesTests {
   @Test func whatHoldsDevices() {
     let uses = DeviceUses(
@@ -19,7 +19,7 @@ struct DeviceUsesTests {
     #expect(uses.missingVolumes == [])
   }
 
-  /// As ldmtool(1) shows disk groups.
+  /// Disk groups as ldmtool(1) shows them.
   @Test func volumesOfDynamicDisks() {
     let uses = DeviceUses(
       parsing: """

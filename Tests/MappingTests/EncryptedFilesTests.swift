@@ -2,7 +2,7 @@ import Testing
 
 @testable import Mapping
 
-/// What debugfs prints about encrypted files, as the script leaves it.
+/// The output of debugfs for encrypted files, as filtered by the script.
 @Suite struct EncryptedFilesTests {
   private func pieces(_ text: String, asked: [UInt64]) -> [[UInt64]] {
     EncryptedFiles.Answer(parsing: text, asked: asked).pieces.map {
@@ -29,7 +29,7 @@ import Testing
     ]
     #expect(pieces(text, asked: [12, 13, 14]) == expected)
     #expect(EncryptedFiles.Answer(parsing: text, asked: [12, 13, 14, 15]).inodes == [12, 13, 14])
-    // Of inodes that nobody asked about.
+    // Inodes that were not asked about are ignored.
     #expect(pieces(text, asked: [14]).map { $0[0] } == [14, 14])
   }
 

@@ -3,7 +3,7 @@ import Testing
 @testable import Mapping
 @testable import WalkAssembly
 
-/// What debugfs and xfs_db print about inodes, as the scripts leave it.
+/// The output of debugfs and xfs_db for inodes, as filtered by the scripts.
 @Suite struct KeptBlocksTests {
   @Test func ext() {
     let text = """
@@ -30,12 +30,12 @@ import Testing
         [12, 2333, 0], [13, 2328, 1], [17, 8451, 0], [17, 10241, 1], [18, 7, 0], [18, 20, 0], [18, 21, 0],
       ])
     #expect(found.allSatisfy { $0.range.count == 1024 && $0.offset == 0 })
-    // An answer that was not asked for may come out of a link's target.
+    // Inodes that were not asked about are ignored: a link's target may look like an answer.
     #expect(ExtKeptBlocks.blocks(parsing: text, inodes: [12, 17]).map(\.inode) == [12])
     #expect(ExtKeptBlocks.questions(about: [12, 13]) == "stat <12>\nstat <13>\n")
   }
 
-  /// Inodes that hold values of attributes; 12 and 13 share one.
+  /// Inodes that hold attribute values; 12 and 13 share one.
   @Test func extValuesInInodes() {
     let text = """
       block size: 1024
@@ -75,7 +75,7 @@ import Testing
       ])
   }
 
-  /// What many files share is not in the map a million times and more.
+  /// Blocks shared by many files are limited to about a million entries.
   @Test func extValuesOfVeryManyFiles() {
     let owners = (1...2000).map { "owner \($0)\nvalue 5\n" }.joined()
     let pieces = (0..<1000).map { "piece (\($0)):\(2 * $0 + 100)\n" }.joined()
@@ -123,7 +123,7 @@ import Testing
         KeptBlock(inode: 132, range: 9112 * 512..<9112 * 512 + 4096),
       ])
     #expect(XFSKeptBlocks.blocks(parsing: text, inodes: [132]) == [])
-    // Of the last one there may be more.
+    // Without the final `end`, the last inode's answer may be incomplete and is ignored.
     #expect(XFSKeptBlocks.blocks(parsing: String(text.dropLast(4)), inodes: [131, 132]).map(\.inode) == [131])
   }
 

@@ -4,9 +4,9 @@ import Testing
 @testable import BlockStack
 @testable import Mapping
 
-/// What the tools in the appliance print, as the scripts leave it.
+/// The output of the tools in the appliance, as filtered by the scripts.
 @Suite struct MetadataTests {
-  /// A line an area: `KIND START END@OFFSET NAME`, in hex.
+  /// One line per area: `KIND START END@OFFSET NAME`, in hex.
   private func lines(_ areas: [DeviceArea]) -> [String] {
     areas.map { area in
       let kind = String(Unicode.Scalar(area.kind.rawValue))
@@ -50,7 +50,7 @@ import Testing
       ])
   }
 
-  /// ext3 without extents, its descriptors in the groups that they describe.
+  /// ext3 without extents, with group descriptors in the groups that they describe.
   @Test func ext3() {
     let text = """
       features has_journal ext_attr dir_index filetype meta_bg large_file
@@ -98,7 +98,7 @@ import Testing
         "m 5000000 5000200 backup superblock", "m 5000200 5000400 AGF 1", "m 5000400 5000600 AGI 1",
         "m 5000600 5000800 AGFL 1", "m a006000 e006000 log",
       ])
-    // A log of its own device has no place on this one.
+    // A log on an external device has no location on this one.
     let external = text.replacing("logstart = 65542", with: "logstart = 0").replacing("log = 167796736", with: "")
     #expect(XFSMetadata.areas(parsing: external).count == 8)
   }
@@ -190,7 +190,7 @@ import Testing
       ])
   }
 
-  /// What `btrfs inspect-internal` says of a filesystem on two devices, its metadata on both.
+  /// The output of `btrfs inspect-internal` for a filesystem on two devices, with its metadata on both.
   private static let btrfs = """
     devid 1 8:12
     super 8:12 65536
@@ -238,7 +238,7 @@ import Testing
           inline 259 0 1 1 0
           xattr 259 50 37
           """))
-    // A leaf's header is of 101 bytes, what describes an item's data of 21.
+    // A leaf has a header of 101 bytes, and 21 bytes of a file extent item precede its inline data.
     let start: UInt64 = 30_703_616 + 101 + 21
     #expect(tree.inlineData.map(\.inode) == [257, 258])
     #expect(tree.inlineData.map(\.range) == [start + 13758..<start + 13768, start + 100..<start + 2148])
@@ -274,7 +274,7 @@ import Testing
       lines(PartitionTableAreas.areas(parsing: text.split(separator: "\n"))) == [
         "b 0 200 MBR", "b b00000 b00200 EBR 5", "b 2000000 2000200 EBR 6", "b 200 100000 boot gap",
       ])
-    // fdisk found no table that it knows, and would make one.
+    // fdisk found no table that it knows and would create one.
     #expect(PartitionTableAreas.areas(parsing: ["new", "table 0 512 MBR", "first 2048"]).isEmpty)
   }
 
@@ -289,7 +289,8 @@ import Testing
     #expect(
       lines(VolumeHeader.array.areas(parsing: ["Device Size: 67108864", "Version: 1", "Super Offset: 8"]))
         == ["m 1000 2000 md superblock"])
-    // Of 64 MiB and 40 KiB: the block of 64 KiB that begins at least as much before the end.
+    // On a device of 64 MiB + 40 KiB, the superblock is at the last multiple of 64 KiB that is at least 64 KiB
+    // before the end.
     #expect(
       lines(VolumeHeader.array.areas(parsing: ["Device Size: 67149824", "Version: 0"]))
         == ["m 3ff0000 3ff1000 md superblock"])
@@ -297,7 +298,7 @@ import Testing
     #expect(lines(VolumeHeader.luks.areas(parsing: ["Segment: 16777216"])) == ["m 0 1000000 LUKS header"])
   }
 
-  /// Numbers come from the guest: what does not fit is left out, and nothing traps.
+  /// Numbers come from the guest: those out of range are ignored, and nothing traps.
   @Test func numbersThatCannotBe() {
     let most = String(UInt64.max)
     let texts = [
@@ -332,7 +333,7 @@ import Testing
     }
   }
 
-  /// No grapheme cluster hides a separator.
+  /// A combining mark after a separator does not hide it.
   @Test func aNumberBehindACombiningMark() {
     let numbers = ToolNumbers(["Block size:\u{301} 1", "Block size: 4096"])
     #expect(numbers["Block size"] == 4096)

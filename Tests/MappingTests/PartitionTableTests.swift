@@ -6,7 +6,7 @@ import Testing
 @testable import Bytes
 @testable import Mapping
 
-/// Partition tables as they are on disks, sound, damaged and hostile.
+/// Partition tables on disks: sound, damaged and hostile.
 @Suite struct PartitionTableTests {
   private static let size = 4 << 20
 
@@ -31,7 +31,7 @@ import Testing
       }
     }
 
-    /// A table with its backup; partitions by their first and last sectors.
+    /// Writes a GPT and its backup; partitions are given by their first and last sectors.
     mutating func putGPT(
       _ sector: Int, _ partitions: [(UInt64, UInt64)], protective: Bool = true, entryCount: UInt64 = 128,
       entrySize: Int = 128
@@ -106,12 +106,12 @@ import Testing
       let table = image.table(size)
       #expect(ranges(table) == [1: 100 * size.bytes..<200 * size.bytes])
       #expect(table.damage.isEmpty)
-      // Without the first header, its backup says the same.
+      // Without the primary header, its backup gives the same result.
       image.put([UInt8](repeating: 0, count: 92), at: size.rawValue)
       #expect(image.sectorSize == size)
       #expect(ranges(image.table(size)) == [1: 100 * size.bytes..<200 * size.bytes])
     }
-    // One of each size: the usual one.
+    // If there is one of each size, 512 is used.
     var both = Image()
     both.putGPT(4096, [(100, 199)])
     both.putGPT(512, [(100, 199)])
@@ -139,7 +139,7 @@ import Testing
     #expect(logical.sectorSize == .bytes4096)
     #expect(logical.table(.bytes4096).damage.isEmpty)
 
-    // A GUID partition table that was on the disk before.
+    // A stale GPT from before the disk was repartitioned.
     var stale = Image()
     stale.putGPT(4096, [(100, 199)])
     stale.putMBR([(0x83, 256, 512)])
@@ -172,7 +172,7 @@ import Testing
     #expect(ranges(entries.table()) == expected)
     #expect(texts(entries.table()) == ["the backup at the disk's end is used"])
 
-    // Both lists are damaged: the first is used.
+    // If both entry arrays are damaged, the first is used.
     entries.bytes[Self.size - 33 * 512] ^= 1
     #expect(ranges(entries.table())[2] == expected[2])
     #expect(losesSomething(entries.table()))
@@ -213,7 +213,7 @@ import Testing
       texts(table) == [
         "entries without a valid place: 2", "partition 3 goes on beyond the disk's end", "partitions 1 and 2 overlap",
       ])
-    // In an image for hybrid boot one partition is the whole disk.
+    // In an image for hybrid boot, one partition covers the whole disk.
     var hybrid = Image()
     hybrid.putMBR([(0x17, 0, 8192), (0xef, 100, 50)])
     #expect(hybrid.table().damage.isEmpty)
@@ -227,7 +227,7 @@ import Testing
     image.putMBR(at: 150 * 512, [(0x83, 1, 10)])
     #expect(image.table().damage.isEmpty)
     #expect(image.table().partitions.map(\.isExtended) == [false, true])
-    // The kernel has two sectors of an extended partition.
+    // The kernel gives an extended partition a size of two sectors.
     let known = KernelPartition(number: 2, range: 100 * 512..<102 * 512)
     #expect(image.table().extent(of: known) == 100 * 512..<4100 * 512)
     let other = KernelPartition(number: 2, range: 101 * 512..<102 * 512)
@@ -308,7 +308,7 @@ import Testing
     image.put("regi".utf8, at: 256 << 10)
     image.put(1, at: 256 << 10 + 8, width: 4)
     let region = (256 << 10) + 16
-    // The GUIDs of the specification, as Microsoft's tools write them.
+    // The GUIDs in the specification, as Microsoft's tools write them.
     image.put(
       [0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0xfe, 0x4b, 0xb8, 0xfe, 0x57, 0x5f, 0x05, 0x0f, 0x88, 0x6e], at: region)
     image.put(2 << 20, at: region + 16, width: 8)
@@ -333,7 +333,7 @@ import Testing
     #expect(read(image) == nil)
   }
 
-  /// Whatever is written there, reading comes to an end, and partitions lie somewhere.
+  /// Whatever a table contains, reading it ends, and all partitions are on the disk.
   @Test func hostileTables() {
     var random = Seeded(13)
     var mbr = Image()
@@ -355,7 +355,7 @@ import Testing
           let offset = place + Int(random.next() % 500)
           image.put([UInt8](repeating: value, count: count), at: min(offset, Self.size - 8))
         }
-        // Checksums are right again, so that what was changed is believed.
+        // Fix the checksums so that the changed fields are used.
         if start.bytes[512] == gpt.bytes[512], random.next() % 2 == 0 {
           image.put(0, at: 512 + 16, width: 4)
           image.put(92, at: 512 + 12, width: 4)
