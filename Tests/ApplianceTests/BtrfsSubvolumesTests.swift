@@ -2,7 +2,7 @@ import Testing
 
 @testable import Appliance
 
-/// Names of subvolumes may hold anything but a slash and NUL; `btrfs subvolume list` prints them as they are.
+/// Names of subvolumes may contain any byte except a slash and NUL, and `btrfs subvolume list` does not escape them.
 struct BtrfsSubvolumesTests {
   private static func parse(_ ids: [UInt64], _ list: String, mounted: String = "FS_TREE") -> BtrfsSubvolumes {
     let references = ids.map { "ref FS_TREE \($0)\n" }.joined()
@@ -25,7 +25,7 @@ struct BtrfsSubvolumesTests {
     #expect(Self.parse([256], "ID 256 gen 11 top level 5 path home\n").defaultID == BtrfsSubvolumes.top)
   }
 
-  /// The name's second line may look like anything.
+  /// The second line of the name may look like anything.
   @Test(arguments: [
     "line", "", "ID 300 gen 1 top level 5 path x", "ID 257 gen 1 top level 5 path x", "ID 256 gen 1 top level 5 path x",
     "ID 257 gen 1 top level 5 path ", "list", "ref FS_TREE 400", "default 257",
@@ -43,7 +43,7 @@ struct BtrfsSubvolumesTests {
     #expect(found.unclear.contains(256), "\(found)")
     #expect(found.paths[256] == nil)
     #expect(Self.path(found, 258) == "last")
-    // The other, if it can be told, is what it is.
+    // The other subvolume's path is right or unclear, never wrong.
     #expect(Self.path(found, 257) == "other" || found.unclear.contains(257))
     #expect(found.defaultID == BtrfsSubvolumes.top)
   }

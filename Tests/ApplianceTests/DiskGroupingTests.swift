@@ -3,7 +3,7 @@ import Testing
 
 @testable import Appliance
 
-/// Disks that are copies of each other, in sets in which nothing is twice.
+/// Splits disks that are copies of each other into sets without duplicates.
 @Suite struct DiskGroupingTests {
   /// Members as `DISK KIND WHOLE PART [STATE]`.
   private static func members(_ lines: [String]) -> [DiskMember] {
@@ -78,7 +78,7 @@ import Testing
     #expect(copies.map { [$0.copy.disk, $0.original.disk] } == [[3, 2], [4, 1]])
   }
 
-  /// A search that finds no set for a disk would lose it.
+  /// A disk that is in no set would be lost.
   @Test func everyDiskIsInOneSet() {
     var random = Seeded(5)
     for _ in 0..<500 {

@@ -3,7 +3,7 @@ import WalkRecord
 
 @testable import Appliance
 
-/// The trace shows each event on a line of its own, whatever a guest's names hold.
+/// The trace prints one line per event, whatever a guest's file names contain.
 @Suite struct EventTraceTests {
   @Test func readsAndWrites() {
     let line = EventTrace.lines(.read(disk: 1, offset: 4096, length: 512))

@@ -2,8 +2,8 @@ import Testing
 
 @testable import Appliance
 
-/// What an image names is found in its header, whatever else is in there. `qemu-img` makes the whole ones in the
-/// integration tests; these are the odd ones.
+/// Finds the files that an image's header refers to, whatever else it contains. The integration tests use complete
+/// images made by `qemu-img`; these are the unusual ones.
 @Suite struct ImageReferencesTests {
   private func big(_ value: UInt64, _ width: Int) -> [UInt8] {
     (0..<width).reversed().map { UInt8(truncatingIfNeeded: value >> (UInt64($0) * 8)) }
@@ -26,10 +26,10 @@ import Testing
     for version: UInt64 in [1, 2, 3, 9] {
       #expect(find(qcow(version: version, place: 0, size: 8, features: 0) + name) == nil)
       #expect(find(qcow(version: version, place: 104, size: 8, features: 0) + name) == .backingFile(name))
-      // A name that is nowhere, or longer than there can be, is a backing file all the same.
+      // A name at an invalid offset, or longer than allowed, still counts as a backing file.
       #expect(find(qcow(version: version, place: .max, size: 0xffff_ffff, features: 0)) == .backingFile([]))
       #expect(find(qcow(version: version, place: 104, size: 0xffff_ffff, features: 0) + name) == .backingFile(name))
-      // Version 2 has something else where the features are.
+      // Version 2 has other data in place of the features.
       let withData = find(qcow(version: version, place: 0, size: 0, features: 4))
       #expect(withData == (version < 3 ? nil : .dataFile))
     }

@@ -20,7 +20,7 @@ struct InventoryTests {
     #expect(inventory.number(under: Array(mountable.utf8)) == number)
   }
 
-  /// Of a device that another one is a copy of; a disk is no copy of its partition.
+  /// The copies of each device. A disk is not a copy of its partition.
   @Test func copies() {
     let member = { (name: String, part: Substring) in
       ProbedDevice(

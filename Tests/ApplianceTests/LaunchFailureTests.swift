@@ -3,7 +3,7 @@ import Testing
 
 @testable import Appliance
 
-/// The cause of a failed launch, out of what qemu, supermin and the appliance's kernel say.
+/// The cause of a failed launch, from the output of qemu, supermin and the appliance's kernel.
 @Suite struct LaunchFailureTests {
   private let error = GuestfsError(
     "guestfs_launch failed.\nThis usually means the libguestfs appliance failed to start")

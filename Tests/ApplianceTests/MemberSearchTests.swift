@@ -2,7 +2,7 @@ import Testing
 
 @testable import Appliance
 
-/// What the appliance's tools say of members.
+/// Parses the output of the appliance's tools about members.
 @Suite struct MemberSearchTests {
   private static let text = """
     total 0
@@ -65,7 +65,7 @@ import Testing
     #expect(found.map(\.member.whole) == ["u2", "u1", "vg"])
   }
 
-  /// What nothing tells apart is not called a copy.
+  /// Members that cannot be told apart are not treated as copies.
   @Test func anArrayOfTheOldestFormatWithoutNumbers() {
     var found = members()
     MemberSearch.complete(&found, parsing: "")
@@ -73,7 +73,7 @@ import Testing
   }
 }
 
-/// What is missing of groups, arrays and filesystems.
+/// Missing parts of volume groups, arrays and filesystems.
 @Suite struct MissingPartsTests {
   @Test func ofVolumeGroups() {
     let report = GroupReport(
@@ -102,7 +102,7 @@ import Testing
       array md1 2 9
       """)
     #expect(arrays.map(\.name) == ["md127", "md126", "md0"])
-    // The second one had lost it before.
+    // The guest had already lost the second array's device.
     #expect(arrays.map(\.missing) == [1, 0, 1])
   }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Appliance
 
-/// Why a filesystem could not be mounted, in the kernel's words.
+/// Why a filesystem could not be mounted, from the kernel's messages.
 struct MountingTests {
   private static func reason(_ log: String, _ name: Substring = "sda1") -> String? {
     KernelLog(kernelName: name, lines: log.split(separator: "\n")).reason
@@ -23,9 +23,9 @@ struct MountingTests {
         + "[ 1.2] BTRFS error (device sda1): open_ctree failed",
       "BTRFS error: cannot mount because of unknown incompat features (0x80000); BTRFS error: open_ctree failed"
     ),
-    // Some do not name the device.
+    // Some messages do not name the device.
     ("[   63.899019] ISOFS: Unable to identify CD-ROM format.", "ISOFS: Unable to identify CD-ROM format."),
-    // Another's is not this one's.
+    // Messages about another device are ignored.
     ("[ 1.0] XFS (sda11): bad\n[ 1.1] XFS (sda1): worse", "XFS: worse"),
   ])
   func theKernelsReason(log: String, expected: String) {
@@ -37,7 +37,7 @@ struct MountingTests {
     #expect(Self.reason("[ 0.5] \(KernelLog.mark)\n[ 0.6] SGI XFS with ACLs") == nil)
   }
 
-  /// A filesystem can make the kernel say a lot.
+  /// A filesystem can cause many kernel messages.
   @Test func noMoreThanALine() throws {
     let log = (0..<100).map { "[ 1.\($0)] XFS (sda1): \($0) \(String(repeating: "x", count: 500))" }
     let reason = try #require(Self.reason(log.joined(separator: "\n")))
@@ -60,7 +60,7 @@ struct MountingTests {
         ["LVM2_member", "ext4", "zfs_member"], ["ext4"]
       ),
       (["filesystem:ext4", "filesystem:ext4", "other:swap"], ["ext4", "swap"], ["ext4"]),
-      // Nothing else gets near a program.
+      // Malformed types are never passed to a program.
       (["filesystem:$(x)", "xfs", "filesystem:"], [], []),
     ] as [([Substring], [Substring], [Substring])])
   func candidates(found: [Substring], all: [Substring], filesystems: [Substring]) {
