@@ -4,8 +4,13 @@ import WalkRecord
 
 /// Reads queued files and directories, one piece after the other, with a record before each.
 ///
-/// All of them are opened and their layouts fetched before the first piece is read. So the only reads between two
-/// records are the object's own, and only a change of object needs a record.
+/// The recorder only sees reads of disks, so every read must be attributable to one piece, and must show which of
+/// the piece's bytes it returned. Two things ensure this:
+/// - All objects in the queue are opened and their layouts fetched before the first piece is read. The only reads
+///   after a piece's record are then the piece's own. If other reads are necessary, an `idle` record precedes them.
+/// - After a batch, the queue asks the recorder which chunks were ambiguous: those whose reads do not show which
+///   bytes each range holds. It reads these again in halves, down to single blocks. A block that is still ambiguous
+///   after one more read stays so. Then a `settled` record ends the batch.
 struct ReadQueue {
   /// An object to be read.
   struct Item {

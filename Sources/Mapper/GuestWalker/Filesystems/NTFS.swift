@@ -40,8 +40,8 @@ final class NTFS: Filesystem {
 
 // Directories.
 extension NTFS {
-  /// With a table, directories need no announcement: the table says where they are. Their reads would not, because
-  /// ntfs-3g also reads the start of some files while it lists a directory.
+  /// With a table, directories need no announcement: the table says where they are. Reading them would not show
+  /// that, because ntfs-3g also reads the start of some files while it lists a directory.
   var announcement: DirectoryAnnouncement { table == nil ? .beforeOpening : .none }
   var hasReparsePoints: Bool { table != nil }
 

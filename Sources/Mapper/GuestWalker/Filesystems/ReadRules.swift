@@ -19,8 +19,8 @@ protocol ReadRules: AnyObject {
   /// Whether the start of the file may already have been read and be in the device's cache.
   func isReadUnasked(_ layout: FileLayout) -> Bool
 
-  /// Drops from the caches what the next read of a piece must read from the disk, and reads in advance what it must
-  /// not.
+  /// Drops from the caches what the next read of a piece must read from the disk, and reads other blocks that it
+  /// needs in advance.
   /// - Parameter isAgain: whether the piece was read before.
   func prepare(
     _ piece: FileLayout.Piece, of item: ReadQueue.Item, isAgain: Bool, _ channel: Channel

@@ -21,7 +21,7 @@ struct FileLayout {
     var isInRecord = false
     /// The stored bytes differ from those that reading the file returns.
     var isEncoded = false
-    /// The device range that reading the piece reads, if that is more than the piece itself.
+    /// The device range that is read with the piece, if that is more than the piece itself.
     var around: Range<UInt64>?
   }
 
