@@ -1,11 +1,12 @@
 import BlockMap
 
-/// What a file's ranges cover of the disks, and with which of its bytes.
+/// The disk ranges that a file covers, and which of the file's bytes each holds.
 package struct Cover {
-  /// Ranges that say the same of which byte is where, in the order of the disk, joined where they touch.
+  /// Identifies ranges with the same relation of disk offset to file offset. The ranges of a key are sorted by disk
+  /// offset and merged where they touch.
   private struct Key: Hashable {
     var disk: UInt32
-    /// The place on the disk less the place in the file; 0 where that says nothing.
+    /// Disk offset minus file offset; 0 for encoded files, where file offsets mean nothing.
     var shift: UInt64
   }
 
@@ -36,12 +37,12 @@ package struct Cover {
     return result
   }
 
-  /// The first byte of a place on a disk that no range has; nil if they have it all.
-  /// - Parameter offset: what counts as 0 in the place's own offset, in bytes of the file.
+  /// The first disk offset in `place` that no range covers; nil if all of it is covered.
+  /// - Parameter offset: the file offset, in bytes, of the byte that `place` counts as offset 0.
   package func firstMissing(of place: DeviceTable.Place, from offset: UInt64) -> UInt64? {
     guard let disk = UInt32(exactly: place.disk) else { return place.range.lowerBound }
     let parts = ranges[key(disk, place.range.lowerBound, offset &+ place.offset), default: []]
-    // The last one that begins at the place or before.
+    // Find the last range that starts at or before the place.
     var (low, high) = (0, parts.count)
     while low < high {
       let middle = low + (high - low) / 2

@@ -1,15 +1,15 @@
 import BlockMap
 
-/// A part of a device that a filesystem, a volume or a partition table keeps for itself.
+/// A part of a device that a filesystem, a volume or a partition table uses for itself.
 package struct DeviceArea: Equatable {
   package var kind = ObjectKind.metadata
-  /// What it is called in the map; nil for a device that is one such area.
+  /// The area's name in the map; nil if the whole device is one area.
   package var name: String?
-  /// Bytes of the device.
+  /// In bytes of the device.
   package var range: Range<UInt64>
-  /// Where in what has this name the range begins, in bytes.
+  /// Offset of `range` within what `name` stands for, in bytes.
   package var offset: UInt64 = 0
-  /// The device, if it is not the one that was asked: Btrfs may be on several. As `DeviceTable` names it.
+  /// The device, as `DeviceTable` names it; nil for the device being examined. Btrfs can span several devices.
   package var device: Substring?
 
   package init(
@@ -25,7 +25,7 @@ package struct DeviceArea: Equatable {
 }
 
 extension [DeviceArea] {
-  /// Adds an area of `count` bytes. Numbers come from the guest: one that does not fit adds nothing.
+  /// Adds an area of `count` bytes. The numbers come from the guest: an area that overflows or is empty is ignored.
   package mutating func add(
     _ name: String, at start: UInt64?, count: UInt64, offset: UInt64? = 0, kind: ObjectKind = .metadata
   ) {

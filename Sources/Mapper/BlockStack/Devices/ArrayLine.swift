@@ -1,4 +1,4 @@
-/// An md array, as /sys/block/mdN/md tells of it; see md(4) and the kernel's documentation of md.
+/// An md array as /sys/block/mdN/md describes it; see md(4) and the kernel's documentation of md.
 package struct ArrayLine {
   private struct Member {
     var slot: Int
@@ -7,7 +7,7 @@ package struct ArrayLine {
     var size: UInt64
   }
 
-  /// md takes no smaller one where it keeps copies.
+  /// The minimum chunk size in bytes that md accepts for RAID 10.
   private static let leastChunk: UInt64 = 4096
 
   private let level: Substring
@@ -33,7 +33,7 @@ package struct ArrayLine {
 
   /// `member ARRAY NUMBER SLOT OFFSET SIZE STATE`
   package mutating func add(_ fields: [Substring]) {
-    // A spare has no slot; what was lost or is being rebuilt does not hold the array's data.
+    // A spare has no slot. A failed member, or one that is being rebuilt, does not hold the array's data.
     guard let slot = Int(fields[3]), fields[6].contains("in_sync") || level == "raid0" || level == "linear" else {
       return
     }
@@ -46,13 +46,15 @@ package struct ArrayLine {
     members.append(Member(slot: slot, leg: Target.Leg(device: fields[2], offset: offset), size: size * 1024))
   }
 
-  /// nil for a level or a layout that is not followed.
-  /// - Parameter size: of the array, in bytes.
+  /// What the array is made of; nil if its level or layout is not supported, a number is invalid, or it is being
+  /// reshaped.
+  /// - Parameter size: size of the array, in bytes.
   package func segments(size: UInt64) -> [DeviceTable.Segment]? {
     guard !isDamaged, !isReshaping, size > 0 else { return nil }
     if level == "linear" { return linear(size: size) }
     if level == "raid0", chunk > 0, members.count == disks, Set(members.map { $0.size / chunk }).count > 1 {
-      // An old array does not say which layout it has; then the kernel was told by somebody.
+      // Old arrays do not record their layout (0). The kernel then uses raid0.default_layout, which is not known
+      // here.
       return StripeZones.Layout(rawValue: layout).flatMap { layout in
         let devices = members.sorted { $0.slot < $1.slot }
           .map { StripeZones.Device(leg: $0.leg, size: $0.size / chunk) }

@@ -1,33 +1,35 @@
 import Bytes
 
-/// How a Btrfs filesystem's addresses lie on its devices, and which blocks of a subvolume hold directories, as
-/// btrfs-inspect-internal(8) in the appliance tells it.
+/// The trees of a Btrfs filesystem, as btrfs-inspect-internal(8) prints them in the appliance: where the chunks put
+/// its logical addresses on its devices, and which blocks of a subvolume hold directories, inline data and extended
+/// attributes.
 package struct BtrfsTree {
-  /// The name under which `DeviceTable` knows the filesystem's addresses.
+  /// `DeviceTable`'s name for the filesystem's logical address space.
   package static let device: Substring = "btrfs"
 
-  /// For each directory's inode the blocks with its entries, in bytes of the filesystem's addresses.
+  /// The blocks that hold each directory's entries, by inode, in bytes of logical addresses.
   package private(set) var directories: [UInt64: [Range<UInt64>]] = [:]
-  /// The data that leaves of the tree hold, in the order of the tree.
+  /// File data stored in leaves of the tree, in tree order.
   package private(set) var inlineData: [InlineData] = []
-  /// Extended attributes, in the order of the tree.
+  /// Extended attributes, in tree order.
   package private(set) var attributes: [Attribute] = []
-  /// What the filesystem's addresses are made of; nil where a chunk is arranged in a way that is not followed.
+  /// What the logical address space is made of; nil if any chunk is invalid or has a profile that is not supported.
   package private(set) var segments: [DeviceTable.Segment]?
 
-  /// A file's data that is in a leaf of the tree.
+  /// File data stored in a leaf of the tree.
   package struct InlineData: Equatable {
     package var inode: UInt64
-    /// Where in the file it begins, in bytes.
+    /// Offset in the file, in bytes.
     package var offset: UInt64
-    /// In bytes of the filesystem's addresses.
+    /// In bytes of logical addresses.
     package var range: Range<UInt64>
     package var isCompressed: Bool
 
-    /// An item of inline data begins with what describes it (btrfs's "On-disk format": btrfs_file_extent_item).
+    /// Size of the header in front of the data in its item (Btrfs's "On-disk format": btrfs_file_extent_item).
     private static let descriptionBytes: UInt64 = 21
 
-    /// - Parameter fields: `inline INODE OFFSET PLACE SIZE COMPRESSION`; the item's place in the leaf's data.
+    /// - Parameter fields: `inline INODE OFFSET ITEM-OFFSET SIZE COMPRESSION`; the item offset is relative to the
+    ///   end of the leaf's header.
     package init?(_ fields: [Substring], leaf: UInt64) {
       let numbers = fields.dropFirst().compactMap { UInt64($0) }
       guard numbers.count == 5,
@@ -38,17 +40,19 @@ package struct BtrfsTree {
     }
   }
 
-  /// From a leaf's address on, its header, then the items' data (btrfs's "On-disk format": btrfs_header).
+  /// Size of the header of a leaf, in bytes. Item offsets count from its end (Btrfs's "On-disk format":
+  /// btrfs_header).
   private static let headerBytes: UInt64 = 101
 
-  /// The extended attributes of an inode whose names have the same hash: one, in all likelihood. They are in a leaf, each
+  /// The extended attributes of an inode whose names have the same hash, usually just one. They are in a leaf, each
   /// with its name before its value.
   package struct Attribute: Equatable {
     package var inode: UInt64
-    /// In bytes of the filesystem's addresses.
+    /// In bytes of logical addresses.
     package var range: Range<UInt64>
 
-    /// - Parameter fields: `xattr INODE PLACE SIZE`; the item's place in the leaf's data.
+    /// - Parameter fields: `xattr INODE ITEM-OFFSET SIZE`; the item offset is relative to the end of the leaf's
+    ///   header.
     package init?(_ fields: [Substring], leaf: UInt64) {
       let numbers = fields.dropFirst().compactMap { UInt64($0) }
       guard numbers.count == 3, let start = leaf.plus(BtrfsTree.headerBytes)?.plus(numbers[1]), numbers[2] > 0,
@@ -58,10 +62,10 @@ package struct BtrfsTree {
     }
   }
 
-  /// All of its chunks, in bytes of the filesystem's addresses, and what they are for: `DATA|RAID1`.
+  /// The chunks with a valid range, in bytes of logical addresses, and their type, such as `DATA|RAID1`.
   package private(set) var chunks: [(range: Range<UInt64>, type: Substring)] = []
 
-  /// The part of `script` that tells of the chunks, of the filesystem on the device `$d`.
+  /// The part of `script` that prints the chunks of the filesystem on the device `$d`, and its node size.
   package static let chunkScript = """
     btrfs inspect-internal dump-super $d | sed -nE 's/^(nodesize|num_devices)[[:space:]]+([0-9]+).*/\\1 \\2/p'
     btrfs inspect-internal dump-tree --hide-names -t chunk $d | sed -nE \
@@ -70,8 +74,8 @@ package struct BtrfsTree {
        s/^[[:space:]]+(stripe [0-9]+ devid [0-9]+ offset [0-9]+)/\\1/p'
     """
 
-  /// Prints what `init(parsing:)` reads, of the subvolume on /sysroot. Names are hidden, since one could hold a line
-  /// that looks like the tool's own.
+  /// Prints what `init(parsing:)` reads, for the subvolume on /sysroot. Names are hidden because a name could
+  /// contain a line that looks like the tool's own output.
   package static let script = """
     d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
     btrfs filesystem show --raw /sysroot | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p' | while read i p; do
@@ -95,12 +99,12 @@ package struct BtrfsTree {
     var type: Substring = ""
     var legs: [Target.Leg?] = []
 
-    /// No chunk is of more than 10 GiB, and a stripe of 64 KiB; a damaged tree may say anything.
+    /// Real chunks have at most 10 GiB, and stripes 64 KiB, but a damaged tree may contain anything.
     private var hasStripes: Bool {
       (1...Target.mostChunk).contains(stripe) && length / stripe <= DeviceTable.mostPlaces
     }
 
-    /// nil where it is arranged in a way that is not followed.
+    /// nil if the chunk is invalid or its profile is not supported.
     var segment: DeviceTable.Segment? {
       let (end, overflow) = start.addingReportingOverflow(length)
       guard !overflow, length > 0, let leg = legs.first else { return nil }
@@ -108,7 +112,7 @@ package struct BtrfsTree {
       let target: Target
       switch profile {
       case nil where legs.count == 1:
-        // Without its device, it is nowhere.
+        // If its device is missing, the data is nowhere.
         target = leg.map { .linear($0) } ?? .mirrored([nil])
       case "DUP", "RAID1", "RAID1C3", "RAID1C4": target = .mirrored(legs)
       case "RAID0" where hasStripes: target = .striped(chunk: stripe, legs)
@@ -127,7 +131,7 @@ package struct BtrfsTree {
     }
   }
 
-  /// Nil if the tool printed something else.
+  /// Nil if a line about a chunk or a directory entry is invalid, or if the node size or every chunk is missing.
   package init?(parsing text: String) {
     var devices: [Substring: Substring] = [:]
     var nodeSize: UInt64?
@@ -152,7 +156,7 @@ package struct BtrfsTree {
         chunks[last].type = fields[3]
       case "stripe":
         guard let last = chunks.indices.last, fields.count == 6, let offset = UInt64(fields[5]) else { return nil }
-        // A device that is missing has no number.
+        // A missing device has no number.
         chunks[last].legs.append(devices[fields[3]].map { Target.Leg(device: $0, offset: offset) })
       case "leaf": leaf = number
       case "node": leaf = nil

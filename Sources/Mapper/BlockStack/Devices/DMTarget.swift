@@ -1,13 +1,13 @@
-/// A line of a device-mapper table, as the kernel's documentation of each target describes it.
+/// Parses a line of a device-mapper table, as the kernel's documentation of each target describes it.
 package enum DMTarget {
   /// - Parameters:
-  ///   - size: of what it makes, in bytes.
-  ///   - fields: what follows the target's name.
-  /// - Returns: nil for a target that is not followed, or a line that is not as described.
+  ///   - size: size of the segment, in bytes.
+  ///   - fields: the fields after the target's name.
+  /// - Returns: nil if the target is not supported or the line is malformed.
   package static func parse(kind: Substring, size: UInt64, _ fields: ArraySlice<Substring>) -> Target? {
     let fields = Array(fields)
     switch kind {
-    // What was on a physical volume that is missing.
+    // LVM puts this in place of a missing physical volume.
     case "error": return .mirrored([nil])
     case "linear": return leg(fields, at: 0).map { .linear($0) }
     // CIPHER KEY IV_OFFSET DEVICE START …
@@ -51,7 +51,7 @@ package enum DMTarget {
     return legs
   }
 
-  /// `TYPE COUNT PARAMETER… COUNT (METADATA-DEVICE DATA-DEVICE)…`; the first parameter is the chunk in sectors.
+  /// `TYPE COUNT PARAMETER… COUNT (METADATA-DEVICE DATA-DEVICE)…`; the first parameter is the chunk size in sectors.
   private static func raid(_ fields: [Substring], size: UInt64) -> Target? {
     guard fields.count >= 3, let parameters = Int(fields[1]), parameters >= 1, parameters < fields.count - 2,
       let chunk = DeviceTableParser.bytes(sectors: fields[2]), chunk <= Target.mostChunk,
@@ -59,7 +59,7 @@ package enum DMTarget {
       count > 0, count <= 253, 3 + parameters + 2 * count <= fields.count
     else { return nil }
     let named = fields[3..<(2 + parameters)]
-    // While it is reshaped, what is where changes; data that begin later are not described well enough to be followed.
+    // During a reshape the layout changes. The meaning of data_offset is not documented well enough to support it.
     guard !named.contains("delta_disks"), !named.contains("data_offset") else { return nil }
     let legs = (0..<count).map { index -> Target.Leg? in
       let device = fields[3 + parameters + 2 * index + 1]
@@ -108,10 +108,10 @@ package enum DMTarget {
     let chunks = size / chunk
     switch format {
     case "near": return RAID10Layout(near: copies, devices: devices, chunks: chunks)
-    // A line that says raid10_use_near_sets would have no sets, but the kernel leaves these words out where it prints a
-    // table, and counts them: such a line is not as described.
+    // There are far sets unless the array was made with raid10_use_near_sets. The kernel leaves that word out of the
+    // tables it prints, but counts it among the parameters, so that such a line is malformed and never gets here.
     case "far":
-      // How far the copies are apart is known of whole stripes.
+      // The distance between the copies is known only if the array ends with a complete stripe.
       guard size.isMultiple(of: chunk), chunks.isMultiple(of: UInt64(devices)) else { return nil }
       return RAID10Layout(near: 1, far: copies, setSize: copies, devices: devices, chunks: chunks)
     case "offset":

@@ -1,15 +1,22 @@
 import Bytes
 
-/// The block devices as the appliance's kernel sees them: what they are made of, down to the guest's disks.
+/// The block devices as the appliance's kernel sees them, and what each is made of, down to the guest's disks.
+///
+/// A device is a disk or a list of segments, each with a `Target` that says how it lies on the devices below.
+/// `places` goes down from a device to the disks, and `parts` goes up from a disk to a device. Both return every
+/// copy.
+///
+/// The tables come from an appliance that may be hostile: a device may be below itself, or many times below another.
+/// So the depth is limited, and so are the number of pieces and the segments looked at.
 package struct DeviceTable {
-  /// A part of a device that is arranged in one way.
+  /// A part of a device with a single target.
   package struct Segment: Equatable {
     /// Bytes of the device.
     package var range: Range<UInt64>
     package var target: Target
   }
 
-  /// A range of a disk that holds a device's bytes from `offset` on.
+  /// A range of a disk, in bytes, that holds the bytes of a device from `offset` on.
   package struct Place: Equatable {
     /// The disk's number, from 1.
     package var disk: Int
@@ -26,17 +33,17 @@ package struct DeviceTable {
   private enum Device {
     case disk(Int)
     case made(of: [Segment])
-    /// Arranged in a way that is not followed: thin, cached, a snapshot.
+    /// Not supported: thin, cache, snapshot.
     case other
   }
 
   private var devices: [Substring: Device] = [:]
   private var partitions: Set<Substring> = []
-  /// In bytes; a filesystem may say that it goes on behind its disk.
+  /// In bytes. A filesystem may claim to extend beyond the end of its disk.
   private var diskSizes: [Substring: UInt64] = [:]
-  /// What is made of each device.
+  /// The devices that are made of each device.
   private var users: [Substring: [Substring]] = [:]
-  /// Deeper than any stack of volumes; a table that refers to itself ends here.
+  /// Deeper than any real stack of volumes. A table that refers to itself ends here.
   private static let maximumDepth = 16
 
   package init(parsing text: String) {
@@ -53,19 +60,19 @@ package struct DeviceTable {
     }
   }
 
-  /// A map has no room for more places of one volume: a stripe is often no larger than 64 KiB.
+  /// The most pieces of one volume: a map has no room for more, because stripes are often no larger than 64 KiB.
   package static let mostPlaces: UInt64 = 1 << 20
-  /// No filesystem has a file of so many stripes in one piece: of 64 KiB each they are 512 GiB.
+  /// The most pieces of a range. No filesystem has an extent of so many stripes: 512 GiB, at 64 KiB each.
   private static let mostPiecesOfRange: UInt64 = 1 << 23
 
-  /// The most segments to look at for a range, more than any real stack of volumes needs. A hostile appliance may list one
-  /// device many times below another.
+  /// The most segments to look at for a range, more than any real stack of volumes needs. A hostile appliance may
+  /// list one device many times below another.
   private static func mostSteps(_ range: Range<UInt64>) -> UInt64 {
     min((range.upperBound - range.lowerBound) / 512, mostPiecesOfRange) * 16 + 4096
   }
 
-  /// Where the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order; nil where
-  /// that is not known, or it is in more than `mostPlaces` pieces.
+  /// Where all of the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order;
+  /// nil if that is unknown, if it is in more than `mostPlaces` pieces, or if the device is a disk itself.
   package func places(of number: Substring) -> [Place]? {
     guard case .made(let segments) = devices[number], let end = segments.map(\.range.upperBound).max() else {
       return nil
@@ -75,15 +82,15 @@ package struct DeviceTable {
     return places(of: 0..<end, on: number)
   }
 
-  /// Where a device ends, in bytes; nil where that is not known.
+  /// The offset of a device's end, in bytes; nil if unknown.
   package func end(of number: Substring) -> UInt64? {
     guard case .made(let segments) = devices[number] else { return diskSizes[number] }
     return segments.map(\.range.upperBound).max()
   }
 
-  /// About how many places a device has.
-  /// - Parameter known: the answers so far. A hostile appliance may list one device many times below another, so each is asked
-  ///   once.
+  /// The approximate number of pieces of a device.
+  /// - Parameter known: the results so far. A hostile appliance may list one device many times below another, so
+  ///   each is counted only once.
   private func pieces(of number: Substring, depth: Int, _ known: inout [Substring: UInt64]) -> UInt64 {
     if let pieces = known[number] { return pieces }
     guard depth < Self.maximumDepth, case .made(let segments) = devices[number] else { return 1 }
@@ -99,7 +106,7 @@ package struct DeviceTable {
     return sum
   }
 
-  /// Whether it is known where the device's bytes are, down to the disks.
+  /// Whether all volumes below the device are supported, so that its bytes can be located on the disks.
   package func isFollowed(_ number: Substring) -> Bool {
     var known: [Substring: Bool] = [:]
     return isFollowed(number, depth: 0, &known)
@@ -119,8 +126,8 @@ package struct DeviceTable {
     return result
   }
 
-  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil where that is not known, or takes
-  /// more than `mostSteps`. What is behind the device's end is nowhere.
+  /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil if that is unknown
+  /// or exceeds `mostSteps` or `mostPiecesOfRange`. Bytes beyond the device's end have no place.
   package func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
     var places: [Place] = []
     var steps = Self.mostSteps(range)
@@ -128,9 +135,10 @@ package struct DeviceTable {
     return isKnown ? places : nil
   }
 
-  /// Which parts of the device `number` a range of a disk holds; `offset` is the place on the disk that counts as 0.
+  /// The parts of the device `number` that a range of a disk holds.
   ///
-  /// The reverse of `places`: with several copies, each of them gives the same part. Parts beyond `mostSteps` are left out.
+  /// This is the reverse of `places`: if there are several copies, each of them gives the same part. Parts beyond
+  /// `mostSteps` are left out.
   package func parts(of number: Substring, heldBy range: Range<UInt64>, ofDisk disk: Int) -> [Part] {
     guard let device = devices.first(where: { if case .disk(disk) = $0.value { true } else { false } })?.key else {
       return []
@@ -142,11 +150,11 @@ package struct DeviceTable {
     return parts
   }
 
-  /// A part of a device, and where the disk holds it.
+  /// A part of a device, and its offset on the disk.
   package struct Part: Equatable {
     /// Bytes of the device.
     package var range: Range<UInt64>
-    /// In bytes of the disk.
+    /// Offset on the disk, in bytes.
     package var onDisk: UInt64
   }
 
@@ -159,7 +167,7 @@ package struct DeviceTable {
       guard case .made(let segments) = devices[upper] else { continue }
       for segment in segments {
         segment.target.forEachPart(on: device, range) { part, place in
-          // Of what the leg holds, only so much is the segment's.
+          // The leg's device may be larger than the segment.
           let size = segment.range.upperBound - segment.range.lowerBound
           let common = part.clamped(to: 0..<size)
           guard !common.isEmpty, steps > 0 else { return }
@@ -177,7 +185,7 @@ package struct DeviceTable {
     }
   }
 
-  /// Whether a device is one of these, or anything below it is.
+  /// Whether a device, or any device below it, is one of these.
   package func isMade(of wanted: Set<Substring>, _ number: Substring) -> Bool {
     guard !wanted.isEmpty else { return false }
     var seen: Set<Substring> = []
@@ -190,7 +198,7 @@ package struct DeviceTable {
     return false
   }
 
-  /// Whether an array or a volume is made of the device: what is on it, is the array's.
+  /// Whether the device is a member of an array or a volume, so that its contents belong to that.
   package func isInVolume(_ number: Substring) -> Bool {
     users[number, default: []].contains { !partitions.contains($0) }
   }
@@ -203,7 +211,7 @@ package struct DeviceTable {
   /// Whether the device is one of the guest's disks.
   package func isDisk(_ number: Substring) -> Bool { diskSizes[number] != nil }
 
-  /// Whether anything is stored more than once.
+  /// Whether any device is mirrored or RAID 10, so that it stores something more than once.
   package var hasCopies: Bool {
     devices.values.contains { device in
       guard case .made(let segments) = device else { return false }
@@ -216,13 +224,14 @@ package struct DeviceTable {
     }
   }
 
-  /// Takes a filesystem's own addresses for those of a device, `name`, that is made of `segments`.
+  /// Adds a device `name` made of `segments`. A filesystem's own address space can be added as a device as well.
   package mutating func add(_ name: Substring, madeOf segments: [Segment]) {
     devices[name] = .made(of: segments)
     for below in Set(segments.flatMap(\.target.devicesBelow)) { users[below, default: []].append(name) }
   }
 
-  /// Where the parity of the device `number` is, if it has some; nil where it is in more than `mostPlaces` pieces.
+  /// Where the parity of the device `number` is; empty if it has none, nil if it is in more than `mostPlaces`
+  /// pieces.
   package func parity(of number: Substring) -> [Place]? {
     guard case .made(let segments) = devices[number] else { return [] }
     let striped = segments.filter { if case .parity = $0.target { true } else { false } }
@@ -241,9 +250,9 @@ package struct DeviceTable {
     return places
   }
 
-  /// Adds every copy of a part of a device.
-  /// - Parameter offset: what the first byte counts as in the places.
-  /// - Returns: false where a device below is not known.
+  /// Adds the places of every copy of a part of a device.
+  /// - Parameter offset: the `offset` that the first byte gets in its place.
+  /// - Returns: false if a device below is unknown or not supported, or a limit is exceeded.
   private func add(
     _ wanted: Range<UInt64>, on device: Substring, depth: Int, offset: UInt64, to places: inout [Place],
     _ steps: inout UInt64

@@ -1,18 +1,18 @@
-/// Reads the lines that `DeviceTable.script` prints. Numbers come from whatever wrote the guest's volumes: what does not
-/// fit makes its device an unknown one.
+/// Parses the lines that `DeviceTable.script` prints. The numbers come from whoever made the guest's volumes: a
+/// device with invalid numbers is treated as unknown.
 package struct DeviceTableParser {
   package private(set) var disks: [Substring: Int] = [:]
   private var partitions: [Substring: [DeviceTable.Segment]] = [:]
   /// In bytes.
   package private(set) var sizes: [Substring: UInt64] = [:]
-  /// nil for a table with a target that is not followed.
+  /// nil for a table with a target that is not supported or a line that is malformed.
   private var tables: [Substring: [DeviceTable.Segment]?] = [:]
   private var arrays: [Substring: ArrayLine] = [:]
 
   package var partitionNumbers: Set<Substring> { Set(partitions.keys) }
 
   package static let sectorBytes: UInt64 = 512
-  /// No device is larger.
+  /// No device has more sectors. `bytes` accepts half as many, so that a start plus a size cannot overflow.
   private static let mostSectors = UInt64(Int64.max) / sectorBytes
 
   package mutating func take(_ fields: [Substring]) {
@@ -40,7 +40,7 @@ package struct DeviceTableParser {
     }
   }
 
-  /// What every device but the disks is made of; nil for what is not followed.
+  /// What each partition, array and device-mapper device is made of; nil if it is not supported.
   package func finish() -> [Substring: [DeviceTable.Segment]?] {
     var result = tables
     for (device, segments) in partitions { result[device] = segments }

@@ -1,24 +1,24 @@
-/// Where RAID 4, 5 and 6 put a stripe's parity and its data, as md(4) and the kernel's dm-raid documentation name it.
+/// Where RAID 4, 5 and 6 put a stripe's parity and data, named as in md(4) and the kernel's dm-raid documentation.
 package enum ParityLayout: Equatable, Sendable {
-  /// The parity moves from the last device down to the first; the data begin on the first.
+  /// The parity moves from the last device down to the first; the data starts on the first device.
   case leftAsymmetric(parities: Int)
-  /// The parity moves from the first device up; the data begin on the first.
+  /// The parity moves from the first device up; the data starts on the first device.
   case rightAsymmetric(parities: Int)
-  /// The parity moves down; the data begin behind it.
+  /// The parity moves down; the data starts after it.
   case leftSymmetric(parities: Int)
-  /// The parity moves up; the data begin behind it.
+  /// The parity moves up; the data starts after it.
   case rightSymmetric(parities: Int)
   /// The parity stays on the first device, or on the first two.
   case first(parities: Int)
-  /// The parity stays on the last device, or on the last two: RAID 4.
+  /// The parity stays on the last device, or on the last two. This is RAID 4.
   case last(parities: Int)
-  /// Two parities move down, from the last two devices on; the data begin on the first.
+  /// Two parities move down, starting on the last two devices; the data starts on the first device.
   case restartingDown
-  /// The parity moves down, with the second one before it; the data begin behind the first one.
+  /// The parity moves down, with the second parity before the first; the data starts after the first.
   case continuingDown
-  /// The parity moves up, at first with its end on the last device; the data begin behind it. This is how Btrfs does it.
+  /// The parity moves up, at first ending on the last device; the data starts after it. Btrfs uses this.
   case upFromLast(parities: Int)
-  /// So on all devices but the last, which holds the second parity: on the way from RAID 5 to 6.
+  /// The same on all devices but the last, which holds the second parity: a step in the conversion from RAID 5 to 6.
   indirect case besideLast(ParityLayout)
 
   package var parities: Int {
@@ -31,7 +31,7 @@ package enum ParityLayout: Equatable, Sendable {
     }
   }
 
-  /// md's number for the layout.
+  /// Takes md's number of the layout; nil if it is not supported.
   package init?(number: Int, parities: Int) {
     switch number {
     case 0: self = .leftAsymmetric(parities: parities)
@@ -40,7 +40,7 @@ package enum ParityLayout: Equatable, Sendable {
     case 3: self = .rightSymmetric(parities: parities)
     case 4: self = .first(parities: parities)
     case 5: self = .last(parities: parities)
-    // What ddf-zero-restart does otherwise is how the second parity is computed.
+    // ddf-zero-restart differs only in how the second parity is computed.
     case 8 where parities == 2: self = .rightAsymmetric(parities: 2)
     case 9 where parities == 2: self = .restartingDown
     case 10 where parities == 2: self = .continuingDown
@@ -53,8 +53,8 @@ package enum ParityLayout: Equatable, Sendable {
     }
   }
 
-  /// The devices that hold a stripe's parity, the first one's before the second's.
-  /// - Parameter legs: how many there are, more than parities.
+  /// The devices that hold a stripe's parity: the first parity's, then the second's.
+  /// - Parameter legs: number of devices, more than `parities`.
   package func parity(stripe: UInt64, legs: Int) -> [Int] {
     let turn = Int(stripe % UInt64(legs))
     let start: Int
@@ -79,7 +79,7 @@ package enum ParityLayout: Equatable, Sendable {
     case .continuingDown: return (parity[0] + 1 + index) % legs
     case .besideLast(let others): return others.data(index, stripe: stripe, legs: legs - 1)
     case .leftAsymmetric, .rightAsymmetric, .first, .last, .restartingDown:
-      // The devices without parity, in order.
+      // Count only the devices without parity.
       var leg = index
       for taken in parity.sorted() where taken <= leg { leg += 1 }
       return leg

@@ -1,29 +1,30 @@
-/// Where RAID 10 puts the copies of its chunks: the near, far and offset layouts that md(4) draws, and mixes of them.
+/// Where RAID 10 puts the copies of its chunks: md(4)'s near, far and offset layouts, and mixes of them.
 ///
-/// A device's chunks are its rows. Near copies stand side by side in one row, and go on in the next. What stands in a row
-/// is then repeated further down, each time on the devices behind: the far copies.
+/// The chunks of a device are its rows. Near copies are next to each other in a row, and continue in the next row.
+/// The contents of a row are then repeated further down, each time shifted to the following devices: these are the
+/// far copies.
 package struct RAID10Layout: Equatable {
-  /// At least 1; times `far` at most 255, and at most so many as there are devices.
+  /// Number of near copies, at least 1. `near * far` is at most 255 and at most the number of devices.
   package let near: Int
-  /// At least 1.
+  /// Number of far copies, at least 1.
   package let far: Int
-  /// A row's far copies are the rows below it, instead of so many rows further down.
+  /// Whether the far copies of a row are in the rows directly below it, instead of `stride` rows further down.
   package let isOffset: Bool
-  /// Rows from one far copy to the next, at least 1. Without meaning for `isOffset`.
+  /// Rows from one far copy to the next, at least 1. Unused if `isOffset`.
   package let stride: UInt64
-  /// Far copies stay among so many devices; if there are devices left over, the last set has them too.
+  /// Far copies stay within a set of this many devices. The last set also has any devices left over.
   private let setSize: Int
   private let devices: Int
 
-  /// The most devices an array has.
+  /// The maximum number of devices of an array.
   package static let mostDevices = 4096
 
   package var copies: Int { near * far }
 
   /// - Parameters:
-  ///   - chunks: of the array.
-  ///   - setSize: all devices, if nil.
-  /// - Returns: nil for what md does not arrange so, or not so that each place holds one chunk.
+  ///   - chunks: number of chunks of the array.
+  ///   - setSize: nil for all devices.
+  /// - Returns: nil if md has no such layout, or if it would put two chunks in one place.
   package init?(near: Int, far: Int = 1, isOffset: Bool = false, setSize: Int? = nil, devices: Int, chunks: UInt64) {
     guard (1...255).contains(near), (1...255).contains(far), near * far <= 255,
       (near * far...Self.mostDevices).contains(devices), chunks > 0, chunks <= 1 << 52
@@ -36,8 +37,9 @@ package struct RAID10Layout: Equatable {
     stride = (chunks * UInt64(near) + UInt64(devices) - 1) / UInt64(devices)
   }
 
-  /// - Parameter number: md's: the near copies in the lowest byte, the far ones in the next, then a bit for the offset
-  ///   layout and two for the ways to keep far copies in sets of devices, of which the first was soon given up.
+  /// - Parameter number: md's number of the layout: the near copies in the lowest byte, the far copies in the next
+  ///   one, then a bit for the offset layout and two bits for the ways to keep far copies within sets of devices.
+  ///   The first of these ways was soon abandoned.
   package init?(number: Int, devices: Int, chunks: UInt64) {
     let (near, far) = (number & 0xff, number >> 8 & 0xff)
     let setSize: Int?
@@ -65,7 +67,7 @@ package struct RAID10Layout: Equatable {
     }
   }
 
-  /// The chunk in a row of a device; nil where none can be. It may lie behind the array's end.
+  /// The chunk in a row of a device; nil if the row cannot hold one. The chunk may be beyond the array's end.
   package func chunk(inRow row: UInt64, of device: Int) -> UInt64? {
     let turn = isOffset ? row % UInt64(far) : row / stride
     guard turn < UInt64(far) else { return nil }
@@ -75,7 +77,7 @@ package struct RAID10Layout: Equatable {
     return (place + UInt64(shifted(device, by: -Int(turn) * near))) / UInt64(near)
   }
 
-  /// The device that is so many behind in its set.
+  /// The device `count` positions after this one in its set, wrapping around.
   private func shifted(_ device: Int, by count: Int) -> Int {
     let number = min(device / setSize, devices / setSize - 1)
     let first = number * setSize

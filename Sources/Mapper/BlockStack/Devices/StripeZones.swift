@@ -1,6 +1,6 @@
 import Bytes
 
-/// RAID 0 over devices of different sizes: where the smaller ones end, the stripes go on over the others (md(4)).
+/// RAID 0 over devices of different sizes: after the smaller devices end, stripes continue on the others (md(4)).
 package enum StripeZones {
   package struct Device: Equatable {
     package var leg: Target.Leg
@@ -8,23 +8,23 @@ package enum StripeZones {
     package var size: UInt64
   }
 
-  /// How chunks are shared out where not all devices have some: as Linux before 3.14 did, or as 3.14 and later do.
+  /// How chunks are distributed after the smaller devices end: as in Linux before 3.14, or as in 3.14 and later.
   package enum Layout: Int {
     case original = 1
     case alternate = 2
   }
 
-  /// The parts of the array, each with stripes over so many devices.
+  /// The zones of the array, each striped over the devices that are large enough.
   /// - Parameters:
-  ///   - devices: of the array, in order.
+  ///   - devices: the members of the array, in order.
   ///   - chunk: in bytes.
-  ///   - size: of the array, in bytes.
-  /// - Returns: nil where the devices do not make up such a size.
+  ///   - size: size of the array, in bytes.
+  /// - Returns: nil if the devices do not add up to this size.
   package static func segments(
     _ devices: [Device], _ layout: Layout, chunk: UInt64, size: UInt64
   ) -> [DeviceTable.Segment]? {
     var segments: [DeviceTable.Segment] = []
-    /// In chunks: how much of each device, and of the array, the zones so far have.
+    /// How much of each device (`depth`) and of the array (`start`) the zones so far have, in chunks.
     var depth: UInt64 = 0
     var start: UInt64 = 0
     for end in Set(devices.map(\.size)).sorted() where end > depth {
@@ -32,7 +32,7 @@ package enum StripeZones {
       guard let length = (end - depth).times(UInt64(legs.count)), let next = start.plus(length),
         let from = start.times(chunk), let to = next.times(chunk), let offset = depth.times(chunk)
       else { return nil }
-      // The original layout counts chunks from the beginning of the array, not of the zone.
+      // The original layout counts chunks from the start of the array, not of the zone.
       let first = layout == .original ? Int(start % UInt64(legs.count)) : 0
       let rotated = (legs[first...] + legs[..<first]).map { leg in
         leg.offset.plus(offset).map { Target.Leg(device: leg.device, offset: $0) }

@@ -2,9 +2,9 @@ import Bytes
 
 /// How a part of a block device lies on the devices below it.
 ///
-/// A chunk is not 0 nor larger than `mostChunk`, and there are at most 255 copies, so that nothing here overflows.
+/// A chunk has 1 to `mostChunk` bytes, and RAID 10 at most 255 copies, so that nothing here overflows.
 package enum Target: Equatable {
-  /// A device below, and where on it the first byte is. nil in an array that has lost it.
+  /// A device below, and the offset on it where the target starts. nil for a member that the array has lost.
   package struct Leg: Equatable {
     /// `MAJOR:MINOR`.
     package var device: Substring
@@ -12,29 +12,29 @@ package enum Target: Equatable {
     package var offset: UInt64
   }
 
-  /// One after the other on one device: a partition, a linear volume, an encrypted device.
+  /// Contiguous on one device: a partition, a linear volume, an encrypted device.
   case linear(Leg)
-  /// In chunks of so many bytes on one device after the other.
+  /// In chunks of `chunk` bytes, on one device after the other.
   case striped(chunk: UInt64, [Leg?])
-  /// The same on each.
+  /// The same on each device.
   case mirrored([Leg?])
   /// In chunks, each on several devices: RAID 10.
   case copied(chunk: UInt64, RAID10Layout, [Leg?])
-  /// In chunks on one device after the other, of which one or two hold each stripe's parity instead.
+  /// In chunks on one device after the other, except that one or two devices hold the stripe's parity instead.
   case parity(chunk: UInt64, ParityLayout, [Leg?])
 
   package static let mostChunk: UInt64 = 1 << 40
 
-  /// A part that lies in one piece on one device below.
+  /// A part that is contiguous on one device below.
   package struct Piece: Equatable {
     package var leg: Leg
-    /// In bytes from the start of the target; of a parity chunk, its stripe's.
+    /// Offset from the start of the target, in bytes; for a parity chunk, the offset of its stripe.
     package var offset: UInt64
     /// In bytes.
     package var length: UInt64
   }
 
-  /// Calls `body` with every piece of a range, and with each copy of it. What is on a lost device is left out.
+  /// Calls `body` with every piece of a range, and with each copy of it. Pieces on lost devices are left out.
   /// - Parameter range: in bytes from the start of the target.
   package func forEachPiece(of range: Range<UInt64>, _ body: (Piece) -> Void) {
     switch self {
@@ -65,8 +65,8 @@ package enum Target: Equatable {
 
   /// Calls `body` with every part of the target that a range of one of the devices below holds.
   /// - Parameters:
-  ///   - range: of the device, in bytes.
-  ///   - body: takes a range of the target, and the range's place on the device, in bytes.
+  ///   - range: in bytes of the device.
+  ///   - body: called with a range of the target and the offset on the device that holds it, in bytes.
   package func forEachPart(on device: Substring, _ range: Range<UInt64>, _ body: (Range<UInt64>, UInt64) -> Void) {
     for (index, leg) in legs.enumerated() {
       guard let leg, leg.device == device, range.upperBound > leg.offset else { continue }
@@ -101,7 +101,7 @@ package enum Target: Equatable {
     body(first..<first + (part.upperBound - part.lowerBound), leg.offset + part.lowerBound)
   }
 
-  /// About how many pieces so many bytes of it are in.
+  /// The approximate number of pieces that `size` bytes of the target are in.
   package func pieces(size: UInt64) -> UInt64 {
     switch self {
     case .linear: 1
@@ -123,7 +123,7 @@ package enum Target: Equatable {
   }
 
   /// Calls `body` with every chunk of parity.
-  /// - Parameter size: of the target, in bytes.
+  /// - Parameter size: size of the target, in bytes.
   package func forEachParity(size: UInt64, _ body: (Piece) -> Void) {
     guard case .parity(let chunk, let rotation, let legs) = self else { return }
     let stripeBytes = chunk * UInt64(legs.count - rotation.parities)

@@ -1,21 +1,21 @@
 import Bytes
 
-/// The partition map of Apple's computers before GUID partition tables; "Inside Macintosh: Devices", SCSI Manager.
+/// The partition map of Apple computers before GUID partition tables; see "Inside Macintosh: Devices", SCSI Manager.
 ///
-/// Block 0 is the driver descriptor map, from block 1 on there is one entry in each block, of which the first is usually the
-/// map itself. Numbers have their highest byte first.
+/// Block 0 is the driver descriptor map. From block 1 on, each block holds one entry; the first is usually for the
+/// map itself. Numbers are big-endian.
 package struct ApplePartitionMap {
   private static let driverSignature = Array("ER".utf8)
   private static let entrySignature = Array("PM".utf8)
   private static let entrySize = 512
-  /// The kernel takes no more.
+  /// The kernel reads no more.
   private static let mostPartitions = 255
 
   private let blockSize: UInt64
   private let partitions: [DiskTable.Partition]
   private let entries: UInt64
 
-  /// Nil where there is none.
+  /// Nil if there is no map.
   package init?(_ bytes: TableBytes) {
     guard let drivers = bytes.bytes(at: 0, count: Self.entrySize), drivers.has(Self.driverSignature, at: 0) else {
       return nil
@@ -32,7 +32,7 @@ package struct ApplePartitionMap {
     entries = count
     partitions = (0..<count).compactMap { index in
       guard let entry = entry(index) else { return nil }
-      // No overflow: both have 32 bits.
+      // Cannot overflow: both numbers have 32 bits.
       let start = entry.big(at: 8, width: 4) * blockSize
       return DiskTable.Partition(number: Int(index) + 1, range: start..<start + entry.big(at: 12, width: 4) * blockSize)
     }
@@ -47,7 +47,7 @@ package struct ApplePartitionMap {
 }
 
 extension [UInt8] {
-  /// A number with its highest byte first; what is beyond the end counts as 0.
+  /// A big-endian number, or 0 if it extends beyond the end.
   fileprivate func big(at offset: Int, width: Int) -> UInt64 {
     guard offset >= 0, width <= 8, offset <= count - width else { return 0 }
     return self[offset..<offset + width].reduce(0) { $0 << 8 | UInt64($1) }

@@ -1,22 +1,23 @@
 import Bytes
 
-/// A BSD disklabel over a whole disk; disklabel(5) of the BSDs. One inside a partition is found by the kernel.
+/// A BSD disklabel of a whole disk; see disklabel(5) of the BSDs. The kernel itself finds a label inside a
+/// partition.
 package struct BSDLabel {
   private static let magic: [UInt8] = [0x57, 0x45, 0x56, 0x82]
-  /// Where it may begin, in bytes: i386 and others, Alpha and others.
+  /// The possible offsets of the label, in bytes: 512 on i386 and others, 64 on Alpha and others.
   private static let places: [UInt64] = [512, 64]
   private static let headerSize = 148
   private static let entrySize = 16
   private static let mostPartitions = 22
 
-  /// Without those that are not used.
+  /// The partitions that are in use.
   private let partitions: [DiskTable.Partition]
   private let place: UInt64
   private let size: Int
 
   package static func find(in bytes: TableBytes, _ mbr: MBRTable?) -> BSDLabel? {
-    // Where a master boot record has partitions, the label is in one of them. One of FreeBSD's "dangerously dedicated"
-    // disks has a single entry from sector 0 on, which is there for the BIOS alone.
+    // If the MBR has partitions, the label is in one of them. FreeBSD's "dangerously dedicated" disks are different:
+    // their single entry starts at sector 0 and is only there for the BIOS.
     guard mbr.map({ $0.entries.isEmpty || $0.isDedicated }) ?? true else { return nil }
     return places.lazy.compactMap { BSDLabel(bytes, at: $0) }.first
   }
@@ -30,7 +31,7 @@ package struct BSDLabel {
     guard (1...Self.mostPartitions).contains(count), [512, 1024, 2048, 4096].contains(sector),
       let all = bytes.bytes(at: place, count: Self.headerSize + count * Self.entrySize)
     else { return nil }
-    // The sum of all words is zero.
+    // The label is valid if the XOR of all its 16-bit words is zero.
     let sum = stride(from: 0, to: all.count, by: 2).reduce(UInt64(0)) { $0 ^ all.little(at: $1, width: 2) }
     guard sum == 0 else { return nil }
     self.place = place
@@ -38,7 +39,7 @@ package struct BSDLabel {
     partitions = (0..<count).compactMap { index in
       let entry = Self.headerSize + index * Self.entrySize
       let length = all.little(at: entry, width: 4)
-      // The type is 0 for what is not used, as the one for the whole disk often is.
+      // Unused entries have type 0, often including the one for the whole disk.
       guard length > 0, all[entry + 12] != 0 else { return nil }
       let start = all.little(at: entry + 4, width: 4) * sector
       return DiskTable.Partition(number: index + 1, range: start..<start + length * sector)
@@ -49,7 +50,7 @@ package struct BSDLabel {
     var table = DiskTable(kind: .bsd, partitions: partitions)
     if let mbr, mbr.isDedicated {
       table.replacesKernels = true
-      // The kernel counts what is in a master boot record's entry from 5 on.
+      // The kernel numbers the partitions inside an MBR entry from 5.
       for index in table.partitions.indices { table.partitions[index].number = 5 + index }
     }
     if place >= UInt64(MBRTable.size) { table.areas.add("boot block", at: 0, count: place, kind: .boot) }
@@ -59,6 +60,6 @@ package struct BSDLabel {
 }
 
 extension MBRTable {
-  /// Of FreeBSD, on a disk that is BSD's from its first sector on.
+  /// Whether this is the MBR of a FreeBSD disk that is BSD's from its first sector.
   fileprivate var isDedicated: Bool { entries.count == 1 && entries[0].type == 0xa5 && entries[0].start == 0 }
 }

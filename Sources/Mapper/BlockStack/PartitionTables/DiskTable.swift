@@ -1,11 +1,11 @@
-/// A disk's partition table as it is written there.
+/// A disk's partition table as written on the disk.
 ///
-/// What partitions there are is the kernel's word. This table is for what the kernel does not say: where an extended
-/// partition ends, what is damaged, and what lies in a table that the kernel does not take.
+/// The kernel decides which partitions exist. This table provides what the kernel does not: where an extended
+/// partition ends, what is damaged, and the partitions of a table that the kernel does not support.
 package struct DiskTable: Equatable {
   package enum Kind: Equatable {
     case none, mbr, gpt
-    /// A BSD disklabel over the whole disk.
+    /// A BSD disklabel of the whole disk.
     case bsd
     /// An Apple partition map.
     case apple
@@ -13,7 +13,7 @@ package struct DiskTable: Equatable {
 
   package struct Partition: Equatable {
     package var number: Int
-    /// In bytes, as the table says; it may go on behind the disk's end.
+    /// In bytes, as the table says: the partition may extend beyond the end of the disk.
     package var range: Range<UInt64>
     package var isExtended = false
 
@@ -27,11 +27,11 @@ package struct DiskTable: Equatable {
     package var length: UInt64 { range.upperBound - range.lowerBound }
   }
 
-  /// What is wrong with it.
+  /// Something wrong with a table.
   package struct Damage: Equatable {
     /// A clause for a message.
     package var text: String
-    /// Whether anything may be missing in the map because of it.
+    /// Whether the map may be incomplete because of it.
     package var isLoss: Bool
 
     package init(text: String, isLoss: Bool) {
@@ -43,9 +43,10 @@ package struct DiskTable: Equatable {
   package var kind = Kind.none
   package var partitions: [Partition] = []
   package var damage: [Damage] = []
-  /// Where it is, for a table that the kernel does not take.
+  /// The areas that the table itself occupies; none for an MBR.
   package var areas: [DeviceArea] = []
-  /// A table that another one refers to only in form: its partitions in the kernel are no partitions.
+  /// Whether the kernel's partitions are not real and this table replaces them: they come from an MBR that is there
+  /// only for form.
   package var replacesKernels = false
 
   package init(
@@ -59,10 +60,10 @@ package struct DiskTable: Equatable {
     self.replacesKernels = replacesKernels
   }
 
-  /// Whether the partitions may be given to the kernel if it does not see them by itself.
+  /// Whether the partitions may be added to the kernel if it does not see them by itself.
   package var isForKernel: Bool { kind == .gpt || kind == .bsd || kind == .apple }
 
-  /// Looks for a table on a disk; what is no table gives one without partitions.
+  /// Reads the partition table of a disk. If there is none, the result has no partitions.
   package static func read(_ bytes: TableBytes, _ sectorSize: SectorSize) -> DiskTable {
     let mbr = bytes.bytes(at: 0, count: MBRTable.size).flatMap { MBRTable($0) }
     var table: DiskTable
@@ -83,8 +84,9 @@ package struct DiskTable: Equatable {
     return table
   }
 
-  /// Names partitions that go on behind the disk's end, and those that overlap in part: one that lies in another is
-  /// usual, in tables of hybrid images and in labels with a partition for the whole disk.
+  /// Reports partitions that extend beyond the end of the disk, and those that partly overlap. A partition inside
+  /// another is normal in hybrid images. Overlaps in a BSD label are not reported, because labels have partitions
+  /// for the whole disk.
   private mutating func addDamage(diskSize: UInt64) {
     let beyond = partitions.filter { $0.range.upperBound > diskSize }.map(\.number)
     if !beyond.isEmpty {
@@ -93,7 +95,7 @@ package struct DiskTable: Equatable {
     var overlapping: Set<Int> = []
     let sorted = partitions.filter { !$0.range.isEmpty }
       .sorted { ($0.range.lowerBound, $1.range.upperBound) < ($1.range.lowerBound, $0.range.upperBound) }
-    // Sorted so, one that lies in another comes after it; only those that are still open can overlap.
+    // In this order, a partition inside another comes after it. Only partitions that have not ended yet can overlap.
     var open: [Partition] = []
     for partition in sorted where kind != .bsd {
       open.removeAll { $0.range.upperBound <= partition.range.lowerBound }
@@ -111,7 +113,7 @@ package struct DiskTable: Equatable {
     numbers.count == 1 ? "partition \(numbers[0]) goes on" : "partitions \(names(numbers)) go on"
   }
 
-  /// As many as a line has room for.
+  /// As many as fit on a line.
   private static func names(_ numbers: [Int]) -> String {
     var shown = numbers.prefix(8).map(String.init)
     let last = numbers.count > shown.count ? "\(numbers.count - shown.count) more" : shown.popLast() ?? ""

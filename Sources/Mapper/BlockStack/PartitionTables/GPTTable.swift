@@ -1,17 +1,17 @@
 import Bytes
 
-/// A GUID partition table; UEFI Specification, "GUID Partition Table (GPT) Disk Layout".
+/// A GUID partition table; see the UEFI Specification, "GUID Partition Table (GPT) Disk Layout".
 package enum GPTTable {
   package static let signature = Array("EFI PART".utf8)
 
-  /// A header whose checksum is right and that is in its place.
+  /// A header with a valid checksum, in the sector where it says it is. Locations are sector numbers.
   package struct Header {
     private static let leastSize = 92
     private static let leastEntry = 128
     private static let mostEntry = 4096
 
     package let alternate: UInt64
-    /// The first and last sectors for partitions.
+    /// The first and last sectors that partitions may use.
     package let firstUsable: UInt64
     package let lastUsable: UInt64
     package let tableStart: UInt64
@@ -38,22 +38,24 @@ package enum GPTTable {
     }
   }
 
-  /// What a header leads to.
+  /// A header and its table.
   private struct Found {
     var header: Header
     var entries: [UInt8]
-    /// Whether the entries have the checksum that the header says.
+    /// Whether the entries match the header's checksum. A shortened table cannot be checked and counts as sound.
     var isSound: Bool
-    /// Whether the header counts more entries than there is room for.
+    /// Whether the header claims more entries than there is room for.
     var isShortened: Bool
   }
 
-  /// The kernel has names for fewer.
+  /// More partitions than the kernel gives names to.
   private static let mostPartitions = 1024
-  /// No table is larger; the kernel takes none either.
+  /// The maximum size of a table in bytes; the kernel reads no larger one either.
   private static let mostTableBytes: UInt64 = 4 << 20
 
-  /// - Parameter isProtected: the master boot record says that there is such a table.
+  /// Finds the primary table. If that is damaged, uses a sound backup; without one, the damaged table as it is. Nil
+  /// if there is no table and no protective MBR.
+  /// - Parameter isProtected: whether the MBR says that there is a GUID partition table.
   package static func find(in bytes: TableBytes, _ sectorSize: SectorSize, isProtected: Bool) -> DiskTable? {
     let last = bytes.size / sectorSize.bytes
     let primary = found(at: 1, in: bytes, sectorSize)
@@ -72,7 +74,7 @@ package enum GPTTable {
       table.damage.append(
         DiskTable.Damage(text: "its checksum is wrong and there is no sound backup; it is used as it is", isLoss: true))
     } else if isProtected {
-      // Somebody who wrote a filesystem over the disk may have left this much.
+      // This may be left over if a filesystem was written to the disk later.
       return DiskTable(
         kind: .gpt, damage: [DiskTable.Damage(text: "there is no sound GUID partition table", isLoss: true)])
     } else {
@@ -87,7 +89,7 @@ package enum GPTTable {
   private static func found(at number: UInt64, in bytes: TableBytes, _ sectorSize: SectorSize) -> Found? {
     guard let sector = bytes.sector(number, sectorSize), let header = Header(sector, at: number) else { return nil }
     let wanted = header.entryCount * UInt64(header.entrySize)
-    // In front of the partitions or behind them.
+    // The table is before the partitions or after them.
     let end =
       header.tableStart < header.firstUsable ? header.firstUsable : max(number, bytes.size / sectorSize.bytes)
     guard header.tableStart < end, let start = header.tableStart.times(sectorSize.bytes) else { return nil }
@@ -109,7 +111,7 @@ package enum GPTTable {
     var misplaced = 0
     for index in 0..<found.entries.count / size {
       let place = index * size
-      // The type; one of zeros is not used.
+      // An entry is unused if its type is all zeros.
       guard found.entries[place..<place + 16].contains(where: { $0 != 0 }) else { continue }
       let first = found.entries.little(at: place + 32, width: 8)
       let last = found.entries.little(at: place + 40, width: 8)

@@ -1,7 +1,7 @@
 import Bytes
 
-/// The partition table in a master boot record, and the chain of extended boot records behind it. The entries are
-/// described in the UEFI Specification, "Legacy Master Boot Record".
+/// The partition table in a master boot record, and the chain of extended boot records that follows from it. For the
+/// entries, see the UEFI Specification, "Legacy Master Boot Record".
 package struct MBRTable {
   package struct Entry: Equatable {
     /// From 1.
@@ -14,17 +14,17 @@ package struct MBRTable {
     package var isExtended: Bool { [0x05, 0x0f, 0x85].contains(type) }
   }
 
-  /// In bytes, whatever the sectors have.
+  /// In bytes, whatever the sector size.
   package static let size = 512
   private static let firstEntry = 446
   private static let entrySize = 16
   /// More logical partitions than the kernel gives names to.
   private static let mostLinks = 256
 
-  /// Those that are used.
+  /// The entries that are in use.
   package let entries: [Entry]
 
-  /// Nil for a sector without a table: code of a boot loader, or the start of a filesystem.
+  /// Nil if the sector has no table, but for example boot loader code or the start of a filesystem.
   package init?(_ sector: [UInt8]) {
     guard sector.has([0x55, 0xaa], at: 510) else { return nil }
     var entries: [Entry] = []
@@ -39,7 +39,7 @@ package struct MBRTable {
     self.entries = entries
   }
 
-  /// Whether it is there to say that the disk has a GUID partition table.
+  /// Whether this is the protective MBR of a GUID partition table.
   package var isProtective: Bool { entries.contains { $0.type == 0xee } }
 
   package func table(_ bytes: TableBytes, _ sectorSize: SectorSize) -> DiskTable {
@@ -59,7 +59,7 @@ package struct MBRTable {
     return table
   }
 
-  /// The sector where the chain of extended boot records does not go on as it should.
+  /// The sector where the chain of extended boot records is broken; nil if it is intact.
   private func brokenLink(of extended: Entry, _ bytes: TableBytes, _ sectorSize: SectorSize) -> UInt64? {
     var sector = extended.start
     var seen: Set<UInt64> = []
@@ -67,7 +67,7 @@ package struct MBRTable {
       guard seen.insert(sector).inserted,
         let record = bytes.bytes(at: sector * sectorSize.bytes, count: Self.size).flatMap({ MBRTable($0) })
       else { return sector }
-      // Its second entry is the link to the next.
+      // The extended entry of a record links to the next record.
       guard let link = record.entries.first(where: \.isExtended) else { return nil }
       sector = extended.start + link.start
     }

@@ -1,4 +1,4 @@
-/// The size of a disk's logical sectors, in which its partition table counts.
+/// The size of a disk's logical sectors, the unit of its partition table.
 public enum SectorSize: Int, CaseIterable, Sendable {
   case bytes512 = 512
   case bytes4096 = 4096

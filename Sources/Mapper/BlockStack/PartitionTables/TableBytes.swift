@@ -1,26 +1,26 @@
 import Bytes
 
-/// The bytes of a disk, for whoever looks for a partition table in them.
+/// Reads the bytes of a disk in which a partition table is looked for.
 package struct TableBytes {
-  /// Of the disk, in bytes.
+  /// Size of the disk, in bytes.
   package let size: UInt64
   private let readBytes: (UInt64, Int) -> [UInt8]?
 
   /// - Parameters:
-  ///   - size: of the disk, in bytes.
-  ///   - read: gives so many bytes from an offset on, which are on the disk; nil where they cannot be read.
+  ///   - size: size of the disk, in bytes.
+  ///   - read: returns `count` bytes at an offset, always within the disk; nil if they cannot be read.
   package init(size: UInt64, read: @escaping (_ offset: UInt64, _ count: Int) -> [UInt8]?) {
     self.size = size
     readBytes = read
   }
 
-  /// A disk that is all in memory.
+  /// A disk in memory.
   package init(_ bytes: [UInt8]) {
     size = UInt64(bytes.count)
     readBytes = { offset, count in Array(bytes[Int(offset)..<Int(offset) + count]) }
   }
 
-  /// Exactly `count` bytes; nil where they are not on the disk or cannot be read.
+  /// Exactly `count` bytes; nil if they are not all on the disk or cannot be read.
   package func bytes(at offset: UInt64?, count: Int) -> [UInt8]? {
     guard let offset, count > 0, let end = offset.plus(UInt64(count)), end <= size else { return nil }
     return readBytes(offset, count)

@@ -1,8 +1,8 @@
 import Bytes
 
-/// The size of sectors that a VHDX gives its disk; [MS-VHDX], "Virtual Hard Disk v2 (VHDX) File Format".
+/// The sector size that a VHDX image declares; see [MS-VHDX], "Virtual Hard Disk v2 (VHDX) File Format".
 package enum VHDXMetadata {
-  /// Where the two copies of the region table are.
+  /// The offsets of the two copies of the region table, in bytes.
   private static let regionTables: [UInt64] = [192 << 10, 256 << 10]
   private static let metadataRegion: [UInt8] = [
     0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0xfe, 0x4b, 0xb8, 0xfe, 0x57, 0x5f, 0x05, 0x0f, 0x88, 0x6e,
@@ -12,8 +12,8 @@ package enum VHDXMetadata {
   ]
   private static let mostEntries: UInt64 = 2047
 
-  /// Nil for what is no VHDX, or a damaged one.
-  /// - Parameter bytes: gives some of the image's bytes from an offset on, fewer at its end.
+  /// Nil if the image is not VHDX or is damaged.
+  /// - Parameter bytes: returns `count` bytes of the image at an offset, fewer at its end.
   package static func sectorSize(bytes: (_ at: UInt64, _ count: Int) -> [UInt8]) -> SectorSize? {
     guard bytes(0, 8).elementsEqual("vhdxfile".utf8) else { return nil }
     for place in regionTables {
