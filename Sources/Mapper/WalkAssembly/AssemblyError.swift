@@ -1,6 +1,6 @@
 import WalkRecord
 
-/// Why a walk's records cannot be what an honest walker sends, or are not all.
+/// Why the records of a walk are incomplete, or cannot come from an honest walker.
 package enum AssemblyError: Error, Equatable, CustomStringConvertible {
   case unknownObject(Record.ObjectID)
   case badName

@@ -1,10 +1,10 @@
 import BlockMap
 import WalkRecord
 
-/// The paths of a walk's objects in the map that is being made, name by name, so that no path is put together.
+/// Adds the paths of a walk's objects to a map, one name at a time, so that no full path has to be built.
 package struct MapPaths {
   private let tree: ObjectTree
-  /// Of directories, by their numbers less 1; nil for those that are not known yet or are too long for a map.
+  /// The directories' paths, by object number less 1; nil if not known yet or too long for a map.
   private var directories: [MapPath?]
 
   package init(_ tree: ObjectTree) {
@@ -12,10 +12,10 @@ package struct MapPaths {
     directories = [MapPath?](repeating: nil, count: tree.count)
   }
 
-  /// Nil for a path that is too long for a map.
+  /// Nil if the path is too long for a map.
   package mutating func path(of object: Record.ObjectID, of builder: inout BlockMapBuilder) -> MapPath? {
     let (parent, name) = tree.place(of: object)
-    // The root's path is a slash, which is an empty name behind nothing.
+    // The root's path is a slash: an empty name after an empty path.
     guard parent > 0 else { return builder.path([]).flatMap { builder.path([], in: $0) } }
     return path(in: parent, name: name, of: &builder)
   }
@@ -27,11 +27,11 @@ package struct MapPaths {
     return directory(parent, of: &builder).flatMap { builder.path(name, in: $0) }
   }
 
-  /// What the paths of what is in a directory begin with.
+  /// The path of a directory, to which the names in it are added.
   private mutating func directory(_ object: Record.ObjectID, of builder: inout BlockMapBuilder) -> MapPath? {
     var chain: [Record.ObjectID] = []
     var next = object
-    // A parent's number is less than its child's, so this ends at the root.
+    // A parent's number is smaller than its child's, so this ends at the root.
     while next > 1, directories[Int(next) - 1] == nil {
       chain.append(next)
       next = tree.place(of: next).parent

@@ -1,14 +1,14 @@
 import WalkRecord
 
-/// The files and directories of one walk, as names and parents; a path is put together when it is asked for.
+/// The files and directories of one walk, stored as names and parents. Paths are built on demand.
 package struct ObjectTree {
   private struct Node {
     var parent: UInt32
     var name: Range<Int>
     var kind: Record.Kind
-    /// How many directories it is in.
+    /// Number of directories above it.
     var depth: UInt32
-    /// Of its path.
+    /// Length of its path.
     var pathBytes: UInt32
   }
 
@@ -18,26 +18,26 @@ package struct ObjectTree {
     var name: Range<Int>
   }
 
-  /// The most names there may be, and their bytes together.
+  /// The limits on the number of names and on their total size in bytes.
   private let mostNames: Int
   private let mostBytes: Int
   private var nodes: [Node] = []
   private var links: [Link] = []
   private var names: [UInt8] = []
 
-  /// Objects, each counted once.
+  /// The number of objects, each counted once however many names it has.
   package private(set) var directories = 0
   package private(set) var files = 0
 
   /// - Parameters:
-  ///   - mostNames: how many names are believed.
-  ///   - mostBytes: about how many bytes of names.
+  ///   - mostNames: the maximum number of names.
+  ///   - mostBytes: the approximate maximum size of all names, in bytes.
   package init(mostNames: Int = .max, mostBytes: Int = .max) {
     self.mostNames = mostNames
     self.mostBytes = mostBytes
   }
 
-  /// The first is the root, which is in nothing and has no name.
+  /// Adds an object. The first must be the root, a directory without a parent or a name.
   package mutating func add(
     id: Record.ObjectID, parent: Record.ObjectID, kind: Record.Kind, name: [UInt8]
   ) throws(AssemblyError) {
@@ -56,7 +56,7 @@ package struct ObjectTree {
     nodes.append(
       Node(
         parent: place, name: take(name), kind: kind, depth: above.depth + 1,
-        // No overflow: neither the depth nor a name has room for it.
+        // Cannot overflow, because depth and name length are limited.
         pathBytes: above.pathBytes + 1 + UInt32(name.count)))
     switch kind {
     case .directory: directories += 1
@@ -86,14 +86,14 @@ package struct ObjectTree {
     }
   }
 
-  /// How many objects there are.
+  /// The number of objects.
   package var count: Int { nodes.count }
 
   package func contains(_ id: Record.ObjectID) -> Bool { id >= 1 && id <= nodes.count }
 
   package func kind(of id: Record.ObjectID) -> Record.Kind { nodes[Int(id) - 1].kind }
 
-  /// All names of objects with more than one, the first names excepted: the directory and the name in it.
+  /// Calls `body` with every name of an object but its first: the directory and the name in it.
   package func forEachLink(_ body: (Record.ObjectID, _ parent: Record.ObjectID, _ name: [UInt8]) -> Void) {
     for link in links { body(UInt64(link.object), UInt64(link.parent), Array(names[link.name])) }
   }
@@ -104,10 +104,10 @@ package struct ObjectTree {
     return node.parent == 0 ? [0x2f] : path(parent: node.parent, name: node.name)
   }
 
-  /// How long an object's path is; 0 for the root's.
+  /// The length of an object's path in bytes; 0 for the root.
   package func pathBytes(of id: Record.ObjectID) -> Int { contains(id) ? Int(nodes[Int(id) - 1].pathBytes) : 0 }
 
-  /// The directory that an object is in, 0 for the root's, and its name there.
+  /// The directory that an object is in, 0 for the root, and its name there.
   package func place(of id: Record.ObjectID) -> (parent: Record.ObjectID, name: [UInt8]) {
     let node = nodes[Int(id) - 1]
     return (UInt64(node.parent), Array(names[node.name]))
@@ -123,7 +123,7 @@ package struct ObjectTree {
   private func path(parent: UInt32, name: Range<Int>) -> [UInt8] {
     var parts = [name]
     var next = parent
-    // A parent's number is less than its child's, so this ends at the root.
+    // A parent's number is smaller than its child's, so this ends at the root.
     while next != 0, nodes[Int(next) - 1].parent != 0 {
       parts.append(nodes[Int(next) - 1].name)
       next = nodes[Int(next) - 1].parent

@@ -2,16 +2,16 @@ import BlockMap
 import BlockStack
 import WalkRecord
 
-/// What a walk has found of single files, for a proof by other means.
+/// The ranges that a walk found for individual files, so that they can be proved by other means.
 extension WalkAssembler {
   /// A file's ranges, in the order of its bytes.
   package struct FileRanges {
     package var ranges: [MappedRange] = []
-    /// What is in some of them is not the file's bytes.
+    /// Whether some ranges hold encoded bytes, which differ from the file's.
     package var hasEncoded = false
   }
 
-  /// The ranges of these files, those that have none included.
+  /// The ranges of these files, including files that have none.
   package func ranges(of objects: Set<Record.ObjectID>) -> [Record.ObjectID: FileRanges] {
     var result: [Record.ObjectID: FileRanges] = [:]
     for object in objects { result[object] = FileRanges() }
@@ -28,7 +28,8 @@ extension WalkAssembler {
     return result
   }
 
-  /// The files that were not read where the filesystem says that they are, as far as it says so.
+  /// The files whose reads were not where the filesystem says. Encoded files, and files about which the filesystem
+  /// says nothing, are not checked.
   package func contradictedFiles(_ table: DeviceTable, device: Substring) -> [Record.ObjectID] {
     guard !claims.isEmpty else { return [] }
     let files = ranges(of: Set(claims.map(\.object))).filter { !$0.value.hasEncoded }
@@ -45,14 +46,14 @@ extension WalkAssembler {
     return wrong.sorted()
   }
 
-  /// Some files, from the first to the last.
+  /// At most `count` files, spread evenly from the first to the last.
   package func someFiles(count: Int) -> [Record.ObjectID] {
     let files = tree.ids.filter { tree.kind(of: $0) == .file }
     let step = max(1, files.count / max(1, count))
     return Array(stride(from: 0, to: files.count, by: step).lazy.map { files[$0] }.prefix(count))
   }
 
-  /// Forgets where these files are.
+  /// Removes the ranges of these files' data.
   package mutating func forget(_ objects: Set<Record.ObjectID>) {
     found.removeAll { !$0.isKept && objects.contains($0.object) }
   }

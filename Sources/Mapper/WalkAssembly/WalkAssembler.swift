@@ -4,26 +4,35 @@ import Glibc
 import WalkRecord
 
 /// Turns the events of one filesystem's walk into the objects and ranges of a map.
+///
+/// Reads of the disks and the walker's records arrive in one order, so a read belongs to the chunk whose record came
+/// last. If a chunk's reads are ambiguous, they do not show which byte is where. The chunk then waits until the
+/// walker has read it again in smaller pieces, or says with `settled` that it will not.
+///
+/// The filesystem can also report where bytes are without reading them. `resolve` translates these locations to the
+/// guest's disks at the end, checks those that were read as a proof, and adds all copies.
+///
+/// The walker is not trusted: `WalkBounds` limits what it may report, and impossible records are an `AssemblyError`.
 package struct WalkAssembler {
-  /// A range that holds an object's bytes from `offset` on.
+  /// A range of a disk that holds an object's bytes from `offset` on.
   package struct Found {
     package var object: Record.ObjectID
     package var place: ChunkReads.DiskRange
     package var offset: UInt64
-    /// The bytes are encoded: `offset` is that of them all.
+    /// The bytes are encoded: `offset` is that of all of them together.
     package var isEncoded = false
-    /// Not the object's bytes, but what the filesystem keeps for it beside them.
+    /// Metadata that the filesystem stores for the object, not the object's own bytes.
     package var isKept = false
   }
 
-  /// Where the filesystem says that an object's bytes from `offset` on are, by its own addresses.
+  /// The location of an object's bytes from `offset` on as the filesystem reports it, in its own address space.
   package struct Told {
     package var object: Record.ObjectID
     package var physical: Range<UInt64>
     package var offset: UInt64
-    /// The bytes are encoded: `offset` is that of them all.
+    /// The bytes are encoded: `offset` is that of all of them together.
     package var isEncoded = false
-    /// Not the object's bytes, but what the filesystem keeps for it beside them.
+    /// Metadata that the filesystem stores for the object, not the object's own bytes.
     package var isKept = false
   }
 
@@ -31,35 +40,36 @@ package struct WalkAssembler {
   package private(set) var tree: ObjectTree
   package var found: [Found] = []
   private var told: [Told] = []
-  /// Where the filesystem says that files are that were read.
+  /// The locations that the filesystem reports for files that were also read.
   package private(set) var claims: [Told] = []
-  /// Files that were to be proved by reading, of which not everything was read: it was in the appliance's memory.
+  /// Files that were read as a proof, but of which some reads were not seen because the appliance had the data in
+  /// memory.
   package private(set) var unseen: [Record.ObjectID] = []
-  /// What was read to see whether it lies where the filesystem says.
+  /// The reads that show whether pieces are where the filesystem says.
   private var proofs: [ChunkReads] = []
   private var current: ChunkReads?
-  /// Ambiguous chunks that the walker may still read again in pieces.
+  /// Ambiguous chunks that the walker may still read again in smaller pieces.
   private var pending: [UInt32: ChunkReads] = [:]
   private var pendingReads = 0
-  /// The objects of which the walker has told the inode.
+  /// The objects whose inode numbers the walker has reported, by inode.
   package private(set) var inodes: [UInt64: Record.ObjectID] = [:]
-  /// The files that do not open without their key, by their inodes.
+  /// The files that cannot be opened without their key, by inode.
   package private(set) var encrypted: [UInt64: Record.ObjectID] = [:]
-  /// What could not be examined: a name in a directory. Paths would take more memory.
+  /// What could not be examined, as a name in a directory. Paths would take more memory.
   private var namedFailures: [(parent: Record.ObjectID, name: [UInt8], errno: Int32)] = []
   package private(set) var failureCount = 0
-  /// What the filesystem says is in use.
+  /// The inodes and bytes in use, as the filesystem reports them.
   package private(set) var inodesInUse: UInt64 = 0
   package private(set) var bytesInUse: UInt64 = 0
   private var bytesRead: UInt64 = 0
   package private(set) var isComplete = false
   private var hasBegun = false
-  /// What was told needs more ranges than are believed; then `resolve` is not finished.
+  /// Set if there are more ranges than the bounds allow; `resolve` is then incomplete.
   package private(set) var excess: AssemblyError?
 
-  /// How many failures are kept by name.
+  /// The maximum number of failures stored with their names; further ones are only counted.
   private static let keptFailures = 10_000
-  /// Of what could not be examined, no longer path is put together.
+  /// If the path of a failure's directory is longer than this, in bytes, `...` is shown instead of it.
   private static let longestShown = 4096
 
   package init(bounds: WalkBounds = .usual) {
@@ -98,7 +108,7 @@ package struct WalkAssembler {
       finishChunk()
       guard tree.contains(chunk.object) else { throw .unknownObject(chunk.object) }
       guard Self.fits(chunk.offset, chunk.length) else { throw .badRange(chunk.object) }
-      // A damaged filesystem may say so.
+      // This is not the walker's fault: a damaged filesystem may report it.
       guard Self.fits(chunk.physical, chunk.length) else {
         let (parent, name) = tree.place(of: chunk.object)
         return addFailure(in: parent, name, EUCLEAN)
@@ -123,7 +133,7 @@ package struct WalkAssembler {
     guard ranges <= bounds.ranges, pendingReads <= WalkBounds.pendingReads else { throw .tooManyRanges(bounds.ranges) }
   }
 
-  /// Whether `length` bytes from `start` on are where a file or a device can have bytes.
+  /// Whether `length` bytes at `start` are within the range that a file or a device can have.
   private static func fits(_ start: UInt64, _ length: UInt64) -> Bool {
     start <= WalkBounds.mostBytes && length <= WalkBounds.mostBytes - start
   }
@@ -143,7 +153,7 @@ package struct WalkAssembler {
     }
   }
 
-  /// How much of the walk is done, from 0 to 1.
+  /// An estimate of how much of the walk is done, from 0 to 1.
   package var progress: Double {
     let inodes = Double(tree.directories + tree.files)
     let byInodes = inodesInUse > 0 ? inodes / Double(inodesInUse) : 0
@@ -154,7 +164,7 @@ package struct WalkAssembler {
   private mutating func settle() {
     finishChunk()
     for chunk in pending.values.sorted(by: { $0.chunk.number < $1.chunk.number }) {
-      // Down to one block, and still in several places: they all belong to it.
+      // These are down to one block and still in several ranges: all of them belong to it.
       add(chunk.merged, of: chunk.chunk)
     }
     pending.removeAll(keepingCapacity: true)
@@ -201,12 +211,13 @@ package struct WalkAssembler {
     let pageSize: UInt64 = 4096
     let toPageEnd = (pageSize - chunk.length % pageSize) % pageSize
     guard chunk.length == 0 || total <= chunk.length || total - chunk.length <= toPageEnd else {
-      // More was read than the file has there: compressed data, whose order says nothing.
+      // More bytes were read than the file has there: the data is compressed, and the order means nothing.
       return add(reads.merged, of: chunk)
     }
     var offset = chunk.offset
-    // The kernel asks for the sectors of one of FAT's clusters at the same time. ntfs-3g reads one after the other, so
-    // that a file's fragments stand in the file's order even where one lies before its neighbour.
+    // For directories, the kernel requests the sectors of a FAT cluster at the same time, so they arrive in any
+    // order. ntfs-3g reads them one by one, so a file's fragments are in the file's order. Merging would swap two of
+    // them if the second is directly before the first on the disk.
     let isDirectory = tree.kind(of: chunk.object) == .directory
     for place in isDirectory ? reads.mergedInOrder : reads.ranges {
       found.append(Found(object: chunk.object, place: place, offset: offset))
@@ -214,8 +225,8 @@ package struct WalkAssembler {
     }
   }
 
-  /// Takes `blocks` for where the directories are, in bytes of the filesystem's addresses, in place of what was read when
-  /// they were listed.
+  /// Sets the locations of all directories to `blocks`, in bytes of the filesystem's address space. They replace
+  /// what was read when the directories were listed.
   package mutating func setDirectories(_ blocks: [Record.ObjectID: [Range<UInt64>]]) {
     found.removeAll { tree.kind(of: $0.object) == .directory && !$0.isKept }
     for (object, ranges) in blocks where tree.contains(object) {
@@ -223,7 +234,7 @@ package struct WalkAssembler {
     }
   }
 
-  /// Takes these blocks for where these directories are, in place of what was read when they were listed.
+  /// Sets the locations of these directories to these blocks, which replace what was read when they were listed.
   package mutating func replaceDirectories(_ blocks: [Record.ObjectID: [KeptBlock]]) {
     guard !blocks.isEmpty else { return }
     found.removeAll { !$0.isKept && blocks[$0.object] != nil }
@@ -232,7 +243,8 @@ package struct WalkAssembler {
     }
   }
 
-  /// Adds data that the filesystem keeps in its tree: `range` in bytes of its addresses.
+  /// Adds a file's data or a link's target that the filesystem stores in its tree: `range` in bytes of its address
+  /// space.
   package mutating func addInlineData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64, isEncoded: Bool) {
     guard let object = inodes[inode], tree.kind(of: object) != .directory else { return }
     told.append(
@@ -240,32 +252,33 @@ package struct WalkAssembler {
         object: object, physical: range, offset: offset, isEncoded: isEncoded, isKept: tree.kind(of: object) == .other))
   }
 
-  /// Adds a part of an encrypted file: `range` in bytes of the filesystem's addresses.
+  /// Adds a part of an encrypted file: `range` in bytes of the filesystem's address space.
   package mutating func addData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64) {
     guard let object = encrypted[inode], tree.kind(of: object) == .file else { return }
     told.append(Told(object: object, physical: range, offset: offset))
   }
 
-  /// An encrypted file cannot be found.
+  /// Records that an encrypted file cannot be located.
   package mutating func failEncrypted(_ inode: UInt64) {
     guard let object = encrypted[inode] else { return }
     let (parent, name) = tree.place(of: object)
     addFailure(in: parent, name, ENOKEY)
   }
 
-  /// Adds blocks that the filesystem keeps for an object beside its bytes: `range` in bytes of its addresses.
+  /// Adds blocks that the filesystem stores for an object in addition to its bytes: `range` in bytes of the
+  /// filesystem's address space.
   package mutating func addKept(_ object: Record.ObjectID, _ range: Range<UInt64>, offset: UInt64) {
     told.append(Told(object: object, physical: range, offset: offset, isKept: true))
   }
 
-  /// Finds every copy of what was told and of what was read. An object that is said to lie behind the device's end is one
-  /// that could not be examined, but for what of it is on the device.
+  /// Locates every copy of what was read and of what the filesystem reported. If an object is reported beyond the
+  /// device's end, the part on the device is located, and the object counts as a failure.
   /// - Parameters:
-  ///   - device: the filesystem's addresses as the table knows them.
-  ///   - isAllRead: whatever can be read was read. What was told all the same, and is in a place that the table does not
-  ///     know, could not be examined.
-  /// - Returns: an object that is not where the filesystem says, as reading shows or because the table does not know it;
-  ///   nil where everything is.
+  ///   - device: the table's name for the filesystem's address space.
+  ///   - isAllRead: whether everything that can be read was read. A reported object that the table cannot locate
+  ///     then counts as a failure.
+  /// - Returns: an object that is not where the filesystem says, either because reading contradicts it or because
+  ///   the table cannot locate it; nil if there is none, if cancelled, and if `excess` is set.
   package mutating func resolve(
     _ table: DeviceTable, device: Substring, isAllRead: Bool = false, isCancelled: () -> Bool = { false }
   ) -> Record.ObjectID? {
@@ -293,7 +306,7 @@ package struct WalkAssembler {
     var unplaced: Set<Record.ObjectID> = []
     for (count, told) in told.enumerated() {
       if count & 0xfff == 0, isCancelled() { return nil }
-      // A piece may be in many places: each stripe is one.
+      // One piece may give many ranges, one for each stripe.
       guard found.count <= bounds.ranges else {
         excess = .tooManyRanges(bounds.ranges)
         return nil
@@ -304,7 +317,7 @@ package struct WalkAssembler {
         unplaced.insert(told.object)
         continue
       }
-      // What is there is somebody else's.
+      // Bytes beyond the device's end belong to something else.
       if told.physical.upperBound > end { outside.insert(told.object) }
       for place in places {
         guard let disk = UInt8(exactly: place.disk) else { continue }
@@ -327,20 +340,20 @@ package struct WalkAssembler {
     return nil
   }
 
-  /// What reading a piece says of where the filesystem says that it is.
+  /// What reading a piece shows about the location that the filesystem reports.
   private enum Proof {
     case proved
-    /// All that was read is there, but not everything was.
+    /// All reads are at that location, but some of the piece was not read.
     case unseen
     case elsewhere
   }
 
-  /// What was read of a piece has to be one of its copies, as far as its devices are there.
+  /// Checks that what was read of a piece is part of one of its copies, unless some of it is on a missing device.
   private func proof(by reads: ChunkReads, _ table: DeviceTable, _ device: Substring) -> Proof {
     let chunk = reads.chunk
     let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
     guard !overflow, let places = table.places(of: chunk.physical..<end, on: device) else { return .elsewhere }
-    // A read is rounded up to a block. One byte of a piece may be read of one copy, the next of another.
+    // A read is rounded up to a block. Different bytes of a piece may be read from different copies.
     let block: UInt64 = 4096
     let allowed = places.map { place in
       ChunkReads.DiskRange(
@@ -351,7 +364,7 @@ package struct WalkAssembler {
       ChunkReads.DiskRange(
         disk: 0, range: place.offset..<place.offset + (place.range.upperBound - place.range.lowerBound))
     }
-    // What is on a device that is lost is put together from others.
+    // Data on a missing device is reconstructed from the others, so reads prove nothing.
     let whole = ChunkReads.DiskRange(disk: 0, range: 0..<chunk.length)
     guard ChunkReads.isCovered(whole, by: stored) else { return .proved }
     let read = reads.merged.reduce(0) { $0 &+ ($1.range.upperBound - $1.range.lowerBound) }
@@ -359,7 +372,7 @@ package struct WalkAssembler {
     return read >= chunk.length ? .proved : .unseen
   }
 
-  /// Adds the places that hold the same bytes as a place that was read.
+  /// Adds the other disk ranges that hold the same bytes as a range that was read.
   private mutating func addCopies(of original: Found, _ table: DeviceTable, _ device: Substring) {
     let place = original.place
     for part in table.parts(of: device, heldBy: place.range, ofDisk: Int(place.disk)) {
@@ -376,9 +389,9 @@ package struct WalkAssembler {
     }
   }
 
-  /// Puts what was found into the map, under every name of each object.
+  /// Adds what was found to the map, under every name of each object.
   ///
-  /// Returns how many objects the map cannot hold, their paths being too long.
+  /// - Returns: about how many names are left out because their paths are too long for a map.
   package func add(to builder: inout BlockMapBuilder, device: [UInt8], isCancelled: () -> Bool = { false }) -> Int {
     var left = 0
     var count = 0

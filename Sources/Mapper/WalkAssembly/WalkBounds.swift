@@ -1,40 +1,41 @@
 import BlockMap
 
-/// What the walk of a filesystem may tell at the most.
+/// Limits on what the walk of a filesystem may report.
 ///
-/// The walker's records come from an appliance that has mounted somebody's filesystem, and may be that filesystem's by
-/// now. So they are held against what virt-bmap itself knows: how large the disks are, and what no filesystem can do.
+/// The walker's records come from an appliance that has mounted an untrusted filesystem, and may be controlled by
+/// it. So they are checked against what virt-bmap itself knows: the size of the disks, and what no filesystem can
+/// do.
 package struct WalkBounds: Equatable {
-  /// Of files, directories and others, further ones of the same file too.
+  /// Maximum number of names of files, directories and other objects, including additional hard links.
   package var names: Int
-  /// Of all names together, in bytes.
+  /// Maximum size of all names together, in bytes.
   package var bytesOfNames: Int
-  /// Ranges of objects.
+  /// Maximum number of ranges of all objects together.
   package var ranges: Int
-  /// Whether a larger map would have room for more.
+  /// Whether the maximum size of the map sets these limits, so that a larger map could hold more.
   package private(set) var areOfMap: Bool
 
-  /// Deeper than the walker goes.
+  /// Maximum nesting of directories, deeper than the walker goes.
   package static let depth: UInt32 = 8194
-  /// Longer than a name is in any filesystem: 255 characters of four bytes.
+  /// Maximum length of a name, longer than in any filesystem: 255 characters of four bytes.
   package static let nameBytes = 1024
-  /// Of a file or a device: the kernel counts them with a sign.
+  /// Maximum size of a file or a device: the kernel's offsets are signed.
   package static let mostBytes = UInt64(Int64.max)
-  /// Reads of chunks whose bytes are not told apart yet.
+  /// Maximum number of ranges held for chunks that are still ambiguous.
   package static let pendingReads = 1 << 22
 
   /// - Parameters:
-  ///   - bytes: of the filesystem, at the most.
-  ///   - type: blkid(8)'s name for it.
-  ///   - mapBytes: the most that the map may have.
+  ///   - bytes: the maximum size of the filesystem.
+  ///   - type: blkid(8)'s name of the filesystem.
+  ///   - mapBytes: the maximum size of the map, in bytes.
   package init(bytes: UInt64, type: String, mapBytes: UInt64) {
     let bytes = min(bytes, Self.mostBytes)
-    // A name with what it stands for takes 12 bytes where it takes least. Those may be compressed.
+    // A name and its object take at least 12 bytes. In these filesystems they may be compressed.
     let isCompressed = ["squashfs", "erofs", "cramfs", "romfs"].contains(type)
     let leastBytes: UInt64 = isCompressed ? 1 : 8
-    // Blocks may be many files': of a small filesystem more ranges are believed than it has sectors.
+    // Files can share blocks, so a small filesystem may have more ranges than sectors.
     let fromDisk = (names: bytes / leastBytes + 1 << 16, ranges: max(bytes / 512, 1 << 20) * 4)
-    // No line of a map is shorter.
+    // No line of a map is shorter than 16 bytes.
     let fromMap = max(mapBytes / 16, 1 << 16)
     areOfMap = fromMap < max(fromDisk.names, fromDisk.ranges)
     bytesOfNames = Int(clamping: max(isCompressed ? mapBytes : min(bytes, mapBytes), 1 << 26))
@@ -42,7 +43,7 @@ package struct WalkBounds: Equatable {
     ranges = Int(clamping: min(fromDisk.ranges, fromMap))
   }
 
-  /// More than any test or tool needs.
+  /// Limits for tests and tools, more than any of them needs.
   package static let usual = WalkBounds(bytes: 1 << 30, type: "", mapBytes: 1 << 30)
 
   package static func isName(_ name: [UInt8]) -> Bool {

@@ -1,6 +1,7 @@
 import BlockStack
 
-/// What the appliance has written to the guest's disks, which keep what they had: to replay a journal, for example.
+/// The blocks that the appliance has written, for example to replay a journal. The guest's disks themselves do not
+/// change, so they differ from what the appliance sees in these blocks.
 ///
 /// Memory: about 20 bytes a block.
 package struct WrittenBlocks {
@@ -25,7 +26,8 @@ package struct WrittenBlocks {
     }
   }
 
-  /// Whether the disk has other bytes there than the appliance.
+  /// Whether the appliance may see different bytes in this range than the disk has, because it has written to one of
+  /// its blocks.
   package func overlap(_ place: DeviceTable.Place) -> Bool {
     guard !blocks.isEmpty, !place.range.isEmpty, let disk = UInt8(exactly: place.disk) else { return false }
     return (place.range.lowerBound / Self.blockSize...(place.range.upperBound - 1) / Self.blockSize).contains {

@@ -24,14 +24,14 @@ package struct RAID10Layout: Equatable {
   /// - Parameters:
   ///   - chunks: number of chunks of the array.
   ///   - setSize: nil for all devices.
-  /// - Returns: nil if md has no such layout, or if it would put two chunks in one place.
+  /// - Returns: nil if md has no such layout, or if it would put two chunks at the same offset.
   package init?(near: Int, far: Int = 1, isOffset: Bool = false, setSize: Int? = nil, devices: Int, chunks: UInt64) {
     guard (1...255).contains(near), (1...255).contains(far), near * far <= 255,
       (near * far...Self.mostDevices).contains(devices), chunks > 0, chunks <= 1 << 52
     else { return nil }
     let setSize = setSize ?? devices
     guard (1...devices).contains(setSize) else { return nil }
-    // In some of these mixes the kernel puts two chunks in one place.
+    // In some of these mixes the kernel puts two chunks at the same offset.
     if near > 1, far > 1, isOffset || setSize < devices { return nil }
     (self.near, self.far, self.isOffset, self.setSize, self.devices) = (near, far, isOffset, setSize, devices)
     stride = (chunks * UInt64(near) + UInt64(devices) - 1) / UInt64(devices)
