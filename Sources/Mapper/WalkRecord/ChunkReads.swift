@@ -1,7 +1,6 @@
-/// The reads of one chunk, put together: the recorder asks whether they are ambiguous, the mapper where they are.
+/// The reads of one chunk. The recorder asks whether they are ambiguous, and the mapper where they are.
 ///
-/// Memory is bounded: a chunk whose reads fall apart into more than `maximumRanges` ranges is ambiguous, and further
-/// ranges are only counted.
+/// Memory is bounded: at most `maximumRanges` ranges are stored, and further ones are only counted.
 public struct ChunkReads: Sendable {
   /// A contiguous range of one disk, in bytes.
   public struct DiskRange: Equatable, Sendable {
@@ -15,22 +14,22 @@ public struct ChunkReads: Sendable {
   }
 
   public static let maximumRanges = 65_536
-  /// Bytes; what the appliance's kernel reads at least and at the most at the end of a file.
+  /// The largest unit, in bytes, to which the appliance's kernel rounds up a read at the end of a file.
   private static let largestBlock: UInt64 = 4096
 
   public let chunk: Chunk
-  /// In the order in which they were first read, adjacent ones merged.
+  /// In read order; a read that continues the previous one is merged with it.
   public private(set) var ranges: [DiskRange] = []
-  /// Reads that found no room.
+  /// The number of reads that were not stored.
   public private(set) var dropped = 0
   private var reads = 0
 
   public init(_ chunk: Chunk) { self.chunk = chunk }
 
-  /// A read of `range`, which is not empty.
+  /// Adds a read of `range`, which must not be empty.
   public mutating func add(disk: UInt8, range: Range<UInt64>) {
     reads += 1
-    // Most reads continue the last one; the others are put together in `merged`.
+    // Most reads continue the previous one. `merged` joins the others.
     if let last = ranges.indices.last, ranges[last].disk == disk, ranges[last].range.upperBound == range.lowerBound {
       ranges[last].range = ranges[last].range.lowerBound..<range.upperBound
     } else if ranges.count < Self.maximumRanges {
@@ -40,7 +39,7 @@ public struct ChunkReads: Sendable {
     }
   }
 
-  /// The ranges in disk order, overlapping and adjacent ones merged.
+  /// The ranges in disk order, with overlapping and adjacent ones merged.
   public var merged: [DiskRange] {
     let sorted = ranges.sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
     var result: [DiskRange] = []
@@ -59,12 +58,12 @@ public struct ChunkReads: Sendable {
 
   /// The merged ranges in the order in which a byte of each was first read.
   ///
-  /// Where a kernel asks for neighbouring blocks at the same time, the answers come in any order.
+  /// If a kernel requests adjacent blocks at the same time, the replies come in any order.
   public var mergedInOrder: [DiskRange] {
     let places = merged
     var first = [Int](repeating: .max, count: places.count)
     for (order, read) in ranges.enumerated() {
-      // The last place that does not begin after the read holds it.
+      // The last merged range that starts at or before the read holds it.
       let next = places.partitioningIndex { ($0.disk, $0.range.lowerBound) > (read.disk, read.range.lowerBound) }
       if next > 0 { first[next - 1] = min(first[next - 1], order) }
     }
@@ -79,22 +78,23 @@ public struct ChunkReads: Sendable {
     return position >= range.range.upperBound
   }
 
-  /// Whether it cannot be said which of the chunk's bytes each range holds.
+  /// Whether the reads leave open which of the chunk's bytes each range holds.
   public var isAmbiguous: Bool {
     guard chunk.layout.isExact, !ranges.isEmpty else { return false }
     if chunk.layout == .unproven, reads != 1 { return true }
     if chunk.layout == .ordered, ranges.count != 1 { return true }
     let merged = merged
     guard merged.count == 1, let only = merged.first?.range else { return true }
-    // A read is rounded up to a block. More than that is something else's as well, such as a block of the file's own
-    // block list next to its data.
+    // A read is rounded up to a block. If there is more, something else was read too, such as a block of the file's
+    // own block list next to its data.
     let length = only.upperBound - only.lowerBound
     return length < chunk.length || length - chunk.length >= Self.largestBlock
   }
 }
 
 extension Array {
-  /// The index of the first element for which `belongsBehind` is true, in an array in which all such are at the end.
+  /// The index of the first element for which `belongsBehind` is true. All such elements must be at the end of the
+  /// array.
   fileprivate func partitioningIndex(where belongsBehind: (Element) -> Bool) -> Int {
     var low = 0
     var high = count

@@ -3,10 +3,9 @@
 /// One block of 4096 bytes, little endian: a 32-bit count, then as many 32-bit chunk numbers.
 public struct Feedback: Equatable, Sendable {
   public static let size = 4096
-  /// Where on the channel disk the answer is read, in bytes: apart from the places where a kernel looks for
-  /// partition tables.
+  /// Offset of the answer on the channel disk, in bytes: away from where a kernel looks for partition tables.
   public static let position: UInt64 = 1 << 20
-  /// A walker must ask before it has written this many chunks.
+  /// The maximum number of chunks in an answer. A walker must ask before it has written this many chunks.
   public static let capacity = size / 4 - 1
 
   public var ambiguous: [UInt32]

@@ -4,7 +4,7 @@ extension Array where Element == UInt8 {
   }
 }
 
-/// Takes integers and bytes from the front of a buffer; nil where too few are left.
+/// Reads integers and bytes from the front of a buffer. Returns nil if too few bytes are left.
 struct ByteCursor {
   private let bytes: UnsafeRawBufferPointer
   private var position = 0

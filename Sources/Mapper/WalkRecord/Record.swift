@@ -1,36 +1,39 @@
-/// What the walker tells the mapper: it writes records to the channel disk, the recorder puts them into the stream of
-/// recorded reads, and whatever was read between two of them belongs to the former.
+/// What the walker reports to the mapper.
 ///
-/// On the wire, all integers little endian: one byte type, one byte flags, two bytes length of what follows, the
-/// fields in the order of the cases below, then a name where there is one.
+/// The walker writes records to the channel disk, and the recorder inserts them into the stream of recorded reads.
+/// Reads between two records belong to the first of them.
+///
+/// On the wire, all integers are little-endian: one byte for the type, one for flags (the kind of an object, the
+/// layout of a chunk), two for the length of the rest, then the other fields in the order of the cases below, and
+/// the name if there is one. Fields have 64 bits, except a chunk's `number` and `replaces`, which have 32.
 public enum Record: Equatable, Sendable {
-  /// A number the walker gives to a file or directory, unique within one walk. The root directory is 1.
+  /// The number that the walker assigns to a file or directory, unique within one walk. The root directory is 1.
   public typealias ObjectID = UInt64
 
-  /// What kind of object is declared.
+  /// The kind of an object.
   public enum Kind: UInt8, Sendable {
     case directory = 0x64  // d
     case file = 0x66  // f
-    /// A symbolic link or a special file: what is stored of it is the filesystem's.
+    /// A symbolic link or a special file, which has no data of its own: whatever is stored for it is metadata.
     case other = 0x6f  // o
   }
 
-  /// The walk begins. `inodes` and `bytes` are what the filesystem says is in use, 0 where it does not say.
+  /// The walk starts. `inodes` and `bytes` are in use according to the filesystem; 0 if it does not say.
   case begin(inodes: UInt64, bytes: UInt64)
-  /// A file, a directory or something else, by its first name.
+  /// A file, a directory or another object, with its first name.
   case object(id: ObjectID, parent: ObjectID, kind: Kind, name: [UInt8])
-  /// The number by which the filesystem knows an object, where the mapper needs it.
+  /// The inode number of an object, if the mapper needs it.
   case inode(id: ObjectID, number: UInt64)
-  /// A file, by the number by which the filesystem knows it, that does not open without the key to its bytes. Where they are
-  /// is for the mapper to find out.
+  /// The inode number of an encrypted file that cannot be opened without its key. The mapper has to find out where
+  /// its bytes are.
   case encrypted(id: ObjectID, number: UInt64)
-  /// One more name of a file.
+  /// Another name of a file, or of any object that is not a directory.
   case link(id: ObjectID, parent: ObjectID, name: [UInt8])
-  /// From here on the object's bytes are read.
+  /// The reads that follow are of the object's bytes.
   case chunk(Chunk)
-  /// From here on reads belong to no object.
+  /// The reads that follow belong to no object.
   case idle
-  /// Chunks up to here will not be read again.
+  /// The chunks before this will not be read again.
   case settled
   /// A name that could not be examined, with the errno.
   case failure(parent: ObjectID, errno: Int32, name: [UInt8])
@@ -38,49 +41,50 @@ public enum Record: Equatable, Sendable {
   case end
 }
 
-/// A part of an object that is read in one go.
+/// A part of an object that is read, or whose location is reported, as one unit.
 public struct Chunk: Equatable, Sendable {
-  /// How the reads of a chunk make up its bytes.
+  /// How the bytes of a chunk follow from its reads, or from what the filesystem reports.
   public enum Layout: UInt8, Sendable {
-    /// As many bytes as the chunk has, known to lie in one piece: one contiguous range, read in any order, is they.
+    /// `length` bytes, known to be contiguous: one contiguous range of that length, rounded up to a block and read
+    /// in any order, holds them.
     case exact = 0
-    /// Not the bytes themselves (compressed data): every range is as good as the first.
+    /// Encoded bytes, such as compressed data: no range holds particular bytes of the chunk, so all are equivalent.
     case encoded = 1
-    /// The object's bytes in the order of the reads; `length` is not known beforehand.
+    /// The object's bytes in the order of the reads. `length` is 0 if it is not known in advance.
     case stream = 2
-    /// As many bytes as the chunk has, which may lie in several pieces: only what came in one read is in order. Pieces
-    /// out of order can be neighbours, so that together they look like one.
+    /// `length` bytes, which may be in several pieces, so only the bytes of a single read are known to be in order:
+    /// pieces in the wrong order can be adjacent on the disk, and then look like one.
     case unproven = 3
-    /// As many bytes as the chunk has, if there are no holes in it, read in their order.
+    /// `length` bytes, less if there are holes among them, read in order.
     case ordered = 4
-    /// Not read: the filesystem says that the chunk's bytes lie in one piece at `physical`.
+    /// Not read: the filesystem reports that the bytes are contiguous at `physical`.
     case told = 5
-    /// Read only to see whether it lies where the filesystem says, at `physical`.
+    /// Read only to check that the bytes are at `physical`, as the filesystem reports.
     case proof = 6
-    /// Not read: what the filesystem keeps for the object beside its bytes (extended attributes) lies in one piece at
+    /// Not read: metadata that the filesystem stores for the object, such as extended attributes, is contiguous at
     /// `physical`.
     case kept = 7
-    /// As `told`, but of bytes that are encoded: every part is as good as the first.
+    /// As `told`, but the bytes are encoded: no part holds particular bytes of the chunk.
     case toldEncoded = 8
-    /// Read elsewhere in the stream: the filesystem says that the chunk's bytes lie in one piece at `physical`.
+    /// Read elsewhere in the stream: the filesystem reports that the bytes are contiguous at `physical`.
     case claimed = 9
 
-    /// Whether the chunk is to be read in smaller pieces until it is known which bytes each range holds.
+    /// Whether the chunk is to be read again in smaller pieces until it is known which bytes each range holds.
     public var isExact: Bool { self == .exact || self == .unproven || self == .ordered }
   }
 
-  /// Counts the chunks of a walk, from 1.
+  /// The chunk's number within the walk, from 1.
   public var number: UInt32
-  /// The chunk that this one is a part of, read again in smaller pieces; 0 for none.
+  /// The number of the chunk that this one is a part of, and that is being read again in smaller pieces; 0 if none.
   public var replaces: UInt32
   public var object: Record.ObjectID
-  /// Bytes from the object's beginning.
+  /// Offset from the start of the object, in bytes.
   public var offset: UInt64
-  /// Bytes.
+  /// In bytes.
   public var length: UInt64
   public var layout: Layout
-  /// Where the filesystem says that the bytes are, in bytes of its own addresses, where it is asked: of its device or,
-  /// for Btrfs, of the addresses that its chunks make up.
+  /// The location that the filesystem reports, in bytes: an offset on its device or, for Btrfs, a logical address. 0
+  /// if the filesystem is not asked.
   public var physical: UInt64
 
   public init(

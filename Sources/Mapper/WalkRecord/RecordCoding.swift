@@ -1,4 +1,4 @@
-/// Why a channel write is not what a walker writes.
+/// Why records cannot be encoded or decoded.
 public enum RecordError: Error, CustomStringConvertible, Sendable {
   case notARecord(offset: Int)
   case tooLong
@@ -11,9 +11,10 @@ public enum RecordError: Error, CustomStringConvertible, Sendable {
   }
 }
 
-/// Records on their way to the channel disk: one write of a multiple of 512 bytes.
+/// Encodes records for one write to the channel disk, a multiple of 512 bytes.
 ///
-/// A write begins with the four bytes `VBW1` and its length in bytes without padding, this header included.
+/// A write starts with the four bytes `VBW1` and its length in bytes, which includes this header but not the
+/// padding.
 public struct RecordBuffer: Sendable {
   static let magic: UInt32 = 0x3157_4256
   static let headerSize = 8
@@ -54,8 +55,8 @@ public struct RecordBuffer: Sendable {
 
   private typealias Numbers = (UInt64, UInt64, UInt64, UInt64, UInt64)
 
-  /// - Parameter count: how many of the numbers there are. They are put into the buffer in one go, since the walker, which
-  ///   is emulated, does this for every file.
+  /// - Parameter count: how many of the numbers are used. They are appended all at once for speed, because the
+  ///   walker does this for every file and may be emulated.
   private mutating func add(
     type: UInt8, flags: UInt8 = 0, count: Int = 0, _ numbers: Numbers = (0, 0, 0, 0, 0), name: [UInt8] = []
   ) throws(RecordError) {
@@ -79,8 +80,8 @@ public struct RecordBuffer: Sendable {
   }
 }
 
-/// Reads the records of one write to the channel disk; the bytes come from a machine that has mounted somebody's
-/// filesystem, so nothing in them is believed.
+/// Decodes the records of one write to the channel disk. The bytes come from a machine that has mounted an untrusted
+/// filesystem, so all of them are checked.
 public func forEachRecord(
   in write: UnsafeRawBufferPointer, _ body: (Record) throws -> Void
 ) throws {

@@ -1,16 +1,16 @@
-/// What the mapper tells the recorder, a byte each on its standard input.
+/// What the mapper sends to the recorder on its standard input, one byte each.
 public enum RecorderControl: UInt8, Sendable {
-  /// Records are taken: a walk is about to begin.
+  /// Accept records: a walk is about to start.
   case takeRecords = 0x31
-  /// A write of records is an error until then: the walker has sent what cannot be right.
+  /// Reject records until the next `takeRecords`: the walker has sent something that cannot be right.
   case refuseRecords = 0x30
 }
 
-/// The recorder's answer to a read of the channel disk: whether the walker is to be ended.
+/// The recorder's answer to a read of the channel disk: whether the walker must be killed.
 public enum Verdict {
   public static let size = 4096
-  /// Where on the channel disk the answer is read, in bytes.
+  /// Offset of the answer on the channel disk, in bytes.
   public static let position: UInt64 = 2 << 20
-  /// What the answer begins with if it is.
+  /// What the answer starts with if so; otherwise it is zeros.
   public static let stop = Array("stop".utf8)
 }

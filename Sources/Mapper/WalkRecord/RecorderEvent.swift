@@ -1,22 +1,23 @@
-/// What the recorder sends to the mapper: the reads and writes of the disks and the writes to the channel, in one order.
+/// What the recorder sends to the mapper: the reads and writes of the disks and the writes to the channel, in order.
 ///
-/// On the wire, little endian: one byte type (1 read, 2 channel, 3 written, 4 unreadable), one byte disk, two bytes zero, four
-/// bytes length, eight bytes offset; for the channel, `length` bytes follow.
+/// On the wire, all integers are little-endian: one byte for the type (1 read, 2 channel, 3 written, 4 unreadable),
+/// one for the disk, two zero bytes, four bytes for the length, eight for the offset. For the channel, `length`
+/// bytes follow.
 public enum RecorderEvent: Equatable, Sendable {
-  /// `disk` counts from 1; `offset` and `length` are bytes of the raw disk.
+  /// A read. `disk` counts from 1; `offset` and `length` are in bytes of the raw disk.
   case read(disk: UInt8, offset: UInt64, length: UInt32)
-  /// The appliance has written there, which the disk itself does not see; otherwise as `read`.
+  /// A write by the appliance, which does not reach the disk itself; otherwise as `read`.
   case written(disk: UInt8, offset: UInt64, length: UInt32)
-  /// A read that the disk answered with an error; otherwise as `read`.
+  /// A read that failed; otherwise as `read`.
   case unreadable(disk: UInt8, offset: UInt64, length: UInt32)
   /// One write to the channel disk, as the walker made it.
   case channel([UInt8])
 
   public static let headerSize = 16
-  /// No walker writes more at a time; what is longer is an error.
+  /// The maximum size in bytes of a write to the channel. Walkers never write more; anything larger is an error.
   public static let maximumChannelWrite = 1 << 20
 
-  /// The event as it is sent.
+  /// The event in wire format.
   public var encoded: [UInt8] {
     switch self {
     case .read(let disk, let offset, let length):
@@ -39,13 +40,13 @@ public enum RecorderEvent: Equatable, Sendable {
   }
 }
 
-/// Puts events together from a stream of bytes that arrives in pieces of any size.
+/// Decodes events from a stream of bytes that arrives in pieces of any size.
 public struct RecorderEventDecoder: Sendable {
   private var pending: [UInt8] = []
 
   public init() {}
 
-  /// Calls `body` for every event that is complete now.
+  /// Calls `body` for every event that is complete.
   public mutating func decode(_ bytes: UnsafeRawBufferPointer, _ body: (RecorderEvent) throws -> Void) throws {
     pending.append(contentsOf: bytes)
     var consumed = 0

@@ -1,14 +1,14 @@
-/// How the walker finds out where files are, and how that is written as its argument.
+/// How the walker locates files, and its form as an argument of the walker.
 public enum WalkMethod: Equatable, Sendable {
   /// By reading every file.
   case read
-  /// By asking the filesystem. `proof` says how many files are read as well to prove the answers; nil: all.
+  /// By asking the filesystem. `proof` is the number of files also read to prove the answers; nil for all.
   case extents(proof: Int?)
 
   private static let readArgument = "read"
   private static let allArgument = "all"
 
-  /// Nil for what no `argument` is.
+  /// Nil if this is not an `argument`.
   public init?(argument: String) {
     switch argument {
     case Self.readArgument: self = .read
