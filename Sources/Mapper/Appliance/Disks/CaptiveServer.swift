@@ -6,13 +6,16 @@ import Subprocess
 import Synchronization
 import SystemPackage
 
-/// A qemu-nbd that serves an image of a format that is not read here, as a raw disk.
+/// A qemu-nbd that serves an image as a raw disk, for formats that are not read natively.
 ///
-/// It ends with its last client. One is this process, as long as it runs, the others are the recorder's; so it ends too
-/// when this process is killed.
+/// qemu-nbd must not outlive this process, even if this process is killed. So it runs without `--persistent` and
+/// exits with its last client. This process stays connected as one client for as long as it needs the disk; the
+/// recorder makes the other connections. If this process is killed, the recorder exits, and then so does qemu-nbd.
+///
+/// qemu-nbd also holds the write end of a pipe that nothing is written to. The pipe closes when qemu-nbd exits.
 package enum CaptiveServer {
-  /// Starts what the disks need, in order, runs `body` with all of them and ends it again.
-  /// - Parameter directory: for sockets.
+  /// Starts the servers that the disks need, in order, runs `body` with all disks and then stops the servers.
+  /// - Parameter directory: the directory for sockets, logs and PID files.
   package static func run<T: Sendable>(
     for disks: [ExaminedDisk], in directory: TemporaryDirectory, reporter: any Reporter,
     isCancelled: @escaping @Sendable () -> Bool, body: @escaping @Sendable ([GuestDisk]) async throws -> T
@@ -40,7 +43,7 @@ package enum CaptiveServer {
     }
   }
 
-  /// Runs one, of an encrypted image with each of its keys in turn until one fits.
+  /// Runs the server of one image. For an encrypted image, tries its keys in turn until one fits.
   private static func run<T: Sendable>(
     _ image: ForeignImage, at socket: FilePath, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
     body: @escaping @Sendable (GuestDisk) async throws -> T
@@ -62,7 +65,8 @@ package enum CaptiveServer {
     }
   }
 
-  /// Runs one with a key, which is in a file of this user's alone until qemu-nbd has read it.
+  /// Runs the server of one image with a key. The key is stored in a file that only this user can read, until
+  /// qemu-nbd has read it.
   private static func run<T: Sendable>(
     _ image: ForeignImage, key: [UInt8], at socket: FilePath, reporter: any Reporter,
     isCancelled: @escaping @Sendable () -> Bool, body: @escaping @Sendable (GuestDisk) async throws -> T
@@ -85,7 +89,7 @@ package enum CaptiveServer {
     }
   }
 
-  /// Whether qemu-nbd has opened its image.
+  /// Records whether qemu-nbd has opened its image.
   private final class Opening: Sendable {
     let hasSucceeded = Atomic(false)
   }
@@ -107,7 +111,7 @@ package enum CaptiveServer {
     let pidFile = FilePath(bytes: socket.bytes + Array(".pid".utf8))
     let options = ["--read-only", "--shared=0", "--socket=\(socket.string)", "--pid-file=\(pidFile.string)"]
       .map { Array($0.utf8) }
-    // Nothing is ever written to it; its other end tells when qemu-nbd ends.
+    // Nothing is ever written to this pipe. It closes when qemu-nbd exits.
     let (life, output) = try privatePipe()
     defer { try? life.close() }
     do {
@@ -138,7 +142,7 @@ package enum CaptiveServer {
       }
       let lines = firstLines(of: said)
       for line in lines { reporter.detail(line) }
-      // What a key that did not fit has left.
+      // A key that did not fit leaves these files, and the next attempt uses the same names.
       for file in [socket, pidFile] { _ = file.withPlatformString { unlink($0) } }
       switch outcome.closureResult {
       case .success(let value): return value
@@ -150,12 +154,12 @@ package enum CaptiveServer {
     }
   }
 
-  /// qemu-nbd was gone before it was told to go.
+  /// qemu-nbd exited before it was told to.
   private struct Ended: Error {
     let underlying: any Error
   }
 
-  /// The last thing it said, without what it was told.
+  /// Returns the last line of qemu-nbd's output, without its prefix and the image argument.
   private static func reason(_ lines: [String], told: [UInt8]?, _ image: ForeignImage) -> String {
     if lines.contains(where: { $0.contains("contains a log that needs to be replayed") }) {
       return "it has a log that was not replayed, and nothing is written to it here: run qemu-img check -r all "

@@ -4,18 +4,18 @@ import DiskImage
 public import NBDSource
 public import SystemPackage
 
-/// How a disk is kept, by the names that `qemu-img` has for formats.
+/// The format of a disk image, by its qemu-img(1) name.
 public enum ImageFormat: String, CaseIterable, Sendable {
   case raw, vmdk, qcow2, qcow, qed, vdi, vhdx, vpc, parallels, dmg, cloop, bochs
 
-  /// Nil for what is read through qemu-nbd.
+  /// The same format for the native reader, or nil for formats that are read through qemu-nbd.
   package var native: DiskFormat? { DiskFormat(rawValue: rawValue) }
 
   private static let suffixes: [(String, ImageFormat)] = [
     (".qcow2", .qcow2), (".qcow", .qcow), (".qed", .qed), (".vdi", .vdi), (".vhdx", .vhdx), (".vhd", .vpc),
   ]
 
-  /// The format of a file by its name alone, in upper or lower case; see `DiskFormat.guess`.
+  /// Guesses the format from the file name alone, ignoring case; see `DiskFormat.guess`.
   package static func guess(fromName path: FilePath) -> ImageFormat {
     if DiskFormat.guess(fromName: path) == .vmdk { return .vmdk }
     let name = String(decoding: path.bytes, as: UTF8.self).lowercased()
@@ -25,17 +25,17 @@ public enum ImageFormat: String, CaseIterable, Sendable {
 
 /// One of the guest's disks, as the user names it.
 public struct DiskSource: Sendable {
-  /// Where it is.
+  /// The location of a disk.
   public enum Place: Equatable, Sendable {
     case file(FilePath)
-    /// What an NBD server serves is raw.
+    /// An NBD export, which is always read as raw.
     case server(NBDAddress)
   }
 
   public var place: Place
-  /// Nil: by the name.
+  /// The format, or nil to guess it from the name.
   public var format: ImageFormat?
-  /// Nil: what its partition table or its format says.
+  /// The sector size, or nil to detect it from the partition table or the image format.
   public var sectorSize: SectorSize?
 
   public init(_ place: Place, format: ImageFormat?) {
@@ -43,7 +43,7 @@ public struct DiskSource: Sendable {
     self.format = format
   }
 
-  /// As the user gave it.
+  /// The name as the user gave it.
   package var name: [UInt8] {
     switch place {
     case .file(let path): path.bytes
@@ -51,8 +51,8 @@ public struct DiskSource: Sendable {
     }
   }
 
-  /// Throws if two of the disks are the same file, device or export: the appliance would take one for a copy of the
-  /// other, and put the guest's volumes together of either.
+  /// Throws if two of the disks are the same file, device or export. The appliance would take them for copies of
+  /// each other, and could assemble the guest's volumes from parts of both.
   package static func checkDistinct(_ sources: [DiskSource]) throws(MapperError) {
     for (index, source) in sources.enumerated() {
       guard !sources[..<index].contains(where: { $0.place.isSame(as: source.place) }) else {

@@ -4,22 +4,23 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// An image of a format that is read through qemu-nbd: open, so that what was looked at is what is served.
+/// An image of a format that is read through qemu-nbd. It stays open, so that qemu-nbd serves the same file that
+/// was checked here.
 package final class ForeignImage: Sendable {
   package let source: DiskSource
   package let path: FilePath
   package let format: ImageFormat
   package let file: FileDescriptor
-  /// What it says of its disk's sectors.
+  /// The sector size that the image declares. Only VHDX does.
   package let sectorSize: SectorSize?
-  /// The keys to try, in order; nil for an image that is not encrypted. Not empty.
+  /// The keys to try, in order: never empty, or nil if the image is not encrypted.
   package let keys: [[UInt8]]?
   private let encryption: ImageEncryption?
   private let allowsExternal: Bool
   private let isDevice: Bool
 
-  /// Opens it, and looks for what else it would have opened.
-  /// - Parameter keys: of which those are tried that name the image, or all.
+  /// Opens the image and checks that it does not refer to other files, unless `allowsExternal` is set.
+  /// - Parameter keys: all keys; those for this image, or for every device, are used.
   package init(
     _ source: DiskSource, at path: FilePath, format: ImageFormat, allowsExternal: Bool, keys: [DeviceKey]
   ) throws {
@@ -55,15 +56,17 @@ package final class ForeignImage: Sendable {
 
   deinit { try? file.close() }
 
-  /// How qemu-nbd is told to open its standard input, which is this file, and nothing else; see "blockdev" in qemu(1).
-  /// Where it may open other files, these are found from the image's own name.
-  /// - Parameter keyFile: where the key is, of an encrypted image. On the command line everybody would see it.
+  /// Returns the arguments that make qemu-nbd open its standard input, which is this file, and nothing else; see
+  /// "blockdev" in qemu(1). If the image may refer to other files, it is opened by name instead, because qemu looks
+  /// for those files relative to the image.
+  /// - Parameter keyFile: the file with the key of an encrypted image. On the command line, every user could see
+  ///   the key.
   package func arguments(keyFile: FilePath?) throws(MapperError) -> [[UInt8]] {
     guard let encryption, let keyFile else {
       guard !allowsExternal else { return [Array("--format=\(format.rawValue)".utf8), absolutePath] }
       return [Array(options(encryption: "", file: isDevice ? "host_device" : "file", "/dev/stdin").utf8)]
     }
-    // In the option a comma is written twice.
+    // Commas in the option are doubled.
     let secret = Array("--object=secret,id=key,file=".utf8) + keyFile.bytes.flatMap { $0 == 0x2c ? [$0, $0] : [$0] }
     let unlocking = #""encrypt":{"format":"\#(encryption.rawValue)","key-secret":"key"},"#
     var named = "/dev/stdin"
@@ -78,13 +81,13 @@ package final class ForeignImage: Sendable {
   }
 
   private func options(encryption: String, file driver: String, _ name: String) -> String {
-    // Looked for above; this is for what is not known here.
+    // `init` rejects images with a backing file. This is for references that `ImageReferences` misses.
     let backing = !allowsExternal && [.qcow2, .qcow, .qed].contains(format) ? #""backing":null,"# : ""
     let file = #""file":{"driver":"\#(driver)","filename":"\#(name)"}"#
     return #"json:{"driver":"\#(format.rawValue)",\#(backing)\#(encryption)\#(file)}"#
   }
 
-  /// With a slash at its start, so that no part of it is taken for a protocol.
+  /// The absolute path. Because it starts with a slash, qemu does not take any part of it for a protocol.
   private var absolutePath: [UInt8] {
     let absolute = path.withPlatformString { realpath($0, nil) }
     defer { free(absolute) }

@@ -5,9 +5,9 @@ import Glibc
 import NBDSource
 import SystemPackage
 
-/// One of the guest's disks, as it was when the run began.
+/// One of the guest's disks, as it was at the start of the run.
 package struct GuestDisk: Sendable {
-  /// Where the recorder reads it.
+  /// How the recorder reads the disk.
   package enum Reading: Sendable {
     case file(FilePath, DiskFormat)
     case server(NBDAddress)
@@ -20,10 +20,10 @@ package struct GuestDisk: Sendable {
   package private(set) var sectorSize = SectorSize.bytes512
   package private(set) var table = DiskTable()
   private let source: DiskSource
-  /// What the image's format says.
+  /// The sector size that the image format declares.
   private let declaredSectorSize: SectorSize?
 
-  /// - Parameter format: as the map's header has it.
+  /// - Parameter format: the format to write to the map's header.
   package init(
     _ source: DiskSource, readFrom reading: Reading, format: ImageFormat, size: UInt64,
     declaredSectorSize: SectorSize? = nil
@@ -40,7 +40,7 @@ package struct GuestDisk: Sendable {
     if case .server = source.place { true } else { false }
   }
 
-  /// Opens the disk to read it here.
+  /// Opens the disk for reading in this process.
   /// - Throws: `DiskError`.
   package func open(_ options: OpenOptions, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {
     switch reading {
@@ -49,8 +49,8 @@ package struct GuestDisk: Sendable {
     }
   }
 
-  /// The same disk with what its partition table is.
-  /// - Parameter opened: reads the disk.
+  /// Returns the same disk with its sector size and partition table filled in.
+  /// - Parameter opened: the open disk to read them from.
   package func withTable(from opened: any VirtualDisk) -> GuestDisk {
     let bytes = TableBytes(opened)
     var disk = self
@@ -59,8 +59,9 @@ package struct GuestDisk: Sendable {
     return disk
   }
 
-  /// Throws if the disk's size is another one now: a disk that was cut short looks to the appliance like one with nothing
-  /// there. What a server said of its size holds as long as the connection does.
+  /// Throws if the size of the disk has changed: to the appliance, the lost part of a truncated disk looks empty.
+  /// Disks of NBD servers are not checked, because their size is fixed for the length of a connection, and neither
+  /// are files that can no longer be opened.
   package func checkSize(_ options: OpenOptions) throws(MapperError) {
     guard case .file(let path, let format) = reading,
       let now = try? openDisk(at: path, format: format, options: options).disk
@@ -71,7 +72,7 @@ package struct GuestDisk: Sendable {
 }
 
 extension OpenedDisk {
-  /// What to say where a raw disk may be an image; nothing where there is nothing to say.
+  /// Returns a warning if a raw disk may be a disk image, otherwise nothing.
   /// - Parameter advice: what to do if it is one.
   public func formatWarning(_ advice: (ImageMagic) -> String) -> [String] {
     guard let seemsToBe, let file = files.first else { return [] }
@@ -82,14 +83,14 @@ extension OpenedDisk {
   }
 }
 
-/// A disk that was looked at, and for which nothing was started yet.
+/// A disk that was examined, but for which no server was started yet.
 package enum ExaminedDisk: Sendable {
   case ready(GuestDisk, files: [FilePath])
-  /// It needs a qemu-nbd.
+  /// A disk that needs a qemu-nbd.
   case foreign(ForeignImage)
 
-  /// - Parameter keys: of encrypted images, and of other things.
-  /// - Throws: `DiskError` or `MapperError`; nothing stays open but what is in the result.
+  /// - Parameter keys: keys for encrypted images; keys for other devices are ignored.
+  /// - Throws: `DiskError` or `MapperError`. Only what is in the result stays open.
   package init(
     _ source: DiskSource, options: OpenOptions, keys: [DeviceKey], reporter: any Reporter, isCancelled: () -> Bool
   ) throws {
@@ -107,7 +108,7 @@ package enum ExaminedDisk: Sendable {
           try ForeignImage(source, at: path, format: format, allowsExternal: options.allowsExternal, keys: keys))
         return
       }
-      // By its name it is the same; and only then it is looked at what else it may be.
+      // With nil, `openDisk` guesses the same format, and also checks whether a raw disk may be an image.
       let opened = try openDisk(at: path, format: source.format == nil ? nil : native, options: options)
       defer { opened.disk.close() }
       for warning in opened.warnings + opened.formatWarning({ "give --format \($0.format)" }) {
@@ -118,7 +119,7 @@ package enum ExaminedDisk: Sendable {
     }
   }
 
-  /// In bytes, as the guest sees it, if that is known by now.
+  /// The size in bytes, as the guest sees it, or nil if it is not known yet.
   package var size: UInt64? {
     switch self {
     case .ready(let disk, _): disk.size
@@ -126,7 +127,7 @@ package enum ExaminedDisk: Sendable {
     }
   }
 
-  /// The files it is made of.
+  /// The files that the disk consists of, as far as they are known.
   package var files: [FilePath] {
     switch self {
     case .ready(_, let files): files

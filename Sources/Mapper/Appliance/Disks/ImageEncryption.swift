@@ -1,15 +1,15 @@
-/// How an image is encrypted by its own format, so that qemu-nbd needs its key. It is by no means what is on the disk: a
-/// guest's LUKS devices are opened in the appliance.
+/// The encryption of an image by its own format, for which qemu-nbd needs a key. Encryption inside the guest is
+/// separate: the guest's LUKS devices are opened in the appliance.
 package enum ImageEncryption: String {
-  /// qcow and qcow2 of old.
+  /// The legacy encryption of qcow and qcow2.
   case aes
   case luks
 
-  /// - Parameter header: as `ImageReferences.find` takes it.
-  /// - Returns: nil for an image that is not encrypted, or in a way that is not known.
+  /// - Parameter header: the start of the image, as `ImageReferences.find` takes it.
+  /// - Returns: nil if the image is not encrypted, or uses an unknown method.
   package init?(inHeader header: [UInt8]) {
-    // qcow and qcow2, https://www.qemu.org/docs/master/interop/qcow2.html: magic, version and, in qcow2 at 32, in qcow at 36,
-    // the method.
+    // qcow and qcow2, https://www.qemu.org/docs/master/interop/qcow2.html: magic, version, and the encryption
+    // method at offset 32 in qcow2 or 36 in qcow.
     guard header.starts(with: [0x51, 0x46, 0x49, 0xfb]) else { return nil }
     func number(at offset: Int) -> UInt64 {
       header.count >= offset + 4 ? header[offset..<offset + 4].reduce(0) { $0 << 8 | UInt64($1) } : 0
@@ -21,6 +21,6 @@ package enum ImageEncryption: String {
     }
   }
 
-  /// For people.
+  /// The name for messages.
   package var name: String { self == .luks ? "LUKS" : "AES" }
 }

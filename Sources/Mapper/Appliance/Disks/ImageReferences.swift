@@ -1,30 +1,34 @@
 import BlockMap
 import Bytes
 
-/// What an image names beside itself: whoever opens the image would open that as well, and an image may come from
-/// anybody. qemu's own tools cannot be asked, since some of them open it to answer.
+/// The other files that a disk image refers to.
+///
+/// Opening an image also opens these files, and the image may come from an untrusted source: it could name any file
+/// of the host. So images that name other files are rejected unless the user allows them. qemu's own tools cannot
+/// be asked, because some of them open the files to answer.
 package enum ImageReferences: Equatable {
-  /// A file whose bytes the image shows where it has none of its own.
+  /// A file that supplies the data of clusters that the image does not allocate.
   case backingFile([UInt8])
-  /// A file that has the image's bytes.
+  /// A file that holds the image's data.
   case dataFile
-  /// A parent that qemu-nbd ignores: what it would show was never a disk.
+  /// A parent, which qemu-nbd ignores: it would serve contents that no disk ever had.
   case ignoredParent
 
-  /// The part of an image's start that has to be given, in bytes.
+  /// The number of bytes of the header that `find` needs.
   package static let headerSize = 104
-  /// The longest name of a backing file, in bytes, that qemu takes.
+  /// The longest name of a backing file that qemu accepts, in bytes.
   package static let longestName = 1023
 
-  /// Looks for them in an image of any format; one that names nothing gives nil, and so does one that is damaged.
+  /// Looks for references in an image of any format. Returns nil if the image names no other file, or if its header
+  /// is too short.
   /// - Parameters:
-  ///   - header: its first bytes, `headerSize` where it has so many.
-  ///   - bytes: gives some of its bytes from an offset on, fewer at its end.
+  ///   - header: the first `headerSize` bytes of the image, or fewer if it is shorter.
+  ///   - bytes: returns bytes of the image at an offset, fewer at its end.
   package static func find(inHeader header: [UInt8], bytes: (_ at: UInt64, _ count: Int) -> [UInt8]) -> ImageReferences?
   {
     let fields = Fields(bytes: header)
-    // qcow and qcow2, https://www.qemu.org/docs/master/interop/qcow2.html: magic, version, offset and size of the backing
-    // file's name; since version 3 the incompatible features, of which bit 2 is the external data file.
+    // qcow and qcow2, https://www.qemu.org/docs/master/interop/qcow2.html: magic, version, offset and size of the
+    // backing file name; from version 3 on, the incompatible features, where bit 2 means an external data file.
     if header.starts(with: [0x51, 0x46, 0x49, 0xfb]) {
       if fields.big(at: 4, width: 4) >= 3, fields.big(at: 72, width: 8) & 4 != 0 { return .dataFile }
       let place = fields.big(at: 8, width: 8)
@@ -32,20 +36,20 @@ package enum ImageReferences: Equatable {
       let count = min(fields.big(at: 16, width: 4), UInt64(longestName))
       return .backingFile(bytes(place, Int(count)))
     }
-    // QED, https://wiki.qemu.org/Features/QED/Specification: magic, at 16 the features, of which bit 0 is the backing
-    // file, at 56 offset and size of its name.
+    // QED, https://wiki.qemu.org/Features/QED/Specification: magic, the features at offset 16, where bit 0 means a
+    // backing file, and the offset and size of its name at offset 56.
     if header.starts(with: [0x51, 0x45, 0x44, 0]) {
       guard fields.little(at: 16, width: 8) & 1 != 0 else { return nil }
       let count = min(fields.little(at: 60, width: 4), UInt64(longestName))
       return .backingFile(bytes(fields.little(at: 56, width: 4), Int(count)))
     }
-    // Virtual Hard Disk Image Format Specification, "Hard Disk Footer Format": cookie, at 60 the type, 4 for a
-    // differencing disk. All but fixed disks begin with a copy of the footer.
+    // Virtual Hard Disk Image Format Specification, "Hard Disk Footer Format": cookie, and the disk type at offset
+    // 60, which is 4 for a differencing disk. All disks except fixed ones start with a copy of the footer.
     if header.starts(with: "conectix".utf8), fields.big(at: 60, width: 4) == 4 { return .ignoredParent }
     return nil
   }
 
-  /// The end of a sentence about the image.
+  /// The end of a sentence about the image, for a message.
   package var explanation: String {
     switch self {
     case .backingFile(let name):
@@ -56,7 +60,7 @@ package enum ImageReferences: Equatable {
   }
 }
 
-/// Numbers at fixed places; those beyond the end are 0.
+/// Numbers at fixed offsets of a header, or 0 if they extend beyond its end.
 private struct Fields {
   let bytes: [UInt8]
 
