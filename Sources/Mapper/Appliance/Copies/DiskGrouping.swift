@@ -1,20 +1,30 @@
-/// Puts disks into sets in which nothing is there twice.
+/// Divides disks into sets in which nothing occurs twice.
+///
+/// Copies of a disk have the same UUIDs, so they must not be in the appliance at the same time. But a guest can
+/// have several disks, and then it must be decided which copy of one disk belongs with which copy of another.
+///
+/// Two assignments are tried. The first follows the order in which the disks are given: each disk goes into the
+/// first set that has no copy of it. The second compares state: members of one array, volume group or filesystem
+/// count up a number or a time together, so disks with equal state belong together. The second is used only if it
+/// leaves fewer pairs with different state. Such pairs are reported as doubts.
+///
+/// No set contains two disks with the same member, and every disk is in exactly one set.
 package struct DiskGrouping {
-  /// The numbers of each set's disks, in order. With one set there are no copies.
+  /// The numbers of each set's disks, in order. A single set means that there are no copies.
   package let sets: [[Int]]
-  /// Disks that were put together although what both are parts of is in two states.
+  /// Two disks that are in one set although the members that they share a whole with are in different states.
   package struct Doubt: Equatable, Sendable {
     package var one: Int
     package var other: Int
   }
 
   package let doubts: [Doubt]
-  /// For each disk that is a copy of an earlier one: a member, and the earlier disk's that is the same.
+  /// For each disk that is a copy of an earlier one: one of its members, and the same member on the earlier disk.
   package let copies: [(copy: DiskMember, original: DiskMember)]
 
   /// - Parameters:
-  ///   - disks: their numbers, in the order given.
-  ///   - members: of all of them.
+  ///   - disks: the disk numbers, in the order given.
+  ///   - members: the members on all disks.
   package init(disks: [Int], members: [DiskMember]) {
     let members = Dictionary(grouping: members, by: \.disk)
     let ordered = Self.place(disks, members) { disk, sets in
@@ -24,9 +34,10 @@ package struct DiskGrouping {
       (sets, doubts, copies) = (ordered, [], [])
       return
     }
-    // The order given is the user's word on what belongs together, unless the members say otherwise.
+    // The user decides by the order of the disks what belongs together, unless the members say otherwise.
     let byState = Self.place(disks, members) { disk, sets in
-      // A set of its own is better than one with members in another state, as long as there are not more than needed.
+      // A new set is better than one whose members are in another state, as long as this does not make more sets
+      // than needed.
       let candidates =
         sets.indices.filter { !Self.conflict(disk, sets[$0], members) }
         + (sets.count < ordered.count ? [sets.count] : [])
@@ -47,7 +58,7 @@ package struct DiskGrouping {
     let count = Dictionary(
       members.values.flatMap { Set($0.map(\.identity)) }.map { ($0, 1) }, uniquingKeysWith: +)
     for disk in disks {
-      // What is there once goes with what it belongs to, or else with the first set.
+      // A disk without copies goes into the set that it matches best, otherwise into the first set.
       guard members[disk, default: []].contains(where: { count[$0.identity, default: 0] > 1 }) else {
         rest.append(disk)
         continue
@@ -68,14 +79,16 @@ package struct DiskGrouping {
     return members[disk, default: []].contains { there.contains($0.identity) }
   }
 
-  /// How many members of a set are in the state of a disk's, less those that are in another one.
+  /// Returns the number of disks in a set whose state matches a disk's, minus the number of those whose state
+  /// differs.
   private static func likeness(_ disk: Int, _ set: [Int], _ members: [Int: [DiskMember]]) -> Int {
     set.reduce(0) { sum, other in
       sum + (compare(disk, other, members).map { $0 ? 1 : -1 } ?? 0)
     }
   }
 
-  /// Whether the members of two disks are in the same state; nil if they have no whole in common, or no state.
+  /// Whether the members of two disks are in the same state. Nil if the disks have no whole in common, or the state
+  /// is not known.
   private static func compare(_ one: Int, _ other: Int, _ members: [Int: [DiskMember]]) -> Bool? {
     var isSame: Bool?
     for member in members[one, default: []] where !member.state.isEmpty {

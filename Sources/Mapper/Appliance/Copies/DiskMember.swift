@@ -1,21 +1,21 @@
-/// A part of something that may be on several disks: of an array, a volume group or a Btrfs filesystem; or an encrypted
+/// A part of something that can span several disks: an array, a volume group or a Btrfs filesystem. Or an encrypted
 /// device, which is a whole by itself.
 package struct DiskMember: Equatable, Sendable {
-  /// What the appliance tells members apart by: those with the same are copies of each other.
+  /// What the appliance identifies a member by. Members with the same identity are copies of each other.
   package struct Identity: Hashable, Sendable {
     package var kind: Kind
-    /// Its UUID, or that of the whole and what tells the part from others.
+    /// The UUID of the member, or the UUID of the whole and whatever distinguishes the member within it.
     package var id: String
   }
 
-  /// The raw value is blkid(8)'s name.
+  /// The kind of member. The raw value is the type that blkid(8) prints.
   package enum Kind: String, Sendable {
     case array = "linux_raid_member"
     case lvm = "LVM2_member"
     case luks = "crypto_LUKS"
     case btrfs
 
-    /// For a message.
+    /// The description for messages.
     package var description: String {
       switch self {
       case .array: "a device of an md array"
@@ -26,14 +26,14 @@ package struct DiskMember: Equatable, Sendable {
     }
   }
 
-  /// The number of the disk that it is on.
+  /// The number of the disk that it is on, 1 for the guest's first disk.
   package var disk: Int
-  /// As the map names it.
+  /// The name in the map.
   package var name: [UInt8]
   package var identity: Identity
-  /// What it is a part of.
+  /// The UUID or the name of the whole that it is part of.
   package var whole: String
-  /// A number or a time that all members of a whole count up together; empty if that is not known. Members of two copies
-  /// that were used since have different ones.
+  /// A number or a time that all members of a whole count up together; empty if not known. If two copies were both
+  /// used after the copy was made, their members differ in it.
   package var state = ""
 }

@@ -1,22 +1,22 @@
-/// The disks that the appliance has at a time.
+/// The disks that the appliance has at one time.
 ///
-/// Disks that are copies of each other cannot be there together: the kernel and LVM tell the members of arrays, volume
-/// groups and filesystems apart by what is written on them, and would put together halves of both. So there is one set
-/// for each copy, and one appliance after the other.
+/// Disks that are copies of each other cannot be in one appliance. The kernel and LVM identify the members of
+/// arrays, volume groups and filesystems by what is written on them, and would assemble one volume from parts of
+/// both copies. So there is one set for each copy, and the sets are mapped in one appliance after the other.
 package struct DiskSet: Equatable, Sendable {
-  /// Their numbers, in order; 1 for the guest's first disk.
+  /// The numbers of the disks, in order; 1 for the guest's first disk.
   package var disks: [Int]
-  /// 1 for the first set.
+  /// The number of the set; 1 for the first set.
   package var number = 1
-  /// Whether copies were looked for, and none is in the set twice.
+  /// Whether copies were looked for, so that nothing occurs twice in the set.
   package var isSeparated = false
-  /// Pairs of its disks that may not belong together.
+  /// Pairs of disks in the set that may not belong together.
   package var doubts: [DiskGrouping.Doubt] = []
 
-  /// A set with all disks.
+  /// Makes a set with all disks.
   package init(allOf count: Int) { disks = Array(1...max(1, count)) }
 
-  /// A set in which nothing is twice.
+  /// Makes a set in which nothing occurs twice.
   package init(disks: [Int], number: Int, doubts: [DiskGrouping.Doubt]) {
     self.disks = disks
     self.number = number
@@ -24,11 +24,11 @@ package struct DiskSet: Equatable, Sendable {
     isSeparated = true
   }
 
-  /// What the map calls a volume, an array or an opened device: those of the second set have the names of the first
-  /// set's in the appliance, and `@2` behind them in the map. No name of LVM's or md's has an `@`.
+  /// The name in the map of a volume, an array or an opened device. In the appliance, those of the second set have
+  /// the same names as those of the first, so the map adds `@2` to them. LVM and md names cannot contain an `@`.
   package func nameInMap(_ name: [UInt8]) -> [UInt8] { name + suffix }
 
-  /// The reverse of `nameInMap`, for a device, or for a mountable that begins with a device.
+  /// The reverse of `nameInMap`, for a device or for a mountable that starts with a device.
   package func nameInAppliance(_ name: [UInt8]) -> [UInt8] {
     guard !suffix.isEmpty else { return name }
     if name.suffix(suffix.count) == suffix[...] { return Array(name.dropLast(suffix.count)) }
@@ -39,7 +39,7 @@ package struct DiskSet: Equatable, Sendable {
   private var suffix: [UInt8] { number > 1 ? Array("@\(number)".utf8) : [] }
 }
 
-/// The appliance has disks that are copies of each other, and has to be started again, once for each set.
+/// The appliance has disks that are copies of each other. It must be started again, once for each set.
 package struct CopiesFound: Error {
   package var sets: [DiskSet]
 }

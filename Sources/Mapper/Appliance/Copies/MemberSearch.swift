@@ -1,10 +1,11 @@
 import BlockMap
 import Bytes
 
-/// Finds what is a part of something on the guest's disks, by what udev in the appliance knows of each device: that was
-/// asked when the appliance started, so that it costs nothing to ask again.
+/// Finds the members on the guest's disks in udev's database in the appliance. udev probed every device when the
+/// appliance started, so nothing has to be probed again.
 package enum MemberSearch {
-  /// Prints what `members(parsing:)` reads: which device each label is, the number of each device, and what is on it.
+  /// Prints the input of `members(parsing:disks:)`: the device of each label, the number of each device, and what
+  /// is on it.
   package static let script = """
     ls -l \(Appliance.directory)
     for b in /sys/class/block/*; do read -r d <$b/dev; echo "number ${b##*/} $d"; done
@@ -61,7 +62,8 @@ package enum MemberSearch {
   private static let database = "/run/udev/data/b"
   private static let property = "ID_FS_"
 
-  /// The disk and the partition that a label is of: what `Appliance.label` made, and the partition's number.
+  /// Returns the disk and the partition that a label stands for: a label made by `Appliance.label`, followed by the
+  /// partition number.
   private static func place(of label: Substring) -> (disk: Int, partition: Substring)? {
     let prefix = Appliance.label(ofDisk: 0).dropLast()
     guard label.hasPrefix(prefix) else { return nil }
@@ -70,7 +72,7 @@ package enum MemberSearch {
     return Int(digits).map { ($0, label.dropFirst(prefix.count + letters.count)) }
   }
 
-  /// Prints what `complete` reads: for each member, by its place in the list, what tells it and its state from others.
+  /// Prints the input of `complete`: for each member, by its index in the list, what identifies it and its state.
   package static func detailScript(_ members: [Found]) -> String {
     members.enumerated().map { index, found in
       let tool: String
@@ -81,7 +83,7 @@ package enum MemberSearch {
             's/^ *Update Time : (.*)$/state \\1/p; s/^ *Events : ([0-9.]+)$/state \\1/p; s/^this +([0-9]+) .*/part \\1/p'
           """
       case .lvm:
-        // The group's name, and a number that grows with each change to it.
+        // The name of the volume group, and its sequence number, which grows with each change to the metadata.
         tool = """
           lvm pvck --dump headers $d | sed -nE \
             's/^ *metadata text at .* # vgname ([^ ]+) seqno ([0-9]+)$/whole \\1\\nstate \\2/p'
@@ -94,7 +96,7 @@ package enum MemberSearch {
     }.joined(separator: "\n") + "\ntrue"
   }
 
-  /// Adds what the tools say of each member.
+  /// Adds the output of `detailScript` to the members.
   package static func complete(_ members: inout [Found], parsing text: String) {
     var current: Int?
     for line in text.lines {
@@ -110,13 +112,13 @@ package enum MemberSearch {
         members[current].member.state += members[current].member.state.isEmpty ? "\(pair[1])" : " \(pair[1])"
       case "whole": members[current].member.whole = String(pair[1])
       case "part":
-        // In the oldest format of md, a number within the array is all that tells its devices apart.
+        // In md metadata version 0.90, only a number within the array distinguishes its devices.
         members[current].member.identity.id += String(pair[1])
       default: continue
       }
     }
     for index in members.indices where members[index].member.identity.id.hasSuffix(" ") {
-      // Nothing tells it from the others: it is taken for one of its own.
+      // Nothing distinguishes this member from others of the array or filesystem, so assume that it is not a copy.
       members[index].member.identity.id += String(decoding: members[index].member.name, as: UTF8.self)
     }
   }

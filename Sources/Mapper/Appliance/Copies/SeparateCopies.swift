@@ -2,7 +2,7 @@ import BlockMap
 
 /// Disks that are copies of each other.
 extension Guest {
-  /// Throws `CopiesFound` where the appliance sees copies beside each other, and says which.
+  /// Throws `CopiesFound` if the appliance sees copies of the same disk, after reporting which disks they are.
   package func separateCopies() throws {
     guard !set.isSeparated, set.disks.count > 1 else { return }
     let known = try appliance.longShell(MemberSearch.script)
@@ -27,7 +27,7 @@ extension Guest {
       })
   }
 
-  /// Says which disks were put together although they may be parts of different copies.
+  /// Warns about disks that are mapped together although they may belong to different copies.
   package mutating func warnOfDoubts() {
     for doubt in set.doubts {
       incomplete += 1

@@ -1,12 +1,13 @@
 import Guestfs
 
-/// Devices of which the appliance sees a copy beside them: on the same disk, since copies on other disks are in another
-/// set, or by way of a snapshot volume.
+/// Devices that have a copy in the same appliance. The copy is on the same disk, because copies on other disks are
+/// in another set, or it is visible through a snapshot volume.
 extension Inventory {
-  /// Whether there is a copy of a device.
+  /// Whether the appliance sees a copy of a device.
   package func hasTwin(_ device: ProbedDevice) -> Bool { !twins(of: device).isEmpty }
 
-  /// Whether there is a copy of a Btrfs filesystem on one device: the kernel takes the one that it is shown last.
+  /// Whether the device holds a single-device Btrfs filesystem that has a copy. The kernel uses the copy that was
+  /// scanned last.
   package func isBtrfsTwin(_ device: ProbedDevice) -> Bool {
     device.type == "btrfs" && hasTwin(device)
       && devices.allSatisfy { $0.type != "btrfs" || $0.uuid != device.uuid || $0.part == device.part }
@@ -17,7 +18,8 @@ extension Inventory {
     return devices.filter { $0.identity == identity && $0.name != device.name && !isSame($0.name, device.name) }
   }
 
-  /// Whether one is a partition of the other: what is written at its end, as some formats of md are, is at the end of both.
+  /// Whether one device is a partition of the other. A superblock at the end of the device, as in some md formats,
+  /// is then at the end of both.
   private func isSame(_ one: [UInt8], _ other: [UInt8]) -> Bool {
     let (whole, part) = one.count < other.count ? (one, other) : (other, one)
     guard part.starts(with: whole), let last = whole.last else { return false }
@@ -29,20 +31,21 @@ extension Inventory {
 }
 
 extension ProbedDevice {
-  /// What the appliance tells it from others by; nil if that does not matter.
+  /// The identity by which the appliance finds copies. Nil if the device is not a member, or if its UUIDs do not
+  /// identify it.
   package var identity: DiskMember.Identity? {
     guard let kind = DiskMember.Kind(rawValue: String(type)), !uuid.isEmpty else { return nil }
     switch kind {
     case .lvm, .luks: return DiskMember.Identity(kind: kind, id: String(uuid))
-    // In the oldest format of md, an array's devices have only the array's UUID.
+    // In md metadata version 0.90, a device has only the UUID of its array.
     case .array, .btrfs: return part.isEmpty ? nil : DiskMember.Identity(kind: kind, id: "\(uuid) \(part)")
     }
   }
 }
 
 extension Guest {
-  /// If any Btrfs filesystem has a copy, makes the kernel forget all unmounted ones and then scan the devices of the one to be
-  /// mounted.
+  /// If any Btrfs filesystem has a copy, makes the kernel forget all unmounted Btrfs devices and then scan the
+  /// devices of the filesystem to be mounted.
   package func scanBtrfsDevices(of mountable: [UInt8]) throws(GuestfsError) {
     guard let device = inventory.device(under: mountable), device.type == "btrfs",
       inventory.devices.contains(where: { inventory.isBtrfsTwin($0) })
@@ -55,8 +58,8 @@ extension Guest {
     _ = try appliance.shell("btrfs device scan --forget 2>&1; btrfs device scan \(names) 2>&1; true")
   }
 
-  /// In the appliance's shell, with this configuration LVM does not see a copy of a physical volume that it sees
-  /// already: it would activate nothing otherwise.
+  /// The LVM configuration, for the appliance's shell, that hides the copies of physical volumes. Without it, LVM
+  /// would activate nothing. Empty if there are no copies.
   package var filterOfTwins: String {
     var seen: Set<DiskMember.Identity> = []
     let copies = inventory.devices.filter { device in
@@ -69,12 +72,12 @@ extension Guest {
       .replacing("\"", with: "\\\"")
   }
 
-  /// Names the copies of which nothing was made.
+  /// Warns about copies that are not mapped.
   package mutating func warnOfTwins() {
     for (index, device) in inventory.devices.enumerated() where !devices.isInVolume(device.number[...]) {
       guard let kind = device.identity?.kind, kind != .luks, !inventory.isBtrfsTwin(device) else { continue }
       let twins = inventory.twins(of: device)
-      // Of Btrfs, one is mapped, with all its devices: which one, the kernel decides.
+      // Of two Btrfs copies with several devices, one is mapped, with all its devices. The kernel decides which.
       let earlier = Set(inventory.devices[..<index].map(\.name))
       let other = twins.first { twin in
         kind == .btrfs ? earlier.contains(twin.name) : devices.isInVolume(twin.number[...])
