@@ -1,19 +1,19 @@
 import DiskImage
 import SystemPackage
 
-/// A key that `--key` gives, and what it opens.
+/// A key from `--key`, and what it opens.
 public struct DeviceKey: Sendable {
-  /// What a key is for.
+  /// The devices and images that a key is for.
   public enum Selector: Sendable, Equatable {
     /// Every encrypted device and image.
     case all
-    /// A device by libguestfs's name for it (`/dev/sda2`, `/dev/vg/home`), or by the UUID in its header; or the file of an
-    /// encrypted image.
+    /// A device, by its libguestfs name (`/dev/sda2`, `/dev/vg/home`) or by the UUID in its header; or the file of
+    /// an encrypted image.
     case device([UInt8])
   }
 
   public var selector: Selector
-  /// The passphrase. libguestfs takes no NUL in it.
+  /// The passphrase. libguestfs rejects a passphrase that contains a NUL.
   public var passphrase: [UInt8]
 
   public init(selector: Selector, passphrase: [UInt8]) {
@@ -28,8 +28,9 @@ public struct DeviceKey: Sendable {
     }
   }
 
-  /// What is to be tried on an encrypted image: the keys for it first, since some images do not tell a wrong key.
-  /// - Parameter name: as the user gave the image.
+  /// Returns the passphrases to try on an encrypted image. Keys for this image come before keys for all, because
+  /// some images cannot detect a wrong key.
+  /// - Parameter name: the name of the image as the user gave it.
   package static func passphrases(in keys: [DeviceKey], of path: FilePath, named name: [UInt8]) -> [[UInt8]] {
     let own = keys.filter { key in
       guard case .device(let selected) = key.selector else { return false }

@@ -2,21 +2,21 @@ import Bytes
 import Glibc
 import Guestfs
 
-/// Encrypted devices: what is in them is seen once they are open.
+/// Encrypted devices. Their contents are visible only after they are opened.
 extension Guest {
-  /// A device that was opened by its key.
+  /// An encrypted device that is open.
   package struct OpenedDevice {
-    /// As the map names it: `/dev/mapper/luks-UUID`.
+    /// The name of the opened device in the map: `/dev/mapper/luks-UUID`.
     package var name: [UInt8]
-    /// The encrypted device.
+    /// The name of the encrypted device.
     package var source: [UInt8]
   }
 
-  /// More layers than anybody has.
+  /// The maximum nesting of encrypted devices, more than any real guest has.
   private static let maximumDepth = 8
 
-  /// Opens every encrypted device that a key is given for, those inside of others too, and takes the inventory of what
-  /// is there then.
+  /// Opens every encrypted device that there is a key for, including nested ones, and then takes the inventory
+  /// again.
   package mutating func openEncryptedDevices(on disks: [[UInt8]]) throws {
     var tried: Set<[UInt8]> = []
     for _ in 0..<Self.maximumDepth {
@@ -31,22 +31,22 @@ extension Guest {
       var isOneOpen = false
       for device in found where try open(device) { isOneOpen = true }
       guard isOneOpen else { return }
-      // What was opened may be part of a volume group.
+      // An opened device may be part of a volume group.
       try appliance.activateVolumes()
     }
     inventory = try probe(disks)
   }
 
-  /// False, and it is said why, if the device stays closed.
+  /// Opens a device. Returns false if the device stays closed; this is reported here only if keys were tried.
   private mutating func open(_ device: ProbedDevice) throws -> Bool {
     let uuid = Array(device.uuid.utf8)
-    // A copy is opened by the key of what it is a copy of.
+    // A copy is opened with the key of its original.
     let names = [device.name, set.nameInAppliance(device.name)]
     let keys = keys.filter { key in names.contains { key.opens(device: $0, uuid: uuid) } }
-    // That there is no key is said when all has been looked at.
+    // A missing key is reported later, once all devices have been examined.
     guard !keys.isEmpty else { return false }
     var name = "luks-" + (device.uuid.isEmpty ? device.number.replacing(":", with: "-") : String(device.uuid))
-    // A copy on the same disk.
+    // The device is a copy on the same disk, so the name is already taken.
     if openedDevices.contains(where: { $0.name == set.nameInMap(Array("/dev/mapper/\(name)".utf8)) }) {
       name +=
         "-"
