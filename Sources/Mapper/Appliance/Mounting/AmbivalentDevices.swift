@@ -1,10 +1,10 @@
 import BlockMap
 import Bytes
 
-/// Devices on which blkid(8) finds more than one thing: what a filesystem keeps may look like another's superblock, and
-/// what was there before may have left one.
+/// Devices on which blkid(8) finds more than one signature. The data of a filesystem can look like the superblock
+/// of another, and an older filesystem can leave its superblock behind.
 extension Guest {
-  /// Finds out which of them the kernel mounts, and takes that for what is there.
+  /// Tries which of the filesystems on each device the kernel mounts, and uses the first of them.
   package mutating func settleAmbivalentDevices() throws {
     for index in inventory.devices.indices where !inventory.devices[index].candidates.isEmpty {
       let device = inventory.devices[index]
@@ -15,12 +15,12 @@ extension Guest {
       guard let first = mounted.first else { continue }
       inventory.devices[index].type = first
       inventory.devices[index].mountedTypes = mounted
-      // None came with it; it is only to be told from others.
+      // blkid(8) printed no UUID. Any value will do that differs from those of other devices.
       if device.uuid.isEmpty { inventory.devices[index].uuid = device.number[...] }
     }
   }
 
-  /// Says what was made of them.
+  /// Warns about each of these devices and says what it is mapped as.
   package mutating func reportAmbivalentDevices() {
     for device in inventory.devices where !device.mountedTypes.isEmpty {
       let found = Candidates(device.candidates).all.joined(separator: ", ")
@@ -48,7 +48,7 @@ extension Guest {
     device.type = type
     device.mountedTypes = [type]
     var filesystem = filesystem(on: device)
-    // What an older filesystem left of its journal must not be written over the one that is there now.
+    // Do not replay the journal of an older filesystem: it would overwrite parts of the current one.
     filesystem.options += Self.withoutJournal[type].map { [$0] } ?? []
     do {
       try mount(filesystem)
@@ -62,17 +62,18 @@ extension Guest {
   }
 }
 
-/// What blkid(8) found on one device.
+/// The signatures that blkid(8) found on one device.
 package struct Candidates: Equatable {
-  /// As blkid(8) names them.
+  /// The blkid(8) types of all signatures.
   package var all: [Substring] = []
-  /// Of these, what the kernel may mount, in the order in which it is tried.
+  /// The types that the kernel may be able to mount, in the order to try them.
   package var filesystems: [Substring] = []
 
-  /// More than anybody's devices have.
+  /// The maximum number of signatures, more than any real device has.
   private static let most = 16
 
-  /// - Parameter found: `filesystem:xfs`, `raid:LVM2_member:LVM2 001` …: usage, type and version.
+  /// - Parameter found: the usage, type and version of each signature: `filesystem:xfs`, `raid:LVM2_member:LVM2
+  ///   001` …
   package init(_ found: [Substring]) {
     for candidate in found.prefix(Self.most) {
       let parts = candidate.parts(between: ":")
@@ -80,12 +81,13 @@ package struct Candidates: Equatable {
       all.append(parts[1])
       if parts[0] == "filesystem", DeviceDescription.isFilesystem(parts[1]) { filesystems.append(parts[1]) }
     }
-    // The image of a disc may be in any other filesystem; nothing else begins so far behind the device's start.
+    // Try disc filesystems last. They leave the first 32 KiB of the device unused, so their signatures can be part
+    // of another filesystem's data.
     let discs: Set<Substring> = ["iso9660", "udf"]
     filesystems = filesystems.filter { !discs.contains($0) } + filesystems.filter { discs.contains($0) }
   }
 
-  /// What gets near mount(8).
+  /// Whether a byte is allowed in a type that is passed to mount(8).
   private static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true

@@ -1,27 +1,28 @@
 import Bytes
 import Guestfs
 
-/// The subvolumes of a Btrfs filesystem, as btrfs(8) in the appliance tells it.
+/// The subvolumes of a Btrfs filesystem, as printed by btrfs(8) in the appliance.
 ///
-/// `btrfs subvolume list` prints names as they are. One that holds a newline looks like two lines, or like a subvolume that
-/// is not there. So the tree of roots says which subvolumes there are, and where a line may be of another kind than it
-/// looks, the subvolume's path is asked for by its number.
+/// `btrfs subvolume list` prints names unescaped. A name with a newline looks like two lines, or like a subvolume
+/// that does not exist. So the root tree decides which subvolumes exist. Where a line may not be what it looks
+/// like, the path of the subvolume is looked up by its ID.
 package struct BtrfsSubvolumes: Equatable {
-  /// The number of the tree that is not made by a user, the top level.
+  /// The ID of the top level, which is not created by a user.
   package static let top: UInt64 = 5
 
-  /// The number of the subvolume that is mounted where none is named.
+  /// The ID of the subvolume that is mounted by default.
   package private(set) var defaultID = top
-  /// From the top level, by number.
+  /// The paths of the subvolumes relative to the top level, by ID.
   package private(set) var paths: [UInt64: [UInt8]] = [:]
-  /// Those whose paths have to be asked for one by one.
+  /// The IDs of the subvolumes whose paths must be looked up one by one.
   package private(set) var unclear: [UInt64] = []
-  /// Whether the tree of roots could be read, which tells of all.
+  /// Whether the root tree could be read, which lists all subvolumes.
   package private(set) var isWhole = false
 
   private static let separator = "list"
 
-  /// Prints what `init(parsing:)` reads, of the filesystem whose top level is on /sysroot, on the device `$d`.
+  /// Prints the input of `init(parsing:)` for the filesystem on the device `$d`, whose top level is mounted on
+  /// /sysroot.
   package static let script = """
     btrfs inspect-internal dump-tree --hide-names -t root $d | sed -nE \
       's/^[[:space:]]+item [0-9]+ key \\(([0-9]+|FS_TREE) ROOT_REF ([0-9]+)\\).*/ref \\1 \\2/p
@@ -30,7 +31,7 @@ package struct BtrfsSubvolumes: Equatable {
     btrfs subvolume list /sysroot
     """
 
-  /// Prints what `add(resolved:)` reads: for each of these subvolumes its number and its path in hexadecimal.
+  /// Prints the input of `add(resolved:)`: the ID and the path, in hexadecimal, of each of these subvolumes.
   package static func script(resolving ids: [UInt64]) -> String {
     """
     for i in \(ids.map(String.init).joined(separator: " ")); do
@@ -51,7 +52,7 @@ package struct BtrfsSubvolumes: Equatable {
       }
       if fields == [Substring(Self.separator)] { break }
     }
-    // The last line ends, too.
+    // The last line ends with a newline too.
     if lines.last?.isEmpty == true { lines.removeLast() }
     if !isWhole { known.formUnion(lines.compactMap { Self.entry($0)?.id }) }
     let entries = lines.map { Self.entry($0) }
@@ -64,7 +65,7 @@ package struct BtrfsSubvolumes: Equatable {
         paths[entry.id] = entry.path
         last = entry.id
       } else {
-        // It may be the rest of the name before.
+        // The line may be a continuation of the previous name.
         if let last { unclear.insert(last) }
         if let entry, known.contains(entry.id) {
           unclear.insert(entry.id)
@@ -77,7 +78,7 @@ package struct BtrfsSubvolumes: Equatable {
     self.unclear = unclear.sorted()
   }
 
-  /// `ID 256 gen 11 top level 5 path a/b`
+  /// Parses `ID 256 gen 11 top level 5 path a/b`.
   private static func entry(_ line: ArraySlice<UInt8>) -> (id: UInt64, path: [UInt8])? {
     let fields = line.split(separator: 0x20, maxSplits: 8, omittingEmptySubsequences: false)
     guard fields.count == 9, fields[0].elementsEqual("ID".utf8), fields[2].elementsEqual("gen".utf8),
@@ -90,7 +91,7 @@ package struct BtrfsSubvolumes: Equatable {
   package mutating func add(resolved text: [UInt8]) {
     for line in text.split(separator: 0x0a) {
       let fields = String(decoding: line, as: UTF8.self).fields
-      // The tool ends the path with a newline.
+      // The tool prints a newline after the path.
       guard fields.count == 3, fields[0] == "path", let id = UInt64(fields[1]), unclear.contains(id),
         let path = fields[2].utf8.hexDecoded?.dropLast(), !path.isEmpty
       else { continue }
@@ -101,11 +102,11 @@ package struct BtrfsSubvolumes: Equatable {
 }
 
 extension Guest {
-  /// More of them are not asked for one by one: each takes a tenth of a second where the appliance is emulated.
+  /// The maximum number of paths to look up. Each takes a tenth of a second if the appliance is emulated.
   private static let mostResolved = 2000
 
-  /// The subvolumes of a Btrfs filesystem but for the one that is mounted where none is named; the top level, where that is
-  /// another one, has an empty path.
+  /// Returns the subvolumes of a Btrfs filesystem except the one that is mounted by default. If that is not the top
+  /// level, the top level is included, with an empty path.
   package mutating func subvolumes(of filesystem: Guestfs.Filesystem) throws -> [Guestfs.Filesystem] {
     let device = filesystem.mountable
     var top = filesystem
@@ -113,7 +114,7 @@ extension Guest {
     do {
       try mount(top)
     } catch {
-      // That it cannot be mounted is said when it is examined.
+      // The mount failure is reported when the filesystem is examined.
       try checkHelpers()
       return []
     }
@@ -144,13 +145,13 @@ extension Guest {
     return all.sorted { $0.key < $1.key }.map { id, path in
       var subvolume = filesystem
       subvolume.mountable = Array("btrfsvol:".utf8) + device + [0x2f] + path
-      // A name may hold what would end the option.
+      // Mount by ID, because a name can contain a comma, which would end the option.
       subvolume.options.append("subvolid=\(id)")
       return subvolume
     }
   }
 
-  /// - Parameter number: of a device of the filesystem whose top level is mounted.
+  /// - Parameter number: the number (`MAJOR:MINOR`) of a device of the filesystem whose top level is mounted.
   private func subvolumesOfTop(on number: Substring) throws -> BtrfsSubvolumes {
     let variables = "export LC_ALL=C; d=/dev/block/\(number)"
     var found = BtrfsSubvolumes(parsing: try appliance.longShell("\(variables)\n\(BtrfsSubvolumes.script)\ntrue"))

@@ -1,21 +1,21 @@
-/// What the appliance's kernel says of a device when it does not mount it.
+/// The kernel messages that explain why a device could not be mounted.
 package struct KernelLog {
-  /// A line of the log, so that what comes after it can be told from what was before.
+  /// A line written to the log before mounting, so that later messages can be distinguished from earlier ones.
   package static let mark = "virt-bmap: mounting"
-  /// In a script: the kernel takes no more than some lines a second from programs, unless it is told to.
+  /// A script that turns off the kernel's rate limit for log messages from programs, so that no mark is dropped.
   package static let keepMarks = "{ echo on > /proc/sys/kernel/printk_devkmsg; } 2>/dev/null"
-  /// So many lines at the log's end are looked at.
+  /// The number of lines at the end of the log that are read.
   package static let mostLines = 200
-  /// So much of them is said.
+  /// The maximum number of messages in the reason, and its maximum length.
   private static let mostReasons = 2
   private static let mostCharacters = 300
 
-  /// The kernel's reason, nil if it says nothing.
+  /// The kernel's reason, or nil if it logged none.
   package let reason: String?
 
   /// - Parameters:
-  ///   - kernelName: the device's, such as `sda1`.
-  ///   - lines: as dmesg(1) prints them: `[   63.392595] XFS (sda1): …`.
+  ///   - kernelName: the kernel's name of the device, such as `sda1`.
+  ///   - lines: lines as dmesg(1) prints them: `[   63.392595] XFS (sda1): …`.
   package init(kernelName: Substring, lines: some Sequence<Substring>) {
     var texts: [String] = []
     for line in lines {
@@ -28,7 +28,7 @@ package struct KernelLog {
     }
     let own = texts.filter { Self.names($0, kernelName) }
     let reasons = (own.isEmpty ? texts : own).suffix(Self.mostReasons)
-    // The appliance may call a disk by another's name.
+    // Leave out the kernel's name, which can be the map's name of another disk.
     let said = reasons.map { text in
       text.replacing(" (device \(kernelName))", with: "").replacing(" (\(kernelName))", with: "")
     }.filter { !$0.isEmpty }
@@ -40,7 +40,7 @@ package struct KernelLog {
     return String(line[line.index(after: end)...].drop { $0 == " " })
   }
 
-  /// What the kernel also says where all is well.
+  /// Whether the kernel also logs this message when all is well.
   private static func isNoReason(_ text: String) -> Bool {
     let prefixes = [
       "BTRFS info", "BTRFS: device", "Btrfs loaded", "SGI XFS", "fuse: init", "raid6: ", "xor: ", "async_tx: ",
@@ -52,13 +52,13 @@ package struct KernelLog {
         .contains { text.contains($0) }
   }
 
-  /// Whether a line has the device's name as a word of its own.
+  /// Whether a line contains the device's name as a separate word.
   private static func names(_ text: String, _ kernelName: Substring) -> Bool {
     guard !kernelName.isEmpty else { return false }
     return text.split { !($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }.contains(kernelName)
   }
 
-  /// What is left of mount(8)'s message without its list of what it may be.
+  /// Returns mount(8)'s message without its list of possible causes.
   package static func withoutGuesses(_ message: String) -> String {
     guard message.contains("wrong fs type, bad option, bad superblock") else {
       let prefixes = ["mount exited with status", "mount:"]

@@ -3,9 +3,10 @@ import Glibc
 import Guestfs
 
 extension Guest {
-  /// Mounts on /sysroot, with readahead, in KiB, set before: ntfs-3g opens its device when it is mounted.
+  /// Mounts a filesystem on /sysroot. Readahead, in KiB, is set first, because ntfs-3g opens the device when it is
+  /// mounted.
   ///
-  /// Tries again where a device is not there: while the kernel reads a partition table, there are no partitions.
+  /// Retries if a device is missing: while the kernel rereads a partition table, there are no partitions.
   package func mount(_ filesystem: Guestfs.Filesystem, readahead: Int = 0) throws(GuestfsError) {
     guard let device = inventory.device(under: filesystem.mountable) else {
       throw GuestfsError("\(shown(filesystem.mountable)): there is no such device")
@@ -13,7 +14,7 @@ extension Guest {
     var attempts = 3
     while true {
       do {
-        // A partition has its disk's.
+        // A partition uses the queue of its disk.
         _ = try appliance.shell(
           """
           \(Self.settled)
@@ -28,7 +29,7 @@ extension Guest {
     }
   }
 
-  /// Unmounts what is on /sysroot, which something in the appliance may be using.
+  /// Unmounts the filesystem on /sysroot, even if something in the appliance still uses it.
   package func unmount() throws {
     do {
       try appliance.unmountAll()
@@ -38,21 +39,21 @@ extension Guest {
     }
   }
 
-  /// What the shell and mount(8) say where it is not there.
+  /// The messages of the shell and mount(8) if the device is missing.
   private static let missingDevice = [String(cString: strerror(ENOENT)), "can't cd to"]
 
-  /// How a filesystem is mounted that is on a device.
+  /// Returns the filesystem on a device, with the options to mount it.
   package func filesystem(on device: ProbedDevice) -> Guestfs.Filesystem {
     var filesystem = Guestfs.Filesystem(mountable: device.name, type: Array(device.type.utf8))
     if !device.mountedTypes.isEmpty { filesystem.mountType = String(device.type) }
-    // The superblock has the journal's device by the number that it had when the guest made it.
+    // The superblock identifies the journal device by the number that it had in the guest.
     if let journal = inventory.journal(of: device) {
       filesystem.options.append("journal_path=\(String(decoding: inAppliance(journal.name), as: UTF8.self))")
     }
     return filesystem
   }
 
-  /// Why a filesystem could not be mounted: what the kernel says of it since, or else mount(8).
+  /// Returns why a filesystem could not be mounted: what the kernel logged since, or else mount(8)'s message.
   package func reason(_ error: GuestfsError, _ filesystem: Guestfs.Filesystem) -> String {
     guard let device = inventory.device(under: filesystem.mountable) else { return shown(error.firstLine) }
     let text = try? appliance.longShell(
@@ -62,10 +63,10 @@ extension Guest {
     return shown(log.reason ?? KernelLog.withoutGuesses(withNamesOfMap(error.firstLine)))
   }
 
-  /// A message in which devices are called as the map calls them.
+  /// Replaces the appliance's device names in a message with the names in the map.
   private func withNamesOfMap(_ message: String) -> String {
     let names = inventory.devices.map { (String(decoding: inAppliance($0.name), as: UTF8.self), shown($0.name)) }
-    // The name of the first disk is the beginning of the tenth's.
+    // Replace longer names first: the appliance's name of the first disk is a prefix of the tenth disk's.
     return names.sorted { $0.0.utf8.count > $1.0.utf8.count }.reduce(message) { $0.replacing($1.0, with: $1.1) }
   }
 }
