@@ -1,39 +1,41 @@
 import Bytes
 import Glibc
 
-/// The programs that this one has started, whoever started them.
+/// The child processes of this process, including those that libraries started.
 public enum ChildProcesses {
-  /// Ends them. A call of libguestfs that waits for its appliance then fails, which is the only way to stop one from
-  /// another thread or after a signal.
+  /// Kills the child processes. A libguestfs call that waits for its appliance then fails, which is the only way to
+  /// stop it from another thread or after a signal.
   ///
-  /// Not those with which libguestfs puts its temporary files away: `rm`, and what is about to become it.
+  /// Spares the `rm` with which libguestfs removes its temporary files, and forked children that have not run their
+  /// program yet, because they may become that `rm`.
   public static func kill() {
     let own = program(of: getpid())
     for child in all() where child.command != "rm" && program(of: child.process) != own { end(child.process) }
   }
 
-  /// The file that a process runs; a process that was forked and is yet to become another program runs this one.
+  /// Returns the file that a process runs. A forked process that has not run its program yet still runs this one.
   private static func program(of process: pid_t) -> [CChar]? {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = readlink("/proc/\(process)/exe", &buffer, buffer.count)
     return count > 0 ? Array(buffer[..<count]) : nil
   }
 
-  /// Ends the appliances.
+  /// Kills the appliances.
   package static func killAppliances() {
     for child in all() where child.isAppliance { end(child.process) }
   }
 
   private static func end(_ process: pid_t) { _ = Glibc.kill(process, SIGKILL) }
 
-  /// Whether there is an appliance.
+  /// Whether an appliance is running.
   package static var haveAppliance: Bool { all().contains { $0.isAppliance } }
 
   private struct Child {
     var process: pid_t
     var command: String
 
-    /// libguestfs's: qemu under one of its names, but not what serves an image.
+    /// Whether this is libguestfs's appliance: qemu under any of its names, except the qemu-nbd that serves an
+    /// image.
     var isAppliance: Bool { command.hasPrefix("qemu") && command != "qemu-nbd" }
   }
 
@@ -52,8 +54,8 @@ public enum ChildProcesses {
     return result
   }
 
-  /// The second field of /proc/PID/stat is the command in parentheses, which may hold anything; the parent comes after
-  /// the last of them.
+  /// Reads /proc/PID/stat. The second field is the command in parentheses, which can itself contain any characters;
+  /// the parent follows the last closing parenthesis.
   private static func status(of process: pid_t) -> (parent: pid_t, command: String)? {
     guard let file = fopen("/proc/\(process)/stat", "r") else { return nil }
     defer { fclose(file) }

@@ -5,35 +5,36 @@ import Glibc
 import Guestfs
 import WalkAssembly
 
-/// A guest's disks in a running appliance: what devices there are, what they are made of, and how their filesystems are
-/// mounted.
+/// A guest's disks in a running appliance: which devices exist, what they consist of, and how to mount their
+/// filesystems.
 ///
-/// Mapping and verification both begin with one. What cannot be looked at is said as it is found, and counted.
+/// Mapping and verification both start with a `Guest`. Anything that cannot be examined is reported when it is
+/// found, and counted in `incomplete`.
 package struct Guest {
   package let appliance: Guestfs
   package let pump: EventPump
   package let reporter: any Reporter
-  /// All of the guest's, in their order.
+  /// All disks of the guest, in order.
   package let guestDisks: [GuestDisk]
   private let openRecorded: (Int, @escaping @Sendable () -> Bool) throws -> any VirtualDisk
-  /// The disks that the appliance sees.
+  /// The disks in the appliance.
   package let set: DiskSet
   package let keys: [DeviceKey]
   package let isCancelled: @Sendable () -> Bool
-  /// How many warnings said that something is missing.
+  /// The number of warnings that mean that something is missing from the result.
   package var incomplete = 0
-  /// The encrypted devices that are open.
+  /// The encrypted devices that were opened.
   package internal(set) var openedDevices: [OpenedDevice] = []
   package internal(set) var inventory = Inventory()
-  /// Devices that were examined as a filesystem, or that a warning has named.
+  /// Devices that were examined as a filesystem, or named in a warning.
   package var doneDevices: Set<[UInt8]> = []
-  /// Logical volumes that are activated only when they are asked for, which libguestfs does not list.
+  /// Logical volumes that LVM activates only on request. libguestfs does not list them.
   package var skippedVolumes: [[UInt8]] = []
-  /// Whether a volume group misses a disk.
+  /// Whether a volume group lacks a disk.
   package var hasIncompleteGroups = false
-  /// Of each disk, by its number.
+  /// The partitions of each disk, by disk number.
   package internal(set) var partitions: [Int: [KernelPartition]] = [:]
-  /// The disks of which the kernel was given a table that it does not take.
+  /// The disks with a partition table that the kernel does not accept, and whose partitions it was given.
   package internal(set) var tablesOfOurs: Set<Int> = []
   package private(set) var devices = DeviceTable(parsing: "")
 
@@ -51,16 +52,17 @@ package struct Guest {
     self.keys = keys
   }
 
-  /// All disks, with what the appliance has written. They are read through the recorder: another's server may have room for
-  /// it only.
+  /// Opens all disks, including what the appliance has written to them. They are read through the recorder, because
+  /// an external NBD server may accept only one client.
   package func openRecordedDisks() throws -> [any VirtualDisk] {
     try guestDisks.indices.map { try openRecorded($0 + 1, isCancelled) }
   }
 
-  /// The disks, as libguestfs names them. Throws `CopiesFound` where some are copies of others.
+  /// Waits for the disks to appear and returns their libguestfs names. Throws `CopiesFound` if some are copies of
+  /// others.
   package mutating func findDisks() throws -> [[UInt8]] {
     let labels = set.disks.map { Appliance.path(ofDisk: $0) }
-    // The kernel looks at its disks one beside the other, and not all may be there yet.
+    // The kernel probes disks in parallel, and not all may be there yet.
     let found = try appliance.shell(
       """
       \(KernelLog.keepMarks)
@@ -79,13 +81,13 @@ package struct Guest {
     return set.disks.map { DiskName.of($0) }
   }
 
-  /// Finds out what the guest's volumes are made of.
+  /// Finds out what the guest's volumes consist of.
   package mutating func readDevices() throws {
     let script = DeviceTable.script(disks: set.disks)
     devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
   }
 
-  /// What a device's name may have in it to get near a shell.
+  /// Whether a byte is allowed in a device name that is passed to a shell.
   package func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
@@ -93,7 +95,7 @@ package struct Guest {
     }
   }
 
-  /// The addresses by which a filesystem says where its files are.
+  /// The address space in which a filesystem reports where its files are.
   package struct AddressSpace {
     package var table: DeviceTable
     package var device: Substring
@@ -102,7 +104,7 @@ package struct Guest {
     package var isFollowed: Bool { table.isFollowed(device) }
   }
 
-  /// The addresses of the filesystem that is mounted.
+  /// Returns the address space of the mounted filesystem.
   package func addressSpace(of filesystem: Guestfs.Filesystem) throws -> AddressSpace {
     var table = devices
     if filesystem.type.elementsEqual("btrfs".utf8) {
@@ -124,10 +126,13 @@ package struct Guest {
     return AddressSpace(table: table, device: inventory.number(under: filesystem.mountable) ?? "-")
   }
 
-  /// After something had a disk open to write, udev in the appliance has the kernel read the partition table again, and
-  /// for a moment there are no partitions. It does so for devices it watches: here it is told to watch none, and the list
-  /// by which it knows those that it watches already is emptied. To have it look at each device again, so that it drops
-  /// its watch, would run all its rules, seconds of work where there are many devices.
+  /// A script that keeps partitions from disappearing for a moment.
+  ///
+  /// When a program closes a disk that it opened for writing, udev makes the kernel read the partition table again,
+  /// and meanwhile there are no partitions. udev does this for the devices that it watches. So this rule tells it
+  /// to watch none, and the list of devices that it watches already is emptied. Alternatively udev could process
+  /// each device again to drop its watch, but that runs all its rules, which takes seconds if there are many
+  /// devices. It is done only if the list does not exist.
   private static let keepPartitions = """
     mkdir -p /run/udev/rules.d
     echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
@@ -139,9 +144,10 @@ package struct Guest {
     fi
     """
 
-  /// In a script: waits until udev in the appliance has nothing left to do.
+  /// A command that waits until udev in the appliance has nothing left to do.
   package static let settled = "udevadm settle"
-  /// What fails because the user has stopped the run or a helper is gone is not the guest's fault.
+  /// Throws if the user has stopped the run, or if a helper process has exited. Such a failure must not be blamed
+  /// on the guest.
   package func checkHelpers() throws {
     guard !isCancelled() else { throw MapperError.interrupted }
     try pump.check()
@@ -149,5 +155,5 @@ package struct Guest {
   }
 }
 
-/// A name for a message, which must not play tricks on a terminal.
+/// Escapes a name for a message, so that it cannot control the terminal.
 package func shown(_ name: [UInt8]) -> String { Escaping.text(name, as: .path) }

@@ -1,14 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// The two files beside the program that a map needs: the recorder plugin and the walker.
+/// The recorder plugin and the walker, the two files besides the program that are needed to map disks.
 ///
-/// Installed, they are in `../lib/virt-bmap` from the program's own directory; in a build directory, beside it.
+/// When installed, they are in `../lib/virt-bmap` relative to the program's directory; in a build directory, they
+/// are next to the program.
 public struct Installation: Sendable {
   public let recorder: FilePath
   public let walker: FilePath
 
-  /// Looks for them from the running program's place on.
+  /// Looks for the files, starting from the location of the running program.
   public init() throws(MapperError) {
     let program = try Self.runningProgram()
     let directory = program.removingLastComponent()
@@ -42,12 +43,12 @@ public struct Installation: Sendable {
 }
 
 extension FilePath {
-  /// A path from the bytes of its name, without a NUL among them.
+  /// Makes a path from the bytes of a name that contains no NUL.
   package init(bytes: some Collection<UInt8>) {
     let text = bytes.map { CChar(bitPattern: $0) } + [0]
     self = text.withUnsafeBufferPointer { $0.baseAddress.map { FilePath(platformString: $0) } ?? FilePath() }
   }
 
-  /// The bytes of the name.
+  /// The bytes of the path.
   package var bytes: [UInt8] { withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } }
 }

@@ -1,20 +1,20 @@
 import BlockMap
 
-/// Why a disk could not be mapped; its description is one line for the user.
+/// Why a disk could not be mapped. The description is one line for the user.
 public enum MapperError: Error, CustomStringConvertible, Sendable {
-  /// A part of virt-bmap or a program it needs is missing.
+  /// A part of virt-bmap, a program that it needs, or a system resource such as a thread is missing.
   case missing(String)
-  /// The recorder, an nbdkit server, did not start or ended early.
+  /// The recorder, an nbdkit server, did not start or exited early.
   case recorder(String)
   /// libguestfs could not start the appliance.
   case launch(String)
-  /// libguestfs lost the appliance, or something failed in it.
+  /// libguestfs lost the appliance, or something in it failed.
   case appliance(String)
-  /// A disk, by its name, cannot be read, for this reason.
+  /// The disk with this name cannot be read, for this reason.
   case source([UInt8], String)
-  /// Two of the disks are one, of this name.
+  /// Two of the disks are the same one, with this name.
   case givenTwice([UInt8])
-  /// The size of the disk of this name is not what it was when it was opened.
+  /// The size of the disk with this name has changed since it was opened.
   case changed([UInt8])
   /// The user asked to stop.
   case interrupted

@@ -1,13 +1,13 @@
-/// Where the mapper's messages go. Called from several threads.
+/// Receives the mapper's messages. The methods are called from several threads.
 public protocol Reporter: Sendable {
-  /// What is being done, for someone who watches.
+  /// Reports the current step to a user who is watching.
   func message(_ text: String)
-  /// Something in the guest that could not be mapped; the run goes on.
+  /// Reports something in the guest that could not be mapped. The run continues.
   func warning(_ text: String)
-  /// Something that only `-v` shows.
+  /// Reports a detail that only `-v` shows.
   func detail(_ text: String)
-  /// What takes its time now, for someone who watches; gone with the next message.
+  /// Reports a slow operation to a user who is watching. The next message replaces it.
   func activity(_ text: String)
-  /// How far the walk of the present filesystem is, from 0 to 1; nil when it is over.
+  /// Reports the progress of the walk of the current filesystem, from 0 to 1, or nil when it is over.
   func progress(_ fraction: Double?)
 }

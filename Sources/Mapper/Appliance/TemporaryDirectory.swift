@@ -2,19 +2,18 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// A directory for this run, under $TMPDIR or /var/tmp, that only the user may enter.
+/// A directory for this run, under $TMPDIR or /var/tmp, that only the user can enter.
 ///
-/// The programs that are started from here put their temporary files there too, so that nothing is left when they are
-/// killed.
+/// Child processes put their temporary files in it too, so that nothing is left over if they are killed.
 package struct TemporaryDirectory {
   package let path: FilePath
-  /// Where temporary files would go otherwise; libguestfs keeps its appliance there from run to run.
+  /// The directory for temporary files outside this run; libguestfs caches its appliance there between runs.
   package let parent: String
 
-  /// Makes the directory and names it to child processes as their $TMPDIR.
+  /// Creates the directory and sets it as $TMPDIR for child processes.
   package init() throws(MapperError) {
     let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    // What is started from here takes no name that depends on where it is started.
+    // Child processes may run in another directory, so they need an absolute path.
     let absolute = named.isEmpty ? nil : realpath(named, nil)
     defer { free(absolute) }
     parent = absolute.map { String(cString: $0) } ?? (named.isEmpty ? "/var/tmp" : named)
@@ -26,7 +25,7 @@ package struct TemporaryDirectory {
     setenv("TMPDIR", path.string, 1)
   }
 
-  /// Removes the directory and all in it.
+  /// Removes the directory with its contents, and resets $TMPDIR.
   package func remove() {
     try? FileManager.default.removeItem(atPath: path.string)
     setenv("TMPDIR", parent, 1)
