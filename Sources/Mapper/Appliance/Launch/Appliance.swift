@@ -4,18 +4,18 @@ import Guestfs
 import SystemPackage
 import WalkRecord
 
-/// How the appliance is to be started.
+/// The options to start the appliance with.
 package struct ApplianceOptions: Sendable {
   package var socket: FilePath
-  /// A disk that it sees.
+  /// A disk to add to the appliance.
   package struct Disk: Sendable {
-    /// 1 for the guest's first.
+    /// The number of the disk, 1 for the guest's first disk.
     package var number: Int
     package var sectorSize: SectorSize
   }
 
   package var disks: [Disk]
-  /// Where libguestfs keeps its appliance from run to run.
+  /// The directory where libguestfs caches its appliance between runs.
   package var cacheDirectory: String
   package var isVerbose: Bool
   package var isTraced: Bool
@@ -23,8 +23,8 @@ package struct ApplianceOptions: Sendable {
 
 /// Starts libguestfs's appliance with the recorder's exports as its disks.
 package enum Appliance {
-  /// The labels by which the appliance finds its disks, whatever order its kernel saw them in. libguestfs allows letters
-  /// only.
+  /// The label of the channel disk. The appliance finds its disks by label, in whatever order its kernel detects
+  /// them. libguestfs allows only letters in labels.
   package static let channelLabel = "bmapchannel"
 
   package static func label(ofDisk number: Int) -> String {
@@ -32,25 +32,25 @@ package enum Appliance {
     return "bmapdisk" + letters.joined()
   }
 
-  /// Where the appliance finds a disk.
+  /// Returns the path of a disk in the appliance.
   package static func path(ofDisk number: Int) -> String { directory + label(ofDisk: number) }
 
-  /// Where labels are names.
+  /// The directory in the appliance where disks are named by label.
   package static let directory = "/dev/disk/guestfs/"
 
-  /// With hardware virtualization an appliance is up in seconds. One that is not by then never will be: there are
-  /// machines where the guest hangs.
+  /// The launch timeout with hardware virtualization. An appliance starts in seconds, and if it takes this long it
+  /// never will: on some machines the guest hangs.
   private static let patience = Duration.seconds(60)
-  /// An emulated launch, or one with the user's own settings, may take minutes.
+  /// The launch timeout for emulation or for the user's own settings, which may take minutes.
   private static let longPatience = Duration.seconds(1200)
 
-  /// Launches the appliance; where hardware virtualization is there but broken, once more without it.
+  /// Launches the appliance. If hardware virtualization is available but broken, launches it again with emulation.
   package static func launch(_ options: ApplianceOptions, reporter: any Reporter, isCancelled: () -> Bool) throws
     -> Guestfs
   {
-    // What the user has set is obeyed, and not second-guessed.
+    // The user's own backend settings are used as they are, without a second attempt.
     let isUserChoice = environmentValue("LIBGUESTFS_BACKEND_SETTINGS") != nil
-    // With no space for what the appliance writes, qemu would stop it, and wait for space without end.
+    // If there is no space for what the appliance writes, qemu pauses it and waits for space forever.
     if let hint = ProcessLimits.hint(ofFull: temporaryDirectory) { throw MapperError.launch("\(hint) (TMPDIR)") }
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
@@ -82,29 +82,30 @@ package enum Appliance {
     return emulated
   }
 
-  /// Spares an emulated kernel what is fast only on a processor.
+  /// Makes an emulated kernel avoid instructions that are fast only on real processors.
   ///
-  /// qemu's processor says that it moves strings of bytes fast (ERMS, FSRM). The kernel believes it and clears and copies
-  /// every page by one such instruction, which qemu carries out byte by byte. Without these two the kernel takes eight
-  /// bytes at a time, and programs are not told otherwise. They promise speed and nothing else, so that nothing can
-  /// miss them; a kernel that does not know their names (before 5.18) goes on as before.
+  /// The processor that qemu emulates advertises fast string operations (ERMS, FSRM). So the kernel clears and
+  /// copies each page with a single instruction, which qemu executes byte by byte. With both features cleared, the
+  /// kernel handles eight bytes at a time, while programs still see the features. Nothing depends on the features
+  /// because they only promise speed. Kernels before 5.18 do not know their names and ignore the option.
   private static func addEmulationOptions(to appliance: Guestfs) throws(GuestfsError) {
     let given = appliance.kernelOptions
-    // What the user has set is obeyed.
+    // Keep the user's own setting.
     guard !given.contains("clearcpuid=") else { return }
     try appliance.setKernelOptions(given.isEmpty ? emulationOptions : "\(given) \(emulationOptions)")
   }
 
   private static let emulationOptions = "clearcpuid=erms,fsrm"
 
-  /// Where libguestfs keeps its appliance: what the user's environment says, or else `usual`.
+  /// Returns the directory where libguestfs caches its appliance: the one from the user's environment, or else
+  /// `usual`.
   package static func cacheDirectory(_ usual: String) -> String {
     environmentValue("LIBGUESTFS_CACHEDIR") ?? usual
   }
 
   private static var temporaryDirectory: String { environmentValue("TMPDIR") ?? "/var/tmp" }
 
-  /// An empty variable is one that is not set.
+  /// Returns the value of a variable, or nil if it is unset or empty.
   private static func environmentValue(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
   }
@@ -123,7 +124,7 @@ package enum Appliance {
 
   private static func prepare(_ options: ApplianceOptions) throws -> Guestfs {
     do {
-      // To libguestfs some of them mean something when they are empty.
+      // libguestfs gives some of these variables a meaning if they are set but empty.
       for name in ["LIBGUESTFS_BACKEND_SETTINGS", "LIBGUESTFS_BACKEND", "LIBGUESTFS_CACHEDIR"]
       where environmentValue(name) == nil { unsetenv(name) }
       let appliance = try Guestfs()
@@ -131,10 +132,10 @@ package enum Appliance {
       appliance.setTrace(options.isTraced)
       try appliance.setProgram("virt-bmap")
       try appliance.setCacheDirectory(options.cacheDirectory)
-      // libvirt may run qemu as a user who cannot get at the recorder's socket.
+      // libvirt may run qemu as a user who cannot access the recorder's socket.
       if environmentValue("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
-      // Not read-only for libguestfs: it would put an overlay between the appliance and the recorder, which keeps what
-      // the appliance writes away from the disk itself.
+      // Do not add the disks read-only: libguestfs would then put an overlay between the appliance and the
+      // recorder. The recorder itself keeps what the appliance writes away from the disk.
       for disk in options.disks {
         try appliance.addNBDDrive(
           socket: options.socket.string, export: RecorderExport.disk(disk.number), label: label(ofDisk: disk.number),

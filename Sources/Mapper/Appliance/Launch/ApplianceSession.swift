@@ -3,8 +3,8 @@ import Guestfs
 import NBDSource
 import SystemPackage
 
-/// A guest's disks in the appliance: the recorder serves them, libguestfs's appliance sees them, and both are gone
-/// afterwards.
+/// Runs the appliance with a guest's disks: starts the recorder, which serves them, and libguestfs's appliance,
+/// which sees them, and stops both afterwards.
 package struct ApplianceSession: Sendable {
   package var disks: [DiskSource]
   package var options: OpenOptions
@@ -20,30 +20,30 @@ package struct ApplianceSession: Sendable {
     self.isTraced = isTraced
   }
 
-  /// What is there while it runs.
+  /// What is available while the appliance runs.
   package struct Running {
     package let appliance: Guestfs
     package let pump: EventPump
-    /// The disks, in their order.
+    /// All disks of the guest, in order.
     package let disks: [GuestDisk]
-    /// Those that the appliance sees.
+    /// The disks in the appliance.
     package let set: DiskSet
-    /// Whether there is no further set.
+    /// Whether this is the last set.
     package let isLast: Bool
-    /// Of the walker, on the host.
+    /// The path of the walker on the host.
     package let walker: FilePath
-    /// How long the appliance took to start.
+    /// The time that the appliance took to start.
     package let launchSeconds: Double
-    /// Where the recorder listens.
+    /// The Unix domain socket of the recorder.
     fileprivate let socket: FilePath
     fileprivate let options: OpenOptions
 
-    /// A disk as the appliance sees it: with what this has written.
+    /// Opens a disk as the appliance sees it, including what the appliance has written.
     package func openRecorded(_ number: Int, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {
       try NBDDisk(at: RecorderServer.address(ofDisk: number, at: socket), isCancelled: isCancelled)
     }
 
-    /// Ends the appliance. Throws if the recorder had ended before, or if a disk's size is not what it was.
+    /// Shuts down the appliance. Throws if the recorder has exited already, or if the size of a disk has changed.
     package func end() throws {
       try pump.check()
       try? appliance.shutdown()
@@ -51,12 +51,12 @@ package struct ApplianceSession: Sendable {
     }
   }
 
-  /// Looks at the disks, calls `check` with what it has seen, starts everything and runs `body` on a thread of its own.
-  /// Throws `DiskError`, `MapperError` and what `check` and `body` throw.
+  /// Examines the disks, calls `check` with the results, starts everything and runs `body` on its own thread.
+  /// Throws `DiskError`, `MapperError` and whatever `check` and `body` throw.
   ///
-  /// Where `body` throws `CopiesFound`, it is run again, with a new appliance for each set of disks.
-  /// - Parameter body: takes what it gave for the set before; nil at the first one.
-  /// - Returns: what `body` gave for the last set.
+  /// If `body` throws `CopiesFound`, it is run again for each set of disks, each time with a new appliance.
+  /// - Parameter body: takes the result for the previous set, or nil for the first set.
+  /// - Returns: the result of `body` for the last set.
   package func run<T: Sendable>(
     reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool,
     check: ([ExaminedDisk]) throws -> Void, body: @escaping @Sendable (Running, T?) throws -> T
@@ -84,7 +84,7 @@ package struct ApplianceSession: Sendable {
         while let set = sets.first {
           let (isLast, before) = (sets.count == 1, result)
           launches += 1
-          // The recorder is started again, too: it keeps what the appliance has written.
+          // The recorder is restarted too, because it holds what the appliance has written.
           let outcome: Outcome<T> = try await RecorderServer.run(
             installation: installation, in: directory, disks: disks, number: launches, options: options,
             reporter: reporter
@@ -107,22 +107,22 @@ package struct ApplianceSession: Sendable {
         return result
       }
     } catch {
-      // Whatever failed, it failed because the user stopped it.
+      // If the user has stopped the run, that is the cause of any failure.
       if isCancelled() { throw MapperError.interrupted }
-      // libguestfs's own message may be a page on how to find out more.
+      // libguestfs's message can be a page of debugging advice. Its first line is enough.
       if let error = error as? GuestfsError { throw MapperError.appliance(error.firstLine) }
       throw error
     }
   }
 
-  /// What has come of one launch.
+  /// The outcome of one launch.
   private enum Outcome<T: Sendable>: Sendable {
     case finished(T)
-    /// Nothing was looked at.
+    /// Copies were found, so nothing was examined.
     case copies(CopiesFound)
   }
 
-  /// What is there once the appliance is up.
+  /// What is available once the appliance is up.
   fileprivate struct Launched {
     let appliance: Guestfs
     let pump: EventPump
@@ -159,14 +159,14 @@ package struct ApplianceSession: Sendable {
         return .copies(found)
       }
     } catch {
-      // Without the recorder the appliance has no disks, and says only that.
+      // If the recorder has exited, the appliance has no disks and fails for that reason. Report the cause instead.
       try pump.check()
       throw error
     }
   }
 
-  /// The disks with their partition tables. These are read through the recorder: another's server may have room for it
-  /// only.
+  /// Returns the disks with their partition tables. These are read through the recorder, because an external NBD
+  /// server may accept only one client.
   private func withTables(
     _ disks: [GuestDisk], from server: RecorderServer, reporter: any Reporter,
     isCancelled: @escaping @Sendable () -> Bool

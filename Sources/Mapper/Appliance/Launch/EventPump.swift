@@ -5,15 +5,21 @@ import SystemPackage
 import WalkAssembly
 import WalkRecord
 
-/// Reads the recorder's stream on a thread of its own, so that the recorder never waits for long, and assembles the
-/// walk that is under way.
+/// Reads the recorder's event stream and assembles the current walk from it.
 ///
-/// A walk whose records cannot be right is given up, with all that came of it; the recorder is told to take no more
-/// records until the next one begins.
+/// The stream has the reads and writes of the disks and the walker's records in one order. It is a pipe, so a slow
+/// reader would stall the recorder, and with it the appliance. A separate thread therefore reads it all the time.
+///
+/// The walker runs in the appliance, next to the guest's filesystems, so its records are not trusted. If they
+/// cannot be right, or if nothing arrives for too long, the walk is given up and its results are discarded. The
+/// recorder is then told to refuse records until the next walk starts.
+///
+/// Events are read and processed with the lock held. So if a caller holds the lock and the pipe is empty, every event
+/// sent so far has been processed.
 package final class EventPump: Sendable {
   private struct State {
     var walk: WalkAssembler?
-    /// Why the walk was given up.
+    /// Why the walk was given up, if it was.
     var lie: AssemblyError?
     var written = WrittenBlocks()
     var unreadable: [UInt8: UInt64] = [:]
@@ -28,8 +34,8 @@ package final class EventPump: Sendable {
   private let reporter: any Reporter
   private let trace: EventTrace?
 
-  /// Takes over `descriptor` and `control`.
-  /// - Parameter control: where the recorder is told whether to take records.
+  /// Starts reading. Takes ownership of `descriptor` and `control`.
+  /// - Parameter control: the pipe that tells the recorder whether to accept records.
   package init(reading descriptor: FileDescriptor, control: FileDescriptor? = nil, reporter: any Reporter)
     throws(MapperError)
   {
@@ -42,13 +48,13 @@ package final class EventPump: Sendable {
 
   deinit { try? control?.close() }
 
-  /// What the appliance has written until now.
+  /// What the appliance has written so far.
   package var written: WrittenBlocks { state.withLock { $0.written } }
 
   /// For each disk, by its number, the lowest offset at which a read failed.
   package var unreadable: [UInt8: UInt64] { state.withLock { $0.unreadable } }
 
-  /// A walk is about to start.
+  /// Prepares for a walk that is about to start.
   package func begin(_ bounds: WalkBounds) {
     state.withLock { state in
       tell(.takeRecords)
@@ -58,8 +64,8 @@ package final class EventPump: Sendable {
     }
   }
 
-  /// What came of the walk, after its walker has ended. What the walker sent before is in the stream by then, since a
-  /// record is in it before the walker's write returns.
+  /// Returns the result of the walk after its walker has exited. The walker's records are all in the stream by
+  /// then, because each is there before the walker's write returns.
   package func finish() throws(MapperError) -> Result<WalkAssembler, AssemblyError> {
     while true {
       let result: Result<WalkAssembler, AssemblyError>? = try state.withLock { state throws(MapperError) in
@@ -70,7 +76,7 @@ package final class EventPump: Sendable {
           return .success(walk)
         }
         if state.isOver { throw .recorder("it ended early") }
-        // What is read is taken with the lock held: an empty pipe is one of which everything was taken.
+        // Events are read and processed with the lock held, so an empty pipe means that all were processed.
         var left: Int32 = 0
         guard ioctl(descriptor.rawValue, UInt(FIONREAD), &left) == 0, left == 0 else { return nil }
         state.walk = nil
@@ -81,7 +87,7 @@ package final class EventPump: Sendable {
     }
   }
 
-  /// Why the walk was given up, if it was, and gives it up otherwise: its walker has failed.
+  /// Gives up the walk because its walker has failed. Returns why it was given up before, if it was.
   package func abandon() -> AssemblyError? {
     tell(.refuseRecords)
     return state.withLock { state in
@@ -90,8 +96,8 @@ package final class EventPump: Sendable {
     }
   }
 
-  /// Gives the walk up if nothing has come for so long.
-  /// - Returns: whether it has been given up.
+  /// Gives up the walk if no event has arrived for this long.
+  /// - Returns: whether the walk has been given up, now or before.
   package func checkSilence(_ patience: Duration) -> Bool {
     state.withLock { state in
       guard state.walk != nil, ContinuousClock.now - state.lastEvent > patience else {
@@ -104,14 +110,15 @@ package final class EventPump: Sendable {
     }
   }
 
-  /// Throws if the recorder has ended: what was not seen since then cannot be told from what is not there.
+  /// Throws if the recorder has exited. From then on, what was not seen cannot be distinguished from what does not
+  /// exist.
   package func check() throws(MapperError) {
     if let failure = state.withLock({ $0.failure }) { throw .recorder(failure) }
     if state.withLock({ $0.isOver }) { throw .recorder("it ended early") }
   }
 
   private func tell(_ word: RecorderControl) {
-    // A recorder that is gone is found out elsewhere.
+    // If the recorder is gone, `check` and `finish` report it.
     _ = try? control?.writeAll([word.rawValue])
   }
 
@@ -131,7 +138,7 @@ package final class EventPump: Sendable {
       guard ready.revents != 0 else { continue }
       let outcome = state.withLock { state in
         let outcome = take(buffer, &decoder, &state)
-        // With the lock held: the next walk may begin as soon as it is free.
+        // Hold the lock, because the next walk can begin as soon as it is released.
         if outcome.isLie { tell(.refuseRecords) }
         return outcome
       }
@@ -167,7 +174,7 @@ package final class EventPump: Sendable {
     case .unreadable(let disk, let offset, _):
       state.unreadable[disk] = min(offset, state.unreadable[disk] ?? offset)
     case .channel(let write):
-      // What comes while no filesystem is walked is nobody's.
+      // Records outside of a walk are ignored.
       guard state.walk?.isComplete == false else { return }
       do {
         try write.withUnsafeBytes { bytes in try forEachRecord(in: bytes) { try state.walk?.take($0) } }

@@ -3,14 +3,15 @@ import Glibc
 import SystemPackage
 import WalkRecord
 
-/// Writes what the recorder sends as text, for someone who works on virt-bmap (see HACKING.md): a line for each read and
+/// Writes the recorder's events as text, for virt-bmap developers (see HACKING.md): one line for each read and
 /// write of the disks, and for each record of the walker.
 struct EventTrace {
-  /// Names the file, to which lines are appended.
+  /// The environment variable with the name of the file, to which lines are appended.
   static let variable = "VIRT_BMAP_EVENTS"
 
   private let file: FileDescriptor
 
+  /// Opens the file.
   /// - Returns: nil if the variable is not set.
   init?() throws(MapperError) {
     guard let name = getenv(Self.variable).map({ String(cString: $0) }), !name.isEmpty else { return nil }
@@ -23,7 +24,7 @@ struct EventTrace {
   }
 
   func write(_ events: [RecorderEvent]) {
-    // A trace that cannot be written must not fail the run.
+    // An error while writing the trace must not fail the run.
     _ = try? file.writeAll(events.map(Self.lines).joined().utf8)
   }
 
@@ -40,7 +41,7 @@ struct EventTrace {
     return lines
   }
 
-  /// Names are the guest's.
+  /// Escapes the names, which the guest chooses.
   private static func text(_ record: Record) -> String {
     switch record {
     case .object(let id, let parent, let kind, let name):

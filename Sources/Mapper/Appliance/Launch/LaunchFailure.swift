@@ -2,22 +2,22 @@ import Bytes
 import Glibc
 import Guestfs
 
-/// Why an appliance did not start, in one line. libguestfs itself says only that it did not; the reason is in what qemu
-/// or supermin, which builds the appliance, has said, or in the limits of this process.
+/// Explains in one line why an appliance did not start. libguestfs's own error says only that it did not. The
+/// reason is in the output of qemu or of supermin, which builds the appliance, or in the limits of this process.
 package struct LaunchFailure {
-  /// libguestfs's own words.
+  /// libguestfs's error.
   package var error: GuestfsError
-  /// What was said until then, in lines.
+  /// The lines of output until then.
   package var said: [String]
-  /// What of this process's surroundings may be the cause.
+  /// Possible causes in the environment of this process.
   package var hints: [String]
 
-  /// Of a message, so much is shown.
+  /// The maximum length of the reason shown.
   private static let mostCharacters = 400
-  /// A program's words on its way to an error.
+  /// Messages that are not the cause of an error.
   private static let harmless = ["warning:", "Fallback to"]
 
-  /// The cause, as far as it is known.
+  /// The cause, as far as it is known, or else libguestfs's error.
   package var description: String {
     let reason = said.first(where: Self.isCause) ?? error.firstLine
     let advice =
@@ -30,7 +30,7 @@ package struct LaunchFailure {
 
   private static func isCause(_ line: String) -> Bool {
     guard !harmless.contains(where: line.contains) else { return false }
-    // supermin is in the appliance, too, and says there what it does.
+    // supermin also runs inside the appliance, where it logs what it does.
     if line.hasPrefix("supermin: ") {
       return line.contains("error") || line.contains("failed") || line.contains("cannot")
     }
@@ -39,7 +39,7 @@ package struct LaunchFailure {
       || line.contains("] Kernel panic")
   }
 
-  /// - Parameter directories: where the appliance and its temporary files go.
+  /// - Parameter directories: the directories of the appliance and its temporary files.
   package init(_ error: GuestfsError, said log: ApplianceLog, directories: [String]) {
     self.error = error
     said = log.lines.map { String(decoding: $0, as: UTF8.self) }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Runs something that blocks for long on a thread of its own, not on one of the few that tasks share.
+/// Runs a function that blocks for a long time on its own thread, not on one of the few threads that tasks share.
 package func onOwnThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
   try await withCheckedThrowingContinuation { continuation in
     do {
@@ -11,7 +11,7 @@ package func onOwnThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T
   }
 }
 
-/// Starts a thread. Dispatch, where there is none to be had, would wait for one without end and without a word.
+/// Starts a thread, or throws if there are none left. Dispatch would wait for one forever without reporting it.
 package func startThread(_ body: @escaping @Sendable () -> Void) throws(MapperError) {
   let box = Unmanaged.passRetained(ThreadBody(body))
   var attributes = pthread_attr_t()
@@ -38,7 +38,8 @@ private final class ThreadBody: Sendable {
 }
 
 extension MapperError {
-  /// - Parameter errno: of pthread_create(3).
+  /// The error if a thread cannot be started.
+  /// - Parameter errno: the result of pthread_create(3).
   package static func noThread(_ errno: Int32) -> MapperError {
     .missing(
       "no more threads can be started: \(String(cString: strerror(errno))) (ulimit -u, ulimit -v, or pids.max of the cgroup)"

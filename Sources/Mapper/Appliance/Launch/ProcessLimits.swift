@@ -1,21 +1,21 @@
 import Glibc
 
-/// The limits that a user or a system has set this process, see ulimit in bash(1): what must be there to start anything,
-/// and what may be the cause of a failure.
+/// The resource limits of this process, see ulimit in bash(1): the minimum needed to start anything, and limits
+/// that may be the cause of a failure.
 public enum ProcessLimits {
-  /// Of this program's and of those it starts, each.
+  /// The minimum and the usual number of open files, for this program and for each program that it starts.
   private static let leastFiles: rlim_t = 64
   private static let usualFiles: rlim_t = 1024
-  /// Of this program alone; the programs it starts have more.
+  /// The minimum number of additional threads for this program alone; the programs that it starts need more.
   private static let leastThreads = 8
-  /// In bytes, for the appliance's temporary files.
+  /// The minimum free space for the appliance's temporary files, in bytes.
   private static let leastSpace: UInt64 = 32 << 20
 
-  /// To be called before anything is started.
-  /// - Throws: `MapperError` if there are too few files or threads: what needs one more of these would wait for it without
-  ///   end, or end in the middle.
+  /// Checks the limits. Call this before starting anything.
+  /// - Throws: `MapperError` if there are too few files or threads. Otherwise the first operation that needs one
+  ///   more would wait forever, or fail halfway.
   public static func check() throws {
-    // A file that must not grow any more is an error of its write, not the end of the program.
+    // Make a write beyond the file size limit fail instead of killing the program.
     signal(SIGXFSZ, SIG_IGN)
     var files = limit(RLIMIT_NOFILE)
     if files.rlim_cur < usualFiles {
@@ -30,10 +30,10 @@ public enum ProcessLimits {
     try checkThreads()
   }
 
-  /// Whether there are some more threads to be had.
+  /// Throws if fewer than `leastThreads` more threads can be started.
   private static func checkThreads() throws {
     var threads: [pthread_t] = []
-    // They have to be there at the same time: each waits for the end of a pipe.
+    // All threads must exist at the same time, so each waits for the end of a pipe.
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw MapperError.missing("no pipe: \(String(cString: strerror(errno)))") }
     let waiting = ends[0]
@@ -56,7 +56,7 @@ public enum ProcessLimits {
     }
   }
 
-  /// Limits that are far from usual, in words.
+  /// Returns descriptions of limits that are unusually low.
   package static func hints() -> [String] {
     var hints: [String] = []
     let memory = limit(RLIMIT_AS)
@@ -68,7 +68,7 @@ public enum ProcessLimits {
     return hints
   }
 
-  /// Where there is hardly any space left.
+  /// Returns a description if the filesystem of a directory is almost full, otherwise nil.
   package static func hint(ofFull directory: String) -> String? {
     var status = statvfs()
     guard statvfs(directory, &status) == 0 else { return nil }

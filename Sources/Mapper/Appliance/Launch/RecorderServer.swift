@@ -5,17 +5,17 @@ import Subprocess
 import SystemPackage
 import WalkRecord
 
-/// The recorder while it serves: an nbdkit with the recorder plugin, on a Unix domain socket.
+/// A running recorder: an nbdkit with the recorder plugin, on a Unix domain socket.
 package struct RecorderServer: Sendable {
-  /// Where it listens.
+  /// The socket that it listens on.
   package let socket: FilePath
   /// The stream of `RecorderEvent`s.
   package let events: FileDescriptor
-  /// Takes `RecorderControl`s.
+  /// The pipe for `RecorderControl`s.
   package let control: FileDescriptor
 
-  /// Starts the recorder for the disks, runs `body` and stops it again.
-  /// - Parameter number: tells it from others of the same run.
+  /// Starts the recorder for the disks, runs `body` and stops the recorder.
+  /// - Parameter number: a number that is unique among the recorders of this run.
   package static func run<T: Sendable>(
     installation: Installation, in directory: TemporaryDirectory, disks: [GuestDisk],
     number: Int, options: OpenOptions, reporter: any Reporter,
@@ -45,7 +45,7 @@ package struct RecorderServer: Sendable {
       let errors = try FileDescriptor.open(
         said, .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
       let outcome = try await Subprocess.run(
-        // The library hands bytes on as they are: C wants the NUL.
+        // The library passes bytes on as they are, but C needs a NUL at the end.
         .name("nbdkit"), arguments: Arguments(arguments.map { $0 + [0] }),
         input: .fileDescriptor(input, closeAfterSpawningProcess: true),
         output: .fileDescriptor(output, closeAfterSpawningProcess: true),
@@ -74,10 +74,10 @@ package struct RecorderServer: Sendable {
     }
   }
 
-  /// By which this process reads a disk's export.
-  /// - Parameter socket: where the recorder listens.
+  /// Returns the address at which this process can read the export of a disk.
+  /// - Parameter socket: the recorder's socket.
   package static func address(ofDisk number: Int, at socket: FilePath) throws(MapperError) -> NBDAddress {
-    // A URI takes few bytes as they are.
+    // Most bytes must be percent-encoded in a URI.
     var path = ""
     for byte in socket.bytes {
       switch byte {
@@ -91,7 +91,8 @@ package struct RecorderServer: Sendable {
     return address
   }
 
-  /// What nbdkit said explains why it did not start, and why qemu could not open a disk that it serves.
+  /// Replaces an error with the message from nbdkit's log that explains why it did not start, or why qemu could not
+  /// open a disk.
   private static func reason(_ error: any Error, _ lines: [String]) -> any Error {
     let line: String? =
       switch error {
@@ -104,7 +105,8 @@ package struct RecorderServer: Sendable {
     return MapperError.recorder(withoutNBDKit(line) + (hints.isEmpty ? "" : " (\(hints.joined(separator: "; ")))"))
   }
 
-  /// `nbdkit: bmaprecorder.1: error: ` says nothing to anybody who does not know that there is an nbdkit.
+  /// Removes `nbdkit: bmaprecorder.1: error: `, which means nothing to users who do not know that nbdkit is
+  /// involved.
   private static func withoutNBDKit(_ line: String) -> String {
     line.split(separator: "error: ", maxSplits: 1).last.map(String.init) ?? line
   }

@@ -2,7 +2,8 @@ import Bytes
 import Glibc
 import SystemPackage
 
-/// What a server said, as far as anybody will read it: a disk full of errors makes it say the same for hours.
+/// Returns the lines in the first 64 KiB of a server's log. If a disk is full of errors, the server can repeat the
+/// same message for hours.
 package func firstLines(of file: FilePath) -> [String] {
   guard let descriptor = try? FileDescriptor.open(file, .readOnly) else { return [] }
   defer { try? descriptor.close() }
@@ -11,8 +12,8 @@ package func firstLines(of file: FilePath) -> [String] {
   return String(decoding: text[..<count], as: UTF8.self).lines.map(String.init)
 }
 
-/// A pipe of which no other program inherits an end: the server that is given one is the only one to write to it, and its
-/// end is seen at the other.
+/// Makes a pipe whose ends are not inherited by other programs. So only the server that is given an end holds it,
+/// and when the server exits, the other end shows it.
 package func privatePipe() throws(MapperError) -> (reading: FileDescriptor, writing: FileDescriptor) {
   do {
     let (reading, writing) = try FileDescriptor.pipe()
@@ -23,7 +24,7 @@ package func privatePipe() throws(MapperError) -> (reading: FileDescriptor, writ
   }
 }
 
-/// Whether a server has ended, and so closed its end of a pipe.
+/// Whether a server has exited, and so closed its end of a pipe.
 package func hasEnded(_ life: FileDescriptor) -> Bool {
   var state = pollfd(fd: life.rawValue, events: 0, revents: 0)
   return poll(&state, 1, 0) > 0
@@ -31,9 +32,9 @@ package func hasEnded(_ life: FileDescriptor) -> Bool {
 
 /// Waits until a server is ready. Its socket appears before it accepts connections, so this waits for its PID file.
 /// - Parameters:
-///   - pidFile: the server writes it when it is ready.
-///   - life: a pipe; the server holds the other end.
-/// - Returns: false if the server has ended.
+///   - pidFile: the file that the server writes when it is ready.
+///   - life: a pipe whose other end the server holds.
+/// - Returns: false if the server has exited.
 package func serverIsReady(_ pidFile: FilePath, life: FileDescriptor) async throws -> Bool {
   while pidFile.withPlatformString({ access($0, F_OK) }) != 0 {
     if hasEnded(life) { return false }

@@ -3,7 +3,7 @@ import Guestfs
 import SystemPackage
 
 extension Guestfs {
-  /// Puts text into a file in the appliance, by way of one in the directory of this run.
+  /// Writes text to a file in the appliance, through a temporary file in the directory of this run.
   /// - Throws: `Errno` or `GuestfsError`.
   package func upload(text: String, name: String) throws {
     let file = FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp").appending("upload")

@@ -1,14 +1,14 @@
 import Glibc
 import Synchronization
 
-/// Watches a walk from outside of the appliance: a walker that hangs is given up, and an appliance that does not end a
-/// walker that was given up is ended itself.
+/// Watches a walk from outside the appliance. Gives up a walker that hangs, and kills the appliance if it does not
+/// end that walker.
 package final class WalkWatch: Sendable {
   private let isOver = Mutex(false)
 
-  /// Longer than any disk takes for one request, and any tree for one step.
+  /// The longest silence of a walk: longer than any disk takes for a request, or any tree for a step.
   private static let patience = Duration.seconds(900)
-  /// The script in the appliance takes far less to end a walker.
+  /// The time to end a walker that was given up. The script in the appliance needs far less.
   private static let grace = Duration.seconds(120)
 
   package init(_ pump: EventPump) throws(MapperError) {
@@ -18,12 +18,12 @@ package final class WalkWatch: Sendable {
     }
   }
 
-  /// The walker has ended.
+  /// Stops watching, because the walker has exited.
   package func stop() { isOver.withLock { $0 = true } }
 
-  /// False: there is nothing left to watch.
+  /// Returns false if there is nothing left to watch.
   private func check(_ pump: EventPump, _ givenUp: inout ContinuousClock.Instant?) -> Bool {
-    // With the lock held, so that no appliance is ended after the walk.
+    // Hold the lock, so that the appliance is not killed after the walk.
     isOver.withLock { isOver in
       guard !isOver else { return false }
       guard pump.checkSilence(Self.patience) else { return true }
