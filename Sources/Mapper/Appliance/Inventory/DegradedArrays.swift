@@ -1,9 +1,9 @@
 import Bytes
 
-/// Arrays of which a device is not there.
+/// md arrays that lack devices.
 extension Guest {
-  /// Starts the arrays that miss devices. udev in the appliance adds each device to its array as it appears, and leaves an
-  /// array that does not become whole as it is.
+  /// Starts the arrays that lack devices. udev in the appliance adds each device to its array as it appears, but
+  /// leaves an incomplete array inactive. Arrays with external metadata are not started.
   package func startArrays() throws {
     _ = try appliance.shell(
       """
@@ -15,7 +15,7 @@ extension Guest {
       """)
   }
 
-  /// Names the arrays that had more devices when the guest last used them.
+  /// Warns about arrays that had more devices when the guest last used them.
   package mutating func warnOfDegradedArrays() throws {
     guard !inventory.arrays.isEmpty else { return }
     let text = try appliance.shell(DegradedArray.script)
@@ -31,18 +31,19 @@ extension Guest {
 
 /// An array that runs with fewer devices than it should have.
 package struct DegradedArray: Equatable {
-  /// The kernel's, such as `md127`.
+  /// The kernel's name, such as `md127`.
   package var name: Substring
   package var devices: Int
   package var present: Int
-  /// Those that it had when it was last used, as one of its devices says.
+  /// The number of active devices when the array was last used, according to the superblock of one device.
   package var used = 0
 
-  /// How many it had and has not now. One that the guest itself has lost is nowhere.
+  /// The number of devices that were active then but are missing now. Devices that the guest itself had lost before
+  /// do not count.
   package var missing: Int { max(0, used - present) }
 
-  /// Prints what `parse` reads. The kernel writes the number of devices down when something is written to the array, and
-  /// nothing was yet.
+  /// Prints the input of `parse`. The superblock still has the number of active devices from the guest: the kernel
+  /// updates it only when the array is written to, which has not happened yet.
   package static let script = """
     for a in /sys/class/block/md*/md; do
       [ -e $a/degraded ] && read -r n <$a/degraded && read -r r <$a/raid_disks && [ "$n" -gt 0 ] || continue

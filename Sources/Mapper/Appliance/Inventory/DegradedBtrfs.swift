@@ -1,12 +1,13 @@
 import Bytes
 import Guestfs
 
-/// Btrfs of which a device is not there.
+/// Btrfs filesystems that lack devices.
 extension Guest {
-  /// A mount that replays a large journal may take minutes. One that hangs in the kernel cannot be ended by itself.
+  /// The timeout of a mount. Replaying a large journal may take minutes. A mount that hangs in the kernel cannot be
+  /// killed, so the appliance is killed instead.
   private static let mountPatience = Duration.seconds(1800)
 
-  /// Mounts on /sysroot; a Btrfs filesystem that misses devices, with what is there.
+  /// Mounts a filesystem on /sysroot. A Btrfs filesystem that lacks devices is mounted with those that are there.
   package func mountOnRoot(_ device: ProbedDevice, _ filesystem: Guestfs.Filesystem) throws(GuestfsError) {
     let watchdog = ApplianceWatchdog(patience: Self.mountPatience)
     defer { watchdog.stop() }
@@ -19,15 +20,15 @@ extension Guest {
       do {
         try appliance.mount(name, options: filesystem.options + ["degraded"], type: filesystem.mountType)
       } catch {
-        // Why it cannot be mounted without the option says more.
+        // The error of the mount without the option is more helpful.
         throw first
       }
     }
   }
 
-  /// Names the devices that the Btrfs filesystem on /sysroot misses.
+  /// Warns if the Btrfs filesystem on /sysroot lacks devices.
   package mutating func warnOfMissingDevices(of filesystem: Guestfs.Filesystem) throws {
-    // Of its subvolumes the same would be said.
+    // Warn only once, not again for each subvolume.
     guard filesystem.type.elementsEqual("btrfs".utf8), inventory.number(of: filesystem.mountable) != nil else { return }
     let text = String(
       decoding: try appliance.shell("LC_ALL=C btrfs filesystem show --raw /sysroot 2>&1; true"), as: UTF8.self)
@@ -40,7 +41,7 @@ extension Guest {
   }
 }
 
-/// How many devices a Btrfs filesystem has, and how many are there, as `btrfs filesystem show` says it.
+/// The number of devices of a Btrfs filesystem, and how many are present, according to `btrfs filesystem show`.
 package struct BtrfsDevices {
   package var total = 0
   package var present = 0
@@ -49,7 +50,7 @@ package struct BtrfsDevices {
     for line in text.lines {
       let fields = line.fields
       if fields.starts(with: ["Total", "devices"]), fields.count > 2 { total = Int(UInt32(fields[2]) ?? 0) }
-      // A device that is missing has the path MISSING, or no line at all.
+      // A missing device has the path MISSING, or no line at all.
       if fields.first == "devid", fields.last != "MISSING", fields.contains("path") { present += 1 }
     }
   }

@@ -1,16 +1,19 @@
 import BlockStack
 
 extension DeviceTable {
-  /// Prints, in the appliance, what `init(parsing:)` reads, a line each:
+  /// Returns the script that prints the input of `init(parsing:)` in the appliance, in lines:
   ///
-  /// - `device NUMBER PARENT START SECTORS`: a block device; of a partition, its disk and first sector, otherwise `-`.
+  /// - `device NUMBER PARENT START SECTORS`: a block device. For a partition, PARENT is its disk and START its
+  ///   first sector; otherwise both are `-`. Sectors are 512 bytes.
   /// - `table NUMBER …`: a line of a device-mapper device's table, as dmsetup(8) prints it.
-  /// - `array NUMBER LEVEL LAYOUT CHUNK DISKS RESHAPE`: an md array; bytes of a chunk, and `none` if it is not being
-  ///   reshaped.
-  /// - `member ARRAY NUMBER SLOT OFFSET SIZE STATE`: a device of it; sectors to its data, and KiB of these.
+  /// - `array NUMBER LEVEL LAYOUT CHUNK DISKS RESHAPE`: an md array. CHUNK is in bytes; RESHAPE is `none` if the
+  ///   array is not being reshaped.
+  /// - `member ARRAY NUMBER SLOT OFFSET SIZE STATE`: a device of an array. OFFSET is the start of its data in
+  ///   sectors, SIZE the size of the data in KiB.
   /// - `disk NUMBER N`: the guest's disk N.
   ///
-  /// The shell reads the files itself: where the appliance is emulated, each program takes a tenth of a second to start.
+  /// The shell reads the files itself: if the appliance is emulated, each program takes a tenth of a second to
+  /// start.
   package static func script(disks: [Int]) -> String {
     """
     cd /sys/class/block && for b in *; do

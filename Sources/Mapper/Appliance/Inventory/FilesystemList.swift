@@ -2,41 +2,44 @@ import BlockMap
 import Bytes
 import Guestfs
 
-/// A device that something may be on.
+/// A block device in the appliance, and what is on it.
 package struct ProbedDevice {
-  /// As libguestfs names it.
+  /// The name in the map, which is libguestfs's name.
   package var name: [UInt8]
   /// `MAJOR:MINOR`.
   package var number: String
-  /// blkid(8)'s name for what is on it, empty if it knows nothing.
+  /// The blkid(8) type of what is on the device, or empty if blkid does not recognize it.
   package var type: Substring
   package var uuid: Substring
-  /// blkid(8)'s name for the partition table on it, empty if there is none.
+  /// The blkid(8) type of the partition table on the device, or empty if there is none.
   package var tableType: Substring = ""
-  /// Of a partition, blkid(8)'s name for the table that it is in (`dos`, `gpt`), and its type as the table has it.
+  /// For a partition, the blkid(8) type of the table that it is in (`dos`, `gpt`), and the partition type in the
+  /// table.
   package var tableOfPartition: Substring = ""
   package var partitionType: Substring = ""
-  /// What blkid(8) found where it found more than one thing, such as `filesystem:xfs`.
+  /// What blkid(8) found if it found more than one signature, such as `filesystem:xfs`.
   package var candidates: [Substring] = []
-  /// Those of them as which the kernel mounts it; the first is `type`, of which mount(8) has to be told.
+  /// The candidates that the kernel mounts. The first is `type`, which must then be passed to mount(8).
   package var mountedTypes: [Substring] = []
-  /// The UUID of the journal, where an ext3 or ext4 has it on another device.
+  /// The UUID of the journal, if an ext3 or ext4 filesystem has it on another device.
   package var journal: Substring = ""
-  /// Which of the devices with the same UUID it is.
+  /// The UUID of the device among those with the same `uuid`: blkid(8)'s UUID_SUB.
   package var part: Substring = ""
 
   package var isEncrypted: Bool { type == "crypto_LUKS" }
 
-  /// Nil if it is no partition.
+  /// The type of the partition, or nil if this is not a partition.
   package var partition: PartitionType? { PartitionType(table: tableOfPartition, type: partitionType) }
 
   package var holdsFilesystem: Bool { DeviceDescription.isFilesystem(type) }
 }
 
-/// What may hold a filesystem. libguestfs's own list asks several programs about each device, one call after the other,
-/// which takes minutes where there are many and the appliance is emulated.
+/// Devices that may contain a filesystem.
+///
+/// libguestfs's own list runs several programs for each device, in one call after the other. If the appliance is
+/// emulated and there are many devices, that takes minutes.
 extension Guest {
-  /// The filesystems among what was found, Btrfs's subvolumes each by itself.
+  /// Returns the filesystems in the inventory, including each Btrfs subvolume.
   package mutating func listFilesystems() throws -> [Guestfs.Filesystem] {
     var result: [Guestfs.Filesystem] = []
     var seen: Set<Substring> = []
@@ -46,7 +49,7 @@ extension Guest {
         result.append(filesystem)
         continue
       }
-      // One that is on several devices is found on each.
+      // A filesystem on several devices is found on each of them.
       guard seen.insert(device.uuid).inserted || inventory.isBtrfsTwin(device) else { continue }
       result.append(filesystem)
       result += try subvolumes(of: filesystem)
@@ -54,15 +57,15 @@ extension Guest {
     return result
   }
 
-  /// Whether what is on the device is that of an array or a volume that is made of it.
+  /// Whether the device is part of an array or a volume, so that what is on it belongs to that.
   package func isPart(_ device: ProbedDevice) -> Bool {
     if devices.isInVolume(device.number[...]) { return true }
-    // A dynamic disk's volumes lie on the disk itself, and a partition of it may begin where one of them does.
+    // The volumes of a dynamic disk lie on the disk itself, and a partition can start where one of them does.
     guard device.partition == .dynamicDisk, let disk = inventory.whole(of: device) else { return false }
     return devices.isInVolume(disk.number[...])
   }
 
-  /// The disks, their partitions and everything that is made of them, and what is on each.
+  /// Probes the disks, their partitions and all devices made of them.
   package func probe(_ disks: [[UInt8]]) throws -> Inventory {
     var names: [[UInt8]] = []
     var inAppliance: [[UInt8]: String] = [:]
@@ -80,7 +83,7 @@ extension Guest {
       inAppliance[name] = String(decoding: self.inAppliance(name), as: UTF8.self)
       names.append(name)
     }
-    // LVM allows letters, digits and +_.- in names; anything else does not get near a shell.
+    // LVM allows letters, digits and +_.- in names. Names with anything else are not passed to a shell.
     let known = names.filter { inAppliance[$0]?.utf8.allSatisfy { isNameByte($0) } ?? false }
     let descriptions = try descriptions(of: known.compactMap { inAppliance[$0] })
     let devices = known.compactMap { name -> ProbedDevice? in
@@ -93,7 +96,8 @@ extension Guest {
       unusable: names.filter { name in !(inAppliance[name]?.utf8.allSatisfy { isNameByte($0) } ?? false) })
   }
 
-  /// What the device mapper makes and LVM does not know of. libguestfs, asked for it, starts lvm once for each device.
+  /// Returns the device mapper's devices that do not belong to LVM. libguestfs's call for this runs lvm once for
+  /// each device.
   private func listMapperDevices() throws(GuestfsError) -> [[UInt8]] {
     let names = try appliance.shell(
       """
@@ -106,17 +110,18 @@ extension Guest {
     return names.split(separator: 0x0a).map(Array.init)
   }
 
-  /// For each device its number, what is on it, and its UUID.
+  /// Returns the number of each device, what is on it, and its UUIDs.
   ///
-  /// Where a partition is missing, because the kernel reads its table just then, all are asked again. A volume of a group
-  /// that misses a disk never comes.
+  /// If a disk or a partition is missing, because the kernel is reading its partition table, probes all devices
+  /// again, up to five times. Other devices are not waited for: a volume of an incomplete group never appears.
   private func descriptions(of names: [String]) throws -> [Substring: ProbedDevice] {
     var result: [Substring: ProbedDevice] = [:]
     let list = names.joined(separator: " ")
     let needed = names.filter { $0.hasPrefix(Appliance.directory) }
     for _ in 0..<5 {
-      // To start a program is what takes the time where the appliance is emulated. blkid itself ends at the first device
-      // that it makes nothing of.
+      // One stat(1) for all devices, because starting programs takes most of the time if the appliance is emulated.
+      // blkid(8) must run for each device, because it stops at the first one that it does not recognize. Its exit
+      // status 8 means that it found more than one signature.
       let text = try appliance.longShell(
         """
         \(Self.settled)
@@ -138,7 +143,8 @@ extension Guest {
   private static let tags = "TYPE UUID UUID_SUB EXT_JOURNAL PTTYPE PART_ENTRY_SCHEME PART_ENTRY_TYPE"
     .fields.map { "-s \($0)" }.joined(separator: " ")
 
-  /// - Returns: the devices that are there still.
+  /// Parses the output of the script.
+  /// - Returns: the devices that still exist at its end.
   package static func parse(_ text: String, into result: inout [Substring: ProbedDevice]) -> Set<Substring> {
     var still: Set<Substring> = []
     var device: Substring = ""

@@ -2,12 +2,13 @@ import Bytes
 import Guestfs
 
 extension Guest {
-  /// Runs a script of the filesystems' own tools in the appliance.
+  /// Runs a script of filesystem tools in the appliance.
   /// - Parameters:
-  ///   - tools: that it needs.
-  ///   - variables: assignments, as the shell takes them, that the script finds.
-  ///   - consequence: is said, with the reason, where there is no output.
-  /// - Returns: nil where a tool is missing or the script failed.
+  ///   - tools: the tools that the script needs.
+  ///   - variables: variable assignments in shell syntax, for the script to use.
+  ///   - consequence: what is reported, together with the reason, if nil is returned.
+  /// - Returns: the output, or nil if a tool is missing or the script could not be run. The exit status of the
+  ///   script is ignored.
   package func output(
     of script: String, tools: [String], variables: String, orSay consequence: String
   ) throws -> String? {

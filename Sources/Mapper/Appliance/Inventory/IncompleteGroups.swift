@@ -1,11 +1,12 @@
 import Bytes
 
-/// Volume groups of which a disk is not there.
+/// Volume groups that lack a disk.
 extension Guest {
-  /// Never write the group's metadata: it would say from then on that the disk is missing.
+  /// The options for lvm(8) that keep it from writing metadata, which would record the disk as missing, and that
+  /// hide copies.
   package var readOnly: String { "--config \"global{metadata_read_only=1} \(filterOfTwins)\"" }
 
-  /// Activates what is complete in groups that are not, and volumes of which enough copies are there.
+  /// Activates the complete volumes of incomplete groups, and the volumes of which enough copies are there.
   /// - Returns: false if there was nothing to do.
   package func activateIncompleteGroups() throws -> Bool {
     guard !missingVolumes.isEmpty else { return false }
@@ -13,10 +14,11 @@ extension Guest {
     return true
   }
 
-  /// Volumes that are not active.
+  /// The volumes that are not active.
   private var missingVolumes: [[UInt8]] { inventory.logicalVolumes.filter { inventory.number(of: $0) == nil } }
 
-  /// Names the volumes that are not there, or not with all copies, and the physical volumes that they lack.
+  /// Warns about volumes that are missing or lack a copy, and names the physical volumes that they need. Also warns
+  /// about duplicate volume names.
   package mutating func warnOfIncompleteGroups() throws {
     var names: Set<[UInt8]> = []
     for volume in inventory.logicalVolumes where !names.insert(volume).inserted {
@@ -51,12 +53,12 @@ extension Guest {
   }
 }
 
-/// What lvm(8) says of groups that lack a physical volume.
+/// The output of lvm(8) about groups that lack a physical volume.
 package struct GroupReport: Equatable {
   private var missing: [Substring: [Substring]] = [:]
   private var partial: Set<String> = []
 
-  /// Lines `pv/GROUP/[missing]/UUID` and `lv/GROUP/HEALTH/VOLUME`.
+  /// Parses lines `pv/GROUP/[missing]/UUID` and `lv/GROUP/HEALTH/VOLUME`.
   package init(parsing text: String) {
     for line in text.lines {
       let fields = line.parts(between: "/", omittingEmptySubsequences: false)
@@ -69,13 +71,14 @@ package struct GroupReport: Equatable {
     }
   }
 
-  /// The UUIDs of the physical volumes that the group of a volume (`/dev/GROUP/VOLUME`) lacks, as a list for a message.
+  /// Returns the UUIDs of the physical volumes that the group of a volume (`/dev/GROUP/VOLUME`) lacks, as a list
+  /// for a message.
   package func missing(from volume: [UInt8]) -> String {
     let parts = String(decoding: volume, as: UTF8.self).parts(between: "/")
     guard parts.count == 3 else { return "" }
     return missing[parts[1], default: []].joined(separator: ", ")
   }
 
-  /// Whether a part of a volume is on one of these.
+  /// Whether part of a volume is on a missing physical volume.
   package func isPartial(_ volume: [UInt8]) -> Bool { partial.contains(String(decoding: volume, as: UTF8.self)) }
 }

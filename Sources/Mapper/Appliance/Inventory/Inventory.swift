@@ -1,18 +1,18 @@
-/// What of the guest the appliance sees, once everything that can be opened is open.
+/// The guest's devices in the appliance, once everything that can be opened is open.
 package struct Inventory {
   package var devices: [ProbedDevice] = []
-  /// As `/dev/GROUP/VOLUME`, those that cannot be activated too.
+  /// The logical volumes as `/dev/GROUP/VOLUME`, including those that cannot be activated.
   package var logicalVolumes: [[UInt8]] = []
   package var arrays: [[UInt8]] = []
-  /// Partitions of arrays, as the kernel names them: `/dev/md127p1`.
+  /// The partitions of arrays, by the kernel's names: `/dev/md127p1`.
   package var stackedPartitions: [[UInt8]] = []
-  /// Devices whose names have something in them that does not get near a shell.
+  /// Devices whose names contain bytes that must not be passed to a shell.
   package var unusable: [[UInt8]] = []
 
-  /// `MAJOR:MINOR`; nil if there is no such device.
+  /// Returns a device's number, `MAJOR:MINOR`, or nil if there is no such device.
   package func number(of name: [UInt8]) -> Substring? { devices.first { $0.name == name }.map { $0.number[...] } }
 
-  /// The same for the device under a mountable: `DEVICE` or `btrfsvol:DEVICE/SUBVOLUME`.
+  /// Returns the number of the device under a mountable: `DEVICE` or `btrfsvol:DEVICE/SUBVOLUME`.
   package func number(under mountable: [UInt8]) -> Substring? { device(under: mountable).map { $0.number[...] } }
 
   package func device(under mountable: [UInt8]) -> ProbedDevice? {
@@ -22,13 +22,13 @@ package struct Inventory {
     return devices.first { rest.starts(with: $0.name + [0x2f]) }
   }
 
-  /// The device that an ext3 or ext4 has its journal on, if it is not its own.
+  /// Returns the journal device of an ext3 or ext4 filesystem that has an external journal.
   package func journal(of device: ProbedDevice) -> ProbedDevice? {
     guard !device.journal.isEmpty else { return nil }
     return devices.first { $0.type == "jbd" && $0.uuid == device.journal }
   }
 
-  /// The disk or array that a partition is on.
+  /// Returns the disk or array that a partition is on.
   package func whole(of partition: ProbedDevice) -> ProbedDevice? {
     var name = partition.name[...]
     while name.last.map({ (0x30...0x39).contains($0) }) ?? false { name.removeLast() }

@@ -3,16 +3,17 @@ import BlockStack
 import Bytes
 import Guestfs
 
-/// A partition as the appliance's kernel has it.
+/// A partition that the appliance's kernel has.
 package struct KernelPartition: Equatable {
   package var number: Int
-  /// In bytes of its disk.
+  /// The range on the disk, in bytes.
   package var range: Range<UInt64>
 
+  /// Parses the output of the script that lists partitions.
   /// - Parameters:
   ///   - text: lines `LABEL NUMBER START SECTORS`, in sectors of 512 bytes.
-  ///   - labels: of the disks.
-  /// - Returns: the partitions of each disk that has some, by its place among the labels.
+  ///   - labels: the labels of the disks.
+  /// - Returns: the partitions of each disk that has any, by its index among the labels.
   package static func list(parsing text: String, labels: [String]) -> [Int: [KernelPartition]] {
     var result: [Int: [KernelPartition]] = [:]
     for line in text.lines {
@@ -27,10 +28,15 @@ package struct KernelPartition: Equatable {
   }
 }
 
-/// The partitions that the appliance's kernel has, and those that it is given.
+/// The partitions of the disks: those that the appliance's kernel finds by itself, and those that it is given.
+///
+/// The kernel decides which partitions exist, so that the map matches what the appliance mounts. But it ignores
+/// some tables that the guest's own kernel may use, or that can be recovered: a GUID partition table whose primary
+/// copy is damaged, or whose disk is cut short, for example. The partitions of such a table are added with
+/// addpart(8).
 extension Guest {
-  /// Finds out what partitions the disks have, and sees to it that the kernel has those of tables that it does not take:
-  /// where the first of two copies is damaged, or the end of the disk is missing.
+  /// Reads the partitions of the disks, and adds to the kernel those of tables that it does not accept, for example
+  /// because the first of two copies is damaged or the end of the disk is missing.
   package mutating func readPartitions() throws {
     partitions = try listPartitions()
     let plans = set.disks.compactMap { number -> PartitionPlan? in
@@ -53,7 +59,7 @@ extension Guest {
     for plan in used { report(plan) }
   }
 
-  /// Says what is wrong with a table, once it is known what the kernel has of it.
+  /// Warns about a damaged table, once it is known which of its partitions the kernel has.
   private mutating func report(_ plan: PartitionPlan) {
     if !plan.added.isEmpty { tablesOfOurs.insert(plan.disk) }
     var damage = plan.table.damage
@@ -70,8 +76,8 @@ extension Guest {
         + damage.map(\.text).joined(separator: "; "))
   }
 
-  /// By the numbers of the disks. What udev gives no name in the appliance, as it does to the slice for the whole of a disk
-  /// with a Sun label, is given one.
+  /// Returns the partitions by disk number. udev in the appliance creates no name for some partitions, such as the
+  /// whole-disk slice of a Sun label, so this creates the missing names.
   private func listPartitions() throws -> [Int: [KernelPartition]] {
     let labels = set.disks.map { Appliance.path(ofDisk: $0) }
     let text = try appliance.longShell(
@@ -93,7 +99,7 @@ extension Guest {
     return Dictionary(uniqueKeysWithValues: partitions.map { (set.disks[$0], $1) })
   }
 
-  /// What blkid(8) finds on the whole of a disk, by its number.
+  /// Returns the blkid(8) type of each whole disk, by disk number.
   private func typesOfDisks(_ disks: [Int]) throws -> [Int: Substring] {
     let text = try appliance.longShell(
       disks.map { "echo \"\($0) $(blkid -p -o value -s TYPE \(Appliance.path(ofDisk: $0)) 2>/dev/null)\"" }
@@ -106,7 +112,7 @@ extension Guest {
     return types
   }
 
-  /// Partitions of devices that are made of others, md arrays, as the kernel names them.
+  /// Returns the partitions of md arrays, by the kernel's names.
   package func listStackedPartitions() throws(GuestfsError) -> [[UInt8]] {
     let names = try appliance.shell(
       """

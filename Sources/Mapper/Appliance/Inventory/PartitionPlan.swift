@@ -1,29 +1,29 @@
 import BlockStack
 
-/// What the kernel is to be given of a disk's partition table.
+/// The changes to make to the kernel's partitions of a disk.
 package struct PartitionPlan {
-  /// Its number, from 1.
+  /// The number of the disk, from 1.
   package let disk: Int
   package let table: DiskTable
-  /// Cut to the disk.
+  /// The partitions to add, clamped to the size of the disk.
   package let added: [DiskTable.Partition]
   private let removed: [Int]
   /// Whether the kernel has partitions of the disk.
   private let isTaken: Bool
 
-  /// - Parameter kernels: the partitions that the kernel has by itself.
+  /// - Parameter kernels: the partitions that the kernel finds by itself.
   package init(disk: Int, _ guestDisk: GuestDisk, kernels: [KernelPartition]) {
     self.init(disk: disk, guestDisk.table, size: guestDisk.size, kernels: kernels)
   }
 
-  /// - Parameter size: of the disk, in bytes.
+  /// - Parameter size: the size of the disk, in bytes.
   package init(disk: Int, _ table: DiskTable, size: UInt64, kernels: [KernelPartition]) {
     self.disk = disk
     self.table = table
     isTaken = !kernels.isEmpty
     removed = table.replacesKernels ? kernels.map(\.number) : []
     let left = table.replacesKernels ? [] : kernels
-    // Where the kernel's are others, it takes another table.
+    // If the kernel's partitions differ, the kernel uses another table.
     let isSame = left.allSatisfy { known in
       table.partitions.contains { $0.number == known.number && $0.range.lowerBound == known.range.lowerBound }
     }
@@ -34,7 +34,8 @@ package struct PartitionPlan {
     added = Self.addable(table.partitions, beside: left, size: size)
   }
 
-  /// The kernel takes no partition that overlaps another: one for the whole disk goes without.
+  /// Returns the partitions that can be added. The kernel rejects overlapping partitions, so shorter ones come
+  /// first, and a partition for the whole disk is left out.
   private static func addable(
     _ partitions: [DiskTable.Partition], beside kernels: [KernelPartition], size: UInt64
   ) -> [DiskTable.Partition] {
@@ -50,17 +51,17 @@ package struct PartitionPlan {
     return added.sorted { $0.number < $1.number }
   }
 
-  /// The kernel's unit.
+  /// The unit of addpart(8), in bytes.
   private static let sector = SectorSize.bytes512.bytes
 
-  /// Whether there is anything to do or to say. What looks like a master boot record to nobody else is none: the start of
-  /// a filesystem, for example.
+  /// Whether there is anything to do or to report. If the kernel does not accept an MBR, it is not reported as
+  /// damaged, because it is probably something else, such as the start of a filesystem.
   package var isNeeded: Bool { !added.isEmpty || !table.damage.isEmpty && (isTaken || table.kind != .mbr) }
 
-  /// Whether the table is what the disk is for.
+  /// Whether the table describes what the disk is used for now.
   ///
-  /// A member of an array or a volume group may begin with the table of the array; a filesystem over the whole disk may
-  /// have left parts of an older table.
+  /// A member of an array or a volume group can start with the table of the array, and a filesystem on the whole
+  /// disk can leave parts of an older table behind.
   package func isMeant(whereTheDiskHolds type: some StringProtocol) -> Bool {
     switch table.kind {
     case .gpt where !added.isEmpty || table.partitions.isEmpty: type.isEmpty
@@ -68,7 +69,7 @@ package struct PartitionPlan {
     }
   }
 
-  /// For the appliance's shell.
+  /// The shell script that applies the plan in the appliance.
   package var script: String {
     let device = Appliance.path(ofDisk: disk)
     let removals = removed.isEmpty ? "" : removed.map { "delpart \(device) \($0)\n" }.joined()
@@ -80,12 +81,12 @@ package struct PartitionPlan {
         }.joined()
   }
 
-  /// The numbers of partitions in the table that the kernel does not have.
+  /// Returns the numbers of the partitions in the table that the kernel does not have.
   package func missing(in kernels: [KernelPartition]) -> [Int] {
     guard table.isForKernel else { return [] }
     return table.partitions.filter { partition in
       !kernels.contains { $0.number == partition.number }
-        // One that holds others has them for it.
+        // A partition that contains others does not count: they are listed instead.
         && !table.partitions.contains { $0 != partition && $0.range.clamped(to: partition.range) == $0.range }
     }.map(\.number)
   }

@@ -1,9 +1,8 @@
 import Guestfs
 
 extension Guest {
-  /// Activates the logical volumes that LVM skips unless they are asked for by name, as it does with snapshots of thin
-  /// volumes.
-  /// - Returns: false if there are none that were not activated before.
+  /// Activates the logical volumes that LVM skips unless they are requested, such as snapshots of thin volumes.
+  /// - Returns: false if nothing new was found.
   package mutating func activateSkippedVolumes() throws -> Bool {
     guard inventory.devices.contains(where: { $0.type == "LVM2_member" }) else { return false }
     let names = try appliance.shell(
