@@ -34,7 +34,7 @@ package struct DiskGrouping {
       (sets, doubts, copies) = (ordered, [], [])
       return
     }
-    // The user decides by the order of the disks what belongs together, unless the members say otherwise.
+    // The order of the disks is the user's choice of what belongs together, unless the members contradict it.
     let byState = Self.place(disks, members) { disk, sets in
       // A new set is better than one whose members are in another state, as long as this does not make more sets
       // than needed.

@@ -6,7 +6,7 @@ extension Guest {
   /// hide copies.
   package var readOnly: String { "--config \"global{metadata_read_only=1} \(filterOfTwins)\"" }
 
-  /// Activates the complete volumes of incomplete groups, and the volumes of which enough copies are there.
+  /// Activates the complete volumes of incomplete groups, and volumes with enough copies left.
   /// - Returns: false if there was nothing to do.
   package func activateIncompleteGroups() throws -> Bool {
     guard !missingVolumes.isEmpty else { return false }
