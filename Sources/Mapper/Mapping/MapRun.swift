@@ -19,24 +19,16 @@ public func mapDisk(
     try check(request.output, isNoneOf: examined.flatMap(\.files))
     try AtomicFile.checkWritable(request.output)
   } body: { (running, draft: MapDraft?) in
-    let guest = Guest(running, reporter: reporter, keys: request.keys, isCancelled: isCancelled)
-    var examiner = Examiner(
-      guest, method: request.method, options: request.options, mostMapBytes: request.mostMapBytes)
-    if let draft { (examiner.map, examiner.findings) = (draft.map, draft.findings) }
-    examiner.addLaunchTime(running.launchSeconds)
-    try examiner.run(walker: running.walker.string)
+    var guest = Guest(running, reporter: reporter, keys: request.keys, isCancelled: isCancelled)
+    var draft = draft ?? MapDraft(of: running.disks, mostMapBytes: request.mostMapBytes, reporter: reporter)
+    draft.findings.launchSeconds += running.launchSeconds
+    let mapper = GuestMapper(walker: running.walker.string, method: request.method, options: request.options)
+    try mapper.map(&guest, into: &draft)
     try running.end()
-    var map = examiner.map
-    if running.isLast { try map.write(to: request.output, isCancelled: isCancelled) }
-    return MapDraft(map: map, findings: examiner.findings)
+    if running.isLast { try draft.map.write(to: request.output, isCancelled: isCancelled) }
+    return draft
   }
   return draft.findings
-}
-
-/// The results after some of the sets of disks.
-private struct MapDraft: Sendable {
-  var map: BlockMapBuilder
-  var findings: Findings
 }
 
 /// A slip in the options must not overwrite a disk with its own map.

@@ -235,7 +235,7 @@ package struct WalkAssembler {
   }
 
   /// Sets the locations of these directories to these blocks, which replace what was read when they were listed.
-  package mutating func replaceDirectories(_ blocks: [Record.ObjectID: [KeptBlock]]) {
+  package mutating func replaceDirectories(_ blocks: [Record.ObjectID: [InodeBlock]]) {
     guard !blocks.isEmpty else { return }
     found.removeAll { !$0.isKept && blocks[$0.object] != nil }
     for (object, blocks) in blocks {

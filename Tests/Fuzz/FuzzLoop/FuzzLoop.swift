@@ -15,6 +15,8 @@ private let timeBound: UInt64 = 1_000_000_000
 public func fuzz(bounded: Bool = true, _ body: @escaping (UnsafeRawBufferPointer) -> String?) -> Never {
   // A large allocation is pages that are zeros until they are used, not memory that has to be cleared in each run.
   mallopt(M_MMAP_THRESHOLD, 1 << 20)
+  // What one run frees the next one uses: to give it back to the kernel takes longer than many a run.
+  mallopt(M_TRIM_THRESHOLD, 16 << 20)
   state.body = body
   state.isBounded = bounded
   var count = CommandLine.argc

@@ -18,12 +18,12 @@ extension ParserFuzzer {
     try check((tree.segments ?? []).allSatisfy { !$0.range.isEmpty }, "an empty segment")
   }
 
-  static let extKeptBlocks = ParserFuzzer(text: "ext-kept-blocks") { text in
-    try checkBlocks(ExtKeptBlocks.blocks(parsing: text, inodes: inodes))
+  static let extInodeBlocks = ParserFuzzer(text: "ext-inode-blocks") { text in
+    try checkBlocks(ExtInodeBlocks.blocks(parsing: text, inodes: inodes))
   }
 
-  static let xfsKeptBlocks = ParserFuzzer(text: "xfs-kept-blocks") { text in
-    try checkBlocks(XFSKeptBlocks.blocks(parsing: text, inodes: inodes))
+  static let xfsInodeBlocks = ParserFuzzer(text: "xfs-inode-blocks") { text in
+    try checkBlocks(XFSInodeBlocks.blocks(parsing: text, inodes: inodes))
   }
 
   /// What is asked about.
@@ -33,7 +33,7 @@ extension ParserFuzzer {
     for area in areas { try check(!area.range.isEmpty, "\(area)") }
   }
 
-  private static func checkBlocks(_ blocks: [KeptBlock]) throws {
+  private static func checkBlocks(_ blocks: [InodeBlock]) throws {
     for block in blocks { try check(!block.range.isEmpty, "\(block)") }
   }
 }

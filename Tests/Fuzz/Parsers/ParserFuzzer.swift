@@ -8,9 +8,9 @@ struct ParserFuzzer: Sendable {
 
   static let all: [ParserFuzzer] = [
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .deviceTable, .devices, .diskTable, .encryptedFiles, .extInode,
-    .extKeptBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing, .imageHeaders,
+    .extInodeBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing, .imageHeaders,
     .members, .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records, .snapshot,
-    .vmdkDescriptor, .volumeMetadata, .walk, .xfsKeptBlocks, .xfsMetadata,
+    .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: throws `Violation` where what the parser says cannot be right. Refusing its input is right

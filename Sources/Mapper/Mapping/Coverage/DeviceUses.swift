@@ -1,3 +1,4 @@
+import Appliance
 import Bytes
 import Guestfs
 
@@ -82,21 +83,21 @@ struct DeviceUses: Equatable {
   }
 }
 
-extension Examiner {
+extension DeviceUses {
   /// Asks all questions in one call.
-  func deviceUses() throws -> DeviceUses {
+  init(asking guest: Guest) throws {
+    self.init()
     let members = guest.inventory.devices.filter { $0.type == "linux_raid_member" }.map(\.number)
     let hasPhysicalVolumes = guest.inventory.devices.contains { $0.type == "LVM2_member" && !guest.isPart($0) }
     let hasDynamicDisks = guest.inventory.devices.contains { $0.partition == .dynamicDisk }
-    guard !members.isEmpty || hasPhysicalVolumes || hasDynamicDisks else { return DeviceUses() }
+    guard !members.isEmpty || hasPhysicalVolumes || hasDynamicDisks else { return }
     do {
-      let script = DeviceUses.script(
+      let script = Self.script(
         members: members, hasPhysicalVolumes: hasPhysicalVolumes, hasDynamicDisks: hasDynamicDisks)
-      return DeviceUses(parsing: String(decoding: try guest.appliance.longShell(script), as: UTF8.self))
+      self.init(parsing: String(decoding: try guest.appliance.longShell(script), as: UTF8.self))
     } catch {
       try guest.checkHelpers()
       guest.reporter.detail("the users of the devices cannot be found: \(error)")
-      return DeviceUses()
     }
   }
 }

@@ -6,7 +6,11 @@ import WalkRecord
 
 /// ext4 files that are encrypted (fscrypt) and whose key is missing. The kernel shows them under names made from the
 /// encrypted names and does not open them, but their inodes, which debugfs(8) reads, say where their bytes are.
-enum EncryptedFiles {
+struct EncryptedFiles {
+  let guest: Guest
+  let filesystem: Guestfs.Filesystem
+  let space: Guest.AddressSpace
+
   static let tools = ["debugfs"]
 
   static func questions(about inodes: some Sequence<UInt64>) -> String {
@@ -87,14 +91,15 @@ enum EncryptedFiles {
   }
 }
 
-extension Examiner {
+extension EncryptedFiles {
   private static let encryptedQuestions = "/tmp/virt-bmap-encrypted"
   /// The most inodes that the tool is asked about at once.
   private static let mostEncrypted = 20_000
 
   /// Finds the files that the walk could not open without their key. The filesystem must be mounted. A file that is not
   /// found counts as unreadable.
-  func addEncryptedFiles(to walk: inout WalkAssembler, _ space: Guest.AddressSpace, name: String) throws {
+  func add(to walk: inout WalkAssembler) throws {
+    let name = filesystem.shownName
     let inodes = walk.encrypted.keys.sorted()
     guard !inodes.isEmpty else { return }
     guest.reporter.detail(
@@ -104,14 +109,14 @@ extension Examiner {
       let part = Array(inodes[start..<min(inodes.count, start + Self.mostEncrypted)])
       var text: String?
       if space.isFollowed {
-        try guest.appliance.upload(text: EncryptedFiles.questions(about: part), name: Self.encryptedQuestions)
+        try guest.appliance.upload(text: Self.questions(about: part), name: Self.encryptedQuestions)
         text = try guest.output(
-          of: EncryptedFiles.script, tools: EncryptedFiles.tools,
+          of: Self.script, tools: Self.tools,
           variables:
             "q=\(Self.encryptedQuestions) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)",
           orSay: "\(name): encrypted files are left out")
       }
-      let answer = EncryptedFiles.Answer(parsing: text ?? "", asked: part)
+      let answer = Answer(parsing: text ?? "", asked: part)
       for piece in answer.pieces { walk.addData(of: piece.inode, piece.range, offset: piece.offset) }
       for inode in part where !answer.inodes.contains(inode) { walk.failEncrypted(inode) }
     }

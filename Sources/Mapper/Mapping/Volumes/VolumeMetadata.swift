@@ -4,9 +4,12 @@ import BlockStack
 import Bytes
 import Guestfs
 
-/// Finds what partition tables and volume managers store on devices, and swap space.
-extension Examiner {
-  mutating func examineVolumeMetadata(disks: [[UInt8]]) throws {
+/// Adds what partition tables and volume managers store on devices to the map, and swap space.
+struct VolumeMetadata {
+  let guest: Guest
+
+  /// - Parameter disks: the names of the disks.
+  func add(to draft: inout MapDraft, disks: [[UInt8]]) throws {
     let contents = guest.inventory.devices
     var script = "\(Guest.settled)\nexport LC_ALL=C\n"
     let ours = Set(guest.tablesOfOurs.map { DiskName.of($0) })
@@ -30,15 +33,14 @@ extension Examiner {
       let content = contents[section.index]
       let header = VolumeHeader(type: content.type)
       let areas = header?.areas(parsing: section.lines) ?? PartitionTableAreas.areas(parsing: section.lines)
-      add(areas, of: content, guest.devices)
+      draft.add(areas, of: content, guest.devices)
     }
     for content in contents where isSwap(content.type) && !guest.devices.isInVolume(content.number[...]) {
-      guard let places = wholePlaces(of: content) else {
-        guest.incomplete += 1
-        guest.reporter.warning("\(shown(content.name)): this swap space is in too many pieces and is not in the map")
+      guard let places = guest.wholePlaces(of: content) else {
+        draft.warnOfGap("\(shown(content.name)): this swap space is in too many pieces and is not in the map")
         continue
       }
-      add(.swap, content.name, places)
+      draft.add(.swap, content.name, places)
     }
   }
 

@@ -1,6 +1,6 @@
 /// One or more contiguous blocks that a filesystem stores for an inode in addition to the bytes of its file or
 /// directory.
-package struct KeptBlock: Equatable {
+package struct InodeBlock: Equatable {
   package var inode: UInt64
   /// In bytes of the filesystem's address space.
   package var range: Range<UInt64>

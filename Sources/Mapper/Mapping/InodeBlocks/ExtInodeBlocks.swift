@@ -4,7 +4,7 @@ import WalkAssembly
 /// The blocks of ext2, ext3 and ext4 inodes that hold no file data, as debugfs(8) shows them: extended attributes, the
 /// blocks that map other blocks, and the targets of symbolic links. Attribute values in inodes of their own are
 /// included.
-enum ExtKeptBlocks {
+enum ExtInodeBlocks {
   static let tools = ["debugfs"]
 
   static func questions(about inodes: some Sequence<UInt64>) -> String {
@@ -30,7 +30,7 @@ enum ExtKeptBlocks {
     """
 
   /// - Parameter inodes: the inodes that were asked about, in the order of the questions.
-  static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
+  static func blocks(parsing text: String, inodes: [UInt64]) -> [InodeBlock] {
     let lines = text.lines
     guard let size = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(size) else { return [] }
     let values = lines.firstIndex { $0.hasPrefix("owner ") } ?? lines.endIndex
@@ -38,8 +38,8 @@ enum ExtKeptBlocks {
       + ExtAttributeValues.blocks(parsing: lines[values...], size: size)
   }
 
-  private static func blocks(_ lines: ArraySlice<Substring>, size: UInt64, inodes: [UInt64]) -> [KeptBlock] {
-    var result: [KeptBlock] = []
+  private static func blocks(_ lines: ArraySlice<Substring>, size: UInt64, inodes: [UInt64]) -> [InodeBlock] {
+    var result: [InodeBlock] = []
     var next = 0
     var inode: UInt64?
     for line in lines {
@@ -52,7 +52,7 @@ enum ExtKeptBlocks {
       } else if let inode, let entry = entry(line), let start = entry.block.times(size), start.plus(size) != nil,
         start > 0
       {
-        result.append(KeptBlock(inode: inode, range: start..<start + size, isContent: entry.isContent))
+        result.append(InodeBlock(inode: inode, range: start..<start + size, isContent: entry.isContent))
       }
     }
     return result

@@ -12,7 +12,7 @@ enum ExtAttributeValues {
   private static let flag: UInt64 = 0x20_0000
 
   /// Prints what `blocks(parsing:size:)` parses, for the device `$d`. The file `$e` holds the inodes and their
-  /// attribute blocks, as the script of `ExtKeptBlocks` leaves them; this script overwrites it. What follows `end`,
+  /// attribute blocks, as the script of `ExtInodeBlocks` leaves them; this script overwrites it. What follows `end`,
   /// which stands for a link's target, is the guest's text and is skipped.
   static let script = """
     sed -nE '/^end$/,/^inode /{ /^inode /!d; }
@@ -28,9 +28,9 @@ enum ExtAttributeValues {
     """
 
   /// - Parameter size: the size of a block, in bytes.
-  static func blocks(parsing lines: some Sequence<Substring>, size: UInt64) -> [KeptBlock] {
+  static func blocks(parsing lines: some Sequence<Substring>, size: UInt64) -> [InodeBlock] {
     var owners: [UInt64: [UInt64]] = [:]
-    var result: [KeptBlock] = []
+    var result: [InodeBlock] = []
     var owner: UInt64?
     var holder: UInt64?
     for line in lines {
@@ -51,7 +51,7 @@ enum ExtAttributeValues {
         guard let holder, let piece = piece(fields[1], size: size) else { continue }
         for owner in owners[holder, default: []] {
           guard result.count < mostBlocks else { return result }
-          result.append(KeptBlock(inode: owner, range: piece.range, offset: piece.offset))
+          result.append(InodeBlock(inode: owner, range: piece.range, offset: piece.offset))
         }
       default: continue
       }

@@ -4,7 +4,7 @@ import WalkAssembly
 /// The blocks of XFS inodes that hold no file data, as xfs_db(8) shows them: a link's target, a directory's entries and
 /// their index, extended attributes, and the trees that map all these and a file's data. For a file, the kernel itself
 /// reports where the attributes are.
-enum XFSKeptBlocks {
+enum XFSInodeBlocks {
   static let tools = ["xfs_db"]
   /// The unit of xfs_db's block addresses (daddr), in bytes.
   private static let sector: UInt64 = 512
@@ -29,13 +29,13 @@ enum XFSKeptBlocks {
     """
 
   /// - Parameter inodes: the inodes that were asked about, in the order of the questions.
-  static func blocks(parsing text: String, inodes: [UInt64]) -> [KeptBlock] {
+  static func blocks(parsing text: String, inodes: [UInt64]) -> [InodeBlock] {
     let lines = text.lines
     let numbers = ToolNumbers(lines.prefix(2))
     guard let size = numbers["blocksize"], (512...65536).contains(size), let group = numbers["agblocks"] else {
       return []
     }
-    var result: [KeptBlock] = []
+    var result: [InodeBlock] = []
     // Where the blocks of the last inode begin: the answer may be cut off.
     var complete = 0
     var next = 0
@@ -53,13 +53,13 @@ enum XFSKeptBlocks {
       } else if fields.first == "tree", let inode, values.count == 1, let start = values[0].times(sector),
         let end = start.plus(size), start > 0
       {
-        result.append(KeptBlock(inode: inode, range: start..<end))
+        result.append(InodeBlock(inode: inode, range: start..<end))
       } else if let inode, values.count == 4, let offset = values[0].times(size),
         let start = values[1].times(group)?.plus(values[2])?.times(size), let count = values[3].times(size), count > 0,
         let end = start.plus(count)
       {
         result.append(
-          KeptBlock(inode: inode, range: start..<end, offset: offset, isContent: fields.first == "data"))
+          InodeBlock(inode: inode, range: start..<end, offset: offset, isContent: fields.first == "data"))
       }
     }
     return Array(result.prefix(complete))

@@ -6,19 +6,21 @@ import Glibc
 import Guestfs
 
 /// The last step of a run: checks whether what was found explains what is on the devices.
-extension Examiner {
+struct CoverageCheck {
+  let guest: Guest
+  /// Which problems to tolerate when virt-bmap opens the disks itself.
+  let options: OpenOptions
+
   /// Warns about each device that holds something the map does not cover, and says why.
   ///
   /// If everything is recognized, nothing is read.
-  mutating func examineCoverage() throws {
-    guest.reportAmbivalentDevices()
+  func warn(_ draft: inout MapDraft) throws {
     for name in guest.inventory.unusable {
-      warn(of: name, type: "", "its name has unexpected bytes in it; it was not examined")
+      warn(&draft, of: name, type: "", "its name has unexpected bytes in it; it was not examined")
     }
-    let uses = try deviceUses()
+    let uses = try DeviceUses(asking: guest)
     for volume in uses.missingVolumes {
-      guest.incomplete += 1
-      guest.reporter.warning(
+      draft.warnOfGap(
         "\(shown(volume)): this dynamic disk volume (LDM) is missing; if its group has other disks, give them all"
       )
     }
@@ -27,27 +29,26 @@ extension Examiner {
     for device in guest.inventory.devices {
       switch facts(of: device, uses).coverage {
       case .explained: continue
-      case .unexplained(let reason): warn(of: device.name, type: device.type, reason)
+      case .unexplained(let reason): warn(&draft, of: device.name, type: device.type, reason)
       case .unexplainedIfFilled(let reason, let margin):
         switch try content(of: device, margin: margin, &search) {
         case .onlyZeros: continue
-        case .data: warn(of: device.name, type: device.type, reason)
+        case .data: warn(&draft, of: device.name, type: device.type, reason)
         case .tooLarge:
           warn(
-            of: device.name, type: device.type,
+            &draft, of: device.name, type: device.type,
             "nothing is recognized on it, and it is too large to be read to its end: it begins with zeros only")
         }
       }
     }
     for journal in guest.inventory.devices where journal.type == "jbd" {
-      add(.metadata, journal.name, path: Array("journal".utf8), wholePlaces(of: journal) ?? [])
+      draft.add(.metadata, journal.name, path: Array("journal".utf8), guest.wholePlaces(of: journal) ?? [])
     }
   }
 
-  private mutating func warn(of device: [UInt8], type: Substring, _ reason: String) {
-    guest.incomplete += 1
+  private func warn(_ draft: inout MapDraft, of device: [UInt8], type: Substring, _ reason: String) {
     let kind = type.isEmpty ? "" : " (\(type))"
-    guest.reporter.warning("\(shown(device))\(kind): \(reason)")
+    draft.warnOfGap("\(shown(device))\(kind): \(reason)")
   }
 
   private func facts(of device: ProbedDevice, _ uses: DeviceUses) -> DeviceFacts {
@@ -80,15 +81,6 @@ extension Examiner {
     }
   }
 
-  /// Where the whole device lies on the disks; nil if that is not known.
-  func wholePlaces(of device: ProbedDevice) -> [DeviceTable.Place]? {
-    let number = device.number[...]
-    guard guest.devices.isDisk(number), let end = guest.devices.end(of: number) else {
-      return guest.devices.places(of: number)
-    }
-    return guest.devices.places(of: 0..<end, on: number)
-  }
-
   /// Searches a device, apart from `margin` bytes at its beginning and at its end.
   private func content(
     of device: ProbedDevice, margin: UInt64, _ search: inout DeviceSearch
@@ -96,7 +88,7 @@ extension Examiner {
     let number = device.number[...]
     let isDecrypted = guest.devices.isMade(
       of: Set(guest.openedDevices.compactMap { guest.inventory.number(of: $0.name) }), number)
-    if var places = wholePlaces(of: device), let end = guest.devices.end(of: number) {
+    if var places = guest.wholePlaces(of: device), let end = guest.devices.end(of: number) {
       guard end > 2 * margin else { return .onlyZeros }
       places = margin == 0 ? places : guest.devices.places(of: margin..<end - margin, on: number) ?? places
       // Where nothing was ever written, the disk holds zeros, whatever they decrypt to.

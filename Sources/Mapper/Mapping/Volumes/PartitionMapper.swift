@@ -1,32 +1,38 @@
 import Appliance
 import BlockMap
 import BlockStack
+import DiskImage
 
-extension Examiner {
-  mutating func examinePartitions(of disk: [UInt8], number diskNumber: Int) {
+/// Adds partitions to the map.
+struct PartitionMapper {
+  let guest: Guest
+
+  /// Adds the partitions of a disk. If the kernel cannot read the partition table, adds what the table itself takes up,
+  /// too.
+  func addPartitions(of disk: [UInt8], number diskNumber: Int, to draft: inout MapDraft) {
     let table = guest.guestDisks[diskNumber - 1].table
     for known in guest.partitions[diskNumber] ?? [] {
       let partition = disk + Array(String(known.number).utf8)
       guest.reporter.message("examining \(shown(partition)) ...")
-      findings.partitions += 1
+      draft.findings.partitions += 1
       let range = table.extent(of: known).clamped(to: 0..<guest.guestDisks[diskNumber - 1].size)
-      add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
+      draft.add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
     }
     // A tool in the appliance locates most of the partition tables that the kernel accepts.
     let isKernels = !(guest.partitions[diskNumber] ?? []).isEmpty
     guard guest.tablesOfOurs.contains(diskNumber) || table.kind == .apple && isKernels else { return }
     for area in table.areas {
-      add(
+      draft.add(
         area.kind, disk, path: area.name.map { Array($0.utf8) },
         [DeviceTable.Place(disk: diskNumber, range: area.range, offset: area.offset)])
     }
   }
 
   /// Adds the partitions of arrays, wherever their parts lie on the disks.
-  mutating func examineStackedPartitions() {
+  func addStackedPartitions(to draft: inout MapDraft) {
     for partition in guest.inventory.stackedPartitions {
       guest.reporter.message("examining \(shown(partition)) ...")
-      findings.partitions += 1
+      draft.findings.partitions += 1
       guard let number = guest.inventory.number(of: partition), let places = guest.devices.places(of: number),
         !places.isEmpty
       else {
@@ -34,7 +40,7 @@ extension Examiner {
           "\(shown(partition)): it is in too many pieces or not supported, and is not in the map itself")
         continue
       }
-      add(.partition, partition, places)
+      draft.add(.partition, partition, places)
     }
   }
 }

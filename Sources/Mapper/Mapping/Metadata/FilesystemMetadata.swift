@@ -3,10 +3,12 @@ import BlockMap
 import BlockStack
 import Guestfs
 
-/// Finds what filesystems store besides files.
-extension Examiner {
-  /// Adds a filesystem's metadata to the map. The filesystem need not be mountable.
-  mutating func examineMetadata(of filesystem: Guestfs.Filesystem) throws {
+/// Adds what filesystems store besides files to the map.
+struct FilesystemMetadata {
+  let guest: Guest
+
+  /// The filesystem need not be mountable.
+  func add(of filesystem: Guestfs.Filesystem, to draft: inout MapDraft) throws {
     // The metadata of a subvolume is that of its filesystem.
     guard let content = guest.inventory.devices.first(where: { $0.name == filesystem.mountable }),
       let source = MetadataSource(type: content.type)
@@ -29,26 +31,9 @@ extension Examiner {
         return guest.reporter.detail("\(name): its chunks are not supported; its metadata is left out")
       }
       table.add(BtrfsTree.device, madeOf: segments)
-      addParity(of: BtrfsTree.device, to: content.name, table)
+      draft.addParity(of: BtrfsTree.device, to: content.name, table)
     }
-    add(areas, of: content, table)
-  }
-
-  /// Adds every copy of the areas to the map.
-  mutating func add(_ areas: [DeviceArea], of content: ProbedDevice, _ table: DeviceTable) {
-    var count: UInt64 = 0
-    for area in areas {
-      // What lies beyond the end of its device is on no disk.
-      let places = table.places(of: area.range, on: area.device ?? content.number[...]) ?? []
-      count += UInt64(places.count)
-      guard count <= DeviceTable.mostPlaces else {
-        return guest.reporter.detail(
-          "\(shown(content.name)): its metadata is in too many pieces and only partly in the map")
-      }
-      add(
-        area.kind, content.name, path: area.name.map { Array($0.utf8) },
-        places.map { DeviceTable.Place(disk: $0.disk, range: $0.range, offset: $0.offset &+ area.offset) })
-    }
+    draft.add(areas, of: content, table)
   }
 }
 

@@ -10,7 +10,11 @@ import WalkRecord
 
 /// Proves what was found by reading: the bytes of some files, as the guest reads them, must equal those on the disks
 /// where the files were found. What the filesystem says about its files proves nothing, but shows which files to check.
-extension Examiner {
+struct ReadProof {
+  let guest: Guest
+  let filesystem: Guestfs.Filesystem
+  let space: Guest.AddressSpace
+
   /// How many files are compared.
   private static let mostCompared = 16
   /// How many more are compared, of the files that are not where the filesystem says.
@@ -19,20 +23,17 @@ extension Examiner {
   private static let comparedBytes: UInt64 = 4 << 20
 
   /// Proves a walk that has read everything, and removes the files that are wrong, with a warning.
-  mutating func proveRead(
-    _ walk: inout WalkAssembler, type: String, _ space: Guest.AddressSpace, name: String
-  ) throws {
+  func prove(_ walk: inout WalkAssembler, _ draft: inout MapDraft) throws {
     let doubted = walk.contradictedFiles(space.table, device: space.device)
     let sample = Array(doubted.prefix(Self.mostDoubted)) + walk.someFiles(count: Self.mostCompared)
-    var wrong = try filesWithOtherBytes(sample, in: walk, type: type, space)
+    var wrong = try filesWithOtherBytes(sample, in: walk)
     guard let first = wrong.min() else { return }
     // If some of the doubted files are wrong, those that were not compared cannot be trusted.
     wrong.formUnion(doubted.dropFirst(Self.mostDoubted))
     walk.forget(wrong)
-    guest.incomplete += 1
     let others = wrong.count > 1 ? " and \(wrong.count - 1) other files" : ""
-    guest.reporter.warning(
-      "filesystem on \(name) (\(type)): \(shown(walk.tree.path(of: first)))\(others) cannot be located by asking the "
+    draft.warnOfGap(
+      "\(filesystem.title): \(shown(walk.tree.path(of: first)))\(others) cannot be located by asking the "
         + "filesystem or by reading; they are not in the map, and other files may be wrong: check the map with virt-bmap verify"
     )
   }
@@ -40,7 +41,7 @@ extension Examiner {
   /// Compares files of the mounted filesystem with the disks.
   /// - Returns: the files that are not where the walk found them.
   func filesWithOtherBytes(
-    _ objects: [Record.ObjectID], in walk: WalkAssembler, type: String, _ space: Guest.AddressSpace
+    _ objects: [Record.ObjectID], in walk: WalkAssembler
   ) throws -> Set<Record.ObjectID> {
     let files = walk.ranges(of: Set(objects))
     let written = guest.pump.written
@@ -73,6 +74,7 @@ extension Examiner {
       different.append((object, size, inode))
     }
     guard !different.isEmpty else { return [] }
+    let type = filesystem.typeName
     // Some files are stored in another form, or have no blocks of their own.
     let reasons = try questions.ask(
       different.map { file in

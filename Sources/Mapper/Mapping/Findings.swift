@@ -1,0 +1,22 @@
+/// What a run has found, for its last message.
+public struct Findings: Sendable {
+  public internal(set) var partitions = 0
+  public internal(set) var logicalVolumes = 0
+  public internal(set) var filesystems = 0
+  public internal(set) var directories = 0
+  public internal(set) var files = 0
+  /// Files and directories that could not be read.
+  public internal(set) var unreadable = 0
+  /// Other gaps that a warning has named, such as volumes that could not be examined, damaged partition tables, and
+  /// filesystems with paths that a map cannot hold.
+  public internal(set) var incomplete = 0
+  /// Filesystems that could not be mounted or walked.
+  public internal(set) var notMounted = 0
+  /// How long the appliance took to start, in seconds.
+  public internal(set) var launchSeconds = 0.0
+  /// How long all walks took together, in seconds.
+  public internal(set) var walkSeconds = 0.0
+
+  /// Whether the guest has more than the map covers.
+  public var isPartial: Bool { unreadable > 0 || notMounted > 0 || incomplete > 0 }
+}

@@ -1,0 +1,58 @@
+import Appliance
+import BlockMap
+import BlockStack
+
+/// The map and the findings of a run, while the run adds to them.
+struct MapDraft: Sendable {
+  var map: BlockMapBuilder
+  var findings = Findings()
+  let reporter: any Reporter
+
+  /// - Parameter mostMapBytes: the largest size of the map, in bytes.
+  init(of disks: [GuestDisk], mostMapBytes: UInt64, reporter: any Reporter) {
+    map = BlockMapBuilder(mostBytes: mostMapBytes)
+    for disk in disks { map.addDisk(disk.description) }
+    self.reporter = reporter
+  }
+
+  /// Adds an object and the ranges of the disks that hold it.
+  mutating func add(
+    _ kind: ObjectKind, _ device: [UInt8], path: [UInt8]? = nil, _ places: [DeviceTable.Place]
+  ) {
+    guard let object = map.addObject(kind: kind, device: device, path: path) else { return }
+    for place in places {
+      map.addRange(of: object, disk: place.disk, range: place.range, objectOffset: place.offset)
+    }
+  }
+
+  /// Adds every copy of the areas to the map.
+  mutating func add(_ areas: [DeviceArea], of content: ProbedDevice, _ table: DeviceTable) {
+    var count: UInt64 = 0
+    for area in areas {
+      // What lies beyond the end of its device is on no disk.
+      let places = table.places(of: area.range, on: area.device ?? content.number[...]) ?? []
+      count += UInt64(places.count)
+      guard count <= DeviceTable.mostPlaces else {
+        return reporter.detail("\(shown(content.name)): its metadata is in too many pieces and only partly in the map")
+      }
+      add(
+        area.kind, content.name, path: area.name.map { Array($0.utf8) },
+        places.map { DeviceTable.Place(disk: $0.disk, range: $0.range, offset: $0.offset &+ area.offset) })
+    }
+  }
+
+  /// Adds what an array stores besides its data to restore what a lost device held.
+  /// - Parameter number: the table's name for the array.
+  mutating func addParity(of number: Substring, to device: [UInt8], _ table: DeviceTable) {
+    guard let places = table.parity(of: number) else {
+      return reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
+    }
+    if !places.isEmpty { add(.raid, device, places) }
+  }
+
+  /// Warns of something that the map lacks. A run with such a warning does not end with status 0.
+  mutating func warnOfGap(_ message: String) {
+    findings.incomplete += 1
+    reporter.warning(message)
+  }
+}

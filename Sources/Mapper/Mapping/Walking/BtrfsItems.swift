@@ -1,0 +1,33 @@
+import Appliance
+import BlockStack
+import WalkAssembly
+import WalkRecord
+
+/// Adds to a walk what Btrfs stores in its trees: directories, small files and extended attributes, in blocks that they
+/// share with other items nearby. The tree says which blocks.
+struct BtrfsItems {
+  let guest: Guest
+  let space: Guest.AddressSpace
+
+  func add(to walk: inout WalkAssembler) {
+    guard let tree = space.tree, space.isFollowed else { return }
+    // A replayed log is written to new blocks, which the guest's disk does not have.
+    let written = guest.pump.written
+    let isOnDisk = { (range: Range<UInt64>) in
+      !(space.table.places(of: range, on: space.device) ?? []).contains { written.overlap($0) }
+    }
+    var directories: [Record.ObjectID: [Range<UInt64>]] = [:]
+    for (inode, blocks) in tree.directories {
+      guard let object = walk.inodes[inode] else { continue }
+      directories[object, default: []] += blocks.filter(isOnDisk)
+    }
+    walk.setDirectories(directories)
+    for data in tree.inlineData where isOnDisk(data.range) {
+      walk.addInlineData(of: data.inode, data.range, offset: data.offset, isEncoded: data.isCompressed)
+    }
+    for attribute in tree.attributes where isOnDisk(attribute.range) {
+      guard let object = walk.inodes[attribute.inode] else { continue }
+      walk.addKept(object, attribute.range, offset: 0)
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import Appliance
+import BlockMap
+import BlockStack
+import Glibc
+import Guestfs
+import WalkAssembly
+import WalkRecord
+
+/// Maps the files and directories of one filesystem after the other.
+struct FilesystemMapper {
+  let method: MapMethod
+
+  /// Adds the files of a filesystem to the map. If that is not possible, warns, and counts it in the findings.
+  func map(_ filesystem: Guestfs.Filesystem, of guest: inout Guest, into draft: inout MapDraft) throws {
+    guest.doneDevices.insert(filesystem.mountable)
+    guest.reporter.message("examining \(filesystem.title) ...")
+    do {
+      try guest.mount(filesystem)
+    } catch {
+      try guest.checkHelpers()
+      draft.findings.notMounted += 1
+      guest.reporter.warning("\(filesystem.title) cannot be mounted: \(guest.reason(error, filesystem))")
+      return
+    }
+    let start = ContinuousClock.now
+    let result: WalkAssembler?
+    do {
+      try guest.warnOfMissingDevices(of: filesystem)
+      result = try walked(filesystem, of: guest, &draft)
+    } catch let error as GuestfsError {
+      // If the appliance is still running, the other filesystems may be in order.
+      try guest.checkHelpers()
+      try guest.unmount()
+      draft.findings.notMounted += 1
+      guest.reporter.warning("\(filesystem.title) cannot be examined: \(error.firstLine)")
+      return
+    }
+    guard let walk = result else { return }
+    draft.findings.walkSeconds += (ContinuousClock.now - start) / .seconds(1)
+    report(walk, of: filesystem, &draft)
+    let left = walk.add(to: &draft.map, device: filesystem.mountable, isCancelled: guest.isCancelled)
+    guard !guest.isCancelled() else { throw MapperError.interrupted }
+    guard !draft.map.isTooLarge else { throw MapError.tooLarge(draft.map.mostBytes) }
+    if left > 0 {
+      draft.warnOfGap("filesystem on \(filesystem.shownName): \(left) paths are too long for a map")
+    }
+    draft.findings.filesystems += 1
+    draft.findings.directories += walk.tree.directories
+    draft.findings.files += walk.tree.files
+  }
+
+  /// Walks the mounted filesystem, by `method` if that is possible, and unmounts it.
+  /// - Returns: nil, after a warning, if the filesystem cannot be walked.
+  private func walked(
+    _ filesystem: Guestfs.Filesystem, of guest: Guest, _ draft: inout MapDraft
+  ) throws -> WalkAssembler? {
+    let name = filesystem.shownName
+    let space = try guest.addressSpace(of: filesystem)
+    let run = FilesystemWalk(guest: guest, filesystem: filesystem, mostMapBytes: draft.map.mostBytes)
+    let proof = ReadProof(guest: guest, filesystem: filesystem, space: space)
+    var method = method
+    if filesystem.isBtrfs, space.tree == nil || !space.isFollowed {
+      // Reading files does not find what Btrfs stores in its trees, so without the trees the map lacks it.
+      draft.warnOfGap(
+        "filesystem on \(name) (btrfs): its trees cannot be read: small files and attributes stored in them are not in the map"
+      )
+    }
+    while true {
+      if method != .read, !space.isFollowed {
+        guest.reporter.detail("\(name): the volumes below are not supported; reading all files instead")
+        method = .read
+      }
+      var walk: WalkAssembler
+      switch try run.run(method) {
+      case .success(let finished): walk = finished
+      case .failure(.notWalked(let reason)):
+        draft.findings.notMounted += 1
+        guest.reporter.warning("\(filesystem.title) cannot be walked: \(reason)")
+        return nil
+      case .failure(.notCredible(let reason)):
+        draft.warnOfGap("\(filesystem.title): \(reason); its files are not in the map")
+        return nil
+      }
+      BtrfsItems(guest: guest, space: space).add(to: &walk)
+      try InodeBlocks(guest: guest, filesystem: filesystem, space: space).add(to: &walk)
+      try EncryptedFiles(guest: guest, filesystem: filesystem, space: space).add(to: &walk)
+      var wrong = walk.resolve(
+        space.table, device: space.device, isAllRead: method == .read, isCancelled: guest.isCancelled)
+      guard !guest.isCancelled() else { throw MapperError.interrupted }
+      if let excess = walk.excess {
+        try guest.unmount()
+        draft.warnOfGap("\(filesystem.title): \(run.reason(excess)); its files are not in the map")
+        return nil
+      }
+      if method == .read {
+        try proof.prove(&walk, &draft)
+        wrong = nil
+      } else if wrong == nil {
+        wrong = try proof.filesWithOtherBytes(walk.unseen, in: walk).min()
+      }
+      try guest.unmount()
+      guard let wrong else { return walk }
+      guest.reporter.warning(
+        "\(filesystem.title): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
+          + "reading all files instead")
+      method = .read
+      try guest.mount(filesystem)
+    }
+  }
+
+  /// Counts the files and directories that could not be read, and says which under `-v`.
+  private func report(_ walk: WalkAssembler, of filesystem: Guestfs.Filesystem, _ draft: inout MapDraft) {
+    guard walk.failureCount > 0 else { return }
+    draft.findings.unreadable += walk.failureCount
+    for failure in walk.failures {
+      // Symbolic links are not followed. The kernel reports ELOOP for a directory that is its own ancestor, the walker
+      // for others that it comes to again.
+      let reason =
+        failure.errno == ELOOP
+        ? "this directory is elsewhere, too, or within itself; it is mapped once"
+        : String(cString: strerror(failure.errno))
+      draft.reporter.detail("\(filesystem.shownName): \(shown(failure.path)): \(reason)")
+    }
+  }
+}
+
+extension Guestfs.Filesystem {
+  var shownName: String { shown(mountable) }
+  /// blkid(8)'s name of the type.
+  var typeName: String { String(decoding: type, as: UTF8.self) }
+  /// How messages name the filesystem.
+  var title: String { "filesystem on \(shownName) (\(typeName))" }
+  var isBtrfs: Bool { type.elementsEqual("btrfs".utf8) }
+}
