@@ -93,7 +93,7 @@ private typealias Piece = FileLayout.Piece
     let scratch = try Scratch()
     let filesystem = Other(try scratch.mount(), method: .read)
     let length = FileLayout.maximumPiece
-    var pieces = KnownPieces([Piece(offset: 0, length: 200 * length + 1, layout: .told, physical: 0)])
+    var pieces = KnownPieces([Piece(offset: 0, length: 200 * length + 1, layout: .exact, physical: 0)])
     #expect(pieces.nextPage(for: filesystem).count == FileLayout.pageSize)
     #expect(!pieces.isComplete)
     let rest = pieces.nextPage(for: filesystem)

@@ -16,8 +16,8 @@ import WalkRecord
       case .inode(let id, _): "inode of \(id)"
       case .encrypted(let id, _): "encrypted \(id)"
       case .link(let id, let parent, let name): "link to \(id) in \(parent): \(String(decoding: name, as: UTF8.self))"
-      case .chunk(let chunk):
-        chunk.layout == .claimed || chunk.layout == .told ? nil : "read \(chunk.object) as \(chunk.layout)"
+      case .chunk(let chunk): "read \(chunk.object) as \(chunk.layout)"
+      case .extent: nil
       case .idle: "idle"
       case .settled: "settled"
       case .failure(_, let errno, let name): "failure \(errno): \(String(decoding: name, as: UTF8.self))"
@@ -78,10 +78,10 @@ import WalkRecord
     guard pwrite(device, boot, 512, 0) == 512, close(device) == 0 else { throw Scratch.Failure() }
     let records = try scratch.walk(FAT(mount, method: .read), .read)
     #expect(said(records) == ["begin 7 70000", "directory 1 in 0: ", "idle", "idle", "end"])
-    let reports = records.compactMap { record -> Chunk? in
-      if case .chunk(let chunk) = record { chunk } else { nil }
+    let extents = records.compactMap { record -> ReportedExtent? in
+      if case .extent(let extent) = record { extent } else { nil }
     }
-    #expect(reports.map(\.physical) == [1536] && reports.map(\.length) == [512])
+    #expect(extents.map(\.physical) == [1536] && extents.map(\.length) == [512])
   }
 
   @Test func filesAreReadAfterTheirDirectory() throws {

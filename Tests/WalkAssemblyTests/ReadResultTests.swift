@@ -17,6 +17,12 @@ import WalkRecord
       Chunk(number: number, object: object, offset: offset, length: length, layout: layout, physical: physical))
   }
 
+  private func extent(
+    of object: UInt64, length: UInt64, physical: UInt64, _ content: ReportedExtent.Content
+  ) -> Record {
+    .extent(ReportedExtent(object: object, offset: 0, length: length, physical: physical, content: content))
+  }
+
   private func begun(_ names: String...) throws -> WalkAssembler {
     var walk = WalkAssembler()
     try walk.take(.begin(inodes: 10, bytes: 1 << 20))
@@ -34,7 +40,7 @@ import WalkRecord
       (0x20000, 8192, false, true), (0x11000, 8192, false, true),
     ] as [(UInt64, UInt32, Bool, Bool)] {
       var walk = try begun("a")
-      try walk.take(chunk(1, of: 2, length: 8192, .told, physical: 0x10000))
+      try walk.take(extent(of: 2, length: 8192, physical: 0x10000, .data))
       try walk.take(chunk(2, of: 2, length: 8192, .proof, physical: 0x10000))
       walk.read(disk: 1, offset: start, length: length)
       try walk.take(.end)
@@ -56,7 +62,7 @@ import WalkRecord
     walk.read(disk: 1, offset: 0xa0000, length: 512)
     for (object, place) in [(2, 0x10000), (3, 0x20000), (4, 0x30000), (5, 0x40000), (6, 0x50000)] as [(UInt64, UInt64)]
     {
-      try walk.take(chunk(UInt32(object) + 10, of: object, length: object < 4 ? 8192 : 4096, .claimed, physical: place))
+      try walk.take(extent(of: object, length: object < 4 ? 8192 : 4096, physical: place, .dataToCheck))
     }
     try walk.take(.end)
     #expect(walk.resolve(Self.table, device: "8:0") == nil)

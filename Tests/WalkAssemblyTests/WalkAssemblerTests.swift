@@ -158,13 +158,11 @@ import WalkRecord
       let end: UInt64 = device == "8:1" ? 10 << 20 : 100 << 20
       var walk = try walk([.object(id: 2, parent: 1, kind: .file, name: bytes("a"))])
       try walk.take(
-        .chunk(
-          Chunk(number: 1, object: 2, offset: 0, length: 8192, layout: .told, physical: end - (line.isEmpty ? 0 : 8192))
-        ))
+        .extent(
+          ReportedExtent(
+            object: 2, offset: 0, length: 8192, physical: end - (line.isEmpty ? 0 : 8192), content: .data)))
       try walk.take(
-        .chunk(
-          Chunk(
-            number: 2, object: 2, offset: 8192, length: 1 << 20, layout: .told, physical: end)))
+        .extent(ReportedExtent(object: 2, offset: 8192, length: 1 << 20, physical: end, content: .data)))
       try walk.take(.end)
       #expect(walk.resolve(DeviceTable(parsing: disks), device: device[...]) == nil)
       #expect(walk.failureCount == 1)
@@ -191,6 +189,8 @@ import WalkRecord
       .link(id: 1, parent: .max, name: [0x61]), .inode(id: 0, number: 1), .inode(id: .max, number: 1),
       .chunk(Chunk(number: 1, object: 2, offset: 0, length: 1, layout: .exact)),
       .chunk(Chunk(number: 1, object: 0, offset: 0, length: 1, layout: .exact)),
+      .extent(ReportedExtent(object: 2, offset: 0, length: 1, physical: 0, content: .data)),
+      .extent(ReportedExtent(object: 0, offset: 0, length: 1, physical: 0, content: .metadata)),
     ] as [Record])
   func whatWasNotDeclaredIsAnError(record: Record) throws {
     var walk = try walk([])
@@ -207,11 +207,13 @@ import WalkRecord
     ])
     walk.read(disk: 1, offset: 0x1000, length: 4096)
     try walk.take(
-      .chunk(Chunk(number: 2, object: 3, offset: 0, length: 1024, layout: .kept, physical: 0x8000)))
-    walk.addKept(2, 0x3000..<0x3400, offset: 0)
+      .extent(ReportedExtent(object: 3, offset: 0, length: 1024, physical: 0x8000, content: .metadata)))
+    // What is read after a report belongs to nothing.
+    walk.read(disk: 1, offset: 0xa000, length: 4096)
+    walk.addMetadata(2, 0x3000..<0x3400, offset: 0)
     walk.addInlineData(of: 20, 0x5000..<0x5010, offset: 0, isEncoded: false)
     // Beyond the end of the device there is nothing.
-    walk.addKept(2, UInt64.max - 2048..<UInt64.max - 1024, offset: 0)
+    walk.addMetadata(2, UInt64.max - 2048..<UInt64.max - 1024, offset: 0)
     try walk.take(.end)
     let table = DeviceTable(parsing: "device 8:0 - - 2097152\ndisk 8:0 1\n")
     #expect(walk.resolve(table, device: "8:0") == nil)
@@ -242,7 +244,7 @@ import WalkRecord
           .object(id: id, parent: parent, kind: id % 2 == 0 ? .directory : .file, name: bytes("n\(id)")))
       }
       for _ in 0..<60 {
-        let layout = [Chunk.Layout.exact, .encoded, .stream, .told, .kept][Int(random.next() % 5)]
+        let layout = [Chunk.Layout.exact, .encoded, .stream, .proof][Int(random.next() % 4)]
         let record: Record? =
           switch random.next() % 10 {
           case 0: .link(id: number(), parent: number(), name: random.bytes(3))
@@ -255,6 +257,11 @@ import WalkRecord
                 number: UInt32(truncatingIfNeeded: number()), replaces: UInt32(truncatingIfNeeded: number()),
                 object: 1 + random.next() % 6, offset: number(), length: number(), layout: layout))
           case 6: .object(id: number(), parent: number(), kind: .file, name: random.bytes(2))
+          case 7:
+            .extent(
+              ReportedExtent(
+                object: 1 + random.next() % 6, offset: number(), length: number(), physical: number(),
+                content: ReportedExtent.Content(rawValue: UInt8(random.next() % 4)) ?? .data))
           default: nil
           }
         if let record {

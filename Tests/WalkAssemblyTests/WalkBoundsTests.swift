@@ -13,8 +13,8 @@ import WalkRecord
   private static let begin = Record.begin(inodes: 1, bytes: 1)
   private static let name: [UInt8] = [0x61]
 
-  private static func told(_ offset: UInt64, _ length: UInt64, _ physical: UInt64) -> Record {
-    .chunk(Chunk(number: 1, object: 2, offset: offset, length: length, layout: .told, physical: physical))
+  private static func extent(_ offset: UInt64, _ length: UInt64, _ physical: UInt64) -> Record {
+    .extent(ReportedExtent(object: 2, offset: offset, length: length, physical: physical, content: .data))
   }
 
   @Test(
@@ -30,8 +30,8 @@ import WalkRecord
       (.link(id: 2, parent: 1, name: Array("x/../../y".utf8)), .badName),
       (.link(id: 1, parent: 1, name: name), .badParent(1)),
       (.failure(parent: 1, errno: 1, name: [UInt8](repeating: 0x61, count: 1025)), .badName),
-      (told(.max - 4096, 4096, 0), .badRange(2)),
-      (told(1 << 63, 1, 0), .badRange(2)), (told(0, .max, 0), .badRange(2)), (begin, .secondBeginning),
+      (extent(.max - 4096, 4096, 0), .badRange(2)),
+      (extent(1 << 63, 1, 0), .badRange(2)), (extent(0, .max, 0), .badRange(2)), (begin, .secondBeginning),
       (.inode(id: 2, number: 4), .badInode),
     ] as [(Record, AssemblyError)])
   func aLie(record: Record, error: AssemblyError) throws {
@@ -64,7 +64,7 @@ import WalkRecord
       while true { try walk.take(.link(id: 2, parent: 1, name: Self.name)) }
     }
     #expect(throws: AssemblyError.tooManyRanges(few.ranges)) {
-      while true { try walk.take(Self.told(0, 1, 0)) }
+      while true { try walk.take(Self.extent(0, 1, 0)) }
     }
   }
 
@@ -84,7 +84,7 @@ import WalkRecord
   @Test func aRangeInManyPlaces() throws {
     var walk = WalkAssembler(bounds: WalkBounds(bytes: 0, type: "ext4", mapBytes: 0))
     for record in [Self.root, .object(id: 2, parent: 1, kind: .file, name: Self.name)] { try walk.take(record) }
-    for _ in 0..<50 { try walk.take(Self.told(0, 1 << 30, 0)) }
+    for _ in 0..<50 { try walk.take(Self.extent(0, 1 << 30, 0)) }
     try walk.take(.end)
     let table = DeviceTable(
       parsing: """
@@ -102,7 +102,7 @@ import WalkRecord
   @Test func whatIsCancelledEndsAtOnce() throws {
     var walk = WalkAssembler()
     for record in [Self.root, .object(id: 2, parent: 1, kind: .file, name: Self.name)] { try walk.take(record) }
-    for place in 0..<10_000 as Range<UInt64> { try walk.take(Self.told(0, 1, place * 2)) }
+    for place in 0..<10_000 as Range<UInt64> { try walk.take(Self.extent(0, 1, place * 2)) }
     try walk.take(.end)
     #expect(walk.resolve(DeviceTable(parsing: "device 8:0 - - 2097152\ndisk 8:0 1\n"), device: "8:0") == nil)
     var builder = BlockMapBuilder()

@@ -12,7 +12,9 @@ import Testing
     .chunk(
       Chunk(number: .max, replaces: 0x8000_0001, object: 9, offset: .max, length: 0x1234_5678_9abc, layout: .encoded)),
     .chunk(Chunk(number: 1, object: 1, offset: 0, length: 0, layout: .stream)),
-    .chunk(Chunk(number: 2, object: 1, offset: 4096, length: 1, layout: .exact)), .idle, .settled,
+    .chunk(Chunk(number: 2, object: 1, offset: 4096, length: 1, layout: .exact)),
+    .extent(ReportedExtent(object: 5, offset: .max, length: 1 << 50, physical: 7, content: .data)),
+    .extent(ReportedExtent(object: 5, offset: 0, length: 1, physical: .max, content: .dataToCheck)), .idle, .settled,
     .failure(parent: 3, errno: -1, name: [UInt8](repeating: 0x6e, count: 4096)),
     .failure(parent: 3, errno: .max, name: []), .end,
   ]
@@ -67,7 +69,7 @@ import Testing
       // Lengths: less than the header, more than there is.
       good.replacing(4, with: 7), good.replacing(5, with: 3),
       // A type and a layout that there are not, and a payload longer than what is left.
-      good.replacing(8, with: 99), good.replacing(8, with: 0), good.replacing(8, with: 4), good.replacing(10, with: 1),
+      good.replacing(8, with: 99), good.replacing(8, with: 0), good.replacing(8, with: 4), good.replacing(8, with: 11), good.replacing(10, with: 1),
     ] {
       #expect(throws: RecordError.self) { try decoded(bytes) }
     }

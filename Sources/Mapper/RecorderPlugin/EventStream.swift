@@ -78,9 +78,8 @@ final class EventStream: Sendable {
         switch record {
         case .chunk(let chunk):
           state.finishChunk()
-          // These chunks are only reported, not read: the reads that follow belong to no chunk.
-          state.current = [.told, .toldEncoded, .claimed].contains(chunk.layout) ? nil : ChunkReads(chunk)
-        case .idle, .begin, .settled, .end: state.finishChunk()
+          state.current = ChunkReads(chunk)
+        case .extent, .idle, .begin, .settled, .end: state.finishChunk()
         case .object, .inode, .encrypted, .link, .failure: break
         }
       }

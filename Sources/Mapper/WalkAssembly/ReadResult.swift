@@ -15,7 +15,7 @@ extension WalkAssembler {
   package func ranges(of objects: Set<Record.ObjectID>) -> [Record.ObjectID: FileRanges] {
     var result: [Record.ObjectID: FileRanges] = [:]
     for object in objects { result[object] = FileRanges() }
-    for place in found where !place.isKept && objects.contains(place.object) {
+    for place in found where !place.isMetadata && objects.contains(place.object) {
       result[place.object, default: FileRanges()].ranges.append(
         MappedRange(
           disk: UInt32(place.place.disk), range: place.place.range, objectOffset: place.offset,
@@ -55,6 +55,6 @@ extension WalkAssembler {
 
   /// Removes the ranges of these files' data.
   package mutating func forget(_ objects: Set<Record.ObjectID>) {
-    found.removeAll { !$0.isKept && objects.contains($0.object) }
+    found.removeAll { !$0.isMetadata && objects.contains($0.object) }
   }
 }

@@ -22,26 +22,26 @@ package struct WalkAssembler {
     /// The bytes are encoded: `offset` is that of all of them together.
     package var isEncoded = false
     /// Metadata that the filesystem stores for the object, not the object's own bytes.
-    package var isKept = false
+    package var isMetadata = false
   }
 
   /// The location of an object's bytes from `offset` on as the filesystem reports it, in its own address space.
-  package struct Told {
+  package struct Reported {
     package var object: Record.ObjectID
     package var physical: Range<UInt64>
     package var offset: UInt64
     /// The bytes are encoded: `offset` is that of all of them together.
     package var isEncoded = false
     /// Metadata that the filesystem stores for the object, not the object's own bytes.
-    package var isKept = false
+    package var isMetadata = false
   }
 
   private let bounds: WalkBounds
   package private(set) var tree: ObjectTree
   package var found: [Found] = []
-  private var told: [Told] = []
+  private var reported: [Reported] = []
   /// The locations that the filesystem reports for files that were also read.
-  package private(set) var claims: [Told] = []
+  package private(set) var claims: [Reported] = []
   /// Files that were read as a proof, but of which some reads were not seen because the appliance had the data in
   /// memory.
   package private(set) var unseen: [Record.ObjectID] = []
@@ -68,7 +68,7 @@ package struct WalkAssembler {
   package private(set) var excess: AssemblyError?
 
   /// The maximum number of failures stored with their names; further ones are only counted.
-  private static let keptFailures = 10_000
+  private static let maximumNamedFailures = 10_000
   /// If the path of a failure's directory is longer than this, in bytes, `...` is shown instead of it.
   private static let longestShown = 4096
 
@@ -106,20 +106,15 @@ package struct WalkAssembler {
       try tree.addLink(to: id, parent: parent, name: name)
     case .chunk(let chunk):
       finishChunk()
-      guard tree.contains(chunk.object) else { throw .unknownObject(chunk.object) }
-      guard Self.fits(chunk.offset, chunk.length) else { throw .badRange(chunk.object) }
-      // This is not the walker's fault: a damaged filesystem may report it.
-      guard Self.fits(chunk.physical, chunk.length) else {
-        let (parent, name) = tree.place(of: chunk.object)
-        return addFailure(in: parent, name, EUCLEAN)
-      }
+      guard try isUsable(chunk.object, chunk.offset, chunk.length, chunk.physical) else { return }
       if chunk.replaces != 0, let whole = pending.removeValue(forKey: chunk.replaces) {
         pendingReads -= whole.ranges.count
       }
-      switch chunk.layout {
-      case .told, .toldEncoded, .kept, .claimed: tell(chunk)
-      case .exact, .encoded, .stream, .unproven, .ordered, .proof: current = ChunkReads(chunk)
-      }
+      current = ChunkReads(chunk)
+    case .extent(let extent):
+      finishChunk()
+      guard try isUsable(extent.object, extent.offset, extent.length, extent.physical) else { return }
+      add(extent)
     case .idle: finishChunk()
     case .settled: settle()
     case .failure(let parent, let errno, let name):
@@ -129,8 +124,23 @@ package struct WalkAssembler {
       settle()
       isComplete = true
     }
-    let ranges = found.count + told.count + claims.count + proofs.count
+    let ranges = found.count + reported.count + claims.count + proofs.count
     guard ranges <= bounds.ranges, pendingReads <= WalkBounds.pendingReads else { throw .tooManyRanges(bounds.ranges) }
+  }
+
+  /// Checks a part of an object. If a damaged filesystem reports an impossible location, which is not the walker's
+  /// fault, the object counts as a failure.
+  private mutating func isUsable(
+    _ object: Record.ObjectID, _ offset: UInt64, _ length: UInt64, _ physical: UInt64
+  ) throws(AssemblyError) -> Bool {
+    guard tree.contains(object) else { throw .unknownObject(object) }
+    guard Self.fits(offset, length) else { throw .badRange(object) }
+    guard Self.fits(physical, length) else {
+      let (parent, name) = tree.place(of: object)
+      addFailure(in: parent, name, EUCLEAN)
+      return false
+    }
+    return true
   }
 
   /// Whether `length` bytes at `start` are within the range that a file or a device can have.
@@ -140,7 +150,7 @@ package struct WalkAssembler {
 
   private mutating func addFailure(in parent: Record.ObjectID, _ name: [UInt8], _ errno: Int32) {
     failureCount += 1
-    if namedFailures.count < Self.keptFailures { namedFailures.append((parent, name, errno)) }
+    if namedFailures.count < Self.maximumNamedFailures { namedFailures.append((parent, name, errno)) }
   }
 
   /// What could not be examined.
@@ -184,18 +194,17 @@ package struct WalkAssembler {
       }
     case .encoded: add(chunk.merged, of: chunk.chunk)
     case .stream: addStream(chunk)
-    case .told, .toldEncoded, .kept, .claimed: break
     case .proof: proofs.append(chunk)
     }
   }
 
-  private mutating func tell(_ chunk: Chunk) {
-    let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
-    guard !overflow, chunk.length > 0 else { return }
-    let new = Told(
-      object: chunk.object, physical: chunk.physical..<end, offset: chunk.offset,
-      isEncoded: chunk.layout == .toldEncoded, isKept: chunk.layout == .kept)
-    if chunk.layout == .claimed { claims.append(new) } else { told.append(new) }
+  private mutating func add(_ extent: ReportedExtent) {
+    let (end, overflow) = extent.physical.addingReportingOverflow(extent.length)
+    guard !overflow, extent.length > 0 else { return }
+    let new = Reported(
+      object: extent.object, physical: extent.physical..<end, offset: extent.offset,
+      isEncoded: extent.content == .encodedData, isMetadata: extent.content == .metadata)
+    if extent.content == .dataToCheck { claims.append(new) } else { reported.append(new) }
   }
 
   private mutating func add(_ places: [ChunkReads.DiskRange], of chunk: Chunk) {
@@ -228,18 +237,18 @@ package struct WalkAssembler {
   /// Sets the locations of all directories to `blocks`, in bytes of the filesystem's address space. They replace
   /// what was read when the directories were listed.
   package mutating func setDirectories(_ blocks: [Record.ObjectID: [Range<UInt64>]]) {
-    found.removeAll { tree.kind(of: $0.object) == .directory && !$0.isKept }
+    found.removeAll { tree.kind(of: $0.object) == .directory && !$0.isMetadata }
     for (object, ranges) in blocks where tree.contains(object) {
-      for range in ranges { told.append(Told(object: object, physical: range, offset: 0)) }
+      for range in ranges { reported.append(Reported(object: object, physical: range, offset: 0)) }
     }
   }
 
   /// Sets the locations of these directories to these blocks, which replace what was read when they were listed.
   package mutating func replaceDirectories(_ blocks: [Record.ObjectID: [InodeBlock]]) {
     guard !blocks.isEmpty else { return }
-    found.removeAll { !$0.isKept && blocks[$0.object] != nil }
+    found.removeAll { !$0.isMetadata && blocks[$0.object] != nil }
     for (object, blocks) in blocks {
-      for block in blocks { told.append(Told(object: object, physical: block.range, offset: block.offset)) }
+      for block in blocks { reported.append(Reported(object: object, physical: block.range, offset: block.offset)) }
     }
   }
 
@@ -247,15 +256,15 @@ package struct WalkAssembler {
   /// space.
   package mutating func addInlineData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64, isEncoded: Bool) {
     guard let object = inodes[inode], tree.kind(of: object) != .directory else { return }
-    told.append(
-      Told(
-        object: object, physical: range, offset: offset, isEncoded: isEncoded, isKept: tree.kind(of: object) == .other))
+    reported.append(
+      Reported(
+        object: object, physical: range, offset: offset, isEncoded: isEncoded, isMetadata: tree.kind(of: object) == .other))
   }
 
   /// Adds a part of an encrypted file: `range` in bytes of the filesystem's address space.
   package mutating func addData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64) {
     guard let object = encrypted[inode], tree.kind(of: object) == .file else { return }
-    told.append(Told(object: object, physical: range, offset: offset))
+    reported.append(Reported(object: object, physical: range, offset: offset))
   }
 
   /// Records that an encrypted file cannot be located.
@@ -267,8 +276,8 @@ package struct WalkAssembler {
 
   /// Adds blocks that the filesystem stores for an object in addition to its bytes: `range` in bytes of the
   /// filesystem's address space.
-  package mutating func addKept(_ object: Record.ObjectID, _ range: Range<UInt64>, offset: UInt64) {
-    told.append(Told(object: object, physical: range, offset: offset, isKept: true))
+  package mutating func addMetadata(_ object: Record.ObjectID, _ range: Range<UInt64>, offset: UInt64) {
+    reported.append(Reported(object: object, physical: range, offset: offset, isMetadata: true))
   }
 
   /// Locates every copy of what was read and of what the filesystem reported. If an object is reported beyond the
@@ -304,31 +313,31 @@ package struct WalkAssembler {
     let end = table.end(of: device) ?? .max
     var outside: Set<Record.ObjectID> = []
     var unplaced: Set<Record.ObjectID> = []
-    for (count, told) in told.enumerated() {
+    for (count, reported) in reported.enumerated() {
       if count & 0xfff == 0, isCancelled() { return nil }
       // One piece may give many ranges, one for each stripe.
       guard found.count <= bounds.ranges else {
         excess = .tooManyRanges(bounds.ranges)
         return nil
       }
-      guard let places = table.places(of: told.physical, on: device) else {
-        if told.isKept { continue }
-        guard isAllRead else { return told.object }
-        unplaced.insert(told.object)
+      guard let places = table.places(of: reported.physical, on: device) else {
+        if reported.isMetadata { continue }
+        guard isAllRead else { return reported.object }
+        unplaced.insert(reported.object)
         continue
       }
       // Bytes beyond the device's end belong to something else.
-      if told.physical.upperBound > end { outside.insert(told.object) }
+      if reported.physical.upperBound > end { outside.insert(reported.object) }
       for place in places {
         guard let disk = UInt8(exactly: place.disk) else { continue }
         found.append(
           Found(
-            object: told.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
-            offset: told.isEncoded ? told.offset : told.offset &+ place.offset, isEncoded: told.isEncoded,
-            isKept: told.isKept))
+            object: reported.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
+            offset: reported.isEncoded ? reported.offset : reported.offset &+ place.offset, isEncoded: reported.isEncoded,
+            isMetadata: reported.isMetadata))
       }
     }
-    told = []
+    reported = []
     for object in outside.sorted() {
       let (parent, name) = tree.place(of: object)
       addFailure(in: parent, name, EUCLEAN)
@@ -396,15 +405,15 @@ package struct WalkAssembler {
     var left = 0
     var count = 0
     var paths = MapPaths(tree)
-    let kept = Set(found.lazy.filter(\.isKept).map(\.object))
+    let withMetadata = Set(found.lazy.filter(\.isMetadata).map(\.object))
     var linked: [Record.ObjectID: [ObjectID]] = [:]
-    var keptLinked: [Record.ObjectID: [ObjectID]] = [:]
+    var metadataLinked: [Record.ObjectID: [ObjectID]] = [:]
     tree.forEachLink { object, parent, name in
       let isFile = tree.kind(of: object) == .file
-      guard isFile || kept.contains(object) else { return }
+      guard isFile || withMetadata.contains(object) else { return }
       let path = paths.path(in: parent, name: name, of: &builder)
-      if kept.contains(object), let path, let id = builder.addObject(kind: .metadata, device: device, at: path) {
-        keptLinked[object, default: []].append(id)
+      if withMetadata.contains(object), let path, let id = builder.addObject(kind: .metadata, device: device, at: path) {
+        metadataLinked[object, default: []].append(id)
       }
       guard isFile else { return }
       if let path, let id = builder.addObject(kind: .file, device: device, at: path) {
@@ -413,18 +422,18 @@ package struct WalkAssembler {
         left += 1
       }
     }
-    var last: (object: Record.ObjectID, isKept: Bool, names: [ObjectID])?
+    var last: (object: Record.ObjectID, isMetadata: Bool, names: [ObjectID])?
     for range in found {
       count &+= 1
       if count & 0xfff == 0, isCancelled() || builder.isTooLarge { return left }
-      if last?.object != range.object || last?.isKept != range.isKept {
+      if last?.object != range.object || last?.isMetadata != range.isMetadata {
         let kind: ObjectKind =
-          range.isKept ? .metadata : tree.kind(of: range.object) == .directory ? .directory : .file
+          range.isMetadata ? .metadata : tree.kind(of: range.object) == .directory ? .directory : .file
         let path = paths.path(of: range.object, of: &builder)
         let first = path.flatMap { builder.addObject(kind: kind, device: device, at: $0) }
         if first == nil { left += 1 }
-        let others = (range.isKept ? keptLinked : linked)[range.object, default: []]
-        last = (range.object, range.isKept, (first.map { [$0] } ?? []) + others)
+        let others = (range.isMetadata ? metadataLinked : linked)[range.object, default: []]
+        last = (range.object, range.isMetadata, (first.map { [$0] } ?? []) + others)
       }
       for name in last?.names ?? [] {
         builder.addRange(

@@ -4,7 +4,7 @@
 /// Reads between two records belong to the first of them.
 ///
 /// On the wire, all integers are little-endian: one byte for the type, one for flags (the kind of an object, the
-/// layout of a chunk), two for the length of the rest, then the other fields in the order of the cases below, and
+/// layout of a chunk, the content of an extent), two for the length of the rest, then the other fields in the order of the cases below, and
 /// the name if there is one. Fields have 64 bits, except a chunk's `number` and `replaces`, which have 32.
 public enum Record: Equatable, Sendable {
   /// The number that the walker assigns to a file or directory, unique within one walk. The root directory is 1.
@@ -35,15 +35,48 @@ public enum Record: Equatable, Sendable {
   case idle
   /// The chunks before this will not be read again.
   case settled
+  /// The filesystem reports where bytes are. The reads that follow belong to no object.
+  case extent(ReportedExtent)
   /// A name that could not be examined, with the errno.
   case failure(parent: ObjectID, errno: Int32, name: [UInt8])
   /// The walk is complete.
   case end
 }
 
-/// A part of an object that is read, or whose location is reported, as one unit.
+/// A part of an object whose bytes are contiguous, as the filesystem reports it. It is not read for this.
+public struct ReportedExtent: Equatable, Sendable {
+  public enum Content: UInt8, Sendable {
+    /// The object's bytes.
+    case data = 0
+    /// The object's bytes, encoded, for example compressed: no part of the extent holds particular bytes.
+    case encodedData = 1
+    /// Metadata that the filesystem stores for the object, such as extended attributes.
+    case metadata = 2
+    /// The bytes of a file that is also read. The extent only shows whether the reads contradict the filesystem.
+    case dataToCheck = 3
+  }
+
+  public var object: Record.ObjectID
+  /// Offset from the start of the object, in bytes.
+  public var offset: UInt64
+  /// In bytes.
+  public var length: UInt64
+  /// The location, in bytes: an offset on the filesystem's device or, for Btrfs, a logical address.
+  public var physical: UInt64
+  public var content: Content
+
+  public init(object: Record.ObjectID, offset: UInt64, length: UInt64, physical: UInt64, content: Content) {
+    self.object = object
+    self.offset = offset
+    self.length = length
+    self.physical = physical
+    self.content = content
+  }
+}
+
+/// A part of an object that is read as one unit.
 public struct Chunk: Equatable, Sendable {
-  /// How the bytes of a chunk follow from its reads, or from what the filesystem reports.
+  /// How the bytes of a chunk follow from its reads.
   public enum Layout: UInt8, Sendable {
     /// `length` bytes, known to be contiguous: one contiguous range of that length, rounded up to a block and read
     /// in any order, holds them.
@@ -57,17 +90,8 @@ public struct Chunk: Equatable, Sendable {
     case unproven = 3
     /// `length` bytes, less if there are holes among them, read in order.
     case ordered = 4
-    /// Not read: the filesystem reports that the bytes are contiguous at `physical`.
-    case told = 5
     /// Read only to check that the bytes are at `physical`, as the filesystem reports.
-    case proof = 6
-    /// Not read: metadata that the filesystem stores for the object, such as extended attributes, is contiguous at
-    /// `physical`.
-    case kept = 7
-    /// As `told`, but the bytes are encoded: no part holds particular bytes of the chunk.
-    case toldEncoded = 8
-    /// Read elsewhere in the stream: the filesystem reports that the bytes are contiguous at `physical`.
-    case claimed = 9
+    case proof = 5
 
     /// Whether the chunk is to be read again in smaller pieces until it is known which bytes each range holds.
     public var isExact: Bool { self == .exact || self == .unproven || self == .ordered }

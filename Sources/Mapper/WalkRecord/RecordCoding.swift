@@ -48,6 +48,10 @@ public struct RecordBuffer: Sendable {
     case .failure(let parent, let errno, let name):
       try add(type: 7, count: 2, (parent, UInt64(UInt32(bitPattern: errno)), 0, 0, 0), name: name)
     case .end: try add(type: 8)
+    case .extent(let extent):
+      try add(
+        type: 11, flags: extent.content.rawValue, count: 4,
+        (extent.object, extent.offset, extent.length, extent.physical, 0))
     case .inode(let id, let number): try add(type: 9, count: 2, (id, number, 0, 0, 0))
     case .encrypted(let id, let number): try add(type: 10, count: 2, (id, number, 0, 0, 0))
     }
@@ -135,6 +139,12 @@ extension Record {
     case 10:
       guard let id = field(), let number = field() else { return nil }
       self = .encrypted(id: id, number: number)
+    case 11:
+      guard let object = field(), let offset = field(), let length = field(), let physical = field(),
+        let content = ReportedExtent.Content(rawValue: flags)
+      else { return nil }
+      self = .extent(
+        ReportedExtent(object: object, offset: offset, length: length, physical: physical, content: content))
     default: return nil
     }
   }

@@ -14,7 +14,7 @@ extension ParserFuzzer {
     for number in 0..<UInt64(min(8, table.count)) {
       if case .runs(let runs, _, _) = FileData.find(of: number, in: &table) { try checkRuns(runs, from: 0) }
       table.budget = Table.most
-      for kept in KeptAttribute.all(of: number, in: &table, withData: true) {
+      for kept in StoredAttribute.all(of: number, in: &table, withData: true) {
         if case .resident(_, let parts) = kept {
           try check(
             parts.allSatisfy { $0.place >= 0 && $0.length > 0 && $0.place + $0.length <= 512 }, "parts \(parts)")

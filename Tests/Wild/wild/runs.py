@@ -63,7 +63,7 @@ def run_group(group, directory):
 def program(arguments):
     return subprocess.run(
         [virt_bmap(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace",
-        timeout=900)
+        timeout=3600)
 
 
 def messages(text):

@@ -49,11 +49,11 @@ final class Ext: Filesystem {
     let length = min(extent.fe_length, UInt64(InlineData.listBytes))
     let physical = extent.fe_physical
     guard physical < UInt64.max - length else { return [] }
-    let first = FileLayout.Piece(offset: 0, length: length, layout: .told, physical: physical)
+    let first = FileLayout.Piece(offset: 0, length: length, layout: .exact, physical: physical)
     let size = UInt64(max(0, status.st_size))
     guard size > length, let rest = inodes?.rest(behind: physical) else { return [first] }
     let second = FileLayout.Piece(
-      offset: length, length: min(rest.upperBound - rest.lowerBound, size - length), layout: .told,
+      offset: length, length: min(rest.upperBound - rest.lowerBound, size - length), layout: .exact,
       physical: rest.lowerBound)
     return [first, second]
   }

@@ -76,7 +76,7 @@ extension NTFS {
   }
 
   func metadataExtents(ofInode number: UInt64, withData: Bool) -> [FileLayout.Piece] {
-    table?.keptPieces(of: number, withData: withData) ?? []
+    table?.metadataPieces(of: number, withData: withData) ?? []
   }
 }
 

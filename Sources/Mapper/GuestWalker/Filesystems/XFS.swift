@@ -18,7 +18,7 @@ final class XFS: Filesystem {
 
   func attributeExtents(of descriptor: Int32) -> [FileLayout.Piece] {
     Fiemap.attributeExtents(of: descriptor).map {
-      FileLayout.Piece(offset: $0.fe_logical, length: $0.fe_length, layout: .kept, physical: $0.fe_physical)
+      FileLayout.Piece(offset: $0.fe_logical, length: $0.fe_length, layout: .exact, physical: $0.fe_physical)
     }
   }
 }

@@ -27,7 +27,7 @@ extension FileLayout {
       guard found > 0 || found == 0 && mayHaveHoles else { return nil }
       guard found > 0 else { continue }
       pieces.join(
-        Piece(offset: start, length: min(step, end - start), layout: .told, physical: UInt64(found) &* block))
+        Piece(offset: start, length: min(step, end - start), layout: .exact, physical: UInt64(found) &* block))
       guard pieces.count <= Self.maximumPieces else { return nil }
     }
     return pieces

@@ -17,12 +17,12 @@ extension FileTable {
     case .resident(let record, let parts):
       UInt64(parts.reduce(0) { $0 + $1.length }) == size ?? UInt64(parts.reduce(0) { $0 + $1.length })
         ? parts.flatMap { resident($0, record) } : nil
-    case .runs(let runs, let told, let initialized):
-      told == size ?? told ? pieces(runs, size: told, initialized) : nil
-    case .compressed(let runs, let told, let initialized, let unit):
-      told == size ?? told ? pieces(runs, size: told, initialized, unit: unit) : nil
-    case .encrypted(let runs, let told, let initialized):
-      told == size ?? told ? encrypted(runs, size: told, initialized) : nil
+    case .runs(let runs, let stored, let initialized):
+      stored == size ?? stored ? pieces(runs, size: stored, initialized) : nil
+    case .compressed(let runs, let stored, let initialized, let unit):
+      stored == size ?? stored ? pieces(runs, size: stored, initialized, unit: unit) : nil
+    case .encrypted(let runs, let stored, let initialized):
+      stored == size ?? stored ? encrypted(runs, size: stored, initialized) : nil
     }
   }
 
@@ -44,7 +44,7 @@ extension FileTable {
     DirectoryIndex.runs(of: number, in: &self)?.compactMap { run in
       run.cluster.map {
         FileLayout.Piece(
-          offset: run.start * clusterSize, length: run.count * clusterSize, layout: .told, physical: $0 * clusterSize)
+          offset: run.start * clusterSize, length: run.count * clusterSize, layout: .exact, physical: $0 * clusterSize)
       }
     }
   }
@@ -56,15 +56,15 @@ extension FileTable {
   }
 
   /// A file's attributes other than its data, and optionally its data. Pieces in clusters cover whole clusters.
-  mutating func keptPieces(of number: UInt64, withData: Bool) -> [FileLayout.Piece] {
-    KeptAttribute.all(of: number, in: &self, withData: withData).flatMap { attribute in
+  mutating func metadataPieces(of number: UInt64, withData: Bool) -> [FileLayout.Piece] {
+    StoredAttribute.all(of: number, in: &self, withData: withData).flatMap { attribute in
       switch attribute {
       case .resident(let record, let parts): parts.flatMap { resident($0, record) }
       case .runs(let runs):
         runs.compactMap { run in
           run.cluster.map {
             FileLayout.Piece(
-              offset: run.start * clusterSize, length: run.count * clusterSize, layout: .kept,
+              offset: run.start * clusterSize, length: run.count * clusterSize, layout: .exact,
               physical: $0 * clusterSize)
           }
         }
@@ -75,7 +75,7 @@ extension FileTable {
   private func resident(_ part: ResidentPart, _ record: UInt64) -> [FileLayout.Piece] {
     places(of: part, record: record).map { place in
       FileLayout.Piece(
-        offset: place.offset, length: place.device.upperBound - place.device.lowerBound, layout: .told,
+        offset: place.offset, length: place.device.upperBound - place.device.lowerBound, layout: .exact,
         physical: place.device.lowerBound, isInRecord: true)
     }
   }
@@ -103,7 +103,7 @@ extension FileTable {
         guard let cluster = part.cluster else { continue }
         var piece = FileLayout.Piece(
           offset: (isStored ? part.start : unitStart) * clusterSize, length: part.count * clusterSize,
-          layout: isStored ? .told : .encoded, physical: cluster * clusterSize)
+          layout: isStored ? .exact : .encoded, physical: cluster * clusterSize)
         if isStored {
           let end = min(initialized, size)
           guard piece.offset < end else { continue }
@@ -149,7 +149,7 @@ extension FileTable {
       guard let cluster = run.cluster, start < end else { continue }
       pieces.append(
         FileLayout.Piece(
-          offset: start, length: min(known, end) - start, layout: .told, physical: cluster * clusterSize))
+          offset: start, length: min(known, end) - start, layout: .exact, physical: cluster * clusterSize))
     }
     return known >= initialized ? pieces : nil
   }

@@ -69,7 +69,7 @@ extension Walk {
     let object = nextObject
     try declare(.directory, parent: parent, name: parent == 0 ? [] : name)
     guard parent == 0, let root = filesystem.rootDirectory else { return try channel.say(.chunk(stream)) }
-    try note(.told, object, at: 0, root.lowerBound, length: root.upperBound - root.lowerBound)
+    try note(.data, object, at: 0, root.lowerBound, length: root.upperBound - root.lowerBound)
     // The root's location is known, so reads from now on belong to no object.
     try channel.say(.idle)
   }

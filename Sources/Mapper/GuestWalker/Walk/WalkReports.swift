@@ -27,7 +27,7 @@ extension Walk {
         }
         reported.pieces += 1
         reported.bytes &+= piece.length
-        try note(.told, object, at: piece.offset, physical, length: piece.length)
+        try note(.data, object, at: piece.offset, physical, length: piece.length)
       }
     }
     return reported
@@ -36,7 +36,7 @@ extension Walk {
   /// Reports known pieces of a file or a directory.
   mutating func report(_ pieces: [FileLayout.Piece], object: Record.ObjectID) throws(WalkError) {
     for piece in pieces {
-      try note(piece.layout == .encoded ? .toldEncoded : .told, object, piece)
+      try note(piece.layout == .encoded ? .encodedData : .data, object, piece)
     }
   }
 
@@ -47,33 +47,31 @@ extension Walk {
     case .none: return
     case .fibmap, .table:
       let pieces = filesystem.extents(of: layout, number: UInt64(status.st_ino)) ?? []
-      for piece in pieces where !piece.isEncoded && !piece.isInRecord { try note(.claimed, object, piece) }
+      for piece in pieces where !piece.isEncoded && !piece.isInRecord { try note(.dataToCheck, object, piece) }
     case .fiemap:
       var layout = layout
       while !layout.isComplete {
         guard let page = layout.nextReported() else { return }
-        for piece in page { try note(.claimed, object, piece) }
+        for piece in page { try note(.dataToCheck, object, piece) }
       }
     }
   }
 
   /// Reports a piece, if its location is known.
   private mutating func note(
-    _ layout: Chunk.Layout, _ object: Record.ObjectID, _ piece: FileLayout.Piece
+    _ content: ReportedExtent.Content, _ object: Record.ObjectID, _ piece: FileLayout.Piece
   ) throws(WalkError) {
     guard let physical = piece.physical else { return }
-    try note(layout, object, at: piece.offset, physical, length: piece.length)
+    try note(content, object, at: piece.offset, physical, length: piece.length)
   }
 
   /// Reports the location of some bytes of an object, or of its metadata, without reading them.
   mutating func note(
-    _ layout: Chunk.Layout, _ object: Record.ObjectID, at offset: UInt64, _ physical: UInt64, length: UInt64
+    _ content: ReportedExtent.Content, _ object: Record.ObjectID, at offset: UInt64, _ physical: UInt64, length: UInt64
   ) throws(WalkError) {
     try channel.note(
-      .chunk(
-        Chunk(
-          number: queue.takeChunkNumber(), object: object, offset: offset, length: length, layout: layout,
-          physical: physical)))
+      .extent(
+        ReportedExtent(object: object, offset: offset, length: length, physical: physical, content: content)))
   }
 
   /// Reports the data of a small file that is stored with its inode. For Btrfs, reports the inode number, because
@@ -99,7 +97,7 @@ extension Walk {
     guard layout.allocated > reported else { return }
     for piece in filesystem.attributeExtents(of: descriptor) {
       reported &+= piece.length
-      try note(.kept, object, piece)
+      try note(.metadata, object, piece)
     }
     guard layout.allocated > reported else { return }
     try channel.note(.inode(id: object, number: UInt64(status.st_ino)))
@@ -114,6 +112,6 @@ extension Walk {
   mutating func noteMetadata(
     ofInode number: UInt64, _ object: Record.ObjectID, withData: Bool = false
   ) throws(WalkError) {
-    for piece in filesystem.metadataExtents(ofInode: number, withData: withData) { try note(.kept, object, piece) }
+    for piece in filesystem.metadataExtents(ofInode: number, withData: withData) { try note(.metadata, object, piece) }
   }
 }

@@ -35,7 +35,7 @@ struct InodeBlocks {
         switch walk.tree.kind(of: object) {
         case .directory where block.isContent && tool.reportsDirectories: directories[object, default: []].append(block)
         case .directory where block.isContent, .file where block.isContent: continue
-        default: walk.addKept(object, block.range, offset: block.offset)
+        default: walk.addMetadata(object, block.range, offset: block.offset)
         }
       }
     }

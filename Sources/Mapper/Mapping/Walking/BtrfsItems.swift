@@ -27,7 +27,7 @@ struct BtrfsItems {
     }
     for attribute in tree.attributes where isOnDisk(attribute.range) {
       guard let object = walk.inodes[attribute.inode] else { continue }
-      walk.addKept(object, attribute.range, offset: 0)
+      walk.addMetadata(object, attribute.range, offset: 0)
     }
   }
 }

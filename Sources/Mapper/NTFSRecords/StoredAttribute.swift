@@ -2,7 +2,7 @@
 /// attributes, or another attribute in clusters of its own.
 ///
 /// Directory entries are not included, nor is what every record has, such as times and names.
-public enum KeptAttribute: Equatable, Sendable {
+public enum StoredAttribute: Equatable, Sendable {
   /// In the record with this number.
   case resident(record: UInt64, parts: [ResidentPart])
   /// In clusters, counted from the beginning of the attribute. The attribute may be compressed or encrypted.
@@ -15,9 +15,9 @@ public enum KeptAttribute: Equatable, Sendable {
   /// - Returns: the parts that precede anything malformed, or too many runs.
   public static func all<Source: RecordSource>(
     of number: UInt64, in source: inout Source, withData: Bool = false
-  ) -> [KeptAttribute] {
+  ) -> [StoredAttribute] {
     guard let first = source.record(number), first.base == nil else { return [] }
-    var result = first.kept(number, withData: withData)
+    var result = first.storedAttributes(number, withData: withData)
     guard let list = first.attributes.first(where: { $0.type == Attribute.list }),
       let bytes = FileData.value(of: list, in: first, &source), let entries = AttributeList.entries(bytes)
     else { return result }
@@ -28,7 +28,7 @@ public enum KeptAttribute: Equatable, Sendable {
       guard let record = source.record(entry.record.number), record.sequence == entry.record.sequence,
         record.base == number, runs <= FileData.mostRuns
       else { return result }
-      let found = record.kept(entry.record.number, withData: withData)
+      let found = record.storedAttributes(entry.record.number, withData: withData)
       runs += found.reduce(0) { $0 + $1.runs }
       result += found
     }
@@ -44,7 +44,7 @@ public enum KeptAttribute: Equatable, Sendable {
 }
 
 extension FileRecord {
-  fileprivate func kept(_ number: UInt64, withData: Bool) -> [KeptAttribute] {
+  fileprivate func storedAttributes(_ number: UInt64, withData: Bool) -> [StoredAttribute] {
     attributes.compactMap { attribute in
       switch (attribute.type, attribute.value) {
       case (Attribute.data, _) where !attribute.isNamed && !withData: nil

@@ -3,10 +3,10 @@ import Testing
 @testable import NTFSRecords
 
 /// What a file has besides its data.
-@Suite struct KeptAttributeTests {
-  private func find(_ records: [UInt64: RecordImage], withData: Bool = false) -> [KeptAttribute] {
+@Suite struct StoredAttributeTests {
+  private func find(_ records: [UInt64: RecordImage], withData: Bool = false) -> [StoredAttribute] {
     var table = MemoryTable(records: records.mapValues(\.bytes))
-    return KeptAttribute.all(of: 40, in: &table, withData: withData)
+    return StoredAttribute.all(of: 40, in: &table, withData: withData)
   }
 
   private let data = RecordImage.resident(0x80, Array("data".utf8))
@@ -18,7 +18,7 @@ import Testing
       RecordImage.resident(0x80, Array("stream".utf8), name: 1), RecordImage.resident(0x80, [], name: 1),
       RecordImage.resident(0xc0, Array("link".utf8)), RecordImage.resident(0xe0, Array("extended".utf8)),
     ]
-    func part(_ place: Int, _ length: Int) -> KeptAttribute {
+    func part(_ place: Int, _ length: Int) -> StoredAttribute {
       .resident(record: 40, parts: [ResidentPart(place: place, length: length, offset: 0)])
     }
     let stream = 72 + 72 + 32 + 32 + 24
@@ -35,7 +35,7 @@ import Testing
       RecordImage.runs(0xa0, [0x11, 8, 50, 0], highest: 7, size: 4096),
       RecordImage.runs(0xc0, [0x11, 1, 60, 0x01, 1, 0], highest: 1, size: 1000, flags: 1),
     ]
-    let kept: [KeptAttribute] = [
+    let kept: [StoredAttribute] = [
       .runs([Run(start: 0, count: 2, cluster: 30)]),
       .runs([Run(start: 0, count: 1, cluster: 60), Run(start: 1, count: 1, cluster: nil)]),
     ]
@@ -90,7 +90,7 @@ import Testing
     let entries = (0..<20).flatMap { _ in RecordImage.entry(0xc0, record: 50) + RecordImage.entry(0x80, record: 40) }
     records[40]?.attributes = [RecordImage.resident(0x20, Array(entries.prefix(640)))]
     var table = MemoryTable(records: records.mapValues(\.bytes))
-    #expect(KeptAttribute.all(of: 40, in: &table).count == 1)
+    #expect(StoredAttribute.all(of: 40, in: &table).count == 1)
     #expect(table.reads == 2)
   }
 
