@@ -13,8 +13,8 @@ struct FilterLog {
   /// Response lines that report an error.
   var failures: [String] = []
 
-  /// Parses lines such as `2020-08-06 02:07:23.080907 connection=1 Read id=1 offset=0x0 count=0x200 ...` and `...
-  /// connection=1 ...Read id=1 return=0`.
+  /// Parses lines such as `2020-08-06 02:07:23.080907 connection=1 Read id=1 offset=0x0 count=0x200 ...` and
+  /// `... connection=1 ...Read id=1 return=0`.
   init(contentsOf path: FilePath) throws {
     for line in try [UInt8](contentsOf: path).split(separator: 0x0a) {
       let words = Array(line).text.split(separator: " ")

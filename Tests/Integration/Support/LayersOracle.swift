@@ -134,8 +134,8 @@ struct LayersOracle: Sendable {
       length: numbers[2] * numbers[3])
   }
 
-  /// Parses filefrag's lists, one per file: a header with the name, which may contain newlines, then lines such as `
-  /// 0:        0..       7:      12345..     12352:      8:             last,eof`.
+  /// Parses filefrag's lists, one per file: a header with the name, which may contain newlines, then lines such as
+  /// `   0:        0..       7:      12345..     12352:      8:             last,eof`.
   private static func extents(_ output: [UInt8]) -> [[Extent]] {
     var result: [[Extent]] = []
     for line in output.split(separator: 0x0a) {
