@@ -33,7 +33,7 @@ import Testing
     try LogJSON(contentsOf: scratch("log")).requests
   }
 
-  /// The filter logs the same for a disk, whichever plugin serves it, as the logger plugin does.
+  /// On top of the plugin that serves a disk, the filter logs the same as the logger plugin does for that disk.
   @Test func saysWhatThePluginSays() async throws {
     let mapped = try await Maps.layers.value
     let files = mapped.map.lines.filter { $0.kind == "f" && $0.range.count >= 8192 }.prefix(40)
