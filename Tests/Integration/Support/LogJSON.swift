@@ -1,7 +1,7 @@
 import FoundationEssentials
 import SystemPackage
 
-/// A log in JSON Lines, one per request, parsed by what the manual page says alone.
+/// A log with one line of JSON per request, parsed from the description in the manual page alone.
 struct LogJSON {
   struct Request: Decodable {
     struct Piece: Decodable {

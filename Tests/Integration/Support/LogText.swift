@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// A text log, parsed by what the manual page says alone.
+/// A text log, parsed from the description in the manual page alone.
 struct LogText {
   /// One or more consecutive requests for the same objects. `objects` is empty where the map has nothing.
   struct Part: Equatable {

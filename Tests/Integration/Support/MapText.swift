@@ -1,7 +1,7 @@
 import SystemPackage
 
-/// A map, parsed by what the format's description says alone, so that mistakes which the program's own reader and
-/// writer share are found.
+/// A map, parsed from the description of the format alone, so that the tests find mistakes that the program's own
+/// reader and writer share.
 struct MapText {
   struct Line {
     var disk: UInt64

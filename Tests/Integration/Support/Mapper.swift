@@ -11,7 +11,7 @@ final class MapperRun: Sendable {
   private let temporary: FilePath
   private let socketDirectories = Mutex<Set<String>>([])
 
-  /// Turns hardware virtualization off, so that every machine gives the same results.
+  /// Turns hardware virtualization off, whether the machine has it or not.
   static let emulated = "force_tcg"
 
   init() throws {
