@@ -4,14 +4,14 @@ import Guestfs
 import SystemPackage
 import Testing
 
-/// Commands in the appliance, whatever they print and however long they are and take.
+/// `longShell` runs commands in the appliance, however long the command, its output and its run time are.
 @Suite struct ApplianceShellTests {
-  /// Runs `body` with an appliance, on a thread that nobody else needs.
+  /// Launches an appliance and runs `body` with it, on a thread that may block.
   private func withAppliance(_ body: @escaping @Sendable (Guestfs) throws -> Void) async throws {
     let scratch = try Scratch()
     let (socket, ready) = (scratch("s"), scratch("pid"))
     try await Slots.virtualMachines.run {
-      // libguestfs wants a disk.
+      // libguestfs needs at least one disk.
       let server = try await Integration.run(
         "nbdkit", ["-f", "-U", socket, "-P", ready, "memory", "1M"], limit: .seconds(1800)
       ) { running in
@@ -41,13 +41,13 @@ import Testing
     try await withAppliance { appliance in
       #expect(try appliance.longShell("printf 'one line\\n\\n'").text == "one line\n\n")
       #expect(try appliance.longShell("true") == [])
-      // More than an answer of the appliance's holds, and parts that are filled exactly.
+      // More than one response of the appliance can hold, including sizes that fill the parts exactly.
       for size in [1 << 20, 2 << 20, 5_000_001] {
         let output = try appliance.longShell("yes 12345678 | head -c \(size)")
         #expect(output.count == size && output.prefix(18).elementsEqual("12345678\n12345678\n".utf8))
         #expect(output.last == Array("12345678\n".utf8)[(size - 1) % 9])
       }
-      // More than an argument of a program may have; with what the shell takes for its own.
+      // Longer than an argument of a program may be, with characters that are special to the shell.
       let quoted = #"x=$((x + 1)); : 'it'\''s "quoted" \n %s'"# + "\n"
       let count = 5000
       let script = "x=0\n" + String(repeating: quoted, count: count) + "echo $x"
@@ -58,7 +58,7 @@ import Testing
       let before = ContinuousClock.now
       #expect(throws: GuestfsError.self) { try appliance.longShell("sleep 1000", limit: 2) }
       #expect(before.duration(to: .now) < .seconds(300))
-      // The appliance is there as before.
+      // The appliance still works.
       #expect(try appliance.longShell("echo still").text == "still\n")
     }
   }

@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Disks that cannot be opened: one line, status 1, and all is as it was before.
+/// Disks that cannot be opened: one error line, status 1, and nothing has changed.
 @Suite struct BadDiskTests {
   private enum Bad: String, CaseIterable, CustomTestStringConvertible {
     case missing, empty, directory, fifo, socketlessLink, emptyVMDK, noVMDK, truncatedHeader, truncatedTables
@@ -24,7 +24,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// The disk's name, and what the message has to say.
+  /// Makes the disk. Returns its name, and what the error message must contain.
   private func make(_ bad: Bad, in scratch: Scratch) async throws -> (String, String) {
     switch bad {
     case .missing: return ("no such disk", "no such disk: cannot open: No such file or directory")
@@ -48,7 +48,7 @@ import Testing
       return ("disk.vmdk", "disk.vmdk: ")
     case .truncatedHeader, .truncatedTables:
       try await convert("monolithicSparse", in: scratch)
-      // Behind the descriptor come the grain directories and their tables.
+      // The grain directories and their tables come after the descriptor.
       guard truncate(scratch("disk.vmdk").string, bad == .truncatedHeader ? 300 : 10_752) == 0 else {
         throw Errno(rawValue: errno)
       }
@@ -75,8 +75,8 @@ import Testing
       in: scratch.path)
   }
 
-  /// What is left of a disk that was cut off is mapped, and it is said what is not: FAT itself does not report that a part of
-  /// a directory cannot be read.
+  /// The rest of a truncated disk is mapped, and warnings say what is missing. FAT itself does not report that part
+  /// of a directory cannot be read.
   @Test func aTruncatedDisk() async throws {
     let run = try MapperRun()
     let scratch = run.scratch
@@ -84,7 +84,7 @@ import Testing
     try scratch.write([UInt8](repeating: 1, count: 5 << 20), to: "big")
     let names = (1...200).map { "\($0)" }
     for name in names { try scratch.write("", to: name) }
-    // With 512 bytes to a cluster the directory goes on behind the file.
+    // With clusters of 512 bytes, the directory continues after the file.
     for (program, arguments) in [
       ("mkfs.vfat", ["-s", "1", "raw"]), ("mmd", ["-i", "raw", "::dir"]), ("mcopy", ["-i", "raw", "big", "::"]),
       ("mcopy", ["-i", "raw"] + names + ["::dir"]),
@@ -122,8 +122,8 @@ import Testing
   }
 }
 
-/// Runs virt-bmap as somebody who may not do everything. Root runs a copy as another user, who may not be able to read
-/// the build directory.
+/// Runs virt-bmap as an ordinary user. Root runs a copy as another user, who may not be able to read the build
+/// directory.
 func asOrdinaryUser(_ run: MapperRun, _ arguments: [any Word]) async throws -> Outcome {
   guard geteuid() == 0 else { return try await run(arguments, launchesAppliance: false, limit: .seconds(300)) }
   let programs = try run.scratch.makeDirectory("bin")

@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Outputs that cannot be written: one line, status 1, before the appliance is started where that can be known.
+/// Outputs that cannot be written: one error line and status 1, before the appliance is started if that can be known.
 @Suite struct BadOutputTests {
   @Test(arguments: [
     ("no/such/directory/map", "No such file or directory"), ("directory", "is a directory"),
@@ -13,7 +13,7 @@ import Testing
     let disk = try SmallDisks(scratch: run.scratch).blank()
     try run.scratch.makeDirectory("directory")
     try run.scratch.write("", to: "disk")
-    // Had libguestfs been called, -x would show it.
+    // With -x, any call of libguestfs would show in the output.
     let outcome = try await run(["-x", "-o", output, disk], launchesAppliance: false, limit: .seconds(300))
     expectOneLine(outcome, output, words)
     #expect(try names(in: run.scratch.path) == ["blank.raw", "directory", "disk", "t"])
@@ -37,12 +37,12 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// A disk that is full when the map is written: the older map stays.
+  /// The disk is full when the map is written: the older map stays.
   @Test func fullDisk() async throws {
     let run = try MapperRun()
     let guest = try await Guests.demo.value.appending("guest.raw")
     try run.scratch.makeDirectory("full")
-    // In a namespace of its own, so that nothing is mounted afterwards whatever happens.
+    // In a mount namespace of its own, so that the mount is gone afterwards whatever happens.
     let script = """
       mount -t tmpfs -o size=16k none full && echo 'an older map' >full/map || exit 99
       "$1" -o full/map "$2"

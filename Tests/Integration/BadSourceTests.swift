@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// Disks that cannot be had: one line, status 1, nothing started that is not ended.
+/// Disks that cannot be reached: one error line, status 1, and everything that was started has ended.
 @Suite struct BadSourceTests {
   private func expectRefusal(
     _ arguments: [any Word], _ words: String, in run: MapperRun, environment: [String: String?] = [:]
@@ -22,7 +22,7 @@ import Testing
     try await expectRefusal(["-f", "qcow2", none], "\(none): what an NBD server serves is ", in: run)
     try await expectRefusal([none, none], "\(none): this disk is given twice", in: run)
 
-    // The file of the process ID comes after the server listens, and the socket's before.
+    // nbdkit writes its PID file when it listens; the socket appears earlier.
     let (socket, ready) = (run.scratch("s"), run.scratch("pid"))
     try run.scratch.makeHole("disk", size: 1 << 20)
     let server = Task {
@@ -55,7 +55,8 @@ import Testing
       environment: ["PATH": scratch.path.string])
   }
 
-  /// An image may come from anybody: what it names is not opened, as the name of a FIFO, which nobody writes to, shows.
+  /// An image may come from anybody, so the files that it names are not opened. The backing file here is a FIFO that
+  /// nobody writes to: opening it would hang.
   @Test func imagesThatNameOtherFiles() async throws {
     let run = try MapperRun()
     let scratch = run.scratch

@@ -6,18 +6,18 @@ import Testing
   private struct Boot: Sendable {
     /// The VMDK, and the map of the disk in it.
     var mapped: MappedGuest
-    /// What was read.
+    /// The reads.
     var parts: [LogText.Part]
     var log: LogText
     var scratch: Scratch
-    /// The directory for temporary files that the logger had.
+    /// The logger's directory for temporary files.
     var temporary: FilePath
   }
 
   private static let boots = Dictionary(
     uniqueKeysWithValues: OverlayKind.allCases.map { kind in (kind, Shared { try await boot(kind) }) })
 
-  /// Each kind boots once.
+  /// Each kind of overlay boots once.
   private func boot(_ kind: OverlayKind) async throws -> Boot { try await #require(Self.boots[kind]).value }
 
   private static func boot(_ kind: OverlayKind) async throws -> Boot {
@@ -33,7 +33,7 @@ import Testing
       temporary: temporary)
   }
 
-  /// One run of the guest, from its start until it powers off.
+  /// Runs the guest once, until it powers off.
   private static func powerOn(
     _ mapped: MappedGuest, _ kind: OverlayKind, _ scratch: Scratch, _ temporary: FilePath
   ) async throws -> LogText {
@@ -79,7 +79,7 @@ import Testing
       ].map { "f /dev/sda1:\($0)" }
       + ["/small/item-41", "/big/data-2", "/small/item-07"].map { "f /dev/sda2:\($0)" }
     #expect(order.filter { wanted.contains($0) } == wanted)
-    // Of the 300 files that nobody asked for none is there.
+    // Of the 300 demo files, only those that the guest asked for were read.
     let demo = order.filter { $0.hasPrefix("f /dev/sda1:/usr/share/demo/") || $0.hasPrefix("f /dev/sda2:") }
     #expect(Set(demo) == Set(wanted.filter { $0.contains("/usr/share/demo/") || $0.hasPrefix("f /dev/sda2:") }))
   }
@@ -92,8 +92,8 @@ import Testing
     }
   }
 
-  /// What the kernel reads it keeps: no block of a file twice. The boot loader reads through the BIOS, and some sectors
-  /// twice.
+  /// The kernel caches what it reads, so it reads no block of a file twice. The boot loader reads through the BIOS,
+  /// and some sectors twice.
   @Test(arguments: OverlayKind.allCases) func noFileIsReadMoreThanTheGuestAskedFor(kind: OverlayKind) async throws {
     let boot = try await boot(kind)
     var read: [ObjectName: UInt64] = [:]
@@ -107,14 +107,14 @@ import Testing
       let isLoaders = name.path.starts(with: "/boot/".utf8)
       #expect(bytes <= (isLoaders ? 2 * whole : whole), "\(name): \(bytes) of \(whole)")
       if isLoaders || name.path.starts(with: "/usr/share/demo/".utf8) || name.device == "/dev/sda2" {
-        // The map has whole blocks; the loader reads the sectors of the last one that the file needs.
+        // The map has whole blocks; the loader reads only the sectors of the last block that the file needs.
         let least = isLoaders ? whole - min(whole, 4095) : whole
         #expect(bytes >= least, "\(name) was read whole: \(bytes) of \(whole)")
       }
     }
   }
 
-  /// The guest has written, the log says where, and what is in the overlay makes a sound filesystem with the disk.
+  /// The guest has written, the log says where, and the overlay on top of the disk is a sound filesystem.
   @Test(arguments: OverlayKind.allCases) func whatTheGuestWroteIsInTheOverlay(kind: OverlayKind) async throws {
     let boot = try await boot(kind)
     let written = boot.log.parts.filter { $0.operation != "read" }
@@ -129,7 +129,7 @@ import Testing
     try await OverlaidDisk(base: boot.mapped.disk, kind: kind, scratch: boot.scratch).copied(to: copy)
     let root = try #require(boot.mapped.map.lines("p", "/dev/sda1").first).range
     try await expectSoundExt4(copy, at: root.lowerBound)
-    // What differs from the disk was written, and nothing else.
+    // Every byte that differs from the disk is in the range of a logged write.
     let raw = try await Guests.demo.value.appending("guest.raw")
     let places = try await run("cmp", ["-l", raw, copy]).outputLines.compactMap {
       $0.split(separator: " ").first.flatMap { UInt64($0) }.map { $0 - 1 }

@@ -2,15 +2,15 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// Disks that were once read wrongly, passed over without a word or refused, mapped together in one run: each gives
-/// the right map, or a line that says what is missing, whatever the others are.
+/// Disks that virt-bmap once mapped wrongly, skipped silently or refused, mapped together in one run. Each must give
+/// the right map or a warning that says what is missing, whatever the other disks are.
 @Suite struct CasesTests {
   struct Case: CustomTestStringConvertible {
-    /// As in the guest's directory.
+    /// Path in the guest's directory.
     var disk: String
-    /// Files that it has, copies of the tree's /big; none for a disk without a filesystem that Linux knows.
+    /// The files on the disk that are copies of the tree's /big; none if virt-bmap finds no filesystem on the disk.
     var files: [String]
-    /// What the disk's bytes are, where it is no raw disk.
+    /// A raw file with the disk's contents, if the disk is not raw itself.
     var raw: String?
 
     var testDescription: String { disk }
@@ -53,7 +53,7 @@ import Testing
     let run = try MapperRun()
     let outcome = try await run(["-o", "map"] + cases.map { directory.appending($0.disk) })
     let map = try MapText(contentsOf: run.scratch("map"))
-    // Outlives the run.
+    // Not in the scratch directory: it must outlive `run`.
     let file = Products.package.appending(".build/integration/cases.bmap")
     try [UInt8](contentsOf: run.scratch("map")).write(to: file)
     try await run.expectNothingLeft()
@@ -67,7 +67,7 @@ import Testing
       mapped.outcome.errorLines.allSatisfy { $0.hasPrefix("virt-bmap: warning: ") }, "\(mapped.outcome.errors.text)")
   }
 
-  /// A file that is not in the map is on a disk that a warning names; one that is there is right.
+  /// Each file has the right ranges in the map, or is on a disk that a warning names.
   @Test(arguments: cases)
   func disk(_ disk: Case) async throws {
     let mapped = try await Self.mapped.value
@@ -75,7 +75,7 @@ import Testing
     let warnings = warnings(of: number, disk, in: mapped.outcome)
     let content = try [UInt8](contentsOf: mapped.directory.appending("tree/big"))
     if disk.disk == "sun.raw" {
-      // Its partitions are empty, so there is nothing to warn of.
+      // Its partitions are empty, so there is nothing to warn about.
       #expect(mapped.map.lines.contains { $0.disk == number && $0.kind == "p" })
     } else if disk.files.isEmpty {
       #expect(warnings.count >= 1, "nothing is said: \(mapped.outcome.errors.text)")
@@ -86,7 +86,7 @@ import Testing
         #expect(warnings.count >= 1, "\(file): nothing is said: \(mapped.outcome.errors.text)")
         continue
       }
-      // What is in the journal only is not where it will be.
+      // Data in the journal is not yet at its final offset.
       guard disk.disk != "data-journal.raw" else { continue }
       let raw = mapped.directory.appending(disk.raw ?? disk.disk)
       let found = try Rebuild(disk: raw).bytes(size: UInt64(content.count), of: lines)
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  /// Those that name the disk, its file or one of its devices.
+  /// The warnings that name the disk, its file or one of its devices.
   private func warnings(of number: Int, _ disk: Case, in outcome: Outcome) -> [String] {
     let name = "/dev/sd\(Unicode.Scalar(UInt8(96 + number)))"
     return outcome.errorLines.filter { line in
@@ -105,7 +105,7 @@ import Testing
     }
   }
 
-  /// What the map has is right, and what is missing on some disks keeps none of the others from being proved.
+  /// The map is right, and what is missing on some disks does not keep the others from being proved.
   @Test func theMapIsProved() async throws {
     let mapped = try await Self.mapped.value
     let run = try MapperRun()
@@ -117,7 +117,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// What is looked at of it.
+  /// The fields that the test uses.
   private struct Answer: Decodable {
     struct Wrong: Decodable {
       var device: String
@@ -129,7 +129,7 @@ import Testing
     var total: Total
   }
 
-  /// Each is a disk to `virt-bmap info`, as it is to qemu-img(1).
+  /// `virt-bmap info` accepts each descriptor, as qemu-img(1) does.
   @Test func descriptorsAreTaken() async throws {
     let directory = try await Guests.cases.value
     let run = try MapperRun()

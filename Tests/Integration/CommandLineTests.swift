@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// What virt-bmap says and how it ends.
+/// The messages and the exit status of virt-bmap.
 @Suite struct CommandLineTests {
   private func mapper(_ arguments: [any Word]) async throws -> Outcome {
     let run = try MapperRun()
@@ -48,7 +48,7 @@ import Testing
     expectOneLine(try await mapper(arguments))
   }
 
-  /// The messages, as libguestfs tools write them.
+  /// The messages, in the style of the libguestfs tools.
   @Test func messages() async throws {
     let mapped = try await Maps.layers.value
     let manifest = try Manifest(contentsOf: mapped.disk.removingLastComponent().appending("layers.manifest"))
@@ -58,9 +58,9 @@ import Testing
       ("/dev/sda4", "ntfs"), ("/dev/sda6", "exfat"), ("/dev/sda7", "minix"), ("/dev/vg/root", "ext4"),
       ("/dev/vg/xfs", "xfs"),
     ]
-    // A lost+found is in each of the two ext4 filesystems, and the subvolume's name in its parent is a directory too.
+    // Each of the two ext4 filesystems has a lost+found, and the subvolume's name in its parent is a directory too.
     let directories = manifest.directories.count + 3
-    // Hard links are one file; each has three names.
+    // A file with hard links counts once; each has three names.
     let files = manifest.files.count - manifest.files.filter { ($0.links ?? 1) > 1 }.count * 2 / 3
     var expected = (1...7).map { "examining /dev/sda\($0) ..." }
     expected += ["examining /dev/vg/root ...", "examining /dev/vg/xfs ..."]

@@ -2,7 +2,8 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Disks that are copies of each other, given together: each is mapped, and no volume is put together of halves of both.
+/// Disks that are copies of each other, given together: each is mapped, and no volume is assembled from parts of
+/// different copies.
 @Suite struct CopiesTests {
   struct Guest {
     var directory: FilePath
@@ -11,7 +12,7 @@ import Testing
     var map: MapText
   }
 
-  /// In an order that does not say what belongs together.
+  /// In an order that does not show which disks belong together.
   private static let names = ["one", "copy2", "two", "copy1", "twin"]
 
   static let mapped = Shared {
@@ -30,19 +31,19 @@ import Testing
     }
     #expect(try await tool("sha256sum", disks).outputLines == before, "a disk was written to")
     try await run.expectNothingLeft()
-    // Outlives the run.
+    // Not in the scratch directory: it must outlive `run`.
     let file = Products.package.appending(".build/integration/copies.bmap")
     try [UInt8](contentsOf: run.scratch("map")).write(to: file)
     return Guest(directory: directory, disks: disks, file: file, map: try MapText(contentsOf: file))
   }
 
-  /// A filesystem: what is in it, how often each byte is kept, and on which disks.
+  /// A filesystem: its mark, the disks that hold it, and the number of copies of each byte.
   private struct Copy: Sendable, CustomTestStringConvertible {
     var mark: String
     var disks: Set<UInt64>
     var copies: Int
     var tree = "tree"
-    /// Which of those with the mark and the disks it is.
+    /// Tells filesystems with the same mark and disks apart.
     var partition: Int?
 
     var testDescription: String { "\(mark) on \(disks.sorted())" }
@@ -66,7 +67,8 @@ import Testing
     }
     let device = try #require(devices.first)
     #expect(devices.count == 1, "\(devices)")
-    // What is not on a partition has the same name in both.
+    // A device that is not a partition would have the same name in both sets, so the one in the second set gets a
+    // suffix.
     if !device.hasPrefix("/dev/sd") { #expect(device.hasSuffix("@2") == (copy.tree == "changed")) }
     let sources = try guest.disks.map { try FileDescriptor.open($0, .readOnly) }
     defer { for source in sources { try? source.close() } }
@@ -85,12 +87,12 @@ import Testing
         #expect(bytes.elementsEqual(content[part]), "\(name): disk \(line.disk), \(line.range)")
         for index in part { seen[index] += 1 }
       }
-      // Btrfs has the smallest in its metadata, of which there are two on one disk, too.
+      // Btrfs stores the smallest file in its metadata, of which there are two copies even on one disk.
       #expect(seen.allSatisfy { $0 == copy.copies || content.count == 1 && $0 > 0 }, "\(name): \(lines)")
     }
   }
 
-  /// The names of the second set are told apart from those of the first.
+  /// The names in the second set differ from those in the first.
   @Test func noNameIsTwice() async throws {
     let guest = try await Self.mapped.value
     for line in guest.map.lines where line.device.text.contains("@") {
@@ -102,7 +104,7 @@ import Testing
     #expect(volumes == [1, 3, 2, 4] || volumes == [1, 3, 4, 2], "\(volumes)")
   }
 
-  /// verify makes the same sets.
+  /// verify finds the same sets.
   @Test func theMapIsProved() async throws {
     let guest = try await Self.mapped.value
     let run = try MapperRun()

@@ -2,14 +2,16 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// What was seen has to explain the disks: each device that holds something else is named, and the status is 3.
+/// Everything on the disks must be explained: each device with contents that are not mapped is named, and the status
+/// is 3.
 @Suite struct CoverageTests {
   private static let unknown =
     "it holds data of an unknown type, which is not mapped; if it belongs with other disks, give them all"
   private static let made = Shared { try await OddDisks(scratch: Scratch(shared: "odd")).madeInAppliance() }
   private static let otherDisks = "if it has other disks, give them all"
 
-  /// Each has its line, in the order of the disks; that of the filesystems comes when they are mounted.
+  /// Each disk has its warning, in the order of the disks. Only warnings about filesystems come earlier, when they
+  /// are mounted.
   @Test func whatIsNotRecognizedIsNamed() async throws {
     let run = try MapperRun()
     let odd = OddDisks(scratch: run.scratch)
@@ -79,7 +81,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// What is recognized, or empty, is no reason for a warning; the map is proved.
+  /// What is recognized, or empty, does not make the map incomplete; the map is proved.
   @Test func whatIsRecognizedIsComplete() async throws {
     let run = try MapperRun()
     let odd = OddDisks(scratch: run.scratch)
@@ -109,7 +111,7 @@ import Testing
     let map = try MapText(contentsOf: run.scratch("map"))
     let files = Set(map.lines.filter { $0.kind == "f" }.map(\.device))
     let volume = Array("btrfsvol:/dev/sdf/".utf8)
-    // The default subvolume has the device's name, the top level no name of its own.
+    // The default subvolume has the device's name, the top level an empty subvolume name.
     let expected =
       ["/dev/sda1", "/dev/sdb1", "/dev/sdf", "/dev/skip/volume"].map { Array($0.utf8) } + [volume]
       + made.paths.filter { $0 != Array("a".utf8) }.map { volume + $0 }

@@ -1,10 +1,9 @@
 import SystemPackage
 import Testing
 
-/// Directories of filesystems that have blocks for them are in the map, and what the map says is a directory looks like
-/// one on the disk.
+/// Directories that have blocks of their own are in the map, and the disk has directories at those offsets.
 @Suite struct DirectoryTests {
-  /// One block's worth of a range, to be recognized.
+  /// The first 512 bytes of a range, by which a directory is recognized.
   private func beginning(_ line: MapText.Line, of disk: FilePath) throws -> [UInt8] {
     let file = try FileDescriptor.open(disk, .readOnly)
     return try file.closeAfter { try file.bytes(at: line.range.lowerBound, count: 512) }
@@ -36,7 +35,7 @@ import Testing
       let first = try #require(lines.first { $0.offset == 0 }, "\(name)")
       let bytes = try beginning(first, of: mapped.disk)
       if name.path == [0x2f] {
-        // No "." in the root; each entry's attributes are those of a long name or of something in the directory.
+        // The root has no ".". Each entry's attributes are those of a long name or of something in the directory.
         #expect(bytes[11] == 0x0f || bytes[11] & 0xc0 == 0, "\(name)")
       } else {
         #expect(bytes.starts(with: Array(".          ".utf8) + [0x10]), "\(name)")
@@ -53,12 +52,13 @@ import Testing
         let bytes = try beginning(line, of: mapped.disk)
         let magic = bytes.prefix(4)
         if line.offset < 32 << 30 {
-          // A block with entries and the index, or with entries only. The first of all is the directory's own.
+          // A block with entries and the index, or with entries only. The first block of all starts with the entry
+          // ".".
           #expect(magic.elementsEqual("XDB3".utf8) || magic.elementsEqual("XDD3".utf8), "\(name)")
           #expect((bytes[72..<74] == [1, 0x2e]) == (line.offset == 0), "\(name): \(line)")
           entries += 1
         } else {
-          // The index has an address of its own, and so have the lists of room in the blocks.
+          // The index and the lists of free space in the blocks are at offsets of their own, from 32 GiB on.
           let isIndex = [[0x3d, 0xf1], [0x3d, 0xff], [0x3e, 0xbe]].contains(Array(bytes[8..<10]))
           #expect(isIndex || magic.elementsEqual("XDF3".utf8), "\(name): \(line)")
           indexes += 1
@@ -68,13 +68,13 @@ import Testing
     #expect(entries >= 2 && indexes >= 1)
   }
 
-  /// On XFS a directory of less than a block is in its inode; of the others each block has to be in the map.
+  /// On XFS, a directory smaller than a block is in its inode. Every block of the others must be in the map.
   @Test func everyDirectoryOfXFSThatHasBlocks() async throws {
     let (_, directories) = try await directories("/dev/vg/xfs")
     let oracle = try await LayersOracle.shared.value
     var compared = 0
     for (name, lines) in directories {
-      // Too deep for find's -maxdepth in the oracle.
+      // Too deep for -maxdepth of the oracle's find.
       guard let size = oracle.directorySizes[name] else { continue }
       compared += 1
       let inMap = lines.filter { $0.offset < 32 << 30 }.reduce(0) { $0 + UInt64($1.range.count) }

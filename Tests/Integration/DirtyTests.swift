@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// A guest that was not shut down: what is in its journals counts, and the disk stays as it is.
+/// A guest that was not shut down: the contents of its journals count, and the disk is not written to.
 @Suite struct DirtyTests {
   @Test func journalsAreReplayedBesideTheDisk() async throws {
     let directory = try await Guests.dirty.value
@@ -10,7 +10,7 @@ import Testing
     let start = try await partitions(of: disk)[0].lowerBound
     let partition = "\(disk)?offset=\(start)"
     #expect(try await tool("dumpe2fs", ["-h", partition]).output.text.contains("needs_recovery"))
-    // It reads no journal.
+    // debugfs does not read the journal.
     #expect(try await tool("debugfs", ["-R", "stat /later", partition]).errors.text.contains("File not found"))
 
     let before = try await tool("sha256sum", [disk]).outputLines
@@ -29,7 +29,7 @@ import Testing
       counts[name.device, default: 0] += 1
       #expect(name.path.text != "/sizes/65536")
     }
-    // 49 before the last sync and 10 after it; Btrfs may have the small ones of either in its tree.
+    // 49 files from before the last sync and 10 from after it. Btrfs may have the small ones of either in its tree.
     #expect(counts["/dev/sda1"] == 59 && counts["/dev/sda2"] == 59)
     #expect((55...59).contains(counts["/dev/sda3", default: 0]), "\(counts)")
     try await run.expectNothingLeft()

@@ -1,11 +1,11 @@
 import SystemPackage
 import Testing
 
-/// What a disk is opened in spite of, by the mapper and by the logger.
+/// The options of virt-bmap and the logger that open a disk in spite of a problem.
 @Suite struct DiskOptionTests {
   private static let parameters = ["allow-external", "ignore-cid", "ignore-journal"]
 
-  /// What nbdkit with the logger, these parameters and a command says.
+  /// Runs nbdkit with the logger, these parameters and a command.
   private func logger(_ parameters: [any Word], run command: String, in scratch: Scratch) async throws -> Outcome {
     try await run(
       "nbdkit", ["-U", "-", try Products.logger, "bmap=none", "logfile=log"] + parameters + ["--run", command],
@@ -71,8 +71,8 @@ import Testing
     for parameter in Self.parameters { #expect(help.contains("\(parameter)=BOOL"), "\(parameter)") }
   }
 
-  /// A disk that can be opened only with an option fails without it before anything is started; with it, it is the
-  /// output that is at fault.
+  /// A disk that can be opened only with an option is refused without it before anything is started. With the option,
+  /// the run gets as far as the output, which cannot be written.
   @Test(arguments: parameters)
   func mapperTakesTheOptions(option: String) async throws {
     let run = try MapperRun()
@@ -94,7 +94,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// The whole way, recorder included: a snapshot whose parent lies elsewhere and was changed.
+  /// The whole way, including the recorder: a snapshot whose parent is in another directory and was changed.
   @Test func mapperMapsASnapshot() async throws {
     let run = try MapperRun()
     let (scratch, disks) = (run.scratch, SmallVMDKs(scratch: run.scratch))

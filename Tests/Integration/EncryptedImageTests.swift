@@ -1,14 +1,14 @@
 import SystemPackage
 import Testing
 
-/// Images that are encrypted by their own format, which qemu-nbd is given the keys of; and raw disks that look like images.
+/// Images encrypted by their own format, for which qemu-nbd gets the keys; and raw disks that look like images.
 @Suite struct EncryptedImageTests {
   private let run: MapperRun
   private var scratch: Scratch { run.scratch }
 
   init() throws { run = try MapperRun() }
 
-  /// A filesystem with one file, as an encrypted image.
+  /// Makes an encrypted image of a filesystem with one file.
   private func makeImage(_ name: String, _ format: String, _ encryption: String, key: String) async throws {
     if !exists(scratch("tree")) {
       try scratch.makeDirectory("tree")
@@ -25,7 +25,7 @@ import Testing
       ])
   }
 
-  /// All in one run. qemu-nbd is told no key on its command line.
+  /// Maps all of them in one run. No key is on qemu-nbd's command line.
   @Test func areMapped() async throws {
     try await makeImage("one.qcow2", "qcow2", "luks", key: "geheim")
     try await makeImage("two.qcow2", "qcow2", "aes", key: "geheimer")
@@ -44,7 +44,7 @@ import Testing
         "--key", "three.qcow:key:third", "-o", "map", "one.qcow2", "two.qcow2", "three.qcow", "cloud.img",
       ], environment: ["PATH": "\(scratch("bin")):/usr/sbin:/usr/bin:/sbin:/bin"])
     let said = outcome.errors.text
-    // AES has no way to tell a wrong key.
+    // With AES, a wrong key cannot be detected.
     #expect(outcome.end == .exited(0) || outcome.end == .exited(3), "\(said)")
     let map = try MapText(contentsOf: scratch("map"))
     for device in ["/dev/sda", "/dev/sdb", "/dev/sdc"] {
@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  /// Nothing is written to an image, so a log is not replayed. The user is told what does.
+  /// Nothing is written to an image, so its log is not replayed. The error message says how to do that.
   @Test func aLogToReplay() async throws {
     try scratch.makeHole("raw", size: 8 << 20)
     try await tool("qemu-img", ["convert", "-f", "raw", "-O", "vhdx", scratch("raw"), scratch("disk.vhdx")])
@@ -92,13 +92,13 @@ import Testing
       outcome,
       "disk.vhdx: it has a log that was not replayed, and nothing is written to it here: run qemu-img check -r all")
     try await run.expectNothingLeft()
-    // It does.
+    // The advice works.
     try await tool("qemu-img", ["check", "-q", "-r", "all", scratch("disk.vhdx")])
     let check = try await Integration.run("qemu-img", ["check", scratch("disk.vhdx")])
     #expect(check.end == .exited(0), "\(check.errors.text)")
   }
 
-  /// The other commands say it in their words, and read the disk as its name says.
+  /// The other commands give advice of their own, and read the disk as its name says.
   @Test func imagesWithNamesOfRawDisks() async throws {
     try scratch.makeHole("raw", size: 1 << 20)
     for (format, name, advice, loggers) in [

@@ -2,15 +2,16 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Nothing that a guest, an image, a map or the appliance says reaches the terminal as it is.
+/// Nothing from a guest, an image, a map or the appliance reaches the terminal unescaped.
 @Suite struct EscapeTests {
   private static let red = Array("\u{1b}[31m\u{1b}]0;title\u{7}".utf8)
-  /// C1: in UTF-8, and as a byte by itself, which is no UTF-8.
+  /// C1: in UTF-8, and as a single byte, which is not valid UTF-8.
   private static let c1 = Array("\u{9b}31m".utf8)
   private static let notUTF8: [UInt8] = [0x9b, 0x33, 0x31, 0x6d, 0xff]
 
-  /// Names with all of that: of files, of partitions, of two subvolumes (in the name of one there is what ends an option of
-  /// mount(8)), and labels. One file cannot be read, one filesystem not be mounted.
+  /// A guest with all of that in the names of files, partitions and two subvolumes, and in labels. One subvolume's
+  /// name has a comma, which ends an option of mount(8). One file cannot be read, and one filesystem cannot be
+  /// mounted.
   private func guest(in scratch: Scratch) async throws -> FilePath {
     let tree = try scratch.makeDirectory("tree").bytes
     let directory = tree + Array("/d".utf8) + Self.red
@@ -60,7 +61,7 @@ import Testing
     return disk
   }
 
-  /// Checks that text is valid UTF-8 without a control character but newlines.
+  /// Checks that text is valid UTF-8 without control characters other than newlines.
   private func expectPrintable(_ text: [UInt8], _ what: String) {
     guard let valid = String(validating: text, as: UTF8.self) else {
       Issue.record("\(what): not UTF-8: \(text.text)")
@@ -83,7 +84,7 @@ import Testing
     let mapped = try await run(["-v", "-x", "-o", map, disk])
     expectPrintable(mapped, "map")
     #expect(mapped.end == .exited(3))
-    // It has all been there.
+    // All of it was in the output.
     let said = mapped.errors.text
     let subvolume = #"btrfsvol:/dev/sda3/comma,\033[31m\033]0;title\007"#
     #expect(mapped.output.text.contains("examining filesystem on \(subvolume) (btrfs) ..."))
@@ -104,7 +105,7 @@ import Testing
       ["lookup", map, "--path", Array("/dev/sda1:/".utf8) + Self.notUTF8], launchesAppliance: false)
     #expect(one.output.text.hasSuffix(#" f /dev/sda1 /\23331m\377"# + "\n"), "\(one.output.text)")
 
-    // What is said to be the file's beginning is not.
+    // Make the map wrong: say that the start of the file is at another offset in it.
     let lines = try [UInt8](contentsOf: map).split(separator: 0x0a).flatMap { line -> [UInt8] in
       let end = Array("f /dev/sda1 /".utf8) + Self.c1
       return Array(
@@ -118,7 +119,7 @@ import Testing
     #expect(verified.output.text.contains(#"wrong /dev/sda1 /\302\23331m: "#), "\(verified.output.text)")
   }
 
-  /// Errors of the arguments, of the names of files and of what is in them.
+  /// Errors about arguments, file names and the contents of files.
   @Test func errorsAreOneLineWhateverIsInThem() async throws {
     let scratch = try Scratch()
     let mapper = try Products.mapper.string

@@ -1,10 +1,10 @@
 import SystemPackage
 import Testing
 
-/// Files and directories lie where debugfs, which reads ext4 without the kernel, and filefrag, which asks the kernel,
-/// say.
+/// Files and directories lie where other tools say: debugfs, which reads ext4 without the kernel, filefrag, which
+/// asks the kernel, and ntfscluster, which reads NTFS.
 @Suite struct ExtentTests {
-  /// Where each block of an object is: a block of the object to one of its volume.
+  /// The block of the volume for each block of an object.
   private typealias Blocks = [UInt64: UInt64]
 
   @Test(arguments: [("layers", 1, 1024), ("demo", 1, 4096)])
@@ -29,18 +29,18 @@ import Testing
   }
 
   private struct Inode {
-    /// Nil: no file or directory, or below one that debugfs cannot name.
+    /// The path by which the inode was found first.
     var path: [UInt8]?
     var isDirectory: Bool
   }
 
-  /// All inodes that have names, by walking the directories with debugfs's `ls -p`:
-  /// `/INODE/MODE/UID/GID/NAME/SIZE/`, where a name may hold anything but a slash.
+  /// The inodes of all files and directories that have names, found by walking the directories with debugfs's
+  /// `ls -p`: `/INODE/MODE/UID/GID/NAME/SIZE/`, where a name may contain anything but a slash.
   private func inodes(on image: String) async throws -> [Int: Inode] {
     var found = [2: Inode(path: [0x2f], isDirectory: true)]
     var wave = [2]
     while !wave.isEmpty {
-      // One answer a directory: the prompt and command come before it.
+      // One answer per directory, after the prompt and the command.
       let said = try await tool(
         "debugfs", ["-f", "/dev/stdin", image], input: wave.map { "ls -p <\($0)>\n" }.joined())
       var answers: [[[UInt8]]] = []
@@ -51,7 +51,7 @@ import Testing
           name = []
           continue
         }
-        // A name with a newline goes on in the next line.
+        // A name with a newline continues on the next line.
         name += (name.isEmpty ? [] : [0x0a]) + line
         if name.split(separator: 0x2f, omittingEmptySubsequences: false).count >= 8, !answers.isEmpty {
           answers[answers.count - 1].append(name)
@@ -79,8 +79,8 @@ import Testing
     return found
   }
 
-  /// `dump_extents -l`: lines such as ` 0/ 0   1/  3     0 -     4   18465 -  18469      5 `, the last number of which may
-  /// be followed by `Uninit`.
+  /// Parses what `dump_extents -l` prints: lines such as ` 0/ 0   1/  3     0 -     4   18465 -  18469      5 `.
+  /// Lines with `Uninit` after the last number are skipped.
   private func extents(_ lines: [String], of inodes: [Int]) -> [Int: Blocks] {
     var result: [Int: Blocks] = [:]
     var inode: Int?
@@ -134,7 +134,7 @@ import Testing
     }
   }
 
-  /// ntfscluster reads NTFS by itself. It tells of each attribute; that of the data has the number 0x80.
+  /// ntfscluster reads NTFS by itself. It lists each attribute; the type of the data attribute is 0x80.
   @Test func filesOfNTFSLieWhereNtfsclusterSays() async throws {
     let mapped = try await Maps.layers.value
     let manifest = try Manifest(contentsOf: mapped.disk.removingLastComponent().appending("layers.manifest"))
@@ -146,7 +146,7 @@ import Testing
     var mostPieces = 0
     for entry in manifest.files where entry.device == "/dev/sda4" {
       let said = try await tool("ntfscluster", ["-f", "-v", "-F", entry.bytes, volume]).outputLines
-      // Once for each record that has a part of it, and each named stream, which come last.
+      // The data attribute is listed once for each record that has a part of it. Named streams come last.
       guard let place = said.firstIndex(where: { $0.hasPrefix("    0x80 - ") }) else { throw TestFailure("\(said)") }
       guard said[place].hasSuffix("non-resident") else { continue }
       var expected: Blocks = [:]

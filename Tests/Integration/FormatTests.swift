@@ -1,8 +1,8 @@
 import SystemPackage
 import Testing
 
-/// A guest has the same map whatever its disk is stored as. Each run is made in another way, so that the options are
-/// tested with it.
+/// A guest has the same map whatever format its disk has. Each run uses other options, which are tested along the
+/// way.
 @Suite struct FormatTests {
   private func convert(_ kind: String, to name: String, in scratch: Scratch) async throws -> FilePath {
     let disk = try await Guests.demo.value.appending("guest.raw")
@@ -11,7 +11,7 @@ import Testing
     return target
   }
 
-  /// Without a terminal nothing is said; the map is `bmap`; a disk may have a relative name of any bytes.
+  /// Without a terminal nothing is printed; the map is `bmap`; a disk may have a relative name of any bytes.
   @Test func monolithicSparse() async throws {
     let run = try MapperRun()
     let name: [UInt8] = Array("a disk\n\\".utf8) + [0xff] + Array(".vmdk".utf8)
@@ -32,7 +32,8 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// With `-v`, libguestfs's messages and the times; and a format that the name does not say.
+  /// With `-v`, libguestfs's messages and the times are printed. The format is given, because the name does not show
+  /// it.
   @Test func monolithicFlat() async throws {
     let run = try MapperRun()
     let disk = try await convert("monolithicFlat", to: "guest.vmdk", in: run.scratch)
@@ -47,7 +48,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// With `-x`, libguestfs's calls; and an older map is replaced.
+  /// With `-x`, libguestfs's calls are printed. An older map is replaced.
   @Test func twoGbMaxExtentSparse() async throws {
     let run = try MapperRun()
     _ = try await convert("twoGbMaxExtentSparse", to: "guest.vmdk", in: run.scratch)
@@ -60,7 +61,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// On a terminal: messages, and a progress bar that is gone at the end.
+  /// On a terminal: messages, and a progress bar that is erased at the end.
   @Test func twoGbMaxExtentFlat() async throws {
     let run = try MapperRun()
     _ = try await convert("twoGbMaxExtentFlat", to: "guest.vmdk", in: run.scratch)
@@ -74,7 +75,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// A renamed streamOptimized file, of which every grain has to be decompressed, below a snapshot of it.
+  /// A snapshot of a renamed streamOptimized file, in which every grain has to be decompressed.
   @Test func aSnapshotOverStreamOptimized() async throws {
     let run = try MapperRun()
     let base = try await convert("streamOptimized", to: "exported.vmdk", in: run.scratch)

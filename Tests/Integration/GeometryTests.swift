@@ -11,7 +11,7 @@ import Testing
         mapped.map.comments.prefix(2) == [
           "# virt-bmap 2", "# disk 1 size=\(String(size, radix: 16)) format=raw file=\(mapped.disk)",
         ])
-      // What blkid sees there, without the kernel.
+      // blkid looks at the same range, without the kernel.
       for line in mapped.map.lines where line.kind == "p" {
         let said = try await tool(
           "blkid",

@@ -2,7 +2,7 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// `virt-bmap lookup` finds the files of a real guest where filefrag says that they are.
+/// `virt-bmap lookup` finds the files of a real guest where filefrag says they are.
 @Suite struct GuestLookupTests {
   private struct Answer: Decodable {
     struct Object: Decodable {
@@ -31,8 +31,8 @@ import Testing
         ? [LayersOracle.Segment(volume: name.device, offset: 0, physical: 0, length: UInt64(parts[0].count))]
         : oracle.segments.filter { $0.volume == name.device }
       let start = parts[name.device == "/dev/sda1" ? 0 : 4].lowerBound
-      // Btrfs's addresses would have to be translated; names of one file cannot be told apart, nor can copies that share
-      // their blocks.
+      // Btrfs's addresses would have to be translated. Several names of one file cannot be told apart, nor can copies
+      // that share blocks.
       guard !segments.isEmpty, !name.path.starts(with: "/links/".utf8), !name.path.starts(with: "/nested/b/three".utf8)
       else { continue }
       for extent in file.extents
@@ -59,7 +59,7 @@ import Testing
       #expect(
         first.kind == "f" && first.device == question.name.device && first.path == question.name.path.text
           && first.offset == question.inFile, "\(question)")
-      // Then what it is in, up to the disk.
+      // Then the devices that it lies in, up to the disk.
       let kinds = answer.objects.map(\.kind)
       #expect(kinds == (question.name.device == "/dev/sda1" ? ["f", "p", "v"] : ["f", "l", "p", "v"]), "\(question)")
       #expect(answer.objects.last?.offset == question.offset)

@@ -1,9 +1,10 @@
 import SystemPackage
 import Testing
 
-/// An appliance that somebody's filesystem has taken over: what it tells of a filesystem costs that filesystem.
+/// An appliance that a guest's filesystem has taken over: a false report about a filesystem costs only that
+/// filesystem.
 @Suite struct HostileWalkerTests {
-  /// The mapper, which finds the walker beside itself, and a hostile one.
+  /// Makes a directory with virt-bmap and a hostile walker, which virt-bmap finds next to itself.
   private func programs(walkerThatDoes behaviours: String, in scratch: Scratch) async throws -> FilePath {
     let programs = try scratch.makeDirectory("bin")
     for product in [try Products.mapper, try Products.recorder] { try await tool("cp", [product, programs]) }
@@ -12,7 +13,7 @@ import Testing
     return programs
   }
 
-  /// What is found by reading is proved: a file that is elsewhere leaves the map.
+  /// What reading finds is checked: a file that is reported at a wrong offset is left out of the map.
   @Test func aFileThatIsElsewhere() async throws {
     let run = try MapperRun()
     let scratch = run.scratch
@@ -31,7 +32,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// One behaviour of `make-hostile-walker` after the other, each on a filesystem of its own, and honest ones at the end.
+  /// One behaviour of `make-hostile-walker` after the other, each on its own filesystem, and then the honest walker.
   @Test func aLieCostsItsOwnFilesystem() async throws {
     let run = try MapperRun()
     let scratch = run.scratch
@@ -58,7 +59,8 @@ import Testing
       "it ended before it was complete",
       "it refers to object 9",
     ]
-    // A line for each, and no other. What the second one leaves behind may be faster than the third one's names are many.
+    // One line for each, and no others. The third reason may vary: what the second behaviour leaves running may be
+    // faster than the third, which writes many names.
     #expect(outcome.errorLines.count == reasons.count, "\(outcome.errors.text)")
     for (index, (line, reason)) in zip(outcome.errorLines, reasons).enumerated() {
       let start =
@@ -69,7 +71,7 @@ import Testing
     for number in numbers {
       let device = "/dev/sda\(number)"
       #expect(map.lines("p", device).count == 1)
-      // What other tools tell is there.
+      // What other tools report is there.
       #expect(map.lines("m", device, Array("superblock".utf8)).count == 1, "\(device)")
       let size = map.lines("f", device, Array("/file".utf8)).reduce(0) { $0 + $1.range.count }
       #expect(size == (number > reasons.count ? 50_176 : 0), "\(device)")

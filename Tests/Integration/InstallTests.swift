@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// What `make install` installs runs without the checkout, the build directory and a Swift toolchain.
+/// What `make install` installs runs without the source tree, the build directory and a Swift toolchain.
 @Suite struct InstallTests {
   @Test func installedProgramsRunAlone() async throws {
     let run = try MapperRun()
@@ -41,7 +41,7 @@ import Testing
     let toolchain = swift.removingLastComponent().removingLastComponent().removingLastComponent()
     var hidden = [Products.package, Products.directory]
     if toolchain != "/" { hidden.append(toolchain) }
-    // In a namespace where there is something else in their places.
+    // In a mount namespace that hides these directories.
     let script = """
       set -e
       prefix=$1 disk=$2 plugin=$3 filter=$4 work=$5

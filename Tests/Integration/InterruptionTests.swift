@@ -2,12 +2,12 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Ctrl-C, SIGTERM and dying helpers at any moment: one line, not status 0, no partial output, nothing left.
+/// Ctrl-C, SIGTERM and dying helpers at any moment: one line, a nonzero status, no partial output, nothing left behind.
 @Suite struct InterruptionTests {
   enum Moment: String, CaseIterable, Sendable {
     /// The recorder has just been started.
     case start
-    /// The appliance boots.
+    /// The appliance is booting.
     case launch
     /// Files are being read.
     case walk
@@ -31,7 +31,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// A terminal's Ctrl-C goes to virt-bmap and to all it has started.
+  /// A terminal's Ctrl-C goes to virt-bmap and everything it has started.
   @Test(arguments: Moment.allCases)
   func controlC(moment: Moment) async throws {
     let disk = try await Guests.layers.value.appending("layers.raw")
@@ -56,13 +56,14 @@ import Testing
     try await expectInterrupted(run, outcome, by: signal)
   }
 
-  /// While the map is written, which takes milliseconds: it is there and complete, or the older one is.
+  /// While the map is written, which takes milliseconds: afterwards there is either the complete map or the older
+  /// one.
   @Test func whileTheMapIsWritten() async throws {
     let expected = try await Maps.demo.value
     let run = try MapperRun()
     try run.scratch.write("an older map\n", to: "map")
     let outcome = try await run(["-o", "map", expected.disk]) { running in
-      // The appliance is shut down, and then the map is written.
+      // The map is written after the appliance has shut down.
       let appliance = try await run.processes.waitFor("qemu")
       try await integrationWait(appliance)
       running.send(SIGTERM)
@@ -94,7 +95,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// Killed, it cannot put anything away; but what it has started ends.
+  /// With SIGKILL, virt-bmap cannot clean up, but the processes that it has started end.
   @Test func killedLeavesNoProcess() async throws {
     let disk = try await Guests.layers.value.appending("layers.raw")
     let run = try MapperRun()

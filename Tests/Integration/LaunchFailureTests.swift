@@ -2,9 +2,9 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Where an appliance cannot start: one line that says why, and nothing that is left.
+/// When the appliance cannot start: one line that says why, and nothing left behind.
 @Suite struct LaunchFailureTests {
-  /// As ulimit in bash(1) has it; memory and files in KiB.
+  /// Limits as in ulimit of bash(1); memory and files are in KiB.
   @Test(arguments: [
     // qemu runs out of memory for the guest, or nbdkit for its threads.
     (
@@ -20,7 +20,7 @@ import Testing
     try run.scratch.makeHole("disk", size: 1 << 20)
     var words: [any Word] = []
     if limit.hasPrefix("-u"), getuid() == 0 {
-      // The limit does not hold for root.
+      // The limit does not apply to root.
       try await tool("chmod", ["0777", run.scratch.path, run.scratch("t")])
       words = ["setpriv", "--reuid=65534", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     }

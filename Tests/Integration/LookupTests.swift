@@ -14,7 +14,7 @@ struct LookupTests {
 
     """#
 
-  /// What `virt-bmap lookup` and these arguments print, then `status N`; `$M` is the program, for other commands.
+  /// The output of `virt-bmap lookup` with these arguments, then `status N`. `script` runs before it.
   private func lookup(_ arguments: String, script: String = "") throws -> String {
     var name = Array("/tmp/lookup-test-XXXXXX".utf8CString)
     guard mkdtemp(&name) != nil else { throw POSIXError(.EIO) }
@@ -96,7 +96,7 @@ struct LookupTests {
     #expect(try lookup("map2014 --json --offset 1").contains("\"offset\"") == false)
   }
 
-  /// A map from a later version may have kinds that are not known here.
+  /// A map from a later version may contain unknown kinds.
   @Test func kindsThatAreNotKnownAreShown() throws {
     let script = #"""
       printf '# virt-bmap 2\n# disk 1 size=10000 format=raw file=d\n1 0 10000 v /dev/sda\n' > later
@@ -126,8 +126,8 @@ struct LookupTests {
         """#)
   }
 
-  /// 1,500 files that lie in one another: the answer has as many lines as there are pairs of them, and memory is that of
-  /// the map.
+  /// 1,500 nested files: the answer has 2,250,000 lines, one for each file in each piece, but lookup needs no more
+  /// memory than the map does.
   @Test func anAnswerIsNotCollected() throws {
     let script = #"""
       awk 'BEGIN { n = 1500; size = n * 8192; printf "# virt-bmap 2\n# disk 1 size=%x format=raw file=d\n", size

@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// The manual pages describe the options and parameters that the programs print, and no others.
+/// The manual pages describe all options and parameters that the programs print, and no others.
 @Suite struct ManualPageTests {
   /// The options of virt-bmap and of each subcommand.
   @Test func everyOptionIsInItsPage() async throws {
@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  /// `virt-bmap help COMMAND` is `virt-bmap COMMAND --help`.
+  /// `virt-bmap help COMMAND` prints the same as `virt-bmap COMMAND --help`.
   @Test func theHelpCommand() async throws {
     let mapper = try Products.mapper.string
     #expect(try await tool(mapper, ["help"]).output == tool(mapper, ["--help"]).output)
@@ -36,7 +36,7 @@ import Testing
     ]
     for (page, arguments) in modules {
       let text = try await tool("nbdkit", arguments + ["--help"]).output.text
-      // The plugin below the filter has parameters, too.
+      // The plugin below the filter has parameters too.
       let own = text.split(separator: "plugin: null")[0]
       let printed = own.matches(of: /(?m)^\[?([a-z-]+)=/).map { String($0.1) }
       #expect(!printed.isEmpty, "\(page)")
@@ -51,7 +51,7 @@ import Testing
     try await tool(try Products.mapper.string, command + ["--help"]).output.text
   }
 
-  /// Lines such as `  -o, --output <output>   Where the map is written.`
+  /// Parses lines such as `  -o, --output <output>   Where the map is written.`
   private func options(ofHelp help: String) -> Set<String> {
     let lines = help.split(separator: "\n").filter { $0.hasPrefix("  -") }
     return Set(
@@ -60,7 +60,7 @@ import Testing
       })
   }
 
-  /// The page's lines such as `=item B<--output> MAP`.
+  /// The lines of a page such as `=item B<--output> MAP`.
   private func items(of page: String) throws -> [Substring] {
     let text = try [UInt8](contentsOf: pages.appending("\(page).pod")).text
     return text.split(separator: "\n").filter { $0.hasPrefix("=item ") }

@@ -2,9 +2,9 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// What a served disk takes of memory.
+/// The memory that the logger needs to serve a disk.
 @Suite struct MemoryTests {
-  /// The most memory that the logger had, in KiB, after it was opened and read at 2000 places of the first `span` bytes.
+  /// The logger's peak memory, in KiB, after 2000 reads that are spread over the first `span` bytes of a disk.
   private func peak(of disk: FilePath, span: UInt64, in scratch: Scratch) async throws -> Int {
     let step = span / 2000 / 512 * 512
     let reads = (0..<2000).map { "read -q \(UInt64($0) * step) 512" }.joined(separator: "\n")
@@ -20,7 +20,7 @@ import Testing
     return try #require(Int(outcome.output.text.filter(\.isNumber)), "\(outcome.errors.text)")
   }
 
-  /// 62 TiB, the most that VMware allows, with the tables of the first tebibyte.
+  /// 62 TiB, the most that VMware allows, with the grain tables of the first TiB.
   @Test func theLargestDiskTakesLittle() async throws {
     let scratch = try Scratch()
     let images = SmallVMDKs(scratch: scratch)

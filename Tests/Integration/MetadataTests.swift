@@ -1,15 +1,15 @@
 import SystemPackage
 import Testing
 
-/// What filesystems, volumes and partition tables keep for themselves is where their magic numbers are, and the
-/// filesystems' own tools agree.
+/// The metadata of filesystems, volumes and partition tables: the magic numbers are at the offsets in the map, and
+/// the filesystems' own tools agree.
 @Suite struct MetadataTests {
-  /// The ranges of one object of metadata (or of another kind), in the order of the object.
+  /// The ranges of one metadata object (or of another kind), in the order of the object.
   private func ranges(_ map: MapText, _ device: String, _ name: String, _ kind: Character = "m") -> [Range<UInt64>] {
     map.lines(kind, device, Array(name.utf8)).map(\.range)
   }
 
-  /// Checks that all ranges of an object have these bytes at `offset`, and that there are so many of them.
+  /// Checks that an object has `count` ranges, each with these bytes at `offset`.
   private func expect(
     _ guest: MappedGuest, _ device: String, _ name: String, kind: Character = "m", count: Int = 1,
     at offset: UInt64 = 0,
@@ -38,7 +38,7 @@ import Testing
     try expect(guest, "/dev/sda", "GPT header", kind: "b", Array("EFI PART".utf8))
     try expect(guest, "/dev/sda", "backup GPT header", kind: "b", Array("EFI PART".utf8))
     #expect(ranges(guest.map, "/dev/sda", "backup GPT header", "b") == [size - 512..<size])
-    // An entry begins with its partition's type: here Linux.
+    // An entry starts with the partition type: here Linux.
     let table = try #require(ranges(guest.map, "/dev/sda", "GPT table", "b").first)
     let backup = try #require(ranges(guest.map, "/dev/sda", "backup GPT table", "b").first)
     #expect(try bytes(guest, table) == bytes(guest, backup))
@@ -47,7 +47,7 @@ import Testing
     #expect(ranges(guest.map, "/dev/sda", "boot gap", "b") == [table.upperBound..<first])
   }
 
-  /// debugfs says of each block whether it is in use, and of which inode.
+  /// dumpe2fs reports which blocks are free, and debugfs which inode a block belongs to.
   @Test func ext4HasNoBlockInUseThatIsNotInTheMap() async throws {
     let guest = try await Maps.layers.value
     let device = "/dev/sda1"
@@ -61,7 +61,7 @@ import Testing
     for line in guest.map.lines
     where line.device.text == device && ["m", "f", "d"].contains(line.kind) {
       let start = line.range.lowerBound - partition.lowerBound
-      // What is kept for a file has the file's name, and is its inode's.
+      // Metadata of a file has the file's name and belongs to the file's inode.
       let isNamed = line.kind == "m" && line.path.first != 0x2f
       for number in start / block..<(start + UInt64(line.range.count) + block - 1) / block {
         names[number] = isNamed ? line.path.text : ""
@@ -86,39 +86,39 @@ import Testing
     #expect(unnamed == [])
   }
 
-  /// Targets of links, extended attributes and lists of blocks, by the names of what they belong to.
+  /// Link targets, extended attributes and block lists have the names of the objects that they belong to.
   @Test func whatIsKeptBesideFiles() async throws {
     let guest = try await Maps.layers.value
     let target = Array(String(repeating: "target", count: 150).utf8)
     for device in ["/dev/sda1", "/dev/vg/root"] { try expect(guest, device, "/links/long", target) }
     for device in ["/dev/sda3", "btrfsvol:/dev/sda3/sub"] {
-      // As often as the filesystem keeps its tree.
+      // Once per copy of the filesystem's tree.
       try expect(guest, device, "/links/long", count: 2, target)
     }
-    // XFS has a header of 56 bytes before it.
+    // XFS has a header of 56 bytes before the target.
     try expect(guest, "/dev/vg/xfs", "/links/long", Array("XSLM".utf8))
     try expect(guest, "/dev/vg/xfs", "/links/long", at: 56, target)
-    // Each name of a file.
+    // For each name of a file.
     for name in ["/links/one", "/links/two", "/nested/b/three", "/nested", "/links/symbolic"] {
       try expect(guest, "/dev/vg/root", name, [0, 0, 2, 0xea])
-      // With inodes for values, the value itself.
+      // With ea_inode, the value itself.
       try expect(guest, "/dev/sda1", name, Array("valuevalue".utf8))
-      // xfs_da3_blkinfo: two addresses before the magic number of a leaf of attributes.
+      // xfs_da3_blkinfo: two addresses before the magic number of an attribute leaf.
       try expect(guest, "/dev/vg/xfs", name, at: 8, [0x3b, 0xee])
     }
     // ext4_extent_header.
     let lists = ranges(guest.map, "/dev/sda1", "/many-pieces")
     for range in lists { #expect(try bytes(guest, range).starts(with: [0x0a, 0xf3]), "\(range)") }
-    // One has room for 84 pieces, of 300.
+    // A block has room for 84 extents, and the file has 300.
     #expect(lists.reduce(0) { $0 + $1.count } >= 4096)
-    // Nothing is kept for a short link, and nothing else has such a name.
+    // A short link needs no metadata, and few other objects have the name of a file.
     let named = Set(guest.map.lines.filter { $0.kind == "m" && $0.path.first == 0x2f }.map(\.name))
     #expect(
       named.count < 60 && !named.contains { $0.path == Array("/links/to-a-directory".utf8) && $0.device == "/dev/sda1" }
     )
   }
 
-  /// The free blocks as the bitmaps have them: `  Free blocks: 6481-8192, 8200`.
+  /// The free blocks according to the bitmaps. Parses lines such as `  Free blocks: 6481-8192, 8200`.
   private func freeBlocks(_ image: String) async throws -> Set<UInt64> {
     var result: Set<UInt64> = []
     for line in try await tool("dumpe2fs", [image]).outputLines where line.hasPrefix("  Free blocks: ") {
@@ -131,7 +131,7 @@ import Testing
     return result
   }
 
-  /// The inodes that blocks belong to: `8193\t<block not found>` or `8194\t7`.
+  /// The inodes that blocks belong to. Parses lines such as `8193\t<block not found>` or `8194\t7`.
   private func owners(of blocks: [UInt64], _ image: String) async throws -> [UInt64: UInt64] {
     let said = try await tool(
       "debugfs", ["-f", "/dev/stdin", image],
@@ -147,7 +147,7 @@ import Testing
     return result
   }
 
-  /// An inode's number says where in the inode table it is: that of a file has the file's size.
+  /// An inode's number determines its offset in the inode table: the inode there must have the file's size.
   @Test func theInodeTableIsInTheOrderOfTheInodes() async throws {
     let guest = try await Maps.layers.value
     let oracle = try await LayersOracle.shared.value
@@ -178,7 +178,7 @@ import Testing
       try expect(guest, device, "AGF \(group)", Array("XAGF".utf8))
       try expect(guest, device, "AGI \(group)", Array("XAGI".utf8))
       try expect(guest, device, "AGFL \(group)", Array("XAFL".utf8))
-      // The headers say which group they are of.
+      // Each header contains the number of its group.
       try expect(guest, device, "AGF \(group)", at: 8, [0, 0, 0, UInt8(group)])
     }
     try expect(guest, device, "log", [0xfe, 0xed, 0xba, 0xbe])
@@ -192,7 +192,7 @@ import Testing
     let first = try #require(ranges(guest.map, device, "FAT 1").first)
     let second = try #require(ranges(guest.map, device, "FAT 2").first)
     #expect(try bytes(guest, first) == bytes(guest, second))
-    // Behind the tables is the root directory, 512 entries of 32 bytes.
+    // After the tables comes the root directory, with 512 entries of 32 bytes.
     #expect(first.upperBound == second.lowerBound)
     #expect(guest.map.lines("d", device, [0x2f]).map(\.range) == [second.upperBound..<second.upperBound + 16384])
   }
@@ -202,12 +202,13 @@ import Testing
     let device = "/dev/sda4"
     try expect(guest, device, "$Boot", at: 3, Array("NTFS    ".utf8))
     try expect(guest, device, "backup boot sector", at: 3, Array("NTFS    ".utf8))
-    // ntfs-3g leaves the log empty, which is to say full of ones.
+    // ntfs-3g leaves the log empty, which means that all its bits are ones.
     let log = try #require(ranges(guest.map, device, "$LogFile").first)
     #expect(try bytes(guest, log).allSatisfy { $0 == 0xff } && log.count == 2 << 20)
     try expect(guest, device, "$UpCase", [0, 0, 1, 0, 2, 0])
     try expect(guest, device, "$AttrDef", Array("$STAND".utf8).flatMap { [$0, 0] })
-    // The security descriptors' own checksums come first; the size of the first is at 16.
+    // An entry of $SDS: the hash and the ID of a security descriptor, then 8 bytes for the entry's offset, whose high
+    // half is zero here, and at 16 the size.
     try expect(guest, device, "$Secure:$SDS", at: 12, [0, 0, 0, 0])
     let table = try #require(ranges(guest.map, device, "$MFT").first)
     let mirror = try #require(ranges(guest.map, device, "$MFTMirr").first)
@@ -215,10 +216,10 @@ import Testing
     #expect(try bytes(guest, mirror) == Array(records.prefix(mirror.count)))
     for number in 0..<12 {
       let record = records[number * 1024..<(number + 1) * 1024]
-      // The record's number is in it.
+      // Each record contains its own number.
       #expect(record.starts(with: Array("FILE".utf8)) && record[number * 1024 + 44] == UInt8(number))
     }
-    // The bitmap has a bit for each cluster: those of system files are in use.
+    // The bitmap has a bit for each cluster; those of system files are in use.
     let bitmap = try bytes(guest, try #require(ranges(guest.map, device, "$Bitmap").first))
     let start = try await partitions(of: guest.disk)[3].lowerBound
     for line in guest.map.lines where line.kind == "m" && line.device.text == device && line.path.first == 0x24 {
@@ -228,7 +229,7 @@ import Testing
     }
   }
 
-  /// A block of Btrfs's trees has its own address in it.
+  /// Each block of a Btrfs tree contains its own address.
   @Test(arguments: [("layers", "/dev/sda3", 2), ("raid", "", 2)])
   func btrfs(guest: String, device: String, copies: Int) async throws {
     let guest = guest == "layers" ? try await Maps.layers.value : try await Maps.raid.value
@@ -267,7 +268,7 @@ import Testing
     #expect(raid.map.lines.filter { $0.path == Array("md superblock".utf8) }.count == 18)
   }
 
-  /// What is on a mirror is on both its legs.
+  /// Metadata on a mirror is on both legs.
   @Test func mirroredMetadataIsInTheMapTwice() async throws {
     let guest = try await Maps.raid.value
     for (mark, name, magic) in [
@@ -279,7 +280,7 @@ import Testing
     try expect(guest, "/dev/vg/raid1", "AGF 1", count: 2, Array("XAGF".utf8))
   }
 
-  /// Swap space, logical partitions, encrypted volumes and filesystems that the guests do not have.
+  /// Swap space, logical partitions, encrypted volumes, and filesystem layouts that the guests do not have.
   @Test func oddDisk() async throws {
     let run = try MapperRun()
     let disk = try await SmallDisks(scratch: run.scratch).odd()
@@ -293,7 +294,7 @@ import Testing
     try expect(guest, "/dev/sda", "MBR", kind: "b", at: 510, [0x55, 0xaa])
     #expect(ranges(guest.map, "/dev/sda", "boot gap", "b") == [512..<parts[0].lowerBound])
     for number in 5...7 { try expect(guest, "/dev/sda", "EBR \(number)", kind: "b", at: 510, [0x55, 0xaa]) }
-    // The first logical partition's record is at the beginning of the extended partition.
+    // The record of the first logical partition is at the start of the extended partition.
     #expect(ranges(guest.map, "/dev/sda", "EBR 5", "b").map(\.lowerBound) == [parts[1].lowerBound])
 
     #expect(guest.map.lines.filter { $0.kind == "s" }.map(\.range) == [parts[0]])
@@ -307,15 +308,15 @@ import Testing
     let header2 = try #require(ranges(guest.map, "/dev/sda4", "LUKS header").first)
     #expect(header2 == parts[3].lowerBound..<parts[3].lowerBound + 16 << 20)
 
-    // The bytes of a small file are in its inode.
+    // The data of a small file is in its inode.
     let small = try #require(guest.map.lines("f", "/dev/sda6", Array("/small".utf8)).first)
     #expect(try bytes(guest, small.range).text == "in the inode\n")
     #expect(ranges(guest.map, "/dev/sda6", "inode table").contains { $0.contains(small.range.lowerBound) })
-    // What there is no room for in place of the list of blocks is an attribute.
+    // Data that does not fit in place of the block list is in an attribute.
     let larger = guest.map.lines("f", "/dev/sda6", Array("/larger".utf8))
     #expect(larger.map(\.offset) == [0, 60] && larger.map(\.range.count) == [60, 50])
     #expect(try Rebuild(disk: disk).bytes(size: 110, of: larger) == (0..<110).map { UInt8(0x20 + $0 % 90) })
-    // A group's descriptors in the group itself.
+    // A group's descriptors are in the group itself.
     try expect(guest, "/dev/sda7", "multiple mount protection", Array("PMM\0".utf8))
     #expect(ranges(guest.map, "/dev/sda7", "group descriptors").count == 2)
     try expect(guest, "/dev/sda7", "backup superblock", count: 19, at: 56, [0x53, 0xef])

@@ -1,7 +1,7 @@
 import Testing
 
-/// Names are bytes and come through as they are, every one of them. (`MapText` refuses a map where a byte is escaped
-/// that need not be, or not escaped that has to.)
+/// Names are bytes and come through unchanged, every one of them. (`MapText` rejects a map in which a byte is escaped
+/// without need, or is not escaped although it has to be.)
 @Suite struct NameTests {
   @Test func everyFileOfMoreThanABlockIsThereByItsName() async throws {
     let mapped = try await Maps.layers.value
@@ -40,7 +40,7 @@ import Testing
       // 255 characters of two bytes.
       #expect(!map.lines("f", device, [0x2f] + (0..<255).flatMap { _ in [0xc3, 0xa9] as [UInt8] }).isEmpty)
     } else {
-      // A path longer than any system call takes.
+      // A path too long for any system call.
       let deep = (0..<20).flatMap { _ in [0x2f] + [UInt8](repeating: 0x64, count: 250) } + Array("/deep-file".utf8)
       #expect(deep.count > 4096)
       #expect(map.lines("f", device, deep).reduce(0) { $0 + $1.range.count } >= 65537)

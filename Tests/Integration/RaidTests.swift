@@ -2,27 +2,29 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// Arrays and volumes that keep data more than once, or in stripes: every copy is the file's, and parity has a name.
+/// Arrays and volumes with mirrors or stripes: every copy of a file is in the map and has the right bytes, and parity
+/// is named.
 @Suite struct RaidTests {
-  /// What make-raid-guest puts on each, by a file that tells it, and how often each byte is kept.
+  /// The arrays that make-raid-guest makes, by their marks, and the number of copies of each byte.
   private static let arrays = [
     ("is-mirror", 2), ("is-parity", 1), ("is-ten", 2), ("is-fat", 2), ("is-far", 2), ("is-six", 1),
   ]
-  /// On Btrfs the data, and the metadata, which holds files of up to 2048 bytes.
+  /// The same for Btrfs: the copies of data, and of metadata, which holds files of up to 2048 bytes.
   private static let btrfs = [("is-btrfs", (2, 2)), ("is-btrfs6", (1, 3))]
 
   private func device(of mark: String, in map: MapText) throws -> String {
     try #require(map.lines.first { $0.path == Array("/\(mark)".utf8) }, "\(mark)").device.text
   }
 
-  /// The map's lines. Directories of exFAT and minix are read by both methods: how much of one's last cluster exFAT reads
-  /// ahead, and in which order the blocks of a page come on minix, is a matter of time.
+  /// The lines of the map, without directories on exFAT and minix. Both methods read those directories: how far exFAT
+  /// reads ahead in a directory's last cluster, and in which order minix reads the blocks of a page, depends on
+  /// timing.
   private func lines(of guest: MappedGuest) -> Set<String> {
     guest.map.comparable(marks: Self.arrays.map(\.0)).filter { !$0.contains(#/ d@[0-9a-f]+ /dev/sda[67] /#) }
   }
 
-  /// Reading everything finds the same, but that NTFS's file table also says which bytes of a file were never written:
-  /// what is behind the others in a block is not the file's.
+  /// Reading everything gives the same map, with one exception: NTFS's file table also says which bytes of a file
+  /// were never written, so the rest of the block is not part of the file.
   @Test func bothMethodsAgree() async throws {
     let guests = [
       (try await Maps.raid.value, try await Maps.raidRead.value, 0),
@@ -36,7 +38,8 @@ import Testing
     }
   }
 
-  /// With the end of the file on NTFS that was not written to its end where a read would end.
+  /// Extends the file on NTFS that was not written up to its end to where a read would end.
+  /// - Parameter count: the number of lines that this must change.
   private func toPageEnds(_ lines: Set<String>, count: Int) -> Set<String> {
     var changed = 0
     let result = lines.map { line in
@@ -61,7 +64,8 @@ import Testing
     var copies = ["/dev/vg/striped": (1, 1), "/dev/vg/raid1": (2, 2), "/dev/vg/raid6": (1, 1)]
     for (mark, count) in Self.arrays { copies[try device(of: mark, in: mapped.map)] = (count, count) }
     for (mark, counts) in Self.btrfs { copies[try device(of: mark, in: mapped.map)] = counts }
-    // None twice: Btrfs is found on both its devices, and a volume's legs look like filesystems themselves.
+    // Nothing is there twice: Btrfs is found on both its devices, and the legs of a volume look like filesystems
+    // themselves.
     #expect(Set(files.keys.map(\.device)) == Set(copies.keys))
     for (device, counts) in copies {
       var checked = 0
@@ -69,7 +73,7 @@ import Testing
         let original = name.path.text.hasPrefix("/is-") ? "/sizes/65536" : name.path.text
         let content = try [UInt8](contentsOf: FilePath(tree.string + original))
         let count = content.count > 2048 ? counts.0 : counts.1
-        // What is not in metadata has sectors of its own.
+        // Files that are not in metadata have whole sectors.
         let step = content.count > 2048 ? 512 : 1
         var seen = [Int](repeating: 0, count: (content.count + step - 1) / step)
         for line in lines {
@@ -81,7 +85,7 @@ import Testing
           #expect(isSame && start.isMultiple(of: step), "\(name): \(line.range)")
           for place in stride(from: start, to: start + size, by: step) { seen[place / step] += 1 }
         }
-        // Holes are nowhere.
+        // Holes have no ranges.
         let isWhole = seen.indices.allSatisfy { place in
           seen[place] == count || seen[place] == 0 && content[place * step] == 0
         }
@@ -99,7 +103,7 @@ import Testing
     let names = try ["is-six", "is-btrfs6"].map { try device(of: $0, in: mapped.map) }
     #expect(Set(parity.map { $0.device.text }) == Set(names + [array, "/dev/vg/raid6"]))
     let total = parity.filter { $0.device.text == array }.reduce(0) { $0 + $1.range.count }
-    // Three devices of 200 MiB, of which md keeps some for itself.
+    // A third of three devices of 200 MiB, less what md reserves for itself.
     #expect((190 << 20...200 << 20).contains(total))
     let others = mapped.map.lines.filter { $0.kind == "f" || $0.kind == "d" }.map(\.range)
     let sorted = (others + parity.map(\.range)).sorted { $0.lowerBound < $1.lowerBound }
@@ -110,19 +114,20 @@ import Testing
     }
   }
 
-  /// How the exponents of a stripe's chunks in RAID 6's second parity are counted.
+  /// How the exponents of a stripe's chunks are counted for the second parity of RAID 6.
   enum Counting: Sendable {
-    /// There is one parity.
+    /// There is only one parity.
     case none
-    /// Data chunks from the one behind the second parity on.
+    /// By data chunk, starting after the second parity.
     case behindParity
-    /// Devices, in the array's order: DDF's way.
+    /// By device, in the order of the array, as DDF does.
     case byDevice
   }
 
-  /// What is at the same place in a stripe on every device, and where the map says parity is, gives nothing else than that
-  /// parity. How data lie in a stripe the map says of files only, so any order of the devices may be the right one: of the
-  /// same data, it has to be right of every stripe.
+  /// The parity on the disk is that of the other chunks of the stripe, and it is where the map says.
+  ///
+  /// The map gives the order of data in a stripe only for files, so this test does not know the order of the devices.
+  /// It tries all orders: one of them must be right for every stripe.
   @Test(arguments: [
     ("is-parity", 3, Counting.none), ("is-six", 4, .behindParity), ("/dev/vg/raid6", 5, .byDevice),
     ("is-btrfs6", 4, .behindParity),
@@ -141,13 +146,13 @@ import Testing
       let members = group.bases.keys.sorted()
       var orders = Syndrome.orders(of: members)
       for (number, places) in group.parity {
-        // A part of it is enough.
+        // A part of each chunk is enough.
         let chunks = try members.map { try source.bytes(at: group.place(of: number, on: $0) + 4096, count: 64) }
         let chunk = Dictionary(uniqueKeysWithValues: zip(members, chunks))
-        // Of one chunk alone both parities may be the same.
+        // If only one chunk has data, both parities may be the same.
         guard chunks.filter({ $0.contains { $0 != 0 } }).count > parities + 1 else { continue }
         checked += 1
-        // All but the second one make the first one.
+        // The XOR of all chunks except the second parity is zero. This tells which one the second parity is.
         let second = places.filter { other in
           Syndrome.p(members.filter { $0 != other || parities == 1 }.compactMap { chunk[$0] }).allSatisfy { $0 == 0 }
         }
@@ -166,13 +171,13 @@ import Testing
     #expect(checked > 40)
   }
 
-  /// Stripes that follow each other on all devices: an array's, or those of one of Btrfs's chunks.
+  /// Consecutive stripes at a fixed distance on all devices: those of an array, or of one Btrfs chunk.
   private struct Stripes {
-    /// What the first one counts as.
+    /// The map's offset of the first stripe.
     var start: UInt64
-    /// Where the first one is on a partition.
+    /// The disk offset of the first stripe on each partition, by the index of the partition.
     var bases: [Int: UInt64] = [:]
-    /// The partitions with a stripe's parity.
+    /// The partitions with the parity of each stripe, by the stripe's number.
     var parity: [UInt64: [Int]] = [:]
 
     func place(of number: UInt64, on part: Int) -> UInt64 { bases[part, default: 0] + number << 16 }

@@ -2,8 +2,8 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// Every regular file with data of its own is rebuilt from the map and the raw disk and is, byte for byte, what was put
-/// in.
+/// Every regular file with data of its own is rebuilt from the map and the raw disk, and equals byte for byte what
+/// was put in.
 @Suite struct RebuildTests {
   @Test func everyFileOfTheLayersGuestIsRebuilt() async throws {
     let mapped = try await Maps.layers.value
@@ -27,7 +27,7 @@ import Testing
         #expect(!file.lines.isEmpty, "\(file.name): \(reason)")
         excepted["\(device) \(reason)", default: 0] += 1
       } else if file.lines.isEmpty {
-        // Only what is all zeros comes out right here.
+        // Without ranges, only a file of zeros is rebuilt correctly.
         #expect(digest == entry.sha256, "\(file.name) has no range")
         #expect(entry.name.path == Array("/sparse/all-hole".utf8), "\(file.name) has no range")
         holes[device, default: 0] += 1
@@ -43,7 +43,7 @@ import Testing
         "\(device): \(rebuilt[device, default: 0]) files rebuilt, \(empty[device, default: 0]) empty, "
           + "\(holes[device, default: 0]) all hole\(reasons)")
     }
-    // What make-layers-guest puts in: fewer than this, and the map or this test has lost some.
+    // The least that make-layers-guest puts in: if there are fewer, the map or this test has lost some.
     for (device, least) in [
       ("/dev/sda1", 240), ("/dev/sda2", 220), ("/dev/sda3", 240), ("btrfsvol:/dev/sda3/sub", 240), ("/dev/sda4", 240),
       ("/dev/sda6", 220), ("/dev/sda7", 220), ("/dev/vg/root", 240), ("/dev/vg/xfs", 240),
@@ -62,20 +62,20 @@ import Testing
     for name in inline {
       let lines = inMap[name] ?? []
       #expect(lines.allSatisfy { line in chunks.contains { $0.range.overlaps(line.range) } }, "\(name)")
-      // Each leaf is there twice.
+      // Each leaf is stored twice.
       #expect(lines.count == 2, "\(name): \(lines)")
     }
     #expect(resident.count > 20 && inline.count > 100, "\(resident.count), \(inline.count)")
   }
 
-  /// Why a file's bytes are not in ranges of its own; nil: they are.
+  /// Why a file's ranges do not hold its bytes as they are; nil if they do.
   private func exception(_ name: ObjectName, oracle: LayersOracle) -> String? {
     let extents = oracle.files[name]?.extents ?? []
     if extents.contains(where: { $0.flags.contains("encoded") }) { return "compressed" }
     return nil
   }
 
-  /// The files on NTFS whose data attribute is in the file table, as ntfsinfo says.
+  /// The files on NTFS whose data attribute is in the file table, according to ntfsinfo.
   private func residentFiles(of manifest: Manifest, on disk: FilePath) async throws -> Set<ObjectName> {
     let scratch = try Scratch()
     let volume = try await slice(of: disk, partition: 4, in: scratch)
@@ -105,7 +105,7 @@ import Testing
         Issue.record("\(name) is in the map only")
         continue
       }
-      // A file's last range may hold the rest of a block, of 64 KiB at most.
+      // The last range of a file may include the rest of its block, which has at most 64 KiB.
       for line in lines {
         #expect(
           line.offset < size && line.offset + UInt64(line.range.count) <= (size + 65_535) / 65_536 * 65_536, "\(name)")
@@ -121,7 +121,7 @@ import Testing
     let layers = try await Maps.layers.value
     let manifest = try Manifest(contentsOf: layers.disk.removingLastComponent().appending("layers.manifest"))
     let linked = Set(manifest.files.filter { ($0.links ?? 1) > 1 }.map(\.name))
-    // Copies that share their blocks.
+    // Copies that share blocks.
     let shared = Set(
       try await LayersOracle.shared.value.files.filter { $0.value.extents.contains { $0.flags.contains("shared") } }
         .map(\.key))
@@ -133,7 +133,7 @@ import Testing
         let isSameFile =
           line.range == next.range && line.offset == next.offset && line.device == next.device
           && (both.allSatisfy { linked.contains($0.name) } || both.contains { shared.contains($0.name) })
-        // Several of Btrfs's directories may be in one node of its tree, and small files in it.
+        // One node of a Btrfs tree may hold several directories and small files.
         let isNode =
           both.allSatisfy { $0.device.text.contains("/dev/sda3") } && both.contains { $0.kind == "d" }
         #expect(isSameFile || isNode, "\(line.name) and \(next.name) at \(line.range)")
@@ -157,7 +157,7 @@ import Testing
       }
       #expect(ranges[0]?.isEmpty == false && ranges[0] == ranges[1] && ranges[0] == ranges[2], "\(device): \(ranges)")
     }
-    // Every one but vfat, exFAT and minix.
+    // All but vfat, exFAT and minix.
     #expect(volumes == 6)
   }
 
@@ -178,7 +178,7 @@ import Testing
       expected[ObjectName(device: "/dev/sda1", path: [0x2f] + name)] = try [UInt8](contentsOf: path)
     }
     #expect(expected.count > 310)
-    // The XFS partition's files were made from their names.
+    // The contents of the files on XFS derive from their names.
     for index in 0..<4 {
       let name = "big/data-\(index)"
       expected[ObjectName(device: "/dev/sda2", path: Array("/\(name)".utf8))] = filling(
@@ -203,7 +203,7 @@ import Testing
     }
   }
 
-  /// What fill_files in scripts/guest-lib.sh writes: lines of 64 bytes with the name and the line's number.
+  /// What fill_files in scripts/guest-lib.sh writes: lines of 64 bytes with the name and the line number.
   private func filling(_ name: String, size: Int) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(size + 64)

@@ -2,11 +2,11 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// A guest of two disks that need each other, and encrypted volumes.
+/// A guest of two disks that need each other, with encrypted volumes.
 @Suite struct SeveralDisksTests {
   struct Guest {
     var disks: [FilePath]
-    /// What every filesystem holds.
+    /// The files that every filesystem holds.
     var tree: FilePath
     var file: FilePath
     var map: MapText
@@ -30,7 +30,7 @@ import Testing
     #expect(try await sums(of: disks) == before, "a disk was written to")
     let map = try MapText(contentsOf: run.scratch("map"))
     try await run.expectNothingLeft()
-    // Outlives the run.
+    // Not in the scratch directory: it must outlive `run`.
     let file = Products.package.appending(".build/integration/disks.bmap")
     try [UInt8](contentsOf: run.scratch("map")).write(to: file)
     return Guest(disks: disks, tree: directory.appending("tree"), file: file, map: map)
@@ -40,7 +40,7 @@ import Testing
     try await tool("sha256sum", disks).outputLines
   }
 
-  /// What a file of the map has to hold. The files that tell the filesystems apart are copies of one in the tree.
+  /// The expected contents of a file. The files that mark the filesystems are copies of one file in the tree.
   private func content(of path: [UInt8], in guest: Guest) throws -> [UInt8] {
     let original = path.text.hasPrefix("/is-") ? "/sizes/65536" : path.text
     return try [UInt8](contentsOf: FilePath(guest.tree.string + original))
@@ -60,11 +60,11 @@ import Testing
         #expect(lines.map(\.range) == [range] && lines.map(\.disk) == [UInt64(index + 1)])
       }
     }
-    // A part of the volume on either disk.
+    // Each disk has a part of the volume.
     #expect(guest.map.lines("l", "/dev/vg/span").map { [$0.disk, $0.offset] } == [[1, 0], [2, 20 << 20]])
   }
 
-  /// A filesystem: how often each of its bytes is kept, and on which disks.
+  /// A filesystem: the number of copies of each byte, and the disks that hold them.
   private struct Spread: Sendable, CustomTestStringConvertible {
     var device: String
     var copies: Int
@@ -83,7 +83,7 @@ import Testing
     let sources = try guest.disks.map { try FileDescriptor.open($0, .readOnly) }
     defer { for source in sources { try? source.close() } }
     let files = guest.map.objects("f").filter { $0.key.device == spread.device }
-    // Btrfs has the small ones in its tree.
+    // Btrfs stores the small ones in its tree.
     #expect(files.count >= 45)
     for (name, lines) in files {
       let content = try content(of: name.path, in: guest)
@@ -133,7 +133,8 @@ import Testing
     }
   }
 
-  /// LUKS 2, which qemu-img does not read: its header is 16 MiB, and what is in it fits the volume.
+  /// qemu-img does not read LUKS 2, so this checks only that the header has 16 MiB and that the files lie within the
+  /// volume.
   @Test func anEncryptedVolume() async throws {
     let guest = try await Self.mapped.value
     let volume = try #require(guest.map.lines("l", "/dev/vg/secret").first)
@@ -149,7 +150,7 @@ import Testing
     }
   }
 
-  /// The appliance decrypts what is at the map's ranges.
+  /// verify reads through the appliance, which decrypts the data at the map's ranges.
   @Test func theMapIsProved() async throws {
     let guest = try await Self.mapped.value
     let run = try MapperRun()
@@ -165,8 +166,8 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// What one disk and a wrong key leave is mapped and proved, and the rest is said: volumes that are complete, and those
-  /// and a Btrfs that have a copy of everything on the disk.
+  /// With one disk and a wrong key, everything that is readable is mapped and proved, and the rest is reported.
+  /// Mapped are volumes that are complete, and volumes and a Btrfs that have a copy of everything on the disk.
   @Test func withoutTheOtherDisk() async throws {
     let directory = try await Guests.disks.value
     let run = try MapperRun()

@@ -3,9 +3,9 @@ import Subprocess
 import SystemPackage
 import Testing
 
-/// Disks that are not raw or VMDK files: the same map, wherever they come from.
+/// Disks that are not raw or VMDK files: wherever they come from, the map is the same.
 @Suite struct SourceTests {
-  /// A domain's disk, in a format that needs qemu-nbd, as a snapshot over an image of another format.
+  /// A domain's disk in a format that needs qemu-nbd: a snapshot of an image in another format.
   @Test func aDomainsSnapshot() async throws {
     let run = try MapperRun()
     let scratch = run.scratch
@@ -25,13 +25,13 @@ import Testing
 
   private static let uri = "nbd+unix:///?socket=s"
 
-  /// Runs virt-bmap on `uri`, which a server serves to one client only. The server ends with its client.
+  /// Runs virt-bmap on `uri`, which a server serves to one client only. The server exits when its client disconnects.
   private func withServer(of disk: FilePath, _ run: MapperRun, _ arguments: [any Word]) async throws -> Outcome {
     let (socket, ready) = (run.scratch("s"), run.scratch("pid"))
-    // What an earlier one has left.
+    // Left by an earlier server.
     unlink(ready.string)
     let server = Task {
-      // As long as other virtual machines may keep the mapper waiting.
+      // As long as other virtual machines may make virt-bmap wait.
       try await Integration.run(
         "qemu-nbd", ["--read-only", "--format=raw", "--socket=\(socket)", "--pid-file=\(ready)", disk],
         limit: .seconds(3600))
@@ -51,7 +51,7 @@ import Testing
     try await expectDemoMap(run.scratch("map"), header: "# disk 1 size=1b000000 format=raw file=\(Self.uri)")
   }
 
-  /// Neither the proof of what was read nor verify connects a second time.
+  /// Neither `--method read`, which checks what it has read, nor verify connects a second time.
   @Test func anNBDServerIsAskedOnce() async throws {
     let run = try MapperRun()
     let disk = try await SmallDisks(scratch: run.scratch).withoutTable()
@@ -62,7 +62,8 @@ import Testing
     #expect(verified.outputLines.last?.hasSuffix(" proved, 0 excepted, 0 wrong") == true, "\(verified.output.text)")
   }
 
-  /// 8 EiB less one byte, of which qemu takes all but the last GiB: what can be seen is mapped, and the rest is said.
+  /// 8 EiB less one byte, of which qemu accepts all but the last GiB: what is visible is mapped, and the rest is
+  /// reported in a warning.
   @Test func theLargestDisk() async throws {
     let run = try MapperRun()
     let disk = try await SmallDisks(scratch: run.scratch).withoutTable()
@@ -77,7 +78,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// What is left when virt-bmap is killed, or the server below it: nothing, and no map.
+  /// If virt-bmap is killed, or the server below it, nothing is left behind, and there is no map.
   @Test(arguments: ["virt-bmap", "qemu-nbd"])
   func dyingHalfWay(name: String) async throws {
     let run = try MapperRun()
@@ -97,7 +98,7 @@ import Testing
     #expect(!exists(run.scratch("map")))
   }
 
-  /// A server of somebody else's goes away.
+  /// An NBD server that virt-bmap has not started goes away.
   @Test func anNBDServerThatDies() async throws {
     let run = try MapperRun()
     let disk = try SmallDisks(scratch: run.scratch).blank()
@@ -117,7 +118,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// A node of libvirt's test driver with the domain `guest`, which does not run.
+  /// The URI of a node of libvirt's test driver with the domain `guest`, which is shut off.
   static func node(_ disks: String, in scratch: Scratch) throws -> String {
     let path = try scratch.write(
       """

@@ -1,14 +1,14 @@
 import SystemPackage
 import Testing
 
-/// Partition tables of all kinds: in sectors of 4096 bytes, on arrays, damaged, and of other systems.
+/// Partition tables of all kinds: with sectors of 4096 bytes, on arrays, damaged, and of other systems.
 @Suite struct TableTests {
   private struct Disk {
     var raw: FilePath
-    /// As it is given to virt-bmap.
+    /// The file that is given to virt-bmap.
     var image: FilePath
     var parts: [Int: Range<UInt64>]
-    /// The partitions with `/the file`.
+    /// The partitions that hold `/the file`.
     var files: [Int]
   }
 
@@ -88,14 +88,14 @@ import Testing
         "virt-bmap: warning: /dev/sdk: the partition table is damaged: the disk ends before the table says, and its "
           + "backup is missing; partition 2 goes on beyond the disk's end\n"), "\(outcome.errors.text)")
     let map = try MapText(contentsOf: run.scratch("map"))
-    // What the user says holds.
+    // The sector size that the user gives is used.
     #expect(map.lines("p", "/dev/sdl1").map(\.range) == [256 << 9..<5376 << 9])
     #expect(map.lines("p", "/dev/sdk2").map(\.range) == [21 << 20..<40 << 20])
     try expectTheFile(map, "/dev/sdk1", cut)
 
     let content = try [UInt8](contentsOf: guest.appending("file"))
     let partitions = Set(map.lines.filter { $0.kind == "p" && $0.device.text.hasPrefix("/dev/md") }.map(\.device.text))
-    // The logical partition lies in one of its own.
+    // The logical partition lies in an extended one, so there is one more than there are arrays.
     #expect(partitions.count == 6, "\(partitions)")
     var found = 0
     for device in partitions {
@@ -120,7 +120,7 @@ import Testing
     #expect(found == 5)
     let onArrays = map.lines.filter { $0.device.text.hasPrefix("/dev/md") }
     #expect(Set(onArrays.filter { $0.kind == "l" }.map(\.device.text)).count == 5)
-    // Each array's table is where the array has it: of four with GPT, three have two copies.
+    // Each array's table is where the array has it. Of the four arrays with GPT, three have two copies of it.
     #expect(onArrays.filter { $0.kind == "b" && $0.path == Array("GPT header".utf8) }.count == 7)
     try await run.expectNothingLeft()
   }

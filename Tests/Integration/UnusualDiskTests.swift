@@ -5,7 +5,7 @@ import Testing
 
 /// Disks with little or nothing to map, or with damage: the map has what there is, and the rest is a warning.
 @Suite struct UnusualDiskTests {
-  /// A filesystem on the whole disk, a BSD's partitions, and partitions that overlap.
+  /// A filesystem on the whole disk, BSD partitions, and partitions that overlap.
   @Test func unusualTables() async throws {
     let run = try MapperRun()
     let make = SmallDisks(scratch: run.scratch)
@@ -50,7 +50,7 @@ import Testing
     let outcome = try await run(["-v", "-o", "map", disk])
     #expect(outcome.end == .exited(3))
     #expect(try await tool("sha256sum", [disk]).output == before.output)
-    // The appliance's console is in there too, and its last line need not have ended.
+    // The output includes the appliance's console, whose last line may lack a newline.
     let said = outcome.errorLines.compactMap { line in
       line.range(of: "virt-bmap: ").map { String(line[$0.lowerBound...]) }
     }
@@ -77,8 +77,8 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  /// A blank disk, whatever /dev/kvm is like: where it does not work, the appliance is emulated. An empty variable counts as
-  /// one that is not set, and temporary files go where a relative name says.
+  /// A blank disk, whether /dev/kvm works or not: where it does not, the appliance is emulated. An empty variable
+  /// counts as unset, and TMPDIR may be relative.
   @Test(arguments: [nil, ""])
   func withoutBackendSettings(setting: String?) async throws {
     let run = try MapperRun()

@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// `virt-bmap verify`: right maps are proved, and each kind of damage is found.
+/// `virt-bmap verify`: correct maps are proved, and each kind of error is found.
 @Suite struct VerifyTests {
   private struct Answer: Decodable {
     struct Filesystem: Decodable {
@@ -28,7 +28,7 @@ import Testing
     var excepted: [Finding]
   }
 
-  /// Every layer and filesystem, names of any bytes, paths longer than a system call takes, holes, hard links.
+  /// Every layer and filesystem, names of any bytes, paths too long for a system call, holes, hard links.
   @Test func aRightMapIsProved() async throws {
     let mapped = try await Maps.layers.value
     let manifest = try Manifest(contentsOf: mapped.disk.removingLastComponent().appending("layers.manifest"))
@@ -51,14 +51,14 @@ import Testing
       #expect(filesystem.proved + filesystem.excepted == perDevice[device, default: []].count, "\(device)")
       print("\(device): \(filesystem.proved) proved, \(filesystem.reasons)")
     }
-    // Nothing but Btrfs and NTFS keeps these files' bytes elsewhere or otherwise.
+    // Only Btrfs and NTFS store the data of these files elsewhere or in another form.
     #expect(Set(answer.excepted.map(\.device)).isSubset(of: ["/dev/sda3", "btrfsvol:/dev/sda3/sub", "/dev/sda4"]))
     #expect(answer.excepted.filter { $0.reason == "compressed" }.map(\.path) == ["/compressed"])
     #expect(Set(answer.excepted.map(\.reason)).isSubset(of: ["compressed", "inline"]))
     #expect(answer.total.proved + answer.total.excepted == manifest.files.count && answer.total.unverified == 0)
   }
 
-  /// Each kind of damage, and nothing but it. All else on these arrays and volumes is proved, in every copy.
+  /// Each kind of error is found, and nothing else. The rest of these arrays and volumes is proved, in every copy.
   @Test func whatIsWrongIsFound() async throws {
     let mapped = try await Maps.raid.value
     let device = { (mark: String) in
@@ -67,11 +67,11 @@ import Testing
     let (btrfs, fat, ten) = (try device("is-btrfs"), try device("is-fat"), try device("is-ten"))
     let (far, btrfs6) = (try device("is-far"), try device("is-btrfs6"))
     let parity = try device("is-parity")
-    // An array's name need not be the one it had when the map was made.
+    // An array may have another name than when the map was made.
     let mirror = "/dev/md99"
     var damage = Damage(try [UInt8](contentsOf: mapped.file).text)
     damage.rename(try device("is-mirror"), to: mirror)
-    // A leg of a mirror: the first, the second, of an array, of Btrfs, of LVM and of RAID 10.
+    // Remove one copy of a file: the first or the second of a mirror, and one of Btrfs, LVM and RAID 10.
     let firstLeg = try damage.remove(0, of: mirror, "/sizes/200000")
     let secondLeg = try damage.remove(1, of: mirror, "/sizes/1048577")
     let btrfsLeg = try damage.remove(0, of: btrfs, "/sizes/3000000")
@@ -80,7 +80,7 @@ import Testing
     let farLeg = try damage.remove(1, of: far, "/sizes/200000")
     let tripleLeg = try damage.remove(2, of: btrfs6, "/sizes/512")
     let fatLeg = try damage.remove(0, of: fat, "/is-fat")
-    // A leg that is somewhere else; a range that is; one with another place in the file.
+    // A copy at a wrong offset, a range at a wrong offset, and a range with a wrong offset in the file.
     try damage.change(0, of: mirror, "/is-mirror") { Damage.shifted($0, by: 0x1000) }
     try damage.change(0, of: "/dev/vg/striped", "/sizes/200000") { Damage.shifted($0, by: 0x1000) }
     try damage.change(1, of: parity, "/sizes/1048577") { line in
@@ -88,7 +88,8 @@ import Testing
       fields[3] = fields[3] == "f" ? "f@1000" : "f@fff000"
       return fields.joined(separator: " ")
     }
-    // Two files that have changed names, one that is not in the map, one that is not in the guest, one too long.
+    // Two files with swapped names, one that is not in the map, one that is not in the guest, and one that is too
+    // long.
     damage.swap("/dev/vg/striped", "/many/1", "/many/2")
     damage.removeAll(of: "/dev/vg/striped", "/sizes/65535")
     try damage.change(0, of: "/dev/vg/striped", "/sizes/4096") { "\($0)\n\($0) is not there" }
@@ -137,7 +138,7 @@ import Testing
     #expect(answer.filesystems.count == 11 && answer.filesystems.allSatisfy { $0.proved >= 60 && $0.unverified == 0 })
   }
 
-  /// A file of which the list of blocks is damaged, beside one that is a hole.
+  /// A file with a damaged block list, next to one that is a hole.
   @Test func whatCannotBeReadIsExcepted() async throws {
     let run = try MapperRun()
     try run.scratch.makeHole("disk", size: 8 << 20)
@@ -176,7 +177,7 @@ import Testing
     #expect(excepted.count == 1, "\(excepted)")
   }
 
-  /// On a terminal's behalf: what a user reads, and the status of a disk with nothing to prove.
+  /// The text that a user reads, and the status if the only file in the map does not exist.
   @Test func textForm() async throws {
     let run = try MapperRun()
     try run.scratch.makeHole("disk", size: 4 << 20)
@@ -236,7 +237,7 @@ import Testing
   }
 }
 
-/// A map's text, made wrong in places.
+/// The text of a map, to be made wrong.
 private struct Damage {
   private var lines: [String]
 
@@ -252,7 +253,7 @@ private struct Damage {
     lines.indices.filter { lines[$0].hasSuffix(" \(device) \(path)") }
   }
 
-  /// Takes out one of a file's lines, in the order of the disk, and gives its START.
+  /// Removes one of a file's lines, counted in the order of the disk, and returns its START.
   mutating func remove(_ number: Int, of device: String, _ path: String) throws -> String {
     let places = places(of: device, path)
     try #require(number < places.count, "\(device) \(path): \(places.count) lines")
@@ -276,7 +277,7 @@ private struct Damage {
     for place in second { lines[place] = String(lines[place].dropLast(other.count)) + one }
   }
 
-  /// A line with the range so many bytes further on.
+  /// A line with its range moved up by `bytes`.
   static func shifted(_ line: String, by bytes: UInt64) -> String {
     var fields = line.split(separator: " ", maxSplits: 3).map(String.init)
     for index in 1...2 { fields[index] = String((UInt64(fields[index], radix: 16) ?? 0) + bytes, radix: 16) }

@@ -2,9 +2,9 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// Filesystems that do not come in order: with a journal that was not replayed, with files of terabytes that are holes for
-/// the most part, with encrypted files and no key, and one that cannot be asked for anything. What the map has of them, and
-/// what `virt-bmap verify` says of it.
+/// Unusual filesystems: one with a journal that was not replayed, one with files of terabytes that are mostly holes,
+/// one with encrypted files and no key, and one that cannot be examined at all. What the map has of them, and what
+/// `virt-bmap verify` reports.
 @Suite struct VerifyUnusualTests {
   private struct Answer: Decodable {
     struct Filesystem: Decodable {
@@ -19,7 +19,7 @@ import Testing
     var total: Filesystem
   }
 
-  /// A right map is proved, and of what cannot be looked at there is one line. Then the same map, made wrong.
+  /// A correct map is proved, and one line reports what cannot be verified. Then errors are put into the same map.
   @Test func eachFilesystemIsVerifiedByItself() async throws {
     let run = try MapperRun()
     let disks = UnusualFilesystems(scratch: run.scratch)
@@ -30,7 +30,7 @@ import Testing
     let mapped = try await run(["-o", "map", journal, other, locked])
     let map = try MapText(contentsOf: run.scratch("map"))
 
-    // The map shows the files where the guest will find them, which is where the journal puts them.
+    // The map has the files where the guest will find them, which is where the journal puts them.
     let lines = map.lines("f", "/dev/sda", Array("/dir/after".utf8))
     #expect(
       try Rebuild(disk: replayed).bytes(size: UInt64(content.count), of: lines) == content, "\(mapped.errors.text)")
@@ -39,7 +39,7 @@ import Testing
     let found = try await run(["lookup", "map", "--offset", place], launchesAppliance: false)
     #expect(found.output.text.contains("/dev/sda /dir/after"), "\(found.output.text)")
 
-    // Encrypted files are under the names that the kernel makes of theirs.
+    // Encrypted files have the names that the kernel makes from their encrypted names.
     let encrypted = map.lines.filter { $0.kind == "f" && $0.device.text == "/dev/sdc" && $0.path.text != "/plain" }
     let files = Dictionary(grouping: encrypted) { $0.path.text }
     let areEncrypted = files.keys.allSatisfy { $0.hasPrefix("/locked/") && !$0.contains(" ") }
@@ -52,7 +52,8 @@ import Testing
     #expect(map.lines.filter { $0.kind == "d" && $0.path.starts(with: Array("/locked".utf8)) }.count == 2)
     #expect(!mapped.errors.text.contains("/dev/sdc"), "\(mapped.errors.text)")
 
-    // As if there were a file on the filesystem that cannot be read, and one in the others with a wrong line.
+    // Two changed maps: one with a file on the filesystem that cannot be examined, and one with wrong lines on the
+    // others.
     let text = try [UInt8](contentsOf: run.scratch("map")).text
     let start = try #require(map.lines("f", "/dev/sdb2", Array("/lastlog".utf8)).first).range.lowerBound
     let lastlog = "\(String(start, radix: 16)) \(String(start + 4096, radix: 16)) f@10000000000 /dev/sdb2 /lastlog"

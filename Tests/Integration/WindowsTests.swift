@@ -2,13 +2,13 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// NTFS as Windows leaves it: files that ntfs-3g has read before anybody asks for them, files that it does not read, and
-/// directories that it does not go into.
+/// NTFS as Windows leaves it: files that ntfs-3g has read before anybody asks for them, files that it does not read,
+/// and directories that it does not enter.
 @Suite struct WindowsTests {
   private static let first = "/dev/sda1"
   private static let compressed = ["/dev/sda2", "/dev/sda3"]
 
-  /// What the guest was made of, from a volume's root.
+  /// The files that the guest was made from, with paths from a volume's root.
   private func originals() async throws -> [(path: String, bytes: [UInt8])] {
     let root = try await Guests.windows.value.appending("tree")
     return try FileManager.default.subpathsOfDirectory(atPath: root.string).compactMap { path in
@@ -34,7 +34,7 @@ import Testing
       compared += 1
     }
     #expect(compared > 140)
-    // Its list of pieces is in several records, with holes between them.
+    // Its block list takes several records, and there are holes between its pieces.
     let pieces = files[ObjectName(device: Self.first, path: Array("/system/system-holes".utf8))] ?? []
     let whole = try #require(try await originals().first { $0.path == "/many-pieces" }).bytes
     #expect(pieces.count > 100)
@@ -51,7 +51,7 @@ import Testing
     #expect(read.subtracting(told).sorted().prefix(5) == [])
   }
 
-  /// What a directory is listed with is not the directory's.
+  /// What is read to list a directory is not part of the directory.
   @Test func noByteBelongsToTwo() async throws {
     for guest in [try await Maps.windows.value, try await Maps.windowsRead.value] {
       var last: MapText.Line?
@@ -67,11 +67,11 @@ import Testing
     let rebuild = Rebuild(disk: guest.disk)
     let index = guest.map.lines("d", Self.first, Array("/OneDrive/many".utf8))
     #expect(try rebuild.bytes(size: 4, of: index) == Array("INDX".utf8))
-    // Nothing is in what stands for another directory, and it is none itself.
+    // Nothing is below a junction, and it is not a directory itself.
     #expect(!guest.map.lines.contains { $0.path.text.hasPrefix("/junction") && $0.kind != "m" })
   }
 
-  /// Each of its bytes is encrypted in its place.
+  /// Encryption leaves each byte at its offset.
   @Test func encryptedFile() async throws {
     for guest in [try await Maps.windows.value, try await Maps.windowsRead.value] {
       let lines = guest.map.lines("f", Self.first, Array("/encrypted".utf8))
@@ -89,14 +89,15 @@ import Testing
         let lines = guest.map.lines("f", device, Array(path.utf8))
         let stored = lines.reduce(0) { $0 + $1.range.count }
         if path.contains("noise") {
-          // What does not get smaller is stored as it is, 16 clusters together: all but the end.
+          // Data that does not get smaller is stored as it is, in units of 16 clusters. The last, partial unit is
+          // left out.
           let unit = device == Self.compressed[0] ? 65536 : 16384
           let size = bytes.count / unit * unit
           #expect(try rebuild.bytes(size: UInt64(size), of: lines) == Array(bytes.prefix(size)), "\(device) \(path)")
         } else {
           #expect(stored > 0 && stored < bytes.count, "\(device) \(path)")
         }
-        // What is compressed together begins together.
+        // No range starts beyond the end of the file.
         #expect(lines.allSatisfy { $0.offset < bytes.count })
       }
     }
@@ -127,7 +128,7 @@ import Testing
     #expect(answer.wrong.isEmpty && answer.total.unverified == 0, "\(answer.wrong.prefix(5))")
     #expect(answer.excepted.allSatisfy { $0.path == "/encrypted" || $0.reason == "compressed" })
     #expect(answer.excepted.contains { $0.path == "/encrypted" })
-    // Those that ntfs-3g does not come to, too.
+    // Including those that ntfs-3g does not reach.
     let inCloud = try await originals().filter { $0.path.hasPrefix("/OneDrive/") }.count
     print("\(answer.total.proved) proved, \(answer.excepted.count) excepted, \(inCloud) in a cloud's directory")
     #expect(inCloud > 100 && answer.total.proved > inCloud)

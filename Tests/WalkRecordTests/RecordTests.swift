@@ -69,7 +69,8 @@ import Testing
       // Lengths: less than the header, more than there is.
       good.replacing(4, with: 7), good.replacing(5, with: 3),
       // A type and a layout that there are not, and a payload longer than what is left.
-      good.replacing(8, with: 99), good.replacing(8, with: 0), good.replacing(8, with: 4), good.replacing(8, with: 11), good.replacing(10, with: 1),
+      good.replacing(8, with: 99), good.replacing(8, with: 0), good.replacing(8, with: 4), good.replacing(8, with: 11),
+      good.replacing(10, with: 1),
     ] {
       #expect(throws: RecordError.self) { try decoded(bytes) }
     }

@@ -258,7 +258,8 @@ package struct WalkAssembler {
     guard let object = inodes[inode], tree.kind(of: object) != .directory else { return }
     reported.append(
       Reported(
-        object: object, physical: range, offset: offset, isEncoded: isEncoded, isMetadata: tree.kind(of: object) == .other))
+        object: object, physical: range, offset: offset, isEncoded: isEncoded,
+        isMetadata: tree.kind(of: object) == .other))
   }
 
   /// Adds a part of an encrypted file: `range` in bytes of the filesystem's address space.
@@ -313,28 +314,28 @@ package struct WalkAssembler {
     let end = table.end(of: device) ?? .max
     var outside: Set<Record.ObjectID> = []
     var unplaced: Set<Record.ObjectID> = []
-    for (count, reported) in reported.enumerated() {
+    for (count, extent) in reported.enumerated() {
       if count & 0xfff == 0, isCancelled() { return nil }
       // One piece may give many ranges, one for each stripe.
       guard found.count <= bounds.ranges else {
         excess = .tooManyRanges(bounds.ranges)
         return nil
       }
-      guard let places = table.places(of: reported.physical, on: device) else {
-        if reported.isMetadata { continue }
-        guard isAllRead else { return reported.object }
-        unplaced.insert(reported.object)
+      guard let places = table.places(of: extent.physical, on: device) else {
+        if extent.isMetadata { continue }
+        guard isAllRead else { return extent.object }
+        unplaced.insert(extent.object)
         continue
       }
       // Bytes beyond the device's end belong to something else.
-      if reported.physical.upperBound > end { outside.insert(reported.object) }
+      if extent.physical.upperBound > end { outside.insert(extent.object) }
       for place in places {
         guard let disk = UInt8(exactly: place.disk) else { continue }
         found.append(
           Found(
-            object: reported.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
-            offset: reported.isEncoded ? reported.offset : reported.offset &+ place.offset, isEncoded: reported.isEncoded,
-            isMetadata: reported.isMetadata))
+            object: extent.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
+            offset: extent.isEncoded ? extent.offset : extent.offset &+ place.offset, isEncoded: extent.isEncoded,
+            isMetadata: extent.isMetadata))
       }
     }
     reported = []
@@ -405,14 +406,14 @@ package struct WalkAssembler {
     var left = 0
     var count = 0
     var paths = MapPaths(tree)
-    let withMetadata = Set(found.lazy.filter(\.isMetadata).map(\.object))
+    let owners = Set(found.lazy.filter(\.isMetadata).map(\.object))
     var linked: [Record.ObjectID: [ObjectID]] = [:]
     var metadataLinked: [Record.ObjectID: [ObjectID]] = [:]
     tree.forEachLink { object, parent, name in
       let isFile = tree.kind(of: object) == .file
-      guard isFile || withMetadata.contains(object) else { return }
+      guard isFile || owners.contains(object) else { return }
       let path = paths.path(in: parent, name: name, of: &builder)
-      if withMetadata.contains(object), let path, let id = builder.addObject(kind: .metadata, device: device, at: path) {
+      if owners.contains(object), let path, let id = builder.addObject(kind: .metadata, device: device, at: path) {
         metadataLinked[object, default: []].append(id)
       }
       guard isFile else { return }

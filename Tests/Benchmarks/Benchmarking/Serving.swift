@@ -1,8 +1,9 @@
 import Glibc
 import Subprocess
 
-/// - Parameter programs: with the Debian packages they are in. fio needs its nbd engine, which Debian's has.
-/// - Throws: where one is missing, with what to install.
+/// Checks that programs are installed, and that fio has its nbd engine, as Debian's fio does.
+/// - Parameter programs: with the Debian packages that contain them.
+/// - Throws: if something is missing; the message says what to install.
 public func checkPrograms(_ programs: [(program: String, package: String)]) async throws {
   var missing: [String] = []
   for (program, package) in programs {
@@ -16,11 +17,11 @@ public func checkPrograms(_ programs: [(program: String, package: String)]) asyn
   }
 }
 
-/// Runs a server, an nbdkit or a qemu-nbd, while `body` runs, from when it listens.
+/// Runs `body` while a server (nbdkit or qemu-nbd) runs, as soon as it listens.
 public func serving(
   _ executable: String, _ arguments: [String], socket: String, _ body: () async throws -> Void
 ) async throws {
-  // The server writes it when it is ready; its socket appears a moment earlier.
+  // The server writes its PID file when it is ready; the socket appears a moment earlier.
   let ready = socket + ".pid"
   unlink(ready)
   defer { unlink(ready) }
@@ -41,10 +42,10 @@ public func serving(
   }
 }
 
-/// How many reads of 4 KiB a second fio makes of a server, at random places of `range`.
+/// The number of random 4 KiB reads per second that fio gets from a server in `range`.
 /// - Parameters:
-///   - depth: how many are waited for at once.
-///   - round: the places are the same for all servers in one round.
+///   - depth: how many requests are in flight.
+///   - round: the random seed. All servers get the same offsets in a round.
 public func randomReads(
   of uri: String, in range: Range<UInt64>, depth: Int, round: Int, seconds: Int
 ) async throws -> Double {
@@ -56,7 +57,7 @@ public func randomReads(
       "--time_based", "--runtime=\(seconds)", "--output-format=terse", "--terse-version=3",
     ]
   ).output
-  // The line of figures begins with the form's version; the eighth is the reads a second.
+  // The line of results starts with the version of the terse format; the eighth field is the reads per second.
   for line in output.split(separator: "\n") {
     let fields = line.split(separator: ";", omittingEmptySubsequences: false)
     if fields.count > 7, fields[0] == "3", let rate = Double(fields[7]), rate > 0 { return rate }

@@ -1,7 +1,7 @@
 public import Subprocess
 
-/// Runs a program to its end and gives what it printed, on both streams, and the seconds it took.
-/// - Throws: where it cannot be run or fails.
+/// Runs a program until it exits. Returns its output (both streams) and the time that it took, in seconds.
+/// - Throws: if it cannot be run or fails.
 public func timed(_ program: Executable, _ arguments: [String]) async throws -> (output: String, seconds: Double) {
   let start = ContinuousClock.now
   let result = try await run(

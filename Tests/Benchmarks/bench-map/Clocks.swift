@@ -1,18 +1,18 @@
 import Glibc
 
-/// What a piece of work took, by the clock and of the processor, which differ on a busy machine. In seconds.
+/// The cost of some work in seconds: elapsed time and processor time, which differ on a busy machine.
 struct Cost {
   var elapsed: Double
   var processor: Double
 
-  /// Of `body`.
+  /// The cost of running `body`.
   static func of(_ body: () throws -> Void) rethrows -> Cost {
     let processor = processorSeconds()
     let elapsed = try ContinuousClock().measure(body) / .seconds(1)
     return Cost(elapsed: elapsed, processor: processorSeconds() - processor)
   }
 
-  /// Of the processor's time, which other programs lengthen less.
+  /// The median of the elapsed times and, independently, the median of the processor times.
   static func median(_ costs: [Cost]) -> Cost {
     func middle(_ value: (Cost) -> Double) -> Double { costs.map(value).sorted()[costs.count / 2] }
     return Cost(elapsed: middle(\.elapsed), processor: middle(\.processor))
@@ -25,7 +25,7 @@ struct Cost {
   }
 }
 
-/// What of the process is in memory: now, or at most so far. In bytes.
+/// The resident memory of this process right now, in bytes.
 func residentMemory() -> Int {
   var fields = [UInt8](repeating: 0, count: 256)
   let file = open("/proc/self/statm", O_RDONLY)

@@ -1,10 +1,10 @@
 import BlockMap
 
-/// A map like that of a large guest: a disk, a partition to boot from and one for LVM, in it three volumes, one of them
-/// in two extents, and in these metadata, directories and files, closely in the one and far apart in the other.
+/// A map like that of a large guest: a disk, a boot partition, and an LVM partition with three volumes, one of them
+/// in two extents. The volumes hold metadata, directories and files at different densities.
 ///
-/// A file has one to three fragments. Behind two of three ranges there is a gap; one of fifty has a second name, one of
-/// five hundred shares a part of its bytes with the one before.
+/// A file has one to three fragments. Two in three ranges may be followed by a gap. One file in 50 has a second name,
+/// and one in 500 shares some of its bytes with another file.
 struct SampleMap {
   private static let diskSize: UInt64 = 1 << 40
   private static let block: UInt64 = 4096
@@ -70,7 +70,7 @@ struct SampleMap {
     }
   }
 
-  /// - Returns: its length.
+  /// - Returns: the length of the fragment.
   private mutating func addFragment(
     _ device: String, _ path: String, _ place: UInt64, _ step: UInt64, offset: UInt64
   ) -> UInt64 {

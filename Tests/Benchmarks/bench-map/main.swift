@@ -1,6 +1,11 @@
-// Prints how long writing, reading and asking a map takes: bench-map [RANGES...], of a million and of ten million ranges
-// unless told otherwise. Times are medians of five, and those of asking in turns with a plain binary search, as a measure
-// of the machine. With --write FILE it only writes a sample map to FILE.
+// Prints how long it takes to write, read and query a map:
+//
+//     bench-map [RANGES...]
+//     bench-map --write FILE
+//
+// By default the maps have a million and ten million ranges. Times to read, index and query from one thread are
+// medians of five; queries take turns with a plain binary search, as a measure of the machine. Writing and queries
+// from several threads are measured once. With --write, it only writes a sample map to FILE.
 import BlockMap
 import Glibc
 import SystemPackage
@@ -18,7 +23,7 @@ func show(_ what: String, _ cost: Cost, each count: Int) {
 
 func benchmark(ranges count: Int, in directory: FilePath) throws {
   let path = directory.appending("map")
-  // Gone before memory is counted.
+  // In a closure, so that the builder is freed before memory is measured.
   try {
     var builder = SampleMap.builder(ranges: count)
     print("\(count) ranges of \(builder.objectCount) objects")
@@ -46,7 +51,7 @@ func benchmark(ranges count: Int, in directory: FilePath) throws {
   try ask(index, size)
 }
 
-/// Random requests of 4 KiB, one after the other, by one thread and by several.
+/// Makes random requests of 4 KiB, one after the other, from one thread and from several.
 func ask(_ index: MapIndex, _ size: UInt64) throws {
   let requests = 1_000_000
   let starts = index.map.ranges.map(\.range.lowerBound)
@@ -65,7 +70,7 @@ func ask(_ index: MapIndex, _ size: UInt64) throws {
   show("from \(threads) threads, all together", together, each: requests * threads)
 }
 
-/// What the log has to know of each request: objects, which of them are the most specific, and offsets.
+/// Looks up what the log needs for each request: the objects, which of them are the most specific, and the offsets.
 @inline(never)
 func attribute(_ index: MapIndex, _ requests: Int, _ size: UInt64, seed: UInt64) -> UInt64 {
   var generator = SplitMix(state: seed)
@@ -81,7 +86,7 @@ func attribute(_ index: MapIndex, _ requests: Int, _ size: UInt64, seed: UInt64)
   return sum
 }
 
-/// The least that anybody would do: to find the last range that begins before a byte.
+/// Finds the last range that starts at or before a byte: the least that any lookup has to do.
 @inline(never)
 func searchPlainly(_ starts: [UInt64], _ requests: Int, _ size: UInt64, seed: UInt64) -> UInt64 {
   var generator = SplitMix(state: seed)

@@ -1,11 +1,11 @@
-// Prints how long virt-bmap's walker takes for a filesystem that this machine's own kernel has mounted, with no appliance
-// and no emulation between, and how long fiwalk of The Sleuth Kit takes for the same files: once as XML, the form in which
-// it tells where their bytes are, as the walker does, and once as text, without that:
+// Prints how long virt-bmap's walker takes for a filesystem that this machine's own kernel has mounted, without an
+// appliance or emulation. Compares that with fiwalk from The Sleuth Kit on the same files: once with XML output,
+// which says where the files' bytes are, as the walker does, and once with text output, which does not:
 //
 //     bench-native WALKER DISK START [RUNS]
 //
-// As root: the partition that begins at byte START is mounted read-only by a loop device. Both have what they read in
-// memory. Of five runs (or RUNS) the medians.
+// Needs root: the partition that starts at byte START is mounted read-only through a loop device. Each program runs
+// once before it is measured, so that the data is in memory. Prints medians of RUNS (5) runs.
 import Benchmarking
 import Glibc
 import Subprocess
@@ -18,7 +18,7 @@ func benchmark(walker: String, disk: String, start: String, runs: Int) async thr
   let mounted = directory.appending("mounted")
   let channel = directory.appending("channel")
   guard mkdir(mounted.string, 0o755) == 0 else { throw BenchmarkFailure("\(mounted) cannot be made") }
-  // Where the recorder would be: it answers nothing, and nothing is asked.
+  // Stands in for the recorder: it answers nothing, and nothing is asked.
   let file = try FileDescriptor.open(channel, .writeOnly, options: .create, permissions: .ownerReadWrite)
   let status = ftruncate(file.rawValue, 2 << 20)
   try file.close()
@@ -36,13 +36,13 @@ func benchmark(walker: String, disk: String, start: String, runs: Int) async thr
   _ = try await timed(.name("umount"), [mounted.string])
 }
 
-/// What fiwalk is asked for: not what the files contain, nor what was deleted.
+/// The fiwalk commands to compare with. The options leave out file contents and deleted files.
 enum Peer: String, CaseIterable {
   case xml = "fiwalk -g -z -O -x"
   case text = "fiwalk -g -z -O"
 
   func seconds(of disk: String) async throws -> Double {
-    // What it prints is thrown away: to take it would cost more than to make it.
+    // Discard the output: reading it would cost more than producing it.
     try await timed(.name("sh"), ["-c", "\(rawValue) \"$0\" >/dev/null", disk]).seconds
   }
 }

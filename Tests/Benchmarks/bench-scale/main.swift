@@ -1,8 +1,9 @@
-// Prints what virt-bmap takes of time and memory for disks with more and more files, and what each further file costs:
+// Prints the time and memory that virt-bmap needs for disks with more and more files, and the cost of each additional
+// file:
 //
-//     bench-scale VIRT-BMAP DISK...
+//     bench-scale VIRT-BMAP DISK DISK...
 //
-// Each disk is mapped once. The memory is virt-bmap's own at its most, without the appliance's, which does not grow.
+// Each disk is mapped once. The memory is virt-bmap's own peak, without the appliance's memory, which does not grow.
 import Benchmarking
 import Glibc
 import Subprocess
@@ -10,14 +11,14 @@ import SystemPackage
 
 struct Cost {
   var files: Int
-  /// Seconds of the walk, and in all.
+  /// Seconds for the walk, and in all.
   var walk: Double
   var all: Double
   /// Bytes.
   var memory: Double
 }
 
-/// The most memory that a process has had, in bytes; nil if it has ended.
+/// The peak memory of a process so far, in bytes; nil if it has exited.
 func peakMemory(of process: pid_t) -> Double? {
   guard let file = try? FileDescriptor.open(FilePath("/proc/\(process)/status"), .readOnly) else { return nil }
   defer { try? file.close() }

@@ -2,14 +2,14 @@ import Benchmarking
 import Glibc
 import SystemPackage
 
-/// The disk that is served, its map, and where the logs go.
+/// The disk that is served, its map, and the directories for logs and sockets.
 struct Files: Sendable {
   static let size: UInt64 = 1 << 30
-  /// So long is a file in the map; a partition has all but the first.
+  /// The size of each file in the map, in bytes.
   private static let fileSize: UInt64 = 16 << 10
 
   let directory: FilePath
-  /// A directory of its own, since a socket's path must be short.
+  /// A directory in /tmp, because the path of a socket must be short.
   let sockets: FilePath
 
   var disk: FilePath { directory.appending("disk.raw") }
@@ -25,9 +25,9 @@ struct Files: Sendable {
     try makeMap()
   }
 
-  /// Without holes, which no server would have to read.
+  /// The disk has no holes, which servers would not have to read.
   private func makeDisk() throws {
-    // A run that was stopped leaves nothing that looks complete.
+    // Rename it when it is complete, so that an interrupted run leaves nothing that looks complete.
     let unfinished = FilePath("\(disk).unfinished")
     let file = try FileDescriptor.open(
       unfinished, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
@@ -39,7 +39,8 @@ struct Files: Sendable {
     guard rename(unfinished.string, disk.string) == 0 else { throw Errno(rawValue: errno) }
   }
 
-  /// 49,000 files, three of four places used.
+  /// Makes a map of 49,000 files, which cover three quarters of the disk's one partition. The partition starts at 1
+  /// MiB.
   private func makeMap() throws {
     func hex(_ number: UInt64) -> String { String(number, radix: 16) }
     var lines =

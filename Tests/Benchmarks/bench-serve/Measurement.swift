@@ -1,10 +1,10 @@
 import Benchmarking
 
-/// What is measured of a server.
+/// What is measured for each server.
 enum Measurement: CaseIterable {
-  /// MiB a second when the whole disk is copied to nowhere.
+  /// MiB per second when the whole disk is copied to null:.
   case copy
-  /// Reads a second of 4 KiB at random places, by how many are waited for at once.
+  /// Random 4 KiB reads per second, by the number of requests in flight.
   case random1, random64
 
   var title: String {
@@ -15,12 +15,13 @@ enum Measurement: CaseIterable {
     }
   }
 
-  /// The least share of the file plugin's figure that bmaplogger is to have.
+  /// The least share of the file plugin's result that bmaplogger must reach.
   var least: Double { self == .copy ? 1 : 0.97 }
 
+  /// The result of one measurement.
   /// - Parameters:
-  ///   - round: its random reads are at the same places for all servers.
-  ///   - seconds: how long random reads are made.
+  ///   - round: the random seed. All servers get the same offsets in a round.
+  ///   - seconds: how long random reads run.
   func value(of server: Server, round: Int, seconds: Int) async throws -> Double {
     switch self {
     case .copy:

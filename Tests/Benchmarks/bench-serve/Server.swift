@@ -1,13 +1,13 @@
 import Benchmarking
 import SystemPackage
 
-/// What serves the disk, and what it is told to log.
+/// The plugin that serves the disk, and how it logs.
 enum Program: String, CaseIterable {
-  /// nbdkit's own file plugin, with no log: what the others are measured by.
+  /// nbdkit's own file plugin without a log: the baseline.
   case file = "file"
   case text = "bmaplogger"
   case json = "bmaplogger, json"
-  /// The same file plugin under nbdkit's own log filter.
+  /// The same file plugin with nbdkit's own log filter.
   case logFilter = "file, log filter"
 }
 

@@ -1,11 +1,11 @@
-// Prints how fast the logger's plugin serves a raw disk while it logs, beside nbdkit's file plugin without a log and with
-// nbdkit's log filter:
+// Prints how fast the logger plugin serves a raw disk while it logs, compared with nbdkit's file plugin without a log
+// and with nbdkit's log filter:
 //
 //     bench-serve PLUGIN DIR [RUNS [SECONDS]]
 //
-// PLUGIN is libnbdkit-bmaplogger-plugin.so. DIR gets a disk of 1 GiB, which is used again, and the logs, which are
-// removed. Everything is measured in turns, RUNS times (5), random reads for SECONDS each (2); printed are the medians,
-// and as a share of the file plugin's the median of the shares of each turn.
+// PLUGIN is libnbdkit-bmaplogger-plugin.so. DIR gets a disk of 1 GiB, which later runs use again, and the logs, which
+// are removed. The servers take turns, RUNS (5) times; random reads run for SECONDS (2) each. Prints medians, and the
+// median over the turns of each server's share of the file plugin's result.
 import Benchmarking
 import Glibc
 import Subprocess
@@ -17,12 +17,12 @@ func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) a
   let servers = Program.allCases.map { Server($0, files, plugin: plugin) }
   var rounds = [[[Double]]](repeating: [], count: Measurement.allCases.count)
   try await Server.serving(servers[...]) {
-    // So that what is in no cache yet costs none of them more.
+    // Fill the caches first, so that no server pays for reading the disk.
     for server in servers { _ = try await Measurement.copy.value(of: server, round: 0, seconds: seconds) }
     for round in 1...runs {
       for (number, measurement) in Measurement.allCases.enumerated() {
         var values = [Double](repeating: 0, count: servers.count)
-        // Another one begins each time.
+        // A different server goes first each time.
         for place in servers.indices.map({ ($0 + round) % servers.count }) {
           values[place] = try await measurement.value(of: servers[place], round: round, seconds: seconds)
         }

@@ -3,24 +3,24 @@ import Glibc
 import Subprocess
 import SystemPackage
 
-/// One disk in one format.
+/// The disk in one format.
 enum Image: String, CaseIterable {
   case raw, monolithicFlat, monolithicSparse, streamOptimized
 
   static let size: UInt64 = 4 << 30
-  /// What is stored, 1.1 GB; all else is a hole.
+  /// The part of the disk with data, 1.1 GB; the rest is a hole.
   static let stored: Range<UInt64> = 256 << 20..<(256 << 20) + 16785 * 65536
 
   var format: String { self == .raw ? "raw" : "vmdk" }
 
   func path(in directory: FilePath) -> FilePath { directory.appending("\(rawValue).\(format)") }
 
-  /// Makes the images, unless the directory is there already.
+  /// Makes the images, unless the directory exists already.
   static func makeAll(in directory: FilePath) async throws {
     guard access(directory.string, F_OK) != 0 else { return }
     print("making the images in \(directory)")
     fflush(nil)
-    // A run that was stopped leaves nothing that looks complete.
+    // Rename the directory when it is complete, so that an interrupted run leaves nothing that looks complete.
     let unfinished = FilePath("\(directory).unfinished")
     _ = try await timed(.name("rm"), ["-rf", unfinished.string])
     _ = try await timed(.name("mkdir"), ["-p", unfinished.string])
@@ -34,8 +34,8 @@ enum Image: String, CaseIterable {
     _ = try await timed(.name("mv"), [unfinished.string, directory.string])
   }
 
-  /// Of each 4 KiB that are stored, the first half is random and the second is one byte again and again, so that deflate
-  /// makes a half of it. The same bytes each time.
+  /// Writes the raw disk, with the same bytes each time. Of each 4 KiB of data, the first half is random and the
+  /// second half repeats one byte, so that deflate compresses it to about half.
   private static func writeRaw(at path: FilePath) throws {
     let file = try FileDescriptor.open(
       path, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
@@ -53,7 +53,7 @@ enum Image: String, CaseIterable {
   }
 }
 
-/// Numbers that look random and are the same in each run.
+/// Numbers that look random and are the same in every run.
 private struct SplitMix64 {
   var state: UInt64
 

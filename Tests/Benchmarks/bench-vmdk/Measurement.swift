@@ -1,11 +1,11 @@
 import Benchmarking
 
-/// What is measured of a server.
+/// What is measured for each server.
 enum Measurement: CaseIterable {
-  /// Seconds to copy the whole image to nowhere.
+  /// Seconds to copy the whole image to null:.
   case copy
-  /// Reads a second of 4 KiB at random places, by how many are waited for at once, of the whole disk or of what it
-  /// stores.
+  /// Random 4 KiB reads per second, by the number of requests in flight, over the whole disk or over the part with
+  /// data.
   case random1, random16, stored1, stored16
 
   var isSeconds: Bool { self == .copy }
@@ -20,9 +20,10 @@ enum Measurement: CaseIterable {
     }
   }
 
+  /// The result of one measurement.
   /// - Parameters:
-  ///   - round: its random reads are at the same places for all servers.
-  ///   - seconds: how long random reads are made.
+  ///   - round: the random seed. All servers get the same offsets in a round.
+  ///   - seconds: how long random reads run.
   func value(of server: Server, round: Int, seconds: Int) async throws -> Double {
     switch self {
     case .copy: try await timed(.name("nbdcopy"), [server.uri, "null:"]).seconds

@@ -1,6 +1,6 @@
 import Benchmarking
 
-/// The figures of all rounds.
+/// The results of all rounds.
 struct Results {
   struct Key: Hashable {
     let measurement: Measurement
@@ -14,7 +14,8 @@ struct Results {
     values[Key(measurement: measurement, program: server.program, image: server.image), default: []].append(value)
   }
 
-  /// For each measurement a table: the medians, with the least and the most, and bmaplogger's share of the others'.
+  /// Prints a table for each measurement: medians, minimum and maximum, and bmaplogger's result relative to the
+  /// others'.
   func print(servers: [Server]) {
     for measurement in Measurement.allCases {
       Swift.print("\n\(measurement.title)")
@@ -43,7 +44,7 @@ struct Results {
   }
 
   private func padded(_ text: String, _ width: Int) -> String {
-    // A whole number's decimals say nothing.
+    // Whole numbers are shown without decimals.
     let text = text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     return String(repeating: " ", count: max(1, width - text.count)) + text
   }

@@ -1,7 +1,7 @@
 import Benchmarking
 import SystemPackage
 
-/// What serves an image over NBD.
+/// The program that serves an image over NBD.
 enum Program: String {
   case ours = "bmaplogger"
   case qemu = "qemu-nbd"
@@ -32,7 +32,7 @@ struct Server: Sendable {
         "logfile=/dev/null",
       ]
     case .nbdkitFile:
-      // A flat VMDK's bytes are in a file of their own.
+      // The data of a flat VMDK is in a separate file.
       let file = image == .raw ? path : images.appending("\(image)-flat.vmdk").string
       executable = "nbdkit"
       arguments = ["-f", "-r", "-U", socket.string, "file", "file=\(file)"]
@@ -41,7 +41,7 @@ struct Server: Sendable {
 
   var uri: String { "nbd+unix:///?socket=\(socket)" }
 
-  /// Every server that is measured.
+  /// All servers that are measured.
   static func all(images: FilePath, sockets: FilePath, plugin: FilePath) -> [Server] {
     Image.allCases.flatMap { image in
       let programs: [Program] =

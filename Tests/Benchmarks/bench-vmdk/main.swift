@@ -1,10 +1,10 @@
-// Prints how fast the logger's plugin reads a disk in each format, and how fast qemu-nbd and, where the bytes are as in
-// the disk, nbdkit's file plugin read the same file:
+// Prints how fast the logger plugin reads a disk in each format. Compares that with qemu-nbd and, for formats that
+// store the disk's bytes unchanged, with nbdkit's file plugin on the same file:
 //
 //     bench-vmdk PLUGIN DIR [RUNS [SECONDS]]
 //
-// PLUGIN is libnbdkit-bmaplogger-plugin.so. DIR gets the disk's images, about 4 GB, and they are used again. Everything
-// is measured in turns, RUNS times (5), random reads for SECONDS each (2); printed are the medians.
+// PLUGIN is libnbdkit-bmaplogger-plugin.so. DIR gets images of the disk, about 4 GB, which later runs use again. The
+// servers take turns, RUNS (5) times; random reads run for SECONDS (2) each. Prints medians.
 import Benchmarking
 import Glibc
 import Subprocess
@@ -16,7 +16,7 @@ func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) a
   ])
   let images = directory.appending("vmdk")
   try await Image.makeAll(in: images)
-  // A socket's path must be short.
+  // The path of a socket must be short.
   var template = Array("/tmp/bench-vmdk-XXXXXX".utf8CString)
   guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
   let sockets = FilePath(platformString: template)
@@ -24,7 +24,7 @@ func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) a
   let servers = Server.all(images: images, sockets: sockets, plugin: plugin)
   var results = Results()
   try await Server.serving(servers[...]) {
-    // So that what is in no cache yet costs none of them more.
+    // Fill the caches first, so that no server pays for reading the images.
     for server in servers { _ = try await Measurement.copy.value(of: server, round: 0, seconds: seconds) }
     for round in 1...runs {
       for measurement in Measurement.allCases {

@@ -1,15 +1,17 @@
-// Prints how long virt-bmap takes for a disk, the appliance's launch and the walk apart, and how long fiwalk of The
-// Sleuth Kit, which parses filesystems itself, takes to list the same files with their blocks:
+// Prints how long virt-bmap takes for a disk, with separate times for launching the appliance and for the walk.
+// Compares that with fiwalk from The Sleuth Kit, which parses filesystems itself and lists the same files with their
+// blocks:
 //
 //     bench-walk VIRT-BMAP DISK PLAIN [RUNS]
 //
-// PLAIN is a disk with the same files that fiwalk can read: without volumes, say. Of five runs (or RUNS) the medians.
+// PLAIN is a disk with the same files in a form that fiwalk can read, for example without logical volumes. Prints
+// medians of RUNS (5) runs.
 import Benchmarking
 import Glibc
 import Subprocess
 import SystemPackage
 
-/// A line such as `walk: 71.2 s (70.1 ... 75.3)`.
+/// Prints a line such as `walk: 71.2 s (70.1 ... 75.3)`.
 func report(_ what: String, _ values: [Double]) {
   print("\(what): \(shown(median(values))) s (\(shown(values.min() ?? 0)) ... \(shown(values.max() ?? 0)))")
 }

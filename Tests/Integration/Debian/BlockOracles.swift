@@ -1,16 +1,16 @@
 import SystemPackage
 
-/// Where each sector of a file is: a sector of the file to one of its volume.
+/// The sector of the volume for each sector of a file.
 typealias Sectors = [UInt64: UInt64]
 
 extension Sectors {
-  /// - Parameters: in bytes, all multiples of 512 but for the last length of a file.
+  /// Adds an extent. All numbers are in bytes and multiples of 512, except for the last length of a file.
   mutating func add(offset: UInt64, place: UInt64, length: UInt64) {
     for sector in 0..<(length + 511) / 512 { self[offset / 512 + sector] = place / 512 + sector }
   }
 
-  /// What a map says.
-  /// - Parameter start: of the volume, in bytes.
+  /// The sectors of a file as a map gives them.
+  /// - Parameter start: offset of the volume, in bytes.
   init(_ lines: [MapText.Line], on start: UInt64) {
     self.init()
     for line in lines {
@@ -18,14 +18,15 @@ extension Sectors {
     }
   }
 
-  /// Without what is behind the end of a file of `size` bytes.
+  /// The same without sectors beyond the end of a file of `size` bytes.
   func within(_ size: UInt64) -> Sectors { filter { $0.key < (size + 511) / 512 } }
 }
 
-/// Tools that read filesystems without the kernel: each tells where the files with these paths are, in their order.
+/// Tools that read filesystems without the kernel. `debugfs` and `xfsDB` return the sectors of files in the order of
+/// the paths, `ntfscluster` those of one file, and `fiwalk` those of all files.
 enum BlockOracles {
-  /// ext4. `dump_extents -l`: lines such as ` 0/ 0   1/  3     0 -     4   18465 -  18469      5 `, the last number of
-  /// which may be followed by `Uninit`.
+  /// ext4. Parses what `dump_extents -l` prints: lines such as
+  /// ` 0/ 0   1/  3     0 -     4   18465 -  18469      5 `. Lines with `Uninit` after the last number are skipped.
   static func debugfs(_ paths: [String], image: String, blockSize: UInt64 = 4096) async throws -> [Sectors] {
     let said = try await tool(
       "debugfs", ["-f", "/dev/stdin", image], input: paths.map { "dump_extents -l \"\($0)\"\n" }.joined())
@@ -43,8 +44,8 @@ enum BlockOracles {
     return result
   }
 
-  /// XFS. `bmap`: lines such as `data offset 0 startblock 12 (0/12) count 1 flag 0`, where flag 1 is for what was
-  /// never written.
+  /// XFS. Parses what `bmap` prints: lines such as `data offset 0 startblock 12 (0/12) count 1 flag 0`. Extents with
+  /// flag 1 were never written and are skipped.
   static func xfsDB(_ paths: [String], image: FilePath) async throws -> [Sectors] {
     let sizes = try await tool("xfs_db", ["-r", "-c", "sb 0", "-c", "p blocksize agblocks", image])
     let numbers = sizes.outputLines.compactMap { $0.split(separator: " ").last.flatMap { UInt64($0) } }
@@ -69,7 +70,7 @@ enum BlockOracles {
     return result
   }
 
-  /// NTFS. `ntfscluster -I INODE` or `-F FILE`: lines `VCN LCN Length` below the type of each attribute.
+  /// NTFS. Parses what `ntfscluster -F FILE` prints: lines `VCN LCN Length` below the type of each attribute.
   static func ntfscluster(_ path: String, image: FilePath, clusterSize: UInt64 = 4096) async throws -> Sectors {
     let said = try await tool("ntfscluster", ["-f", "-F", path, image])
     var result: Sectors = [:]
@@ -84,7 +85,7 @@ enum BlockOracles {
     return result
   }
 
-  /// What The Sleuth Kit says of all files of an image that is one filesystem: `fiwalk -x`.
+  /// All files of an image that is one filesystem, as The Sleuth Kit reports them: `fiwalk -x`.
   static func fiwalk(_ image: FilePath) async throws -> [String: Sectors] {
     let said = try await tool("fiwalk", ["-x", "-g", "-z", "-O", image], limit: .seconds(600))
     var result: [String: Sectors] = [:]

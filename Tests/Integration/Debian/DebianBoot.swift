@@ -1,14 +1,14 @@
 import SystemPackage
 import Testing
 
-/// A Debian on LVM that has booted from its VMDK, its writes in an overlay, and what is known of that.
+/// A boot of Debian on LVM from its VMDK, with writes in an overlay, and what is known about it.
 struct DebianBoot: Sendable {
   var kind: OverlayKind
-  /// Where the overlay is, if it is kept.
+  /// Where the overlay is, unless it is temporary.
   var scratch: Scratch
-  /// The directory for temporary files that the logger had.
+  /// The logger's directory for temporary files.
   var temporary: FilePath
-  /// What the guest's own service said.
+  /// The messages of the guest's own service.
   var said: [String]
   var log: LogJSON
   /// What nbdkit's log filter, between the guest and the logger, has seen.
@@ -17,7 +17,7 @@ struct DebianBoot: Sendable {
   private static let boots = Dictionary(
     uniqueKeysWithValues: OverlayKind.allCases.map { kind in (kind, Shared { try await boot(kind) }) })
 
-  /// Each kind boots once.
+  /// Each kind of overlay boots once.
   static func of(_ kind: OverlayKind) async throws -> DebianBoot { try await #require(boots[kind]).value }
 
   /// The VMDK with its map.
@@ -44,7 +44,7 @@ struct DebianBoot: Sendable {
     let before = try await sum(guest.disk)
     let scratch = try Scratch(shared: "boots-debian-\(kind)")
     let temporary = try scratch.makeDirectory("t")
-    // The log filter takes `logfile=` for its own: the logger's is on the standard output.
+    // The log filter takes `logfile=` for itself, so the logger's log goes to standard output.
     let arguments: [any Word] = [
       "-U", "-", "--filter=log", try Products.logger, "file=\(guest.disk)", "bmap=\(guest.file)", "logformat=json",
       "overlay=\(kind.parameter(in: scratch))", "logfile=\(scratch("asked"))", "--run",

@@ -1,13 +1,13 @@
 import SystemPackage
 import Testing
 
-/// A Debian with systemd on LVM boots from its VMDK, writes into each kind of overlay and powers off
+/// A Debian with systemd on LVM boots from its VMDK, writes to each kind of overlay and powers off
 /// (`make check-debian-boot`).
 @Suite struct DebianBootTests {
   private static let root = "/dev/debian-vg/root"
   private static let boot = "/dev/sda1"
 
-  /// The guest has booted and got to the end of its work; that it then powered off by itself, the boot has seen.
+  /// The guest has booted and finished its work. `DebianBoot` has checked that it then powered off by itself.
   @Test(arguments: OverlayKind.allCases) func itDoesItsWork(kind: OverlayKind) async throws {
     let boot = try await DebianBoot.of(kind)
     #expect(boot.said.count == 3, "\(boot.said)")
@@ -25,7 +25,7 @@ import Testing
     #expect(guest.map.lines("l", "/dev/debian-vg/swap_1").count == 1)
   }
 
-  /// All that nbdkit's own filter has seen is in the log, as often, and nothing else is.
+  /// Every request that nbdkit's log filter has seen is in the log, as often, and nothing else is.
   @Test(arguments: OverlayKind.allCases) func everyRequestIsInTheLog(kind: OverlayKind) async throws {
     let boot = try await DebianBoot.of(kind)
     #expect(boot.log.requests.count > 1000)
@@ -35,7 +35,7 @@ import Testing
       FilterLog.Request(operation: $0.op, offset: $0.offset, length: $0.length)
     }
     #expect(Set(logged.map(\.operation)).isSuperset(of: ["read", "write", "flush", "trim"]))
-    // What has no data with it may be longer than one line of the log may say.
+    // Requests without data, such as trims, may be longer than one line of the log can cover.
     let most: UInt64 = 32 << 20
     var expected: [FilterLog.Request: Int] = [:]
     for request in boot.asked.requests {
@@ -50,7 +50,7 @@ import Testing
     #expect(differing.isEmpty, "\(differing.count): \(differing.prefix(5))")
   }
 
-  /// In the order in which a PC boots: loader, kernel, initrd, systemd, its services, and what they read.
+  /// The log is in the order in which a PC boots: loader, kernel, initrd, systemd, its services, and what they read.
   @Test(arguments: OverlayKind.allCases) func theBootIsInTheLogInItsOrder(kind: OverlayKind) async throws {
     let boot = try await DebianBoot.of(kind)
     let map = try await DebianBoot.guest.value.map
@@ -78,14 +78,14 @@ import Testing
     for (name, place) in zip(wanted, places) { #expect(place != nil, "\(name)") }
     #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted(), "\(wanted) at \(places)")
     #expect(order.contains { $0.hasPrefix("s /dev/debian-vg/swap_1") })
-    // Of the thousands that nobody asked for none is there, but for what lies in the last megabyte of the volume, where
-    // udev looks for what an array keeps there.
+    // Of the thousands of files that the guest did not ask for, none is read, except in the last megabyte of the
+    // volume, where udev looks for the metadata of arrays.
     let end = try #require(map.lines("l", Self.root).first).range.upperBound
     let strange = boot.log.requests.flatMap(\.pieces).filter { piece in
       piece.offset < end - (1 << 20) && piece.named.contains { $0.path?.hasPrefix("/usr/src/") == true }
     }
     #expect(strange.isEmpty, "\(strange.prefix(3))")
-    // The loader reads the sectors that the files need, the map has their blocks.
+    // The loader reads the sectors that the files need; the map has whole blocks.
     let large = ["/vmlinuz-", "/initrd.img-"].map { "f \(Self.boot) \($0)" }
     for name in order where large.contains(where: name.hasPrefix) {
       let path = Array(name.dropFirst("f \(Self.boot) ".count).utf8)
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  /// A part of the requests, since all the map is gone through for each.
+  /// Checks some of the requests only, because each check goes through the whole map.
   @Test(arguments: OverlayKind.allCases) func everyPieceIsItsObjects(kind: OverlayKind) async throws {
     let boot = try await DebianBoot.of(kind)
     let map = try await DebianBoot.guest.value.map
@@ -107,7 +107,7 @@ import Testing
     }
   }
 
-  /// A piece is stale if, and only if, something was written there before, to the sector.
+  /// Every sector of a piece was written before if the piece is stale, and none was if it is not.
   @Test(arguments: OverlayKind.allCases) func whatWasWrittenIsStale(kind: OverlayKind) async throws {
     let boot = try await DebianBoot.of(kind)
     let guest = try await DebianBoot.guest.value
@@ -129,7 +129,7 @@ import Testing
     #expect(wrong.isEmpty, "\(wrong.count): \(wrong.prefix(3))")
     // Twenty new files of 100,000 bytes.
     #expect(staleReads > 2_000_000)
-    // Of a file that was there, what the guest wrote into, and only that.
+    // Of a file that existed before, exactly the part that the guest wrote to is stale.
     var ledger: [UInt64: Bool] = [:]
     for request in boot.log.requests where request.op == "read" {
       for piece in request.pieces {
@@ -154,7 +154,7 @@ import Testing
     let volume = try #require(guest.map.lines("l", Self.root).first).range
     try await expectSoundExt4(copy, at: partition.lowerBound)
     try await expectSoundExt4(copy, at: volume.lowerBound)
-    // The guest's files are what the guest has read at its end.
+    // The guest's files equal what the guest read at the end.
     let directory = try scratch.makeDirectory("files")
     try await tool(
       "debugfs", ["-R", "rdump /var/lib/guest \(directory)", "\(copy)?offset=\(volume.lowerBound)"])

@@ -1,17 +1,17 @@
 import SystemPackage
 import Testing
 
-/// A Debian root filesystem on everything that one is put on. It takes long: `make check-debian`, and not a part of
-/// `make check`.
+/// A Debian root filesystem on every kind of storage that root filesystems are put on. This takes long, so it is part
+/// of `make check-debian` and not of `make check`.
 struct DebianGuest: Sendable {
   var disks: [FilePath]
-  /// The map by `--method auto`, and what the run said.
+  /// The map made with `--method auto`.
   var told: MapText
   var file: FilePath
-  /// The map by `--method read`.
+  /// The map made with `--method read`.
   var read: MapText
 
-  /// What opens the encrypted partition.
+  /// Opens the encrypted partition.
   static let key: [any Word] = ["--key", "/dev/sda17:key:debian"]
   static let limit = Duration.seconds(7200)
 
@@ -35,7 +35,7 @@ struct DebianGuest: Sendable {
     let file = Products.package.appending(".build/integration/\(name).bmap")
     let arguments: [any Word] = ["-v", "-o", file] + options
     let outcome = try await run(arguments + key + disks, limit: limit)
-    // One filesystem that is not where it says would be read, and that is said.
+    // If files were not where their filesystem says, the filesystem would be read instead, with a warning.
     let warnings = outcome.errorLines.filter { $0.contains("warning") }
     guard outcome.end == .exited(0), warnings.isEmpty else {
       throw TestFailure("virt-bmap \(options): \(outcome.end): \(outcome.errors.text.suffix(2000))")
@@ -44,23 +44,23 @@ struct DebianGuest: Sendable {
     return file
   }
 
-  /// The name of the filesystem on which the guest's maker has put the file /is-MARK.
+  /// The name of the device whose filesystem holds the file /is-MARK.
   func device(_ mark: String) throws -> String {
     try #require(told.lines.first { $0.path == Array("/is-\(mark)".utf8) }, "\(mark)").device.text
   }
 }
 
 extension DebianGuest {
-  /// A file that has ranges.
+  /// A file with ranges.
   struct File {
-    /// No byte of it means anything to a tool's shell.
+    /// No byte of it is special to a tool's shell.
     var path: String
     var lines: [MapText.Line]
-    /// Where its last range ends in it, in bytes.
+    /// Where its last range ends in the file, in bytes.
     var end: UInt64
   }
 
-  /// As many of a filesystem's files as wanted, in no order: by a number made of their names.
+  /// Up to `count` of a filesystem's files, in the order of a hash of their paths.
   func files(on device: String, count: Int) -> [File] {
     let all = Dictionary(grouping: told.lines.filter { $0.kind == "f" && $0.device == Array(device.utf8) }, by: \.path)
     let isPlain = { (byte: UInt8) in byte > 0x20 && byte < 0x7f && !"\"'\\`$&<>;()*?[".utf8.contains(byte) }

@@ -2,15 +2,15 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// A Debian root filesystem on everything that one is put on (`make check-debian`).
+/// A Debian root filesystem on every kind of storage that root filesystems are put on (`make check-debian`).
 @Suite struct DebianTests {
-  /// What the guest's maker has put on each, by its mark, and how many files it has at least.
+  /// The filesystems by their marks, with the least number of files on each.
   private static let filesystems = [
     ("lvm", 20_000), ("xfs", 20_000), ("btrfs", 20_000), ("compressed", 20_000), ("btrfs1", 20_000),
     ("mirror", 20_000), ("parity", 20_000), ("ten", 20_000), ("ntfs", 3_000), ("fat", 3_000), ("luks", 3_000),
   ]
 
-  /// As many files of each filesystem are asked about.
+  /// How many files of each filesystem are compared with what other tools say.
   private static let asked = 1000
 
   private struct Answer: Decodable {
@@ -43,12 +43,12 @@ import Testing
       let filesystem = try #require(answer.filesystems.first { $0.device == device })
       print("\(mark): \(filesystem.proved) proved, excepted \(filesystem.reasons), \(filesystem.wrong) wrong")
       #expect(filesystem.proved + filesystem.reasons.values.reduce(0, +) >= least)
-      // Only Btrfs has files whose bytes are not on the disk as they are.
+      // Only the compressed Btrfs has files whose bytes are not on the disk as they are.
       #expect(mark == "compressed" || filesystem.reasons.isEmpty, "\(mark): \(filesystem.reasons)")
     }
   }
 
-  /// Reading every file finds what the filesystems say, line for line.
+  /// Reading every file gives the same map as asking the filesystems, line for line.
   @Test func bothMethodsAgree() async throws {
     let guest = try await DebianGuest.shared.value
     let marks = Self.filesystems.map { "is-\($0.0)" }
@@ -59,7 +59,7 @@ import Testing
     #expect(read.subtracting(told).sorted().prefix(10) == [])
   }
 
-  /// ext4 on LVM lies where debugfs and fiwalk say.
+  /// Files on ext4 on LVM lie where debugfs and fiwalk say.
   @Test func ext4() async throws {
     let guest = try await DebianGuest.shared.value
     let device = try guest.device("lvm")
@@ -100,7 +100,7 @@ import Testing
     for file in files {
       let place = try await BlockOracles.ntfscluster(file.path, image: image)
       if place.isEmpty {
-        // In its record of the file table: not at a sector's border.
+        // Its data is in its record in the file table, so it is smaller than a cluster.
         resident += 1
         #expect(file.lines.allSatisfy { $0.range.count < 4096 }, "\(file.path)")
       } else {
@@ -126,7 +126,7 @@ import Testing
     let places = try await BlockOracles.fiwalk(slice(of: guest.disks[0], volume, in: scratch))
     #expect(files.count > 500)
     for file in files {
-      // On NTFS it says where the bytes are, the map where the clusters are.
+      // On NTFS, fiwalk reports the bytes, and the map the clusters.
       let place = try #require(places[file.path], "\(file.path)").within(file.end)
       let inMap = Sectors(file.lines, on: volume.lowerBound).within(file.end)
       let end = (place.keys.max() ?? 0) + 1

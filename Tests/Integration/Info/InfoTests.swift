@@ -102,7 +102,7 @@ import Testing
         """))
   }
 
-  /// What a descriptor says reaches neither the terminal nor the JSON as anything but text.
+  /// Values in a descriptor reach the terminal and the JSON as text only.
   @Test func hostileValues() async throws {
     try scratch.makeHole("flat", size: 1 << 20)
     let name = Array("ha\u{1b}[31m\n\u{202e}".utf8) + [0xff] + Array(".vmdk".utf8)
@@ -193,7 +193,7 @@ import Testing
     let disk = try await disks.converted("monolithicSparse")
     let directories = try [48, 56].map { UInt64(512) * (try disks.number(in: disk, at: $0, width: 8)) }
 
-    // The redundant directory is at hand: what is wrong with the other one is a warning.
+    // The redundant directory is intact, so damage to the other one only gives a warning.
     let first = try disks.number(in: disk, at: directories[1], width: 4)
     try disks.overwrite(disk, at: directories[1], with: [0xff, 0xff, 0xff, 0x7f])
     var info = try await json(disk)
@@ -201,7 +201,7 @@ import Testing
     #expect(info.chain[0].extents[0].state == "damaged" && info.unreadableSize == 0)
     #expect(info.allocatedSize == 2 << 20)
 
-    // The entry of megabyte 1 in both tables.
+    // The entry for 1 MiB in both tables.
     try disks.overwrite(disk, at: directories[1], with: withUnsafeBytes(of: UInt32(first).littleEndian, Array.init))
     for directory in directories {
       let table = 512 * (try disks.number(in: disk, at: directory, width: 4))

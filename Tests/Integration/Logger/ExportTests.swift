@@ -2,7 +2,7 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// What the logger offers beside the disk: several disks, partitions, volumes and filesystems.
+/// The exports of the logger besides the disk: several disks, partitions, volumes and filesystems.
 @Suite struct ExportTests {
   private struct List: Decodable {
     struct Export: Decodable {
@@ -18,7 +18,7 @@ import Testing
     var exports: [Export]
   }
 
-  /// Serves disks while a shell's script runs, in which `$u NAME` is the URI of an export; gives what it printed.
+  /// Serves disks while a shell script runs, in which `$u NAME` is the URI of an export.
   private func serve(
     _ disks: [FilePath], map: FilePath, _ options: [String] = [], in scratch: Scratch, _ script: String
   ) async throws -> Outcome {
@@ -51,12 +51,12 @@ import Testing
     #expect(exports["/dev/vg/span"]?.size == span)
     #expect(exports.values.contains { $0.name.hasPrefix("part1.") && $0.size == exports["/dev/sda1"]?.size })
     #expect(exports.values.contains { $0.name.hasPrefix("vg-span.") && $0.size == span })
-    // There is only ciphertext of these.
+    // Only the ciphertext of these could be served.
     #expect(!exports.keys.contains { $0.contains("luks") || $0.contains("inner") }, "\(exports.keys.sorted())")
     #expect(exports["/dev/vg/secret"] != nil && !exports.keys.contains { $0.hasPrefix("vg-secret.") })
   }
 
-  /// A volume on two disks is whole, and each read of it is one of its disks'.
+  /// A volume on two disks is served as a whole, and each read of it is logged on one of its disks.
   @Test func aVolumeOnTwoDisks() async throws {
     let guest = try await SeveralDisksTests.mapped.value
     let scratch = try Scratch()
@@ -77,7 +77,7 @@ import Testing
     let requests = try LogJSON(contentsOf: scratch("log")).requests
     let volume = guest.map.lines("l", "/dev/vg/span")
     for line in volume {
-      // Every byte of it was read where it lies, and named.
+      // The volume was read and named at these offsets.
       let pieces = requests.filter { $0.disk == line.disk }.flatMap(\.pieces).filter {
         $0.offset >= line.range.lowerBound && $0.offset + $0.length <= line.range.upperBound
       }
@@ -101,7 +101,7 @@ import Testing
     #expect(log.parts.last?.objects.first?.name.device.hasPrefix("/dev/sdb") == true)
   }
 
-  /// Each disk has its overlay; a filesystem shows what was written below it.
+  /// Each disk has its own overlay; a partition shows what was written to the disk below it.
   @Test func everyDiskCanBeWritten() async throws {
     let guest = try await SeveralDisksTests.mapped.value
     let scratch = try Scratch()
@@ -140,7 +140,7 @@ import Testing
       guest.disks, map: guest.file, in: scratch, "qemu-io -r -f raw -c 'read 0 4k' $($u nothing)")
     #expect(unknown.end != .exited(0))
     #expect(unknown.errors.text.contains("there is no export \"nothing\""), "\(unknown.errors.text)")
-    // Of one disk alone, what is on both cannot be put together.
+    // A volume on both disks cannot be assembled from one.
     let exports = try list(
       try await serve([guest.disks[0]], map: guest.file, in: scratch, "nbdinfo --json --list \"$uri\""))
     #expect(exports["/dev/sda1"] != nil && exports["/dev/vg/span"] == nil && exports["/dev/sdb"] == nil)

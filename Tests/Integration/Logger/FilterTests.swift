@@ -2,9 +2,10 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// The logger before other plugins, as a filter.
+/// The logger as a filter on top of other plugins.
 @Suite struct FilterTests {
-  /// Runs nbdkit with these arguments, in a directory with a disk of 4 MiB, `disk`, and a map of it, and a shell's script.
+  /// Runs nbdkit with these arguments and a shell script, in a directory with a disk of 4 MiB, `disk`, and its map,
+  /// `map`.
   private func serve(_ arguments: [String], in scratch: Scratch, _ script: String) async throws -> Outcome {
     if !exists(scratch("disk")) {
       try scratch.makeHole("disk", size: 4 << 20)
@@ -32,7 +33,7 @@ import Testing
     try LogJSON(contentsOf: scratch("log")).requests
   }
 
-  /// What the plugin logs of a disk, the filter logs of any plugin that serves it.
+  /// On top of the plugin that serves a disk, the filter logs the same as the logger plugin does for that disk.
   @Test func saysWhatThePluginSays() async throws {
     let mapped = try await Maps.layers.value
     let files = mapped.map.lines.filter { $0.kind == "f" && $0.range.count >= 8192 }.prefix(40)
@@ -60,7 +61,7 @@ import Testing
     #expect(log.parts == expected.parts)
   }
 
-  /// Whatever a client asks for reaches the plugin, and the log.
+  /// Every kind of request reaches the plugin, and the log.
   @Test func everyRequest() async throws {
     let scratch = try Scratch()
     let outcome = try await serve(
@@ -81,7 +82,7 @@ import Testing
     }
   }
 
-  /// In whatever order with others.
+  /// In any order with other filters.
   @Test func amongOtherFilters() async throws {
     let scratch = try Scratch()
     let script = """
@@ -97,7 +98,7 @@ import Testing
     let seen = try requests(scratch)
     #expect(seen.filter { $0.op == "write" }.allSatisfy { $0.offset == 1_048_576 })
     #expect(seen.contains { $0.op == "read" && $0.pieces.first?.objects.first?.path == "/a" })
-    // Above the copy-on-write the log has what the guest wrote; below it only what was read.
+    // Above the cow filter, the log has what the guest wrote; below it, only what was read.
     let below = try await serve(
       [
         "--filter=cow", try filter, "--filter=delay", "--filter=stats", "file", "disk", "bmap=map", "logfile=log",
@@ -109,7 +110,8 @@ import Testing
     try await expectZeros(scratch)
   }
 
-  /// Above it the guest has a partition and the log the disk; below it the partition is the disk of the log and its map.
+  /// With the partition filter above, the guest has a partition and the log has the disk. With the partition filter
+  /// below, the partition is the disk of the log and its map.
   @Test func ofAPartition() async throws {
     let scratch = try Scratch()
     try scratch.makeHole("disk", size: 4 << 20)
@@ -140,7 +142,7 @@ import Testing
     #expect(outcome.end == .exited(0), "the disk was written to")
   }
 
-  /// An error of the plugin is the guest's, and is logged; the server goes on.
+  /// An error of the plugin reaches the guest and is logged; the server goes on.
   @Test func aSourceThatFails() async throws {
     let scratch = try Scratch()
     let outcome = try await serve(
@@ -160,7 +162,7 @@ import Testing
     #expect(requests.contains { $0.op == "read" && $0.result == "ok" })
   }
 
-  /// qcow2 through qemu-nbd, and what is written of it.
+  /// A qcow2 image through qemu-nbd, and what is written to it.
   @Test func beforeAnotherServer() async throws {
     let scratch = try Scratch()
     try await tool("qemu-img", ["create", "-q", "-f", "qcow2", "image.qcow2", "4M"], in: scratch.path)
@@ -178,7 +180,7 @@ import Testing
     #expect(!check.output.text.contains("failed"), "\(check.output.text)")
   }
 
-  /// Runs another server, too, which writes its process ID to `pid` when it listens, and is ended afterwards.
+  /// Runs another server as well, which writes its process ID to `pid` when it listens, and is ended afterwards.
   private func serve(
     _ arguments: [String], in scratch: Scratch, _ script: String, during server: [String]
   ) async throws -> Outcome {
@@ -212,7 +214,7 @@ import Testing
     #expect(!again.output.text.contains("failed"), "\(again.output.text)")
   }
 
-  /// What is no overlay is found before anything is served.
+  /// A file that is not an overlay is rejected before anything is served.
   @Test func anOverlayThatIsNone() async throws {
     let scratch = try Scratch()
     try scratch.makeHole("bad", size: 1 << 20)
@@ -223,7 +225,7 @@ import Testing
     #expect(outcome.errorLines.count == 1)
   }
 
-  /// What is another disk's is found when the disk is read, for the first client: it must not wait for ever.
+  /// An overlay of another disk is detected when the disk is read, for the first client, which must not wait forever.
   @Test func anOverlayThatDoesNotFit() async throws {
     let scratch = try Scratch()
     let write = "qemu-io -f raw -c 'write -P 5 1M 8k' \"$uri\""
@@ -236,8 +238,8 @@ import Testing
     #expect(other.errors.text.contains("kept: this is an overlay of another disk"), "\(other.errors.text)")
   }
 
-  /// Plugins that ask which client they are opened for, as nbd and eval do: there is one, with an overlay, too. Clients that
-  /// come one after the other, and at the same time, see one disk.
+  /// Plugins such as nbd and eval need to know which client they are opened for: there is one, even with an overlay.
+  /// Clients that connect one after the other, and at the same time, see the same disk.
   @Test(arguments: ["nbd", "eval"])
   func pluginsThatAskForTheirClient(_ plugin: String) async throws {
     let scratch = try Scratch()
@@ -261,7 +263,7 @@ import Testing
     #expect(writes.count >= 2 && Set(writes.map(\.connection)).count == 2)
   }
 
-  /// A partition that begins within a block of a plugin that takes whole blocks only.
+  /// A partition that starts within a block of a plugin that takes only whole blocks.
   @Test(arguments: [false, true])
   func wholeBlocksOnly(hasOverlay: Bool) async throws {
     let scratch = try Scratch()
@@ -277,7 +279,7 @@ import Testing
     #expect(!outcome.output.text.contains("failed"), "\(outcome.output.text)")
   }
 
-  /// The plugin takes one request of a connection at a time, and all clients share one.
+  /// The plugin takes one request of a connection at a time, and all clients share one connection.
   @Test func aPluginOfOneRequestAtATime() async throws {
     let scratch = try Scratch()
     try scratch.write(
@@ -297,7 +299,7 @@ import Testing
       "qemu-io -f raw -c 'write -P 9 0 4M' disk && cd \(scratch.path) && nbdcopy --connections=4 \"$uri\" copy && cmp disk copy"
     )
     #expect(outcome.end == .exited(0), "\(outcome.output.text)\(outcome.errors.text)")
-    // Of the map, and no other: what the plugin calls otherwise is not behind the overlay.
+    // Only exports of the map are served: the plugin's own exports are not below the overlay.
     let other = try await serve(
       [try filter, "sh", "plugin", "bmap=map", "logfile=log", "overlay=temp"], in: scratch,
       "qemu-io -r -f raw -c 'read 0 4k' nbd+unix:///other?socket=$unixsocket")
@@ -322,7 +324,7 @@ import Testing
     #expect(outcome.output.text.contains("description: ext4"))
   }
 
-  /// The format of 2014 does not say how large a disk is, so that nothing is known of a map that is of another.
+  /// The format of 2014 does not record how large a disk is, so a map of a larger disk is not rejected at the start.
   @Test func aPartitionBehindTheEnd() async throws {
     let scratch = try Scratch()
     try scratch.write(

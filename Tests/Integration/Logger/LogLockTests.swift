@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// One logger at a time writes a log.
+/// Only one logger at a time writes a log.
 @Suite struct LogLockTests {
   private let scratch: Scratch
 
@@ -37,20 +37,20 @@ import Testing
           outcome.errors.text.contains("log: another logger writes this log: give each one a file of its own"),
           "\(outcome.errors.text)")
         #expect(outcome.errorLines.count == 1, "\(outcome.errors.text)")
-        // What the first one has written is all there.
+        // Everything that the first one has written is there.
         let log = try LogText(contentsOf: scratch("log"))
         #expect(log.parts.count == 1 && log.parts.first?.ranges.count == 2, "\(log.parts)")
       }
     }
-    // Another name of the file is no other file.
+    // Another name of the file is the same file.
     let inner = command(try fronts[0], log: "link", "echo served")
     let outcome = try await run(
       "sh", ["-c", command(try fronts[0], log: "log", "ln -f log link; \(inner)")], in: scratch.path)
     #expect(!outcome.output.text.contains("served"))
   }
 
-  /// Who renames the log may begin another logger with its name; the first one goes on in the renamed file then. What is no
-  /// file can be written by many.
+  /// After a log is renamed, another logger can start with its old name; the first one goes on in the renamed file.
+  /// Anything but a regular file can be written by many.
   @Test func whatIsNoneOfItsBusiness() async throws {
     let front = try fronts[0]
     let renamed = command(front, log: "log", read)

@@ -2,10 +2,11 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// What becomes of the log where it cannot be written as fast as the disk is read, or not at all. The clients are libnbd.
+/// What happens to the log when it cannot be written as fast as the disk is read, or not at all. The clients use
+/// libnbd.
 @Suite struct LogLossTests {
-  /// Eight connections read 125,000 sectors each, all of them others, 25 at a time: what is asked for after an answer
-  /// came must stand behind it in the log. Printed is how long the slowest answer took, in seconds.
+  /// Eight connections read 125,000 sectors each, all of them different, 25 at a time. A request that is made after a
+  /// response must come after it in the log. Each client prints how long its slowest 25 reads took, in seconds.
   private static let clients = """
     import nbd, os, sys, time
     def client(uri, number):
@@ -33,7 +34,7 @@ import Testing
             sys.exit(1)
     """
 
-  /// Reads a log of lines of JSON as a slow disk takes it: nothing for two seconds, and then with pauses.
+  /// Reads a log in JSON Lines as a slow disk takes it: nothing for two seconds, and then with pauses.
   private static let reader = """
     import json, time
     seen, turns, wrong, last = bytearray(1000000), {}, 0, {}
@@ -76,13 +77,13 @@ import Testing
     #expect(outcome.errors.text == "")
     let lines = outcome.outputLines
     #expect(lines.last == "1000000 lines, 8 connections, 1000000 once, 0 wrong")
-    // They waited for the log.
+    // The clients had to wait for the log.
     let slowest = lines.dropLast().compactMap { Double($0.dropFirst("slowest ".count)) }
     #expect(slowest.count == 8)
     #expect(slowest.contains { $0 > 0.5 }, "\(slowest)")
   }
 
-  /// Reads so many sectors, one after the other.
+  /// A command that reads `count` sectors, one after the other.
   private func reads(_ count: Int) -> String {
     "/usr/bin/python3 -c 'import nbd, sys; h = nbd.NBD(); h.connect_uri(sys.argv[1])\nfor i in range(\(count)):"
       + " h.pread(512, i * 512)' \"$uri\""
@@ -114,7 +115,7 @@ import Testing
       ])
   }
 
-  /// A file that must not grow is as a disk that is full: what is in it are whole lines, and the rest is counted.
+  /// A file that must not grow is like a full disk: it holds whole lines, and the lost requests are counted.
   @Test func aLogThatCannotGrowHoldsWholeLines() async throws {
     let scratch = try Scratch()
     try scratch.makeHole("disk", size: 1 << 20)
@@ -137,7 +138,7 @@ import Testing
     #expect(lost + lines == 6000)
   }
 
-  /// Every range begins within every one before it.
+  /// Every range lies within all ranges before it.
   @Test func aMillionRangesOverOnePlace() async throws {
     let scratch = try Scratch()
     try scratch.makeHole("disk", size: 2 << 30)
@@ -163,7 +164,7 @@ import Testing
     #expect(requests.dropFirst().first?.pieces.map(\.objects.count) == Array(1...8))
   }
 
-  /// The last bytes that an offset of NBD can name.
+  /// The last bytes that an NBD offset can address.
   @Test func theEndOfTheLargestDisk() async throws {
     let scratch = try Scratch()
     let size: UInt64 = 1 << 63 - 512
@@ -203,7 +204,7 @@ import Testing
         "PATH=/usr/bin:$PATH; nbdsh -u \"$uri\" -c \"$(cat script)\"",
       ], in: scratch.path)
     #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
-    // None of the others gets what is not there: nbdkit itself refuses them, and those of no bytes.
+    // nbdkit itself rejects requests beyond the end, and requests of no bytes.
     let refused = Array(repeating: "EINVAL", count: 5)
     #expect(outcome.outputLines == ["\(size) True True"] + refused + ["True"], "\(outcome.errors.text)")
     let requests = try LogJSON(contentsOf: scratch("log")).requests

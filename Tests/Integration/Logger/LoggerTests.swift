@@ -2,9 +2,9 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// The logger as it is installed, in a real nbdkit, on the guest with every layer.
+/// The logger as it is installed, in a real nbdkit, on the layers guest.
 @Suite struct LoggerTests {
-  /// Serves a disk, reads these ranges of it one after the other, and gives the log.
+  /// Serves a disk, reads these ranges of it one after the other, and returns the log.
   private func log(
     _ mapped: MappedGuest, reading requests: [Range<UInt64>], options: [any Word] = [], after: [any Word] = []
   ) async throws -> LogText {
@@ -29,7 +29,7 @@ import Testing
     #expect(!outcome.output.text.contains("failed"), "\(outcome.output.text)")
   }
 
-  /// What is worth asking for of the guest with every layer.
+  /// The interesting ranges of the layers guest.
   private func requests(of mapped: MappedGuest) throws -> [Range<UInt64>] {
     let map = mapped.map
     let size = try fileSize(mapped.disk)
@@ -45,9 +45,10 @@ import Testing
       file + 4096..<file + 8192, file + 512..<file + 1024,
       neighbours.range.upperBound - 512..<neighbours.range.upperBound + 512,
       directory.lowerBound - 1024..<directory.upperBound + 4096,
-      // Before the first partition, and its first sectors, which no file has; the end of a volume; a file of three names.
+      // Before the first partition; its first sectors, which no file has; the end of a volume; a file with three
+      // names.
       0..<512, 1 << 20 - 512..<1 << 20 + 1024, volume.upperBound - 8192..<volume.upperBound + 512, linked,
-      // The end of the disk, what is behind the last partition, and much at a time.
+      // The end of the disk; the gap after the last partition; large reads.
       size - 512..<size, size - 65536..<size - 65024, file..<file + 8 << 20, 0xa10_0000..<0xc10_0000,
     ]
   }
@@ -60,7 +61,7 @@ import Testing
     #expect(log.remarks == [])
     #expect(log.parts.map(\.joined).count == expected.count)
     for (part, other) in zip(log.parts.map(\.joined), expected) { #expect(part == other) }
-    // What the requests were chosen for is in there.
+    // The cases that the requests were chosen for are among them.
     let kinds = Set(expected.flatMap { $0.objects.map(\.kind) })
     #expect(kinds == ["f", "d", "b", "m", "l", "p", "v"])
     #expect(expected.contains { $0.objects.count == 3 })
@@ -83,7 +84,7 @@ import Testing
     let text = try await log(mapped, reading: requests, after: ["offsets=true"])
     #expect(text.parts.map(\.joined) == json.parts)
 
-    // All that cover a piece are there, with the offset that the map says.
+    // Every object that covers a piece is listed, with the offset that the map gives.
     var checked = 0
     for piece in json.requests.flatMap(\.pieces) {
       let here = mapped.map.lines.filter {
@@ -100,7 +101,7 @@ import Testing
       }
     }
     #expect(checked > 200)
-    // The text log has the offset of what it names.
+    // The text log has the offset of each object that it names.
     let firsts = Dictionary(
       json.requests.flatMap(\.pieces).map { ($0.offset, $0.named.map(\.offset)) },
       uniquingKeysWith: { first, _ in first })
@@ -125,7 +126,7 @@ import Testing
     #expect(log.parts.flatMap { $0.objects.map(\.name.path) } == lines.map(\.path))
   }
 
-  /// The disk's addresses are logged, whatever filters are in between; what is written stays above.
+  /// The log has offsets on the disk, whatever filters are in between; writes stay in the filter above.
   @Test func underFilters() async throws {
     let mapped = try await Maps.layers.value
     let line = try #require(mapped.map.lines("f", "/dev/sda1", Array("/sizes/65536".utf8)).first)
@@ -204,7 +205,7 @@ import Testing
     #expect(log.parts.first?.ranges.first == 4096..<8192)
   }
 
-  /// A full disk stops the log, not the guest: it is said, once.
+  /// A full disk stops the log, not the guest, and is reported once.
   @Test func fullDisk() async throws {
     let mapped = try await Maps.demo.value
     let outcome = try await run(

@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// A server is killed while it begins an overlay, at every call that makes it: the next one serves.
+/// A server is killed while it creates an overlay, at every call that does so: the next server can use the overlay.
 @Suite struct OverlayCreationTests {
   private let scratch: Scratch
 
@@ -35,7 +35,7 @@ import Testing
       deaths += 1
       number += 1
     }
-    // It is called at all.
+    // The call was made at least once.
     #expect(deaths > 0 && number < 40, "\(deaths)")
   }
 }

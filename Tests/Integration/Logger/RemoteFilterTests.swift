@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// The logger as a filter before a plugin that fetches the disk from elsewhere.
+/// The logger as a filter on top of a plugin that fetches the disk from a server.
 @Suite struct RemoteFilterTests {
   private static let map = """
     # virt-bmap 2
@@ -12,7 +12,7 @@ import Testing
 
     """
 
-  /// Makes an image and serves it, compressed, with a certificate of its own, at a port that is free.
+  /// Makes an image and serves it, compressed, with a self-signed certificate, on a free port.
   private static let serve = """
     set -e
     mkdir served
@@ -28,7 +28,7 @@ import Testing
 
     """
 
-  /// What is logged is where on the disk it is, not where in the compressed file.
+  /// The log has offsets on the disk, not in the compressed file.
   @Test func aCompressedImageOverHTTPS() async throws {
     let scratch = try Scratch()
     try scratch.makeHole("disk", size: 4 << 20)
@@ -45,7 +45,7 @@ import Testing
     let requests = try LogJSON(contentsOf: scratch("log")).requests.filter { $0.op == "read" }
     #expect(requests.contains { $0.offset == 1 << 20 && $0.length == 8 << 10 })
     #expect(requests.filter { $0.pieces.first?.objects.first?.path == "/a" }.reduce(0) { $0 + $1.length } >= 512 << 10)
-    // All of the disk was copied.
+    // The whole disk was copied.
     #expect(requests.reduce(0) { $0 + $1.length } >= 4 << 20)
   }
 }

@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// `overlay=FILE.vmdk`: what a client writes is a VMDK snapshot of the disk.
+/// `overlay=FILE.vmdk`: what a client writes goes to a VMDK snapshot of the disk.
 @Suite struct SnapshotTests {
   private let scratch: Scratch
   private var base: FilePath { scratch("base.vmdk") }
@@ -10,7 +10,7 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  /// A VMDK of 48 MiB and a sector, in two grain tables, half of it random and half never stored.
+  /// Makes a VMDK of 48 MiB and one sector, with two grain tables, half of it random and half never allocated.
   private func makeBase(_ kind: String = "monolithicSparse") async throws {
     let size = (48 << 20) + 512
     try scratch.makeHole("raw", size: size)
@@ -26,7 +26,7 @@ import Testing
         + options + ["--run", client])
   }
 
-  /// Commands of qemu-io at random: writes of all sizes, zeros, trims and flushes.
+  /// Random commands for qemu-io: writes of all sizes, zeros, trims and flushes.
   private func commands(_ count: Int) -> [String] {
     let size = (48 << 20) + 512
     return (0..<count).map { number in
@@ -51,7 +51,7 @@ import Testing
     let copy = scratch("copy.raw")
     try await tool("cp", ["--sparse=always", scratch("raw"), copy])
     for _ in 0..<3 {
-      // A raw file gives zeros for what is trimmed, as the overlay does.
+      // Write zeros instead of trimming, so that the overlay and the copy have the same contents for certain.
       let commands = commands(60).map { $0.replacing("discard ", with: "write -z ") }
       let outcome = try await serve("qemu-io -f raw \(words(commands)) \"$uri\"")
       #expect(outcome.end == .exited(0) && outcome.errors.text == "", "\(outcome.errors.text)")
@@ -60,7 +60,7 @@ import Testing
       try await tool("qemu-img", ["compare", "-f", "vmdk", "-F", "raw", overlay, copy])
       #expect(try await tool("qemu-img", ["check", "-f", "vmdk", overlay]).output.text.contains("No errors"))
     }
-    // Served once more, with all that is in it, and written from one end to the other.
+    // Serve it once more with everything in it, and then overwrite it from start to end.
     let read = try await serve("nbdcopy \"$uri\" \(scratch("read")) && cmp \(scratch("read")) \(copy)")
     #expect(read.end == .exited(0), "\(read.errors.text)")
     try await tool("dd", ["if=/dev/urandom", "of=\(copy)", "bs=1M", "count=47", "conv=notrunc"])
@@ -79,7 +79,7 @@ import Testing
         "write -P \(round) \(round)M 100k", "write -P \(round) \(30 + round)M 70k", "write -z 5M 1M",
         "write -P \(round) 47M 1k",
       ]
-      // The same, and what nobody waits for, in grains of its own; then the server is gone.
+      // The same writes, and others in grains of their own that are not flushed; then the server is killed.
       let client = """
         import nbd, os, signal, sys
         h = nbd.NBD()
@@ -96,7 +96,7 @@ import Testing
         """
       try scratch.write(client, to: "client")
       let outcome = try await serve("/usr/bin/python3 \(scratch("client")) \"$uri\"", ["-P", scratch("pid")])
-      // The client did all it was to do.
+      // The client did everything it was to do.
       #expect(!outcome.errors.text.contains("Traceback"), "\(outcome.errors.text)")
       try await tool("sh", ["-c", "qemu-io -f raw \(words(flushed)) \"$0\"", copy])
       #expect(try await tool("qemu-img", ["check", "-f", "vmdk", overlay]).output.text.contains("No errors"))
@@ -106,13 +106,13 @@ import Testing
       #expect(again.end == .exited(0), "\(again.errors.text)")
       #expect(again.errorLines.count == 1 && again.errors.text.contains("was not closed cleanly"))
     }
-    // Written once more, it is as if nothing had happened.
+    // After another write, it is as if nothing had happened.
     let last = try await serve("qemu-io -f raw -c 'write -P 5 0 4k' \"$uri\"")
     #expect(last.end == .exited(0), "\(last.errors.text)")
     #expect(try await serve("true").errors.text == "")
   }
 
-  /// What a crash of the host leaves is not to be had here, but the order in which the storage was told to store is.
+  /// A crash of the host cannot be tested here, but the order of writes and flushes can.
   @Test func noTableIsAheadOfItsGrains() async throws {
     try await makeBase()
     let commands = (0..<300).map { number in

@@ -1,6 +1,7 @@
 extension MapText {
-  /// The lines, `DISK START END KIND@OFFSET DEVICE PATH` with numbers in hex, so that two maps of a guest can be compared.
-  /// md's arrays have another name in each run: here they have that of their mark, which is the file /MARK on them.
+  /// The lines as `DISK START END KIND@OFFSET DEVICE PATH`, numbers in hex, so that two maps of a guest can be
+  /// compared.
+  /// md arrays get a different name in each run: here each is named after its mark, the file /MARK that it holds.
   func comparable(marks: [String]) -> Set<String> {
     var names: [[UInt8]: String] = [:]
     for mark in marks {

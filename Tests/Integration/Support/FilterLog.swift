@@ -1,19 +1,19 @@
 import SystemPackage
 
-/// What nbdkit's own log filter says of the requests that go through it.
+/// The requests that nbdkit's own log filter has logged.
 struct FilterLog {
   struct Request: Hashable {
-    /// As the logger calls it.
+    /// In the logger's terms, such as `read`.
     var operation: String
     var offset: UInt64
     var length: UInt64
   }
 
   var requests: [Request] = []
-  /// Lines with an answer that is not success.
+  /// Response lines that report an error.
   var failures: [String] = []
 
-  /// Lines such as `2020-08-06 02:07:23.080907 connection=1 Read id=1 offset=0x0 count=0x200 ...`, and
+  /// Parses lines such as `2020-08-06 02:07:23.080907 connection=1 Read id=1 offset=0x0 count=0x200 ...` and
   /// `... connection=1 ...Read id=1 return=0`.
   init(contentsOf path: FilePath) throws {
     for line in try [UInt8](contentsOf: path).split(separator: 0x0a) {
@@ -35,6 +35,6 @@ struct FilterLog {
     }
   }
 
-  /// How often each request came.
+  /// How often each request was made.
   var counts: [Request: Int] { requests.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
 }

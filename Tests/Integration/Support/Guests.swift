@@ -2,33 +2,36 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// The guests that the tests map. They are kept in .build until what makes them changes.
+/// The guests that the tests map. Each is stored in .build until its script, scripts/guest-lib.sh or the list of
+/// files in /boot changes.
 enum Guests {
   /// Every layer and filesystem.
   static let layers = Shared { try await build("layers", script: "Tests/Integration/Guests/make-layers-guest") }
-  /// Arrays and volumes of several legs.
+  /// RAID arrays and mirrored or striped volumes.
   static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
   /// Arrays with partition tables on them.
   static let arrays = Shared { try await build("arrays", script: "Tests/Integration/Guests/make-arrays-guest") }
-  /// Two disks, and encrypted volumes.
+  /// Two disks that need each other, with encrypted volumes.
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
-  /// Two disks, copies of both that were used since, and a disk with a copy on itself.
+  /// Two disks, copies of both that were used on their own afterwards, and a disk with a copy of one of its
+  /// partitions.
   static let copies = Shared { try await build("copies", script: "Tests/Integration/Guests/make-copies-guest") }
-  /// Small disks, each with something unusual.
+  /// Small disks, each with one unusual feature.
   static let cases = Shared { try await build("cases", script: "Tests/Integration/Guests/make-cases-guest") }
-  /// A guest that lost its power.
+  /// A guest that lost power.
   static let dirty = Shared { try await build("dirty", script: "Tests/Integration/Guests/make-dirty-guest") }
   /// NTFS as Windows leaves it.
   static let windows = Shared { try await build("windows", script: "Tests/Integration/Guests/make-windows-guest") }
-  /// A Debian root filesystem on everything.
+  /// A Debian root filesystem on every kind of storage.
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))
   }
-  /// A Debian that boots. (A guest's directories begin with no other guest's name.)
+  /// A Debian that boots. It is not named "debian-boot": `build` removes older versions by prefix, so no guest's name
+  /// may start with another guest's name and a hyphen.
   static let debianBoot = Shared {
     try await build("boot", script: "Tests/Integration/Guests/make-debian-boot-guest", limit: .seconds(3600))
   }
-  /// The guest that boots.
+  /// The small demo guest, which boots.
   static let demo = Shared { try await build("demo", script: "examples/make-guest") }
 
   private static func build(
@@ -42,7 +45,7 @@ enum Guests {
     let directory = root.appending("\(name)-\(String(fingerprint(ingredients), radix: 16))")
     if exists(directory) { return directory }
     try FileManager.default.createDirectory(atPath: root.string, withIntermediateDirectories: true)
-    // What an earlier version of the script made.
+    // Remove what earlier versions of the script made.
     for old in try names(in: root) where old.hasPrefix(name + "-") {
       try FileManager.default.removeItem(atPath: root.appending(old).string)
     }
@@ -52,7 +55,7 @@ enum Guests {
         program.string, [unfinished],
         environment: [
           "LIBGUESTFS_BACKEND_SETTINGS": MapperRun.emulated, "LIBGUESTFS_CACHEDIR": "/var/tmp",
-          // As virt-bmap has it for itself.
+          // The same as virt-bmap sets for itself.
           "LIBGUESTFS_APPEND": "clearcpuid=erms,fsrm",
         ],
         limit: limit)
@@ -67,7 +70,7 @@ enum Guests {
   }
 }
 
-/// What went into the layers guest.
+/// What was put into the layers guest.
 struct Manifest {
   struct Entry: Decodable {
     var device: String

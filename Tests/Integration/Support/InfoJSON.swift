@@ -1,7 +1,7 @@
 import FoundationEssentials
 import SystemPackage
 
-/// What `virt-bmap info --json` prints, by its contract.
+/// The output of `virt-bmap info --json`, as documented.
 struct InfoJSON: Decodable {
   struct Setting: Decodable, Equatable {
     var key: String
@@ -84,7 +84,7 @@ struct InfoJSON: Decodable {
   }
 }
 
-/// What `qemu-img info --output=json` prints of a VMDK.
+/// The output of `qemu-img info --output=json` for a VMDK.
 struct QemuInfo: Decodable {
   struct Specific: Decodable {
     var data: VMDK
@@ -106,7 +106,7 @@ struct QemuInfo: Decodable {
   struct Extent: Decodable {
     var size: UInt64
     var name: String
-    /// Of a flat extent there is none.
+    /// Nil for a flat extent.
     var clusterSize: UInt64?
     var isCompressed: Bool?
 

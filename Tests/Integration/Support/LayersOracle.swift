@@ -1,12 +1,12 @@
 import FoundationEssentials
 import SystemPackage
 
-/// What the kernel, LVM and ntfsinfo say about the layers guest.
+/// What the kernel (filefrag and find) and LVM report about the layers guest.
 struct LayersOracle: Sendable {
-  /// An extent as filefrag tells it, in bytes.
+  /// An extent as filefrag reports it, in bytes.
   struct Extent: Sendable {
     var offset: UInt64
-    /// On the filesystem's device; on Btrfs an address that has still to be translated.
+    /// Offset on the filesystem's device; on Btrfs, a logical address that still has to be translated.
     var physical: UInt64
     var length: UInt64
     var flags: Set<String>
@@ -18,20 +18,20 @@ struct LayersOracle: Sendable {
     var extents: [Extent]
   }
 
-  /// A piece of a logical volume.
+  /// A segment of a logical volume.
   struct Segment: Sendable {
     var volume: String
-    /// Where it is in the volume and on the physical volume, and how long it is, all in bytes.
+    /// The offset in the volume, the offset on the physical volume, and the length, all in bytes.
     var offset: UInt64
     var physical: UInt64
     var length: UInt64
   }
 
   var files: [ObjectName: File] = [:]
-  /// Directories' sizes in bytes.
+  /// The sizes of directories, in bytes.
   var directorySizes: [ObjectName: UInt64] = [:]
   var segments: [Segment] = []
-  /// Names of files on NTFS whose data is in the file table.
+  /// Files on NTFS whose data is in the file table. Nothing fills this in.
   var resident: Set<ObjectName> = []
 
   static let shared = Shared {
@@ -40,7 +40,7 @@ struct LayersOracle: Sendable {
   }
 
   private static let mounts = [
-    // By label, since the kernel may see the disks in any order.
+    // By label, because the kernel may see the disks in any order.
     ("/dev/sda1", "/dev/disk/guestfs/guest1"), ("/dev/sda3", "/dev/disk/guestfs/guest3"),
     ("btrfsvol:/dev/sda3/sub", "-o subvol=sub /dev/disk/guestfs/guest3"), ("/dev/vg/root", "/dev/vg/root"),
     ("/dev/vg/xfs", "/dev/vg/xfs"),
@@ -48,7 +48,8 @@ struct LayersOracle: Sendable {
 
   private init(disk: FilePath) async throws {
     let scratch = try Scratch()
-    // The path of deep-file is longer than any system call takes; its bytes are compared as every file's are.
+    // find stops at 15 levels because the path of deep-file is too long for any system call. Its contents are
+    // compared with the manifest, like those of every other file.
     var script = """
       export LC_ALL=C
       mkdir /tmp/m
@@ -67,7 +68,7 @@ struct LayersOracle: Sendable {
         """
     }
     try scratch.write(script, to: "oracle")
-    // What libguestfs passes on itself is limited to 4 MB.
+    // The output goes to a disk because libguestfs limits what a command returns to 4 MB.
     let answer = try scratch.makeHole("answer", size: 32 << 20)
     try await Slots.virtualMachines.run {
       _ = try await tool(
@@ -124,7 +125,7 @@ struct LayersOracle: Sendable {
   private static func segment(_ text: String) throws -> Segment? {
     let fields = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     guard fields.count == 6 else { throw TestFailure("pvs: \(text)") }
-    // What is free belongs to no volume.
+    // Free space belongs to no volume.
     guard !fields[0].isEmpty else { return nil }
     let numbers = fields.dropFirst().compactMap { UInt64($0) }
     guard numbers.count == 5 else { throw TestFailure("pvs: \(text)") }
@@ -133,7 +134,7 @@ struct LayersOracle: Sendable {
       length: numbers[2] * numbers[3])
   }
 
-  /// filefrag's lists, one a file: a headline with the name, which may be of several lines, then lines such as
+  /// Parses filefrag's lists, one per file: a header with the name, which may contain newlines, then lines such as
   /// `   0:        0..       7:      12345..     12352:      8:             last,eof`.
   private static func extents(_ output: [UInt8]) -> [[Extent]] {
     var result: [[Extent]] = []
@@ -148,7 +149,7 @@ struct LayersOracle: Sendable {
         fields[2].count == 2, let logical = UInt64(fields[1][0]), let physical = UInt64(fields[2][0]),
         let length = fields[3].first.flatMap({ UInt64($0) })
       else { continue }
-      // With another extent expected before it, the address that was expected comes before the flags.
+      // Where an extent is not at the address that filefrag expected, the expected address comes before the flags.
       let flags = fields.dropFirst(4).flatMap { $0 }.filter { UInt64($0) == nil }.map(String.init)
       result[result.count - 1].append(
         Extent(offset: logical * 512, physical: physical * 512, length: length * 512, flags: Set(flags)))

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import SystemPackage
 
-/// A log with a line of JSON for each request, read by nothing but what the manual says.
+/// A log with one line of JSON per request, parsed from the description in the manual page alone.
 struct LogJSON {
   struct Request: Decodable {
     struct Piece: Decodable {
@@ -14,7 +14,7 @@ struct LogJSON {
       var offset: UInt64
       var length: UInt64
       var objects: [Object]
-      /// Nil for false.
+      /// Nil means false.
       var stale: Bool?
     }
     var time: Double
@@ -46,7 +46,7 @@ struct LogJSON {
     }
   }
 
-  /// What a text log says of the same requests.
+  /// The parts of a text log of the same requests.
   var parts: [LogText.Part] {
     var parts: [LogText.Part] = []
     for request in requests {
@@ -65,7 +65,7 @@ struct LogJSON {
 }
 
 extension LogJSON.Request.Piece {
-  /// The most specific objects; of devices that contain one another the first.
+  /// The most specific objects. Of devices that contain each other, only the first.
   var named: ArraySlice<Object> {
     guard let kind = objects.first?.kind else { return [] }
     if ["p", "l", "v"].contains(kind) { return objects.prefix(1) }
@@ -80,7 +80,7 @@ extension LogJSON.Request.Piece.Object {
       kind: kind.first ?? "?", name: ObjectName(device: Self.bytes(device).text, path: path.map(Self.bytes) ?? []))
   }
 
-  /// With what is escaped as it is.
+  /// The bytes of a name, with the octal escapes undone.
   private static func bytes(_ text: String) -> [UInt8] {
     var result: [UInt8] = []
     var rest = Array(text.utf8)[...]

@@ -1,19 +1,19 @@
 import SystemPackage
 
-/// A log of the logger's, read by nothing but what the manual says, and what a map says that it should hold.
+/// A text log, parsed from the description in the manual page alone.
 struct LogText {
-  /// What one or more reads in a row were of. No name: of nothing in the map.
+  /// One or more consecutive requests for the same objects. `objects` is empty where the map has nothing.
   struct Part: Equatable {
     struct Object: Hashable {
       var kind: Character
       var name: ObjectName
     }
     var operation = "read"
-    /// Several names of one file stand together.
+    /// More than one if a file has several names.
     var objects: Set<Object>
     var ranges: [Range<UInt64>]
 
-    /// The ranges with those that continue the one before put together.
+    /// The same part with adjacent ranges merged.
     var joined: Part {
       var result: [Range<UInt64>] = []
       for range in ranges {
@@ -28,14 +28,14 @@ struct LogText {
   }
 
   var parts: [Part] = []
-  /// Of each range of all parts, in order, where in each object it begins; empty without `offsets=true`.
+  /// For each range of all parts, in order, the offset in each object; empty without `offsets=true`.
   var offsets: [[UInt64]] = []
-  /// Of each range of all parts, in order, the number of its disk.
+  /// For each range of all parts, in order, the number of its disk.
   var disks: [Int] = []
-  /// The ranges that were written before.
+  /// The ranges marked stale: they had been written before.
   var stale: [Range<UInt64>] = []
   var flushes = 0
-  /// Lines that begin with `#`.
+  /// Lines that start with `#`.
   var remarks: [String] = []
 
   init(contentsOf path: FilePath) throws {
@@ -103,7 +103,7 @@ struct LogText {
 }
 
 extension MapText {
-  /// What a log of one request after the other holds: for each piece of a request the most specific objects.
+  /// What the log of these requests, one after the other, must contain: the most specific objects of each piece.
   func attribution(of requests: [Range<UInt64>]) -> [LogText.Part] {
     let order: [Set<Character>] = [["f"], ["d"], ["b", "m", "r", "s"], ["l"], ["p"], ["v"]]
     var parts: [LogText.Part] = []
@@ -115,7 +115,7 @@ extension MapText {
         let here = touched.filter { $0.range.lowerBound <= start && $0.range.upperBound >= end }
         let kinds = order.first { kinds in here.contains { kinds.contains($0.kind) } } ?? []
         let named = here.filter { kinds.contains($0.kind) }
-        // Of devices that contain one another, a logical partition and the extended one, the innermost.
+        // A logical partition lies in the extended one: of devices that contain each other, take the innermost.
         let least = named.map(\.range.count).min()
         let isOfDevices = !kinds.isDisjoint(with: ["l", "p", "v"])
         let objects = Set(

@@ -1,16 +1,16 @@
 import SystemPackage
 
-/// A map, read by nothing but what the format's description says, so that a mistake in the program's own reader and
-/// writer is found.
+/// A map, parsed from the description of the format alone, so that the tests find mistakes that the program's own
+/// reader and writer share.
 struct MapText {
   struct Line {
     var disk: UInt64
     var range: Range<UInt64>
     var kind: Character
-    /// Where in the object the range begins.
+    /// Offset of the range in the object.
     var offset: UInt64
     var device: [UInt8]
-    /// Empty for what has none.
+    /// Empty if the object has no path.
     var path: [UInt8]
 
     var name: ObjectName { ObjectName(device: device.text, path: path) }
@@ -21,7 +21,7 @@ struct MapText {
 
   init(contentsOf path: FilePath) throws { try self.init([UInt8](contentsOf: path)) }
 
-  /// - Parameter isAnswer: lines that lookup has printed, in which more is escaped than the format asks for.
+  /// - Parameter isAnswer: whether the lines are output of lookup, which escapes more bytes than the format requires.
   init(_ bytes: [UInt8], isAnswer: Bool = false) throws {
     guard bytes.last == 0x0a else { throw TestFailure("the map does not end with a newline") }
     var last: Line?
@@ -61,14 +61,14 @@ struct MapText {
     }
   }
 
-  /// One object's ranges, in the order of the object.
+  /// The ranges of one object, by their offset in it.
   func lines(_ kind: Character, _ device: String, _ path: [UInt8] = []) -> [Line] {
     lines.filter { $0.kind == kind && $0.device == Array(device.utf8) && $0.path == path }
       .sorted { $0.offset < $1.offset }
   }
 }
 
-/// A number as a map has it: lower case, no leading zero.
+/// A number as maps contain it: lower case, no leading zeros.
 private func hex(_ digits: [UInt8]) -> UInt64? {
   guard digits.count <= 16, digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
     digits.first != 0x30 || digits.count == 1
@@ -76,8 +76,8 @@ private func hex(_ digits: [UInt8]) -> UInt64? {
   return UInt64(digits.text, radix: 16)
 }
 
-/// The bytes behind a name; nil unless exactly the bytes that need it are escaped.
-/// - Parameter isAnswer: bytes from 0x80 on may be escaped, too.
+/// The unescaped bytes of a name; nil unless exactly the bytes that need escaping are escaped.
+/// - Parameter isAnswer: whether bytes from 0x80 up may be escaped too.
 func unescaped(_ name: [UInt8], lowest: UInt8, _ isAnswer: Bool = false) -> [UInt8]? {
   var result: [UInt8] = []
   var rest = name[...]
@@ -96,7 +96,7 @@ func unescaped(_ name: [UInt8], lowest: UInt8, _ isAnswer: Bool = false) -> [UIn
   return result
 }
 
-/// An object of a map or of a guest.
+/// The name of an object in a map or a guest.
 struct ObjectName: Hashable, CustomStringConvertible {
   var device: String
   var path: [UInt8]
@@ -108,7 +108,7 @@ struct ObjectName: Hashable, CustomStringConvertible {
 }
 
 extension MapText {
-  /// All ranges of the objects of one kind, by name.
+  /// The ranges of all objects of one kind, by name.
   func objects(_ kind: Character) -> [ObjectName: [Line]] {
     Dictionary(grouping: lines.filter { $0.kind == kind }, by: \.name)
   }

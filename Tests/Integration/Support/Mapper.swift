@@ -3,14 +3,15 @@ import Synchronization
 import SystemPackage
 import Testing
 
-/// One run of `virt-bmap`, with temporary files and a mark of its own, so that what it leaves behind can be found.
+/// One run of `virt-bmap`, with its own directory for temporary files and its own mark in the environment, so that
+/// anything it leaves behind can be found.
 final class MapperRun: Sendable {
   let scratch: Scratch
   let processes = Processes()
   private let temporary: FilePath
   private let socketDirectories = Mutex<Set<String>>([])
 
-  /// Without hardware virtualization, whatever the machine has.
+  /// Turns hardware virtualization off, whether the machine has it or not.
   static let emulated = "force_tcg"
 
   init() throws {
@@ -18,9 +19,9 @@ final class MapperRun: Sendable {
     temporary = try scratch.makeDirectory("t")
   }
 
-  /// Runs it in `directory`, by default the scratch directory.
+  /// Runs virt-bmap in `directory`, by default the scratch directory.
   ///
-  /// A run that ends before the appliance is launched need not wait for room for one more virtual machine.
+  /// A run that ends before the appliance is launched does not have to wait for a virtual machine slot.
   func callAsFunction(
     _ arguments: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
     launchesAppliance: Bool = true, limit: Duration = .seconds(1800),
@@ -31,7 +32,7 @@ final class MapperRun: Sendable {
       launchesAppliance: launchesAppliance, limit: limit, during: during)
   }
 
-  /// Runs a command that runs it in its turn.
+  /// Runs a command that runs virt-bmap in turn.
   func execute(
     _ words: [any Word], in directory: FilePath? = nil, environment: [String: String?] = [:],
     launchesAppliance: Bool = true, limit: Duration = .seconds(1800),
@@ -62,7 +63,7 @@ final class MapperRun: Sendable {
     }
   }
 
-  /// Checks that no process and no temporary file is left, at once or within a few seconds.
+  /// Checks that no processes and no temporary files are left. Processes get 10 seconds to end.
   func expectNothingLeft(sourceLocation: SourceLocation = #_sourceLocation) async throws {
     let deadline = ContinuousClock.now + .seconds(10)
     while !processes.alive().isEmpty, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(100)) }
@@ -76,8 +77,8 @@ final class MapperRun: Sendable {
   }
 }
 
-/// Checks that a run failed as it should: status 1, nothing on standard output and one line on standard error, which
-/// has these words in it.
+/// Checks that a run failed as it should: status 1, nothing on standard output, and one line on standard error that
+/// contains each of `words`.
 func expectOneLine(
   _ outcome: Outcome, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation
 ) {

@@ -1,7 +1,7 @@
 import SystemPackage
 import Testing
 
-/// A guest with its map and how virt-bmap made it.
+/// A guest's disk, its map, and the outcome of the run that made it.
 struct MappedGuest: Sendable {
   /// The raw disk.
   var disk: FilePath
@@ -10,7 +10,7 @@ struct MappedGuest: Sendable {
   var outcome: Outcome
 }
 
-/// The maps that many tests look at, made once a run.
+/// The maps that many tests use, made once per test run.
 enum Maps {
   static let layers = Shared {
     let guest = try await Guests.layers.value
@@ -49,7 +49,7 @@ enum Maps {
 
   private static func make(_ name: String, _ disk: FilePath, _ options: [String]) async throws -> MappedGuest {
     let run = try MapperRun()
-    // Outlives the run.
+    // Not in the scratch directory: it must outlive `run`.
     let file = Products.package.appending(".build/integration/\(name).bmap")
     let outcome = try await run(options + ["-o", file, disk])
     guard outcome.end == .exited(0) else {
@@ -60,7 +60,7 @@ enum Maps {
   }
 }
 
-/// Checks that a map is that of the demo guest, but for the header that says what the disk is.
+/// Checks that a map equals the demo guest's map, except for the header line that describes the disk.
 func expectDemoMap(_ path: FilePath, header: String) async throws {
   let expected = try await Maps.demo.value
   let lines = try [UInt8](contentsOf: path).split(separator: 0x0a)

@@ -2,14 +2,15 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// Disks with what cannot be examined, or has no need to be, made without an appliance. What blkid(8) knows something by
-/// is written by hand where no program for it is at hand.
+/// Disks with contents that virt-bmap cannot examine or has no need to, most of them made without an appliance.
+///
+/// Where no program that makes a format is at hand, the bytes by which blkid(8) recognizes it are written directly.
 struct OddDisks {
   let scratch: Scratch
 
   private static let megabyte = 1 << 20
 
-  /// The first of four labels of a ZFS pool, with a ring of uberblocks.
+  /// The first of the four labels of a ZFS pool, with a ring of uberblocks.
   func zfsMember() throws -> FilePath { try disk("zfs", megabytes: 64, Self.uberblocks) }
 
   private static let uberblocks = (0..<8).map { block in
@@ -20,7 +21,7 @@ struct OddDisks {
     numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
   }
 
-  /// The superblock of a bcache's data, with its checksum.
+  /// The superblock of a bcache backing device, with its checksum.
   func bcache() throws -> FilePath {
     let numbers: [UInt64] = [0xa7bf_fc65_f3b4_31b8, 8, 1]
     let identifiers: [UInt8] = [
@@ -33,12 +34,12 @@ struct OddDisks {
       ])
   }
 
-  /// Intel's metadata of a firmware's RAID, in the second sector from the end.
+  /// Metadata of Intel firmware RAID, in the second to last sector.
   func firmwareMember() throws -> FilePath {
     try disk("isw", [(16 << 20 - 1024, Array("Intel Raid ISM Cfg Sig. 1.1.00".utf8)), (5000, [1])])
   }
 
-  /// DRBD's metadata of version 8, at the end.
+  /// DRBD metadata, version 8, at the end.
   func drbd() throws -> FilePath {
     let numbers: [UInt64] = [8, 1, 2, 3, 4, 5, 0, 0x8374_026b]
     let bytes = numbers.flatMap { number in (0..<8).reversed().map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
@@ -64,7 +65,7 @@ struct OddDisks {
 
   func vdo() throws -> FilePath { try disk("vdo", [(0, Array("dmvdo001".utf8))]) }
 
-  /// Five bytes that nothing knows, in the middle.
+  /// Five bytes that nothing recognizes, at 5 MiB.
   func unknown() throws -> FilePath { try disk("unknown", [(5 << 20, Array("bytes".utf8))]) }
 
   /// Allocated, and all zeros.
@@ -84,7 +85,7 @@ struct OddDisks {
     return path
   }
 
-  /// XFS in whose block at 32 KiB, which is free, the volume descriptor of a disc begins.
+  /// XFS with an ISO 9660 volume descriptor in its block at 32 KiB, which is free.
   func ambivalent() async throws -> FilePath {
     let path = try disk("ambivalent", megabytes: 320, [])
     try await tool("mkfs.xfs", ["-q", path])
@@ -92,7 +93,7 @@ struct OddDisks {
     return path
   }
 
-  /// The label of a ZFS pool, and the volume descriptor of a disc: nothing that the kernel mounts.
+  /// A ZFS label and an ISO 9660 volume descriptor: nothing that the kernel can mount.
   func mountedAsNothing() throws -> FilePath {
     let path = try disk("several", megabytes: 64, [])
     try put(Self.uberblocks + [(32 << 10, [1] + Array("CD001".utf8) + [1])], path)
@@ -107,7 +108,8 @@ struct OddDisks {
     return path
   }
 
-  /// A partition table with these partitions of sfdisk(8)'s, and what is written into the partitions, by their numbers.
+  /// A disk with the partitions of this sfdisk(8) script, and with these bytes at the start of the partitions, by
+  /// number.
   func table(_ name: String, _ table: String, _ contents: [Int: [UInt8]] = [:]) async throws -> FilePath {
     let path = try disk(name, megabytes: 96, [])
     try await tool("sfdisk", ["-q", path], input: table)
@@ -117,7 +119,7 @@ struct OddDisks {
     return path
   }
 
-  /// GPT: ext4 with `/the file`, and the hashes by which dm-verity checks it.
+  /// GPT: ext4 with `/the file`, and the dm-verity hashes for it.
   func verity() async throws -> FilePath {
     let (data, hashes) = (try disk("verity-data", megabytes: 16, []), try disk("verity-hashes", megabytes: 16, []))
     try await makeExt4(data)
@@ -125,8 +127,8 @@ struct OddDisks {
     return try await twoPartitions("verity", data, hashes)
   }
 
-  /// GPT: ext4 with `/the file`, and its journal. mke2fs(8) wants a block device for such a journal, so it is told of it
-  /// afterwards.
+  /// GPT: ext4 with `/the file`, and its external journal. mke2fs(8) insists on a block device for the journal, so
+  /// the two are connected afterwards.
   func externalJournal() async throws -> FilePath {
     let (data, journal) = (try disk("journal-data", megabytes: 16, []), try disk("journal", megabytes: 16, []))
     let (uuid, own) = ("d431334c-170e-4f6e-9a32-1cdf2ba93fb2", "189b06e9-b1ad-4030-8571-893adb9667a7")
@@ -135,7 +137,8 @@ struct OddDisks {
     try await tool(
       "debugfs", ["-w", "-f", "/dev/stdin", data], in: scratch.path,
       input: "feature has_journal\nssv journal_uuid \(uuid)\nssv journal_dev 0x0801\n")
-    // The journal's superblock is in its second block: how many filesystems use it, and their UUIDs.
+    // The journal's superblock is in its second block. Set the number of filesystems that use the journal, and the
+    // UUID of the only one.
     let bytes = own.filter { $0 != "-" }
     let identifier = stride(from: 0, to: bytes.count, by: 2).compactMap { index in
       UInt8(bytes.dropFirst(index).prefix(2), radix: 16)
@@ -177,17 +180,17 @@ struct OddDisks {
     }
   }
 
-  /// What takes an appliance to make.
+  /// Disks that can only be made in an appliance.
   struct MadeInAppliance {
-    /// Btrfs whose default subvolume is `a`, with subvolumes in it and beside it of which some have names that look like
+    /// Btrfs whose default subvolume is `a`. Other subvolumes lie in and beside it; the names of some would look like
     /// several lines. Each holds `/the file`.
     var subvolumes: FilePath
     var paths: [[UInt8]]
     /// One disk of a RAID 0 of two.
     var member: FilePath
-    /// A physical volume in a group without volumes.
+    /// A physical volume in a volume group without logical volumes.
     var physicalVolume: FilePath
-    /// `skip/volume`, which is not activated unless somebody asks for it, as snapshots of thin volumes are.
+    /// The disk of `skip/volume`, which is only activated on request, like snapshots of thin volumes.
     var skippedVolume: FilePath
   }
 

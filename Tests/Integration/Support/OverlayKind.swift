@@ -1,16 +1,16 @@
 import SystemPackage
 import Testing
 
-/// The overlays that a guest can write into.
+/// The overlays that a guest can write to.
 enum OverlayKind: String, CaseIterable, CustomTestStringConvertible {
-  /// Gone when the logger ends.
+  /// Discarded when the logger exits.
   case temporary
-  /// The logger's own, kept in a file.
+  /// The logger's own format, in a file.
   case kept
-  /// A snapshot that others can open.
+  /// A snapshot that other programs can open.
   case vmdk
 
-  /// What the others keep, or nil.
+  /// The overlay's file, or nil for a temporary overlay.
   func file(in scratch: Scratch) -> FilePath? {
     switch self {
     case .temporary: nil
@@ -25,20 +25,21 @@ enum OverlayKind: String, CaseIterable, CustomTestStringConvertible {
   var testDescription: String { rawValue }
 }
 
-/// A disk with what a guest has written over it, once the logger has ended.
+/// A disk and the overlay with the guest's writes, after the logger has exited.
 struct OverlaidDisk {
   var base: FilePath
   var kind: OverlayKind
   /// Where the overlay is.
   var scratch: Scratch
 
-  /// All of it as one raw file: an overlay of the logger's own is read through the logger, a VMDK without it.
+  /// Copies the disk with its overlay to a raw file. The logger reads an overlay in its own format; a VMDK is read
+  /// without it.
   func copied(to copy: FilePath) async throws {
     let overlay = try #require(kind.file(in: scratch))
     if kind == .vmdk {
       try await expectSoundSnapshot()
       try await tool("qemu-img", ["convert", "-f", "vmdk", "-O", "raw", overlay, copy], limit: .seconds(600))
-      // Whoever takes it up again sees the same.
+      // The logger must read the same data when it opens the snapshot again.
       try await served("qemu-img compare -f raw -F raw \"$uri\" \(copy)")
     } else {
       try await served("qemu-img convert -f raw -O raw \"$uri\" \(copy)")
@@ -54,7 +55,7 @@ struct OverlaidDisk {
       ], limit: .seconds(600))
   }
 
-  /// `qemu-img check` has nothing to say, and the disk is the snapshot's parent.
+  /// Checks that `qemu-img check` finds no errors, and that the disk is the snapshot's parent.
   private func expectSoundSnapshot() async throws {
     let overlay = try #require(kind.file(in: scratch))
     let check = try await run("qemu-img", ["check", "-f", "vmdk", overlay], limit: .seconds(300))
@@ -70,8 +71,8 @@ extension FilePath {
   fileprivate var lastName: String { lastComponent?.string ?? "" }
 }
 
-/// Checks that `e2fsck`, which changes nothing, finds nothing in a filesystem.
-/// - Parameter start: of the filesystem in the image, in bytes.
+/// Checks that `e2fsck -n` finds no errors in a filesystem. It changes nothing.
+/// - Parameter start: offset of the filesystem in the image, in bytes.
 func expectSoundExt4(
   _ image: FilePath, at start: UInt64, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import SystemPackage
 
-/// The partitions of a disk in bytes, as sfdisk sees them.
+/// The partitions of a disk as sfdisk reports them, in bytes.
 func partitions(of disk: FilePath) async throws -> [Range<UInt64>] {
   struct Answer: Decodable {
     struct Table: Decodable {
@@ -25,7 +25,7 @@ func slice(of disk: FilePath, partition: Int, in scratch: Scratch) async throws 
   try await slice(of: disk, try await partitions(of: disk)[partition - 1], in: scratch)
 }
 
-/// Copies a range to a file, once.
+/// Copies a range to a file, unless this was done before.
 func slice(of disk: FilePath, _ range: Range<UInt64>, in scratch: Scratch) async throws -> FilePath {
   let target = scratch("slice-\(range.lowerBound)")
   guard !exists(target) else { return target }

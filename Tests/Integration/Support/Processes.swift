@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// The processes that were started by one run of a program, whoever started them: they have its environment.
+/// The processes that one run of a program has started, directly or not. They are found by a variable in their
+/// environment.
 struct Processes: Sendable {
   static let variable = "BMAP_TEST_RUN"
   let mark: String
@@ -11,7 +12,7 @@ struct Processes: Sendable {
 
   struct Found: Sendable {
     var id: pid_t
-    /// The name of its executable, 15 bytes at most.
+    /// The name of the executable, at most 15 bytes.
     var name: String
     var commandLine: String
   }
@@ -30,7 +31,7 @@ struct Processes: Sendable {
     }
   }
 
-  /// Waits until one whose name begins like this runs.
+  /// Waits until a process runs whose name starts with `name`.
   func waitFor(_ name: String, within limit: Duration = .seconds(90)) async throws -> pid_t {
     var found: pid_t?
     try await wait(for: "\(name) to run", within: limit) {
@@ -41,7 +42,7 @@ struct Processes: Sendable {
     return found
   }
 
-  /// Directories for sockets that libguestfs makes in /tmp, whatever TMPDIR says.
+  /// The directories for sockets, which libguestfs makes in /tmp even if TMPDIR is set.
   func socketDirectories() -> Set<String> {
     var found: Set<String> = []
     for process in alive() {

@@ -1,9 +1,9 @@
 import Glibc
 import SystemPackage
 
-/// What the tests look at: the programs that `make build` makes.
+/// The products under test, which `make build` makes.
 enum Products {
-  /// The package's own directory.
+  /// The directory of the package.
   static let package = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
     .removingLastComponent()
 

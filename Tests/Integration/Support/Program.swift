@@ -2,18 +2,18 @@ import Glibc
 import Subprocess
 import SystemPackage
 
-/// A failure of the test's own doings.
+/// A failure of the test itself, not of the program under test.
 struct TestFailure: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
 }
 
-/// What a program did.
+/// The outcome of a program.
 struct Outcome: Sendable {
   enum End: Equatable, Sendable {
     case exited(Int32)
     case signalled(Int32)
-    /// It was still running after its time, and was killed.
+    /// It was still running at its time limit, and was killed.
     case timedOut
   }
 
@@ -26,25 +26,25 @@ struct Outcome: Sendable {
   var errorLines: [String] { Self.lines(errors) }
 
   private static func lines(_ bytes: [UInt8]) -> [String] {
-    // As bytes: to a String, the CR LF of an appliance's console is one character, and no newline.
+    // Split bytes, not a String: in a String, the CR LF of an appliance's console is one character and not a newline.
     bytes.split(separator: 0x0a).map { Array($0).text }
   }
 }
 
-/// A program while it runs.
+/// A running program.
 struct Running: Sendable {
   let id: pid_t
-  /// Where its standard output and error go.
+  /// The files that its standard output and standard error go to.
   let output: FilePath
   let errors: FilePath
 
-  /// Sends a signal to it alone.
+  /// Sends a signal to the program alone.
   func send(_ signal: Int32) { kill(id, signal) }
 
-  /// Sends a signal to it and to what it has started, as a terminal does.
+  /// Sends a signal to the program and everything it has started, as a terminal does.
   func sendToGroup(_ signal: Int32) { kill(-id, signal) }
 
-  /// Waits until its output has this text.
+  /// Waits until the program's output contains this text.
   func waitForOutput(_ text: String, within limit: Duration = .seconds(400)) async throws {
     let what = "\"\(text)\" in the output of process \(id)"
     do {
@@ -62,7 +62,7 @@ struct Running: Sendable {
   }
 }
 
-/// Waits for something to become true, not for ever.
+/// Waits until a condition is true, at most for `limit`.
 func wait(for what: String, within limit: Duration, until isTrue: () async throws -> Bool) async throws {
   let deadline = ContinuousClock.now + limit
   while try await !isTrue() {
@@ -71,7 +71,7 @@ func wait(for what: String, within limit: Duration, until isTrue: () async throw
   }
 }
 
-/// An argument or a file name of any bytes.
+/// An argument or a file name, which may contain any bytes.
 protocol Word: Sendable {
   var bytes: [UInt8] { get }
 }
@@ -81,10 +81,10 @@ extension FilePath: Word {
 }
 extension [UInt8]: Word { var bytes: [UInt8] { self } }
 
-/// Runs a program, found along PATH if its name has no slash, in a process group of its own, to its end or until `limit`
-/// is over. Its output goes through files, so that nothing it leaves running can hold this up.
+/// Runs a program in its own process group, until it exits or `limit` is over. A name without a slash is looked up in
+/// PATH. Output goes to files, so a process that the program leaves running cannot block the test.
 ///
-/// `during` runs as soon as the program does.
+/// `during` starts as soon as the program does.
 func run(
   _ program: String, _ arguments: [any Word] = [], environment: [String: String?] = [:], in directory: FilePath? = nil,
   input: String = "", limit: Duration = .seconds(60),
@@ -103,7 +103,7 @@ func run(
   let start = ContinuousClock.now
   let result = try await Subprocess.run(
     program.contains("/") ? .path(FilePath(program)) : .name(program),
-    // The library hands bytes on as they are: C wants the NUL.
+    // The library passes the bytes on unchanged, so add the terminating NUL.
     arguments: Arguments(arguments.map { $0.bytes + [0] }), environment: .inherit.updating(changes),
     workingDirectory: directory, platformOptions: options,
     input: .fileDescriptor(try FileDescriptor.open(scratch("input"), .readOnly), closeAfterSpawningProcess: true),
@@ -123,9 +123,9 @@ func run(
         }
       }
       group.addTask {
-        // Ends with the program, or ends the program.
+        // Ends when the program does, or kills it at the time limit.
         while true {
-          // The time first: on a busy machine, much of it may pass between these lines.
+          // Look at the time first: on a busy machine, much of it may pass between these lines.
           let isLate = start.duration(to: .now) >= limit
           if hasEnded(id) { return nil }
           if isLate { break }
@@ -155,13 +155,13 @@ func run(
 
 private struct TimedOut: Error {}
 
-/// Whether a child is a zombie or gone. It is not waited for: that is the library's business.
+/// Whether a child process is a zombie or gone. It is not reaped: the library does that.
 private func hasEnded(_ id: pid_t) -> Bool {
   var information = siginfo_t()
   return waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT) != 0 || information.si_signo != 0
 }
 
-/// Runs a program that has to succeed.
+/// Runs a program that must succeed.
 @discardableResult
 func tool(
   _ program: String, _ arguments: [any Word] = [], environment: [String: String?] = [:], in directory: FilePath? = nil,

@@ -1,9 +1,9 @@
 import Glibc
 import SystemPackage
 
-/// Puts files together again from their ranges in the map and the raw disk.
+/// Rebuilds files from their ranges in the map and the raw disk.
 struct Rebuild {
-  /// A file by what it is called in the map, its size in bytes, and its ranges.
+  /// A file: its name in the map, its size in bytes, and its ranges.
   struct File {
     var name: ObjectName
     var size: UInt64
@@ -12,7 +12,7 @@ struct Rebuild {
 
   let disk: FilePath
 
-  /// What the lines make: a file of `size` bytes, with holes where there is no range.
+  /// The contents that these lines describe: `size` bytes, zeros where there is no range.
   func bytes(size: UInt64, of lines: [MapText.Line]) throws -> [UInt8] {
     let source = try FileDescriptor.open(disk, .readOnly)
     return try source.closeAfter {

@@ -2,9 +2,9 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// A directory of a test's own, removed with all that is in it when the test ends.
+/// A directory of one test, removed with everything in it when the test ends.
 ///
-/// Its name is short, since sockets are made in it.
+/// Its path is short, because sockets are made in it.
 final class Scratch: Sendable {
   let path: FilePath
   private let isShared: Bool
@@ -16,7 +16,7 @@ final class Scratch: Sendable {
     isShared = false
   }
 
-  /// A directory of this name in .build, emptied now and left behind: for what all the tests of a run share.
+  /// A directory in .build for what all the tests of a run share. It is emptied now and not removed afterwards.
   init(shared name: String) throws {
     isShared = true
     path = Products.package.appending(".build/integration/\(name)")
@@ -43,7 +43,7 @@ final class Scratch: Sendable {
     return self(name)
   }
 
-  /// A file of `size` bytes that is all hole.
+  /// Makes a file of `size` bytes that is one hole.
   @discardableResult
   func makeHole(_ name: String, size: Int) throws -> FilePath {
     try write([], to: name)
@@ -68,7 +68,7 @@ extension [UInt8] {
 }
 
 extension FileDescriptor {
-  /// What comes until the end, in pieces.
+  /// Reads from the current position to the end.
   func readToEnd() throws -> [UInt8] {
     var result: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -97,20 +97,20 @@ extension FileDescriptor {
   }
 }
 
-/// Whether there is anything with this name, be it a dangling link.
+/// Whether a path exists, even as a dangling symbolic link.
 func exists(_ path: FilePath) -> Bool {
   var status = stat()
   return lstat(path.string, &status) == 0
 }
 
-/// In bytes.
+/// The size of a file, in bytes.
 func fileSize(_ path: FilePath) throws -> UInt64 {
   var status = stat()
   guard stat(path.string, &status) == 0 else { throw Errno(rawValue: errno) }
   return UInt64(status.st_size)
 }
 
-/// The names in a directory, hidden ones too.
+/// The names in a directory, including hidden ones, sorted.
 func names(in directory: FilePath) throws -> [String] {
   try FileManager.default.contentsOfDirectory(atPath: directory.string).sorted()
 }

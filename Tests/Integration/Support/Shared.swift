@@ -1,4 +1,4 @@
-/// Something that many tests look at and that takes long to make: the first one that asks has it made.
+/// A value that many tests use and that takes long to make. The first test that asks for it has it made.
 actor Shared<Value: Sendable> {
   private let make: @Sendable () async throws -> Value
   private var task: Task<Value, any Error>?
@@ -14,9 +14,10 @@ actor Shared<Value: Sendable> {
   }
 }
 
-/// Runs a limited number of things at a time, in the order in which they ask. Waiting does not count towards a run's time limit.
+/// A limit on how many things run at a time; waiting tasks get their turn in order. Time spent waiting does not count
+/// towards a run's time limit.
 actor Slots {
-  /// Each has a processor to itself and a gigabyte of memory.
+  /// Each needs a processor of its own and a gigabyte of memory.
   static let virtualMachines = Slots(2)
   /// Runs of virt-bmap that end before an appliance is launched.
   static let shortRuns = Slots(2)
@@ -26,7 +27,7 @@ actor Slots {
 
   private init(_ count: Int) { free = count }
 
-  /// Runs `body` when there is room for one more.
+  /// Runs `body` when a slot is free.
   nonisolated func run<T: Sendable>(_ body: @Sendable () async throws -> T) async throws -> T {
     await enter()
     do {

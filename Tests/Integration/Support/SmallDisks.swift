@@ -1,15 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// Small disks for what the guests do not have, made without an appliance.
+/// Small disks for cases that the guests do not cover, made without an appliance.
 struct SmallDisks {
   let scratch: Scratch
 
-  /// A disk of 16 MiB without anything.
+  /// An empty disk of 16 MiB.
   func blank() throws -> FilePath { try scratch.makeHole("blank.raw", size: 16 << 20) }
 
-  /// ext4 on the whole disk, without a partition table, with the files `/the file` and `/damaged`, which is not, of
-  /// 100,000 bytes. It was not unmounted: who mounts it replays its journal and writes to the disk.
+  /// ext4 on the whole disk, without a partition table, with the files `/the file` and `/damaged` (intact here), of
+  /// 100,000 bytes each. It was not unmounted cleanly: mounting it replays its journal, which writes to the disk.
   func withoutTable() async throws -> FilePath {
     let disk = try scratch.makeHole("plain.raw", size: 32 << 20)
     try await makeExt4(disk, offset: 0, megabytes: 32, journal: true)
@@ -17,7 +17,7 @@ struct SmallDisks {
     return disk
   }
 
-  /// A partition of FreeBSD's that has a BSD disklabel with one partition, in which there is an ext4.
+  /// A FreeBSD partition with a BSD disklabel, which has one partition with ext4.
   /// - Returns: the disk, and its partitions in bytes by their numbers.
   func withDisklabel() async throws -> (FilePath, [Int: Range<UInt64>]) {
     let disk = try scratch.makeHole("bsd.raw", size: 64 << 20)
@@ -27,10 +27,13 @@ struct SmallDisks {
     return (disk, [1: 1 << 20..<122_048 << 9, 5: 2 << 20..<22 << 20])
   }
 
-  /// Three partitions: ext4 whose superblock says that it is larger than its partition; ext4 with an inode that is
-  /// damaged, `/damaged`, one that says that its data are behind the partition's end, `/outside`, one that says that it is
-  /// of 1 TiB, `/huge`, one that is in order, `/the file`, and a directory `/a/b` that holds `/a`, as `again`; Btrfs with `/broken`, a block of which does not have its
-  /// checksum, and `/whole`.
+  /// Three partitions:
+  ///
+  /// - ext4 whose superblock says that it is larger than its partition;
+  /// - ext4 with `/damaged`, whose inode is damaged; `/outside`, whose inode says that its data is beyond the
+  ///   partition's end; `/huge`, whose inode says that its size is 1 TiB; `/the file`, which is intact; and the
+  ///   directory `/a/b`, which holds `/a` as `again`;
+  /// - Btrfs with `/broken`, one block of which does not match its checksum, and `/whole`.
   func damaged() async throws -> FilePath {
     let disk = try scratch.makeHole("damaged.raw", size: 256 << 20)
     try await tool(
@@ -40,8 +43,8 @@ struct SmallDisks {
     // s_blocks_count_lo.
     try overwrite(disk, at: 1 << 20 + 1024 + 4, with: [0xff, 0xff, 0xff, 0x0f])
     try await makeExt4(disk, offset: 33 << 20, megabytes: 32)
-    // The magic number at the beginning of its list of extents.
-    // And where an extent begins, in blocks: 80 MiB, which is in the third partition.
+    // /damaged: the magic number at the start of its extent list. /outside: the start of its extent, in blocks; 80
+    // MiB after the partition's start, which is in the third partition.
     try await tool(
       "debugfs", ["-w", "-f", "/dev/stdin", "\(disk)?offset=\(33 << 20)"], in: scratch.path,
       input: """
@@ -62,7 +65,7 @@ struct SmallDisks {
     try contents.reversed().write(to: tree.appending("whole"))
     let filesystem = try scratch.makeHole("btrfs.raw", size: 191 << 20)
     try await tool("mkfs.btrfs", ["-q", "--rootdir", tree, filesystem])
-    // One byte of the file is another.
+    // Change one byte of /broken.
     let found = try await tool("grep", ["-obUaF", "line 1500 of a file", filesystem])
     guard let place = found.output.text.split(separator: ":").first.flatMap({ Int($0) }) else {
       throw TestFailure("grep: \(found.output.text)")
@@ -73,8 +76,8 @@ struct SmallDisks {
     return disk
   }
 
-  /// Two partitions with ext4, as `makeExt4` makes it, of which the second begins in the first, and one that goes on behind
-  /// the disk's end.
+  /// Two partitions with ext4, made by `makeExt4`, of which the second starts inside the first, and a third that
+  /// extends beyond the end of the disk.
   func overlapping() async throws -> FilePath {
     let disk = try scratch.makeHole("overlapping.raw", size: 48 << 20)
     func entry(start: UInt32, count: UInt32) -> [UInt8] {
@@ -83,15 +86,16 @@ struct SmallDisks {
       }
       return [0, 0, 2, 0, 0x83, 0, 2, 0] + numbers
     }
-    // In MiB. sfdisk makes no such table.
+    // In MiB. sfdisk refuses to make such a table.
     let table = entry(start: 1, count: 20) + entry(start: 18, count: 20) + entry(start: 40, count: 100)
     try overwrite(disk, at: 446, with: table + [UInt8](repeating: 0, count: 16) + [0x55, 0xaa])
     for megabyte in [1, 18] { try await makeExt4(disk, offset: megabyte << 20, megabytes: 16) }
     return disk
   }
 
-  /// Swap space, FAT32, LUKS 2, and on logical partitions LUKS 1, ext4 with the files `/small` and `/larger`
-  /// in their inodes, and ext4 without what it usually has: each group has a superblock, and its descriptors are where they describe.
+  /// Swap space, FAT32 and LUKS 2; in logical partitions LUKS 1, ext4 with the files `/small` and `/larger` stored in
+  /// their inodes, and ext4 with an unusual layout: every group has a superblock, and group descriptors are stored in
+  /// the groups that they describe (meta_bg).
   func odd() async throws -> FilePath {
     let disk = try scratch.makeHole("odd.raw", size: 160 << 20)
     try await tool(
@@ -144,7 +148,7 @@ struct SmallDisks {
 
   func makeExt4(_ disk: FilePath, offset: Int, megabytes: Int, journal: Bool = false) async throws {
     try scratch.write([UInt8](repeating: 0x61, count: 100_000), to: "file")
-    // Without checksums, so that a damage is found when the kernel looks at what is damaged.
+    // Without checksums, so that the kernel finds damage only when it uses the damaged structure.
     try await tool(
       "mke2fs",
       [

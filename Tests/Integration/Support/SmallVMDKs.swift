@@ -2,11 +2,11 @@ import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// Small VMDKs, from qemu-img and by hand.
+/// Small VMDKs, made by qemu-img or written directly.
 struct SmallVMDKs {
   let scratch: Scratch
 
-  /// Megabytes 1 and 5 of 8, filled.
+  /// A raw disk of 8 MiB with data at 1 MiB and at 5 MiB, 1 MiB each.
   func raw() throws -> FilePath {
     let path = try scratch.makeHole("disk.raw", size: 8 << 20)
     try overwrite(path, at: 1 << 20, with: [UInt8](repeating: 1, count: 1 << 20))
@@ -14,15 +14,15 @@ struct SmallVMDKs {
     return path
   }
 
-  /// The raw disk as a VMDK of this kind.
+  /// The raw disk, converted to a VMDK of this subformat.
   func converted(_ kind: String) async throws -> FilePath {
     let (source, target) = (try raw(), scratch("disk.vmdk"))
     try await tool("qemu-img", ["convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=\(kind)", source, target])
     return target
   }
 
-  /// A base with megabyte 1 of 8, a snapshot over it with 128 KiB, and an empty one over that, each in its directory;
-  /// each parent is named relative to its snapshot.
+  /// A base of 8 MiB with 1 MiB of data at 1 MiB, a snapshot of it with 128 KiB of data, and an empty snapshot of
+  /// that. Each file is in its own directory, and each parent is named relative to its snapshot.
   func chain(in directories: [String] = ["", "", ""]) async throws -> [FilePath] {
     for directory in Set(directories) where !directory.isEmpty { try scratch.makeDirectory(directory) }
     let places = zip(directories, ["base.vmdk", "middle.vmdk", "top.vmdk"]).map { FilePath($0).appending($1) }
@@ -38,7 +38,7 @@ struct SmallVMDKs {
     return places.map { scratch.path.appending($0.components) }
   }
 
-  /// Runs a command of qemu-io.
+  /// Runs a qemu-io command.
   func write(_ command: String, to disk: FilePath) async throws {
     try await tool("qemu-io", ["-f", "vmdk", "-c", command, disk], in: scratch.path)
   }
@@ -51,7 +51,7 @@ struct SmallVMDKs {
     try overwrite(disk, at: UInt64(last), with: [bytes[last] == 0x31 ? 0x32 : 0x31])
   }
 
-  /// An seSparse disk of 16 MiB: a grain that is stored, one of zeros, one that was unmapped.
+  /// An seSparse disk of 16 MiB with an allocated grain, a zero grain and an unmapped grain.
   func seSparse(replaysJournal: Bool) throws -> FilePath {
     var file = [UInt8](repeating: 0, count: 81 * 512)
     func put(_ numbers: [UInt64], at offset: Int) {
@@ -85,7 +85,7 @@ struct SmallVMDKs {
     numbers.flatMap { number in withUnsafeBytes(of: number.littleEndian) { Array($0) } }
   }
 
-  /// An seSparse disk with tables that hold nothing, for its first `tables` times 16 MiB; the file is nearly all hole.
+  /// An seSparse disk with empty grain tables for the first `tables` times 16 MiB. The file is nearly all hole.
   func largeSESparse(size: UInt64, tables: UInt64) throws -> FilePath {
     let all = size >> 24
     let (directory, first) = (UInt64(16), 16 + (all + 63) / 64)
@@ -107,7 +107,7 @@ struct SmallVMDKs {
     try descriptor.closeAfter { _ = try descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
   }
 
-  /// The little-endian number of 8 bytes at `offset`, or of 4.
+  /// Reads a little-endian number of `width` bytes.
   func number(in file: FilePath, at offset: UInt64, width: Int) throws -> UInt64 {
     let descriptor = try FileDescriptor.open(file, .readOnly)
     let bytes = try descriptor.closeAfter { try descriptor.bytes(at: offset, count: width) }

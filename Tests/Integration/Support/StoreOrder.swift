@@ -1,24 +1,26 @@
 import SystemPackage
 
-/// Whether a server has written a snapshot in an order that a crash at any time cannot harm: from what strace says of its
-/// `pwrite64` and `fdatasync`.
+/// A check that a server wrote a snapshot in an order which survives a crash at any time: each grain must be on
+/// stable storage before a grain table entry refers to it.
+///
+/// It follows the calls of `pwrite64` and `fdatasync` in a log of strace.
 struct StoreOrder {
-  /// How many entries of grain tables were written.
+  /// The number of grain table entries written.
   private(set) var entries = 0
-  /// Those that were written before their grains were in the storage.
+  /// The entries that were written before their grains were on stable storage.
   private(set) var early: [String] = []
 
   private var tables: [Range<Int>] = []
-  /// The places of grains that were written and are not in the storage yet, and of those that are.
+  /// The offsets of grains that were written but are not on stable storage yet, and of those that are.
   private var written: Set<Int> = []
   private var stored: Set<Int> = []
-  /// What a process had begun to bring to the storage, and the calls that have not returned.
+  /// What each process is flushing, and the calls that have not returned yet.
   private var storing: [Substring: Set<Int>] = [:]
   private var unfinished: [Substring: Substring] = [:]
 
   /// - Parameters:
-  ///   - trace: strace's output, of `-f -xx`.
-  ///   - snapshot: the file, as it is afterwards.
+  ///   - trace: output of `strace -f -xx`.
+  ///   - snapshot: the contents of the file afterwards.
   init(_ trace: String, of snapshot: [UInt8]) {
     func number(_ offset: Int, _ width: Int) -> Int {
       snapshot[offset..<offset + width].reversed().reduce(0) { $0 << 8 | Int($1) }
@@ -61,7 +63,7 @@ struct StoreOrder {
     if let (_, place) = write(call), place % 65536 == 0 { written.insert(place) }
   }
 
-  /// The bytes and the place of a `pwrite64(4, "\x01\x02"..., 2, 4096`.
+  /// The bytes and the offset in a call such as `pwrite64(4, "\x01\x02"..., 2, 4096`.
   private func write(_ call: Substring) -> (bytes: [UInt8], place: Int)? {
     let parts = call.split(separator: "\"", maxSplits: 2, omittingEmptySubsequences: false)
     guard call.hasPrefix("pwrite64("), parts.count == 3 else { return nil }

@@ -1,12 +1,12 @@
-/// RAID 6's arithmetic, as "The mathematics of RAID-6" (H. Peter Anvin) describes it: bytes are numbers of GF(2^8) with the
-/// polynomial 0x11d.
+/// The arithmetic of RAID 6, as in "The mathematics of RAID-6" (H. Peter Anvin): bytes are elements of GF(2^8) with
+/// the polynomial 0x11d.
 enum Syndrome {
-  /// The sum of the chunks.
+  /// The sum (XOR) of the chunks.
   static func p(_ chunks: [[UInt8]]) -> [UInt8] {
     chunks.dropFirst().reduce(chunks.first ?? []) { sum, chunk in zip(sum, chunk).map { $0 ^ $1 } }
   }
 
-  /// The sum of each chunk times a power of two; `exponents` says which.
+  /// The sum of the chunks, each multiplied by two to the power of its exponent.
   static func q(_ chunks: [[UInt8]], _ exponents: [Int]) -> [UInt8] {
     p(zip(chunks, exponents).map { chunk, exponent in chunk.map { times($0, powerOfTwo: exponent) } })
   }
@@ -15,7 +15,7 @@ enum Syndrome {
     (0..<exponent).reduce(byte) { value, _ in value & 0x80 == 0 ? value << 1 : value << 1 ^ 0x1d }
   }
 
-  /// All orders of some numbers.
+  /// All permutations of some numbers.
   static func orders(of numbers: [Int]) -> [[Int]] {
     guard numbers.count > 1 else { return [numbers] }
     return numbers.flatMap { first in orders(of: numbers.filter { $0 != first }).map { [first] + $0 } }

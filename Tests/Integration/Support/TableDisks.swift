@@ -1,14 +1,14 @@
 import SystemPackage
 
-/// Small disks with partition tables of other kinds, and with damaged ones. Each partition has an ext4 as
-/// `SmallDisks.makeExt4` makes it.
+/// Small disks with unusual or damaged partition tables. The partitions with filesystems hold ext4 made by
+/// `SmallDisks.makeExt4`.
 struct TableDisks {
   let scratch: Scratch
   private var small: SmallDisks { SmallDisks(scratch: scratch) }
 
   init(scratch: Scratch) { self.scratch = scratch }
 
-  /// Sectors of 4096 bytes and one partition.
+  /// Sectors of 4096 bytes, one partition.
   func gptOf4096(_ name: String) async throws -> (FilePath, [Int: Range<UInt64>]) {
     let disk = try scratch.makeHole(name, size: 64 << 20)
     try await tool("fdisk", ["-b", "4096", disk], input: "g\nn\n1\n256\n5375\nw\n")
@@ -48,14 +48,14 @@ struct TableDisks {
     return disk
   }
 
-  /// So that the second partition's end is missing.
+  /// Truncated so that the end of the second partition is missing.
   func cutInPartition() async throws -> FilePath {
     let disk = try await gpt("short.raw")
     try await tool("truncate", ["-s", "40M", disk])
     return disk
   }
 
-  /// A header with a right checksum that counts far too many entries.
+  /// A header that claims far too many entries, with a correct checksum.
   func absurdCount() async throws -> FilePath {
     let disk = try await gpt("absurd.raw")
     let file = try FileDescriptor.open(disk, .readOnly)
@@ -73,7 +73,7 @@ struct TableDisks {
     return disk
   }
 
-  /// fdisk's own: three slices, the third for the whole disk; ext4 is on the second.
+  /// The default label of fdisk: three slices, the third for the whole disk. ext4 is on the second.
   func sun() async throws -> (FilePath, [Int: Range<UInt64>]) {
     let disk = try scratch.makeHole("sun.raw", size: 100 << 20)
     try await tool("fdisk", [disk], input: "s\nw\n")
@@ -83,7 +83,7 @@ struct TableDisks {
     return (disk, [1: parts[0], 2: parts[1], 3: parts[2]])
   }
 
-  /// A BSD disklabel over the whole disk: a, c for the whole disk, and d.
+  /// A BSD disklabel over the whole disk: a, c (the whole disk) and d.
   func bsd() async throws -> (FilePath, [Int: Range<UInt64>]) {
     let disk = try scratch.makeHole("bsd-label.raw", size: 64 << 20)
     var label = [UInt8](repeating: 0, count: 148 + 16 * 8)
@@ -108,8 +108,8 @@ struct TableDisks {
     return (disk, [1: 2 << 20..<22 << 20, 4: 22 << 20..<42 << 20])
   }
 
-  /// As images for hybrid boot are: the first partition is the whole disk, from sector 0 on, with the filesystem that is
-  /// on the whole disk, too; the second lies in it.
+  /// Like hybrid boot images: the first partition is the whole disk from sector 0, so its filesystem is also on the
+  /// whole disk. The second partition lies inside it.
   func hybrid() async throws -> (FilePath, [Int: Range<UInt64>]) {
     let disk = try scratch.makeHole("hybrid.raw", size: 32 << 20)
     try await small.makeExt4(disk, offset: 0, megabytes: 32)

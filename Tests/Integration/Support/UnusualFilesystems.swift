@@ -1,13 +1,13 @@
 import Glibc
 import SystemPackage
 
-/// Filesystems that are hard to read from one end to the other, made without mounting anything.
+/// Filesystems that are hard to read from start to end, made without mounting anything.
 struct UnusualFilesystems {
   let scratch: Scratch
 
-  /// ext4 on a whole disk that was not unmounted: `/dir/after`, of 300,000 bytes, and `/small`, with directories, inodes and
-  /// data, are in its journal only.
-  /// - Returns: the disk, and another one that is what it is when the journal has been replayed.
+  /// ext4 on a whole disk that was not unmounted cleanly: `/dir/after`, of 300,000 bytes, and `/small` exist only in
+  /// its journal, with their directories, inodes and data.
+  /// - Returns: the disk, and another one in the state after the journal has been replayed.
   func dataInJournal() async throws -> (disk: FilePath, replayed: FilePath) {
     let disk = try scratch.makeHole("journal.raw", size: 32 << 20)
     try scratch.write(Self.content, to: "after")
@@ -17,7 +17,7 @@ struct UnusualFilesystems {
     try await tool("cp", ["--sparse=always", disk, replayed])
     try await debugfs(replayed, "mkdir dir\nwrite after dir/after\nwrite small small\n")
     let (old, new) = (try [UInt8](contentsOf: disk), try [UInt8](contentsOf: replayed))
-    // The superblock is not among them: it says whether the journal has to be replayed.
+    // Without the superblock, which says whether the journal has to be replayed.
     let changed = (1..<old.count / 4096).filter {
       old[$0 * 4096..<$0 * 4096 + 4096] != new[$0 * 4096..<$0 * 4096 + 4096]
     }
@@ -27,17 +27,21 @@ struct UnusualFilesystems {
     return (disk, replayed)
   }
 
-  /// Two partitions: FAT32 whose tables go on behind the partition's end, and which has to read them to say how much of it
-  /// is free; ext4 with `/lastlog` and `/hole`, files of terabytes that are holes, `/scattered` in 300 pieces with holes of
-  /// gigabytes between them, `/large` without one, and `/plain`, whose inode says that it is of 16 TB.
-  /// - Returns: the disk, and what is in `/dir/after` of the other one.
+  /// Two partitions. On the first, FAT32 whose tables extend beyond the partition's end; the kernel has to read them
+  /// to find out how much is free. On the second, ext4 with:
+  ///
+  /// - `/lastlog` and `/hole`, files of 1 and 3 TiB that are holes, but for a few bytes at the end of `/lastlog`;
+  /// - `/scattered`, in 300 pieces with holes of 2 GiB between them;
+  /// - `/large`, 20 MiB without holes;
+  /// - `/plain`, whose inode says that its size is 16,000 GiB.
+  /// - Returns: the disk, and the contents of `/plain`, which are also those of `/dir/after` in `dataInJournal`.
   func damagedAndSparse() async throws -> (disk: FilePath, content: [UInt8]) {
     let disk = try scratch.makeHole("sparse.raw", size: 100 << 20)
     try await tool(
       "sfdisk", ["-q", disk], input: "label: dos\nstart=2048, size=2M, type=c\nstart=16384, size=64M, type=83\n")
     let fat = try scratch.makeHole("fat.raw", size: 512 << 20)
     try await tool("mkfs.vfat", ["-F", "32", "-s", "1", fat])
-    // The number of free clusters is not known.
+    // Mark the number of free clusters as unknown.
     try write([0xff, 0xff, 0xff, 0xff], at: 512 + 488, to: fat)
     try await tool("dd", ["if=\(fat)", "of=\(disk)", "bs=1M", "count=2", "seek=1", "conv=notrunc", "status=none"])
 
@@ -59,17 +63,18 @@ struct UnusualFilesystems {
     return (disk, Self.content)
   }
 
-  /// ext4 on a whole disk with `/plain` and an encrypted directory (fscrypt) with a file, and in it a directory with another
-  /// one; nobody has the key. To the kernel, what is encrypted is what has this flag and this attribute.
-  /// - Returns: the disk, and where the files are in it, by their sizes.
+  /// ext4 on a whole disk with `/plain` and a directory encrypted by fscrypt, which holds a file and a directory with
+  /// another file. Nobody has the key. The kernel takes anything with this inode flag and this attribute for
+  /// encrypted.
+  /// - Returns: the disk, and the ranges of the files on it, by their sizes.
   func encrypted() async throws -> (disk: FilePath, places: [Int: [Range<UInt64>]]) {
     let disk = try scratch.makeHole("encrypted.raw", size: 32 << 20)
     try scratch.write(Self.content, to: "content")
     try scratch.write(Array(Self.content.prefix(50_000)), to: "other")
-    // fscrypt_context_v2: AES-256-XTS and CTS, and the identifiers of a key that is nowhere.
+    // fscrypt_context_v2: AES-256-XTS and CTS, and the identifier of a key that does not exist.
     try scratch.write([2, 1, 4, 2, 0, 0, 0, 0] + (0..<32).map { UInt8($0) }, to: "context")
     try await tool("mke2fs", ["-q", "-t", "ext4", "-b", "1024", "-O", "encrypt,^metadata_csum", disk])
-    // Encrypted names have 16 bytes at least.
+    // Encrypted names have at least 16 bytes.
     let (outer, inner) = ("/locked", "/locked/a directory that is")
     let (file, other) = ("\(outer)/a file of 300000 bytes", "\(inner)/a file of 50000 bytes")
     try await debugfs(
@@ -82,7 +87,8 @@ struct UnusualFilesystems {
       guard let place = try /block ([0-9]+), offset (0x[0-9a-f]+)/.firstMatch(in: said), let block = Int(place.1),
         let offset = Int(place.2.dropFirst(2), radix: 16)
       else { throw TestFailure("debugfs: \(said)") }
-      // debugfs knows no names of encryption's: the attribute is the first in the inode, behind the extra fields.
+      // debugfs cannot set attributes in the namespace of encryption, so change the namespace afterwards. The
+      // attribute is the first in the inode, after the extra fields.
       try write([9], at: block * 1024 + offset + 128 + 32 + 4 + 1, to: disk)
     }
     for (path, size) in [(file, 300_000), (other, 50_000)] {

@@ -1,12 +1,12 @@
 import SystemPackage
 
-/// A VHDX as a host leaves it that lost its power: with a log whose one entry has yet to be replayed.
+/// A VHDX as a host that lost power leaves it: its log has one entry that still has to be replayed.
 ///
-/// The fields are those of Microsoft's "Virtual Hard Disk v2 (VHDX) File Format", sections "Headers" and "Log".
+/// The fields are described in Microsoft's "Virtual Hard Disk v2 (VHDX) File Format", sections "Headers" and "Log".
 struct VHDXLog {
   private var bytes: [UInt8]
 
-  /// - Parameter path: an image whose log is empty, as qemu-img makes it; it is changed.
+  /// - Parameter path: an image with an empty log, as qemu-img makes it; it is modified.
   static func add(to path: FilePath) throws {
     var log = VHDXLog(bytes: try [UInt8](contentsOf: path))
     log.add()
@@ -20,7 +20,7 @@ struct VHDXLog {
     sign(header..<header + 4096)
     let log = number(header + 72, 8)
     let size = bytes.count
-    // One descriptor, which writes the file's first 4 KiB as they are.
+    // One descriptor, which rewrites the first 4 KiB of the file with the same data.
     bytes.replaceSubrange(log..<log + 8192, with: repeatElement(0, count: 8192))
     bytes.replaceSubrange(log..<log + 4, with: "loge".utf8)
     set(log + 8, 4, 8192)
@@ -47,7 +47,7 @@ struct VHDXLog {
     for place in 0..<width { bytes[offset + place] = UInt8(truncatingIfNeeded: value >> (place * 8)) }
   }
 
-  /// Sets the checksum of a structure, which is behind its four letters.
+  /// Sets the checksum (CRC-32C) of a structure, which comes after the four letters of its signature.
   private mutating func sign(_ range: Range<Int>) {
     set(range.lowerBound + 4, 4, 0)
     var sum = UInt32.max
