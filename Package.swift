@@ -16,8 +16,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FileProof", "GuestWalker", "Mapping",
-  "NTFSRecords", "WalkAssembly", "WalkRecord", systemPackage,
+  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FileProof", "Filesystems", "GuestWalker",
+  "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -118,9 +118,12 @@ let package = Package(
       name: "WalkAssembly", dependencies: ["BlockMap", "BlockStack", "Bytes", "WalkRecord"],
       path: "Sources/Mapper/WalkAssembly"),
     .target(
+      name: "Filesystems", dependencies: ["BlockStack", "Bytes", "WalkAssembly"], path: "Sources/Mapper/Filesystems"),
+    .target(
       name: "Appliance",
       dependencies: [
-        "BlockMap", "BlockStack", "Bytes", "DiskImage", "Guestfs", "NBDSource", "WalkAssembly", "WalkRecord",
+        "BlockMap", "BlockStack", "Bytes", "DiskImage", "Filesystems", "Guestfs", "NBDSource", "WalkAssembly",
+        "WalkRecord",
         subprocess, systemPackage,
       ],
       path: "Sources/Mapper/Appliance"),
@@ -133,14 +136,15 @@ let package = Package(
     .target(
       name: "Mapping",
       dependencies: [
-        "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "FileProof", "Guestfs", "WalkAssembly",
-        "WalkRecord", systemPackage,
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "FileProof", "Filesystems", "Guestfs",
+        "WalkAssembly", "WalkRecord", systemPackage,
       ],
       path: "Sources/Mapper/Mapping"),
     .target(
       name: "Verification",
       dependencies: [
-        "Appliance", "BlockMap", "BlockStack", "Bytes", "Digest", "DiskImage", "FileProof", "Guestfs", systemPackage,
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "Digest", "DiskImage", "FileProof", "Filesystems", "Guestfs",
+        systemPackage,
       ],
       path: "Sources/Mapper/Verification"),
     .executableTarget(
@@ -251,9 +255,11 @@ let package = Package(
     .testTarget(
       name: "MappingTests",
       dependencies: [
-        "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "Mapping", "TestSupport", "WalkAssembly",
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "Filesystems", "Mapping", "TestSupport",
+        "WalkAssembly",
         systemPackage,
       ]),
+    .testTarget(name: "FilesystemsTests", dependencies: ["Filesystems", "WalkAssembly"]),
     .testTarget(
       name: "VerificationTests",
       dependencies: ["BlockMap", "BlockStack", "DiskImage", "FileProof", "Verification", systemPackage]),

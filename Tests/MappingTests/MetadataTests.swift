@@ -2,6 +2,7 @@ import BlockMap
 import Testing
 
 @testable import BlockStack
+@testable import Filesystems
 @testable import Mapping
 
 /// The output of the tools in the appliance, as filtered by the scripts.

@@ -44,14 +44,14 @@ import WalkRecord
   }
 
   @Test func endlessObjectsLinksAndRanges() throws {
-    let bounds = WalkBounds(bytes: 1 << 20, type: "ext4", mapBytes: .max)
+    let bounds = WalkBounds(bytes: 1 << 20, isCompressed: false, mapBytes: .max)
     #expect(bounds.names == 1 << 17 + 1 << 16 && bounds.ranges == 4 << 20)
-    #expect(WalkBounds(bytes: 1 << 20, type: "squashfs", mapBytes: .max).names > 1 << 20)
-    let large = WalkBounds(bytes: 1 << 50, type: "xfs", mapBytes: 1 << 30)
+    #expect(WalkBounds(bytes: 1 << 20, isCompressed: true, mapBytes: .max).names > 1 << 20)
+    let large = WalkBounds(bytes: 1 << 50, isCompressed: false, mapBytes: 1 << 30)
     // More files would be believed if the map had room for them.
     #expect(large.names == 1 << 26 && large.areOfMap && !bounds.areOfMap)
-    #expect(WalkBounds(bytes: .max, type: "squashfs", mapBytes: .max).names > 0)
-    let few = WalkBounds(bytes: 0, type: "ext4", mapBytes: 0)
+    #expect(WalkBounds(bytes: .max, isCompressed: true, mapBytes: .max).names > 0)
+    let few = WalkBounds(bytes: 0, isCompressed: false, mapBytes: 0)
     var walk = WalkAssembler(bounds: few)
     try walk.take(Self.root)
     try walk.take(.object(id: 2, parent: 1, kind: .file, name: Self.name))
@@ -82,7 +82,7 @@ import WalkRecord
 
   /// One range that is in a great many stripes.
   @Test func aRangeInManyPlaces() throws {
-    var walk = WalkAssembler(bounds: WalkBounds(bytes: 0, type: "ext4", mapBytes: 0))
+    var walk = WalkAssembler(bounds: WalkBounds(bytes: 0, isCompressed: false, mapBytes: 0))
     for record in [Self.root, .object(id: 2, parent: 1, kind: .file, name: Self.name)] { try walk.take(record) }
     for _ in 0..<50 { try walk.take(Self.extent(0, 1 << 30, 0)) }
     try walk.take(.end)

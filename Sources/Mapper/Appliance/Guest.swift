@@ -1,6 +1,7 @@
 import BlockMap
 import BlockStack
 import DiskImage
+import Filesystems
 import Glibc
 import Guestfs
 import WalkAssembly
@@ -107,7 +108,7 @@ package struct Guest {
   /// Returns the address space of the mounted filesystem.
   package func addressSpace(of filesystem: Guestfs.Filesystem) throws -> AddressSpace {
     var table = devices
-    if filesystem.type.elementsEqual("btrfs".utf8) {
+    if filesystemType(named: String(decoding: filesystem.type, as: UTF8.self)).hasLogicalAddresses {
       let text: [UInt8]?
       do {
         text = try appliance.longShell(BtrfsTree.script)

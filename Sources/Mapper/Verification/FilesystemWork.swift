@@ -1,6 +1,7 @@
 import Appliance
 import BlockMap
 import FileProof
+import Filesystems
 
 /// The state of verifying one filesystem; takes about 32 bytes per file.
 struct FilesystemWork {
@@ -25,6 +26,7 @@ struct FilesystemWork {
   /// The map's name for the device.
   let device: [UInt8]
   let type: String
+  let knownType: any FilesystemType
   let space: Guest.AddressSpace
   /// In bytes.
   let blockSize: UInt64
@@ -39,6 +41,7 @@ struct FilesystemWork {
   init(device: [UInt8], type: String, space: Guest.AddressSpace, blockSize: UInt64) {
     self.device = device
     self.type = type
+    knownType = filesystemType(named: type)
     self.space = space
     self.blockSize = blockSize
     result = Verification.Filesystem(device: device, type: type)

@@ -2,9 +2,6 @@ import FileProof
 
 /// Decides what to read of large files, which may be mostly holes: the data, and not the holes.
 enum SparseFiles {
-  /// Filesystems that say where a file's data is, by blkid(8)'s names. filefrag(8) must ask others block by block.
-  private static let telling: Set<String> = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "nilfs2"]
-
   /// Smaller files are read whole. In bytes.
   static let least: UInt64 = 16 << 20
   /// If the filesystem does not say where holes are, a file with more bytes of holes would take too long to read.
@@ -17,8 +14,6 @@ enum SparseFiles {
   /// The most bytes that are read at once, unless one file has more. The number of parts is limited, too, to about as
   /// many as one file may have, since a program is started to read each part.
   private static let mostBytesAtOnce: UInt64 = 256 << 20
-
-  static func areTold(by type: String) -> Bool { telling.contains(type) }
 
   /// Whether reading a file would take too long.
   /// - Parameter mostBytes: the most data that the file may have, in bytes.

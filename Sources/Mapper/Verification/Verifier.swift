@@ -172,7 +172,8 @@ struct Verifier {
 
   /// Where the files have data; nil if the filesystem does not say.
   private func layouts(of indices: [Int], in work: FilesystemWork) throws -> [DataLayout?] {
-    guard SparseFiles.areTold(by: work.type) else { return indices.map { _ in nil } }
+    // filefrag(8) must ask other filesystems block by block.
+    guard work.knownType.reportsHoles else { return indices.map { _ in nil } }
     return zip(indices, try ask(indices, in: work) { _, _ in .layout }).map { index, lines in
       // A small file is read whole.
       work.files[index].size < SparseFiles.least ? nil : DataLayout(parsing: lines, size: work.files[index].size)
@@ -246,16 +247,15 @@ struct Verifier {
   ) throws -> [Explanation] {
     let indices = suspects.map(\.file)
     let ranges = { (index: Int) in work.files[index].object.map { files.ranges(of: $0) } ?? [] }
-    switch work.type {
-    case "squashfs", "cramfs":
-      // These filesystems compress their data, and several files share a block.
+    switch work.knownType.evidence {
+    case .compression:
       return suspects.map { _ in .excepted(.compressed) }
-    case "ntfs":
+    case .fileTable:
       let answers = try ask(indices, in: work) { .attribute(inode: work.files[$1].inode) }
       return zip(suspects, answers).map { suspect, lines in
         Explanation(attribute: lines, ranges: ranges(suspect.file))
       }
-    default:
+    case .extents:
       let check = ExtentCheck(table: work.space.table, device: work.space.device)
       return zip(suspects, try ask(indices, in: work) { _, _ in .extents }).map { suspect, lines in
         check.explain(

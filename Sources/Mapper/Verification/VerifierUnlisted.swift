@@ -8,7 +8,7 @@ import FileProof
 /// reparse point, and find and read the file or directory through the file table.
 extension Verifier {
   mutating func readUnlisted(_ work: inout FilesystemWork) throws {
-    guard work.type == "ntfs" else { return }
+    guard work.knownType.evidence == .fileTable else { return }
     let objects = files.map.objects.ids.filter { object in
       !seen[Int(object.rawValue)] && [.file, .directory].contains(files.map.objects.kind(of: object))
         && files.map.objects.device(of: object) == work.device
@@ -30,7 +30,7 @@ extension Verifier {
   mutating func readByTable(
     _ refused: [(file: Int, reason: String)], in work: inout FilesystemWork
   ) throws -> [(file: Int, reason: String)] {
-    guard work.type == "ntfs", !refused.isEmpty else { return refused }
+    guard work.knownType.evidence == .fileTable, !refused.isEmpty else { return refused }
     let paths = refused.map { work.path(of: $0.file, in: files.map) }
     let answers = try GuestQuestions(appliance: guest.appliance).ask(paths.map { (.byTable, $0) })
     var left: [(file: Int, reason: String)] = []

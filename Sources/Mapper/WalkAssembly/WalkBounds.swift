@@ -28,10 +28,9 @@ package struct WalkBounds: Equatable {
   ///   - bytes: the maximum size of the filesystem.
   ///   - type: blkid(8)'s name of the filesystem.
   ///   - mapBytes: the maximum size of the map, in bytes.
-  package init(bytes: UInt64, type: String, mapBytes: UInt64) {
+  package init(bytes: UInt64, isCompressed: Bool, mapBytes: UInt64) {
     let bytes = min(bytes, Self.mostBytes)
     // A name and its object take at least 12 bytes. In these filesystems they may be compressed.
-    let isCompressed = ["squashfs", "erofs", "cramfs", "romfs"].contains(type)
     let leastBytes: UInt64 = isCompressed ? 1 : 8
     // Files can share blocks, so a small filesystem may have more ranges than sectors.
     let fromDisk = (names: bytes / leastBytes + 1 << 16, ranges: max(bytes / 512, 1 << 20) * 4)
@@ -44,7 +43,7 @@ package struct WalkBounds: Equatable {
   }
 
   /// Limits for tests and tools, more than any of them needs.
-  package static let usual = WalkBounds(bytes: 1 << 30, type: "", mapBytes: 1 << 30)
+  package static let usual = WalkBounds(bytes: 1 << 30, isCompressed: false, mapBytes: 1 << 30)
 
   package static func isName(_ name: [UInt8]) -> Bool {
     guard !name.isEmpty, name.count <= nameBytes, name != [0x2e], name != [0x2e, 0x2e] else { return false }

@@ -1,5 +1,5 @@
 @testable import BlockStack
-@testable import Mapping
+@testable import Filesystems
 @testable import WalkAssembly
 
 /// What the filesystems' own tools print in the appliance.

@@ -1,5 +1,6 @@
 @testable import Appliance
 @testable import FileProof
+@testable import Filesystems
 @testable import Mapping
 
 /// What the appliance says of devices, volumes and copies before anything is mounted, and of the list of files when a map is

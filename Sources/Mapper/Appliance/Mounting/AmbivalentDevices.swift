@@ -1,5 +1,6 @@
 import BlockMap
 import Bytes
+import Filesystems
 
 /// Devices on which blkid(8) finds more than one signature. The data of a filesystem can look like the superblock
 /// of another, and an older filesystem can leave its superblock behind.
@@ -38,18 +39,13 @@ extension Guest {
     }
   }
 
-  private static let withoutJournal: [Substring: String] = [
-    "ext3": "noload", "ext4": "noload", "xfs": "norecovery", "btrfs": "rescue=nologreplay", "f2fs": "norecovery",
-    "nilfs2": "norecovery",
-  ]
-
   private func mounts(_ device: ProbedDevice, as type: Substring) throws -> Bool {
     var device = device
     device.type = type
     device.mountedTypes = [type]
     var filesystem = filesystem(on: device)
     // Do not replay the journal of an older filesystem: it would overwrite parts of the current one.
-    filesystem.options += Self.withoutJournal[type].map { [$0] } ?? []
+    if let option = filesystemType(named: type).optionWithoutReplay(for: type) { filesystem.options.append(option) }
     do {
       try mount(filesystem)
       try appliance.unmountAll()

@@ -1,5 +1,6 @@
 import Appliance
 import Bytes
+import Filesystems
 import Guestfs
 import WalkAssembly
 import WalkRecord

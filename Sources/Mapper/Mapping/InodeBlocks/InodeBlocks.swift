@@ -1,4 +1,5 @@
 import Appliance
+import Filesystems
 import Guestfs
 import WalkAssembly
 import WalkRecord
@@ -17,7 +18,7 @@ struct InodeBlocks {
 
   /// Asks the filesystem's own tools about the inodes that the walk reported. The filesystem must be mounted.
   func add(to walk: inout WalkAssembler) throws {
-    guard space.isFollowed, let tool = InodeBlocksTool(type: filesystem.typeName) else { return }
+    guard space.isFollowed, let tool = filesystem.knownType.inodeBlocks else { return }
     let inodes = walk.inodes.keys.sorted()
     var directories: [Record.ObjectID: [InodeBlock]] = [:]
     for start in stride(from: 0, to: inodes.count, by: Self.most) {
@@ -44,33 +45,5 @@ struct InodeBlocks {
 
   private func isFile(_ inode: UInt64, _ walk: WalkAssembler) -> Bool {
     walk.inodes[inode].map { walk.tree.kind(of: $0) == .file } ?? false
-  }
-}
-
-/// The tool that knows the blocks of one type of filesystem.
-private struct InodeBlocksTool {
-  var tools: [String]
-  var script: String
-  /// Makes the questions about inodes; the closure says which of them are files.
-  var questions: ([UInt64], (UInt64) -> Bool) -> String
-  var blocks: (String, [UInt64]) -> [InodeBlock]
-  /// Whether the tool says where all of a directory is.
-  var reportsDirectories: Bool
-
-  /// Takes blkid(8)'s name of the type; nil for a type for which no tool is asked.
-  init?(type: String) {
-    switch type {
-    case "ext2", "ext3", "ext4":
-      (tools, script) = (ExtInodeBlocks.tools, ExtInodeBlocks.script)
-      questions = { inodes, _ in ExtInodeBlocks.questions(about: inodes) }
-      blocks = { ExtInodeBlocks.blocks(parsing: $0, inodes: $1) }
-      reportsDirectories = false
-    case "xfs":
-      (tools, script) = (XFSInodeBlocks.tools, XFSInodeBlocks.script)
-      questions = { XFSInodeBlocks.questions(about: $0, isFile: $1) }
-      blocks = { XFSInodeBlocks.blocks(parsing: $0, inodes: $1) }
-      reportsDirectories = true
-    default: return nil
-    }
   }
 }

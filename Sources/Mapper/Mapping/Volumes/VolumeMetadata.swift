@@ -2,6 +2,7 @@ import Appliance
 import BlockMap
 import BlockStack
 import Bytes
+import Filesystems
 import Guestfs
 
 /// Adds what partition tables and volume managers store on devices to the map, and swap space.

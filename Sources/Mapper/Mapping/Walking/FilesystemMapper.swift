@@ -1,6 +1,7 @@
 import Appliance
 import BlockMap
 import BlockStack
+import Filesystems
 import Glibc
 import Guestfs
 import WalkAssembly
@@ -59,7 +60,7 @@ struct FilesystemMapper {
     let run = FilesystemWalk(guest: guest, filesystem: filesystem, mostMapBytes: draft.map.mostBytes)
     let proof = ReadProof(guest: guest, filesystem: filesystem, space: space)
     var method = method
-    if filesystem.isBtrfs, space.tree == nil || !space.isFollowed {
+    if filesystem.knownType.hasLogicalAddresses, space.tree == nil || !space.isFollowed {
       // Reading files does not find what Btrfs stores in its trees, so without the trees the map lacks it.
       draft.warnOfGap(
         "filesystem on \(name) (btrfs): its trees cannot be read: small files and attributes stored in them are not in the map"
@@ -130,5 +131,5 @@ extension Guestfs.Filesystem {
   var typeName: String { String(decoding: type, as: UTF8.self) }
   /// How messages name the filesystem.
   var title: String { "filesystem on \(shownName) (\(typeName))" }
-  var isBtrfs: Bool { type.elementsEqual("btrfs".utf8) }
+  var knownType: any FilesystemType { filesystemType(named: typeName) }
 }

@@ -1,4 +1,5 @@
 import Appliance
+import Filesystems
 import Guestfs
 import WalkAssembly
 import WalkRecord
@@ -85,10 +86,11 @@ struct FilesystemWalk {
       let (total, overflow) = sum.addingReportingOverflow(guest.guestDisks[number - 1].size)
       return overflow ? .max : total
     }
-    // A Btrfs filesystem may be on several devices.
+    // A filesystem with logical addresses may be on several devices.
     let device =
-      filesystem.isBtrfs
+      filesystem.knownType.hasLogicalAddresses
       ? nil : guest.inventory.number(under: filesystem.mountable).flatMap { guest.devices.end(of: $0) }
-    return WalkBounds(bytes: min(all, device ?? all), type: filesystem.typeName, mapBytes: mostMapBytes)
+    return WalkBounds(
+      bytes: min(all, device ?? all), isCompressed: filesystem.knownType.isCompressed, mapBytes: mostMapBytes)
   }
 }

@@ -4,6 +4,7 @@ import BlockStack
 import Bytes
 import DiskImage
 import FileProof
+import Filesystems
 import Guestfs
 import WalkAssembly
 import WalkRecord
@@ -74,17 +75,17 @@ struct ReadProof {
       different.append((object, size, inode))
     }
     guard !different.isEmpty else { return [] }
-    let type = filesystem.typeName
+    let isInFileTable = filesystem.knownType.evidence == .fileTable
     // Some files are stored in another form, or have no blocks of their own.
     let reasons = try questions.ask(
       different.map { file in
-        (type == "ntfs" ? .attribute(inode: file.inode) : .extents, walk.tree.path(of: file.object))
+        (isInFileTable ? .attribute(inode: file.inode) : .extents, walk.tree.path(of: file.object))
       })
     let check = ExtentCheck(table: space.table, device: space.device)
     let unexplained = zip(different, reasons).filter { file, lines in
       let ranges = files[file.object]?.ranges ?? []
       let explanation =
-        type == "ntfs"
+        isInFileTable
         ? Explanation(attribute: lines, ranges: ranges)
         : check.explain(lines.compactMap { GuestExtent(line: $0) }, size: file.size, ranges: ranges)
       if case .none = explanation { return true }

@@ -1,11 +1,11 @@
 import Bytes
 
 /// The numbers that a tool prints as `NAME: NUMBER`, one per line; anything may follow the number.
-struct ToolNumbers {
+package struct ToolNumbers {
   private var values: [Substring: UInt64] = [:]
 
   /// - Parameter separator: what separates the name from the number.
-  init(_ lines: some Sequence<Substring>, separator: Unicode.Scalar = ":") {
+  package init(_ lines: some Sequence<Substring>, separator: Unicode.Scalar = ":") {
     for line in lines {
       let parts = line.parts(between: separator, maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, let number = parts[1].fields.first.flatMap({ UInt64($0) }) else { continue }
@@ -14,5 +14,5 @@ struct ToolNumbers {
     }
   }
 
-  subscript(_ name: Substring) -> UInt64? { values[name] }
+  package subscript(_ name: Substring) -> UInt64? { values[name] }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Mapping
+@testable import Filesystems
 @testable import WalkAssembly
 
 /// The output of debugfs and xfs_db for inodes, as filtered by the scripts.

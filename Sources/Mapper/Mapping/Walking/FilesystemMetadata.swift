@@ -1,6 +1,7 @@
 import Appliance
 import BlockMap
 import BlockStack
+import Filesystems
 import Guestfs
 
 /// Adds what filesystems store besides files to the map.
@@ -11,7 +12,7 @@ struct FilesystemMetadata {
   func add(of filesystem: Guestfs.Filesystem, to draft: inout MapDraft) throws {
     // The metadata of a subvolume is that of its filesystem.
     guard let content = guest.inventory.devices.first(where: { $0.name == filesystem.mountable }),
-      let source = MetadataSource(type: content.type)
+      let source = filesystemType(named: content.type).metadata
     else { return }
     let name = shown(content.name)
     guard guest.devices.isFollowed(content.number[...]) else {
@@ -34,25 +35,5 @@ struct FilesystemMetadata {
       draft.addParity(of: BtrfsTree.device, to: content.name, table)
     }
     draft.add(areas, of: content, table)
-  }
-}
-
-/// How to find the metadata of one type of filesystem.
-private struct MetadataSource {
-  var tools: [String]
-  var script: String
-  var areas: (String) -> [DeviceArea]
-
-  /// Takes blkid(8)'s name of the type; nil for a type whose metadata is not known.
-  init?(type: Substring) {
-    switch type {
-    case "ext2", "ext3", "ext4":
-      (tools, script, areas) = (ExtMetadata.tools, ExtMetadata.script, ExtMetadata.areas)
-    case "xfs": (tools, script, areas) = (XFSMetadata.tools, XFSMetadata.script, XFSMetadata.areas)
-    case "vfat": (tools, script, areas) = (FATMetadata.tools, FATMetadata.script, FATMetadata.areas)
-    case "ntfs": (tools, script, areas) = (NTFSMetadata.tools, NTFSMetadata.script, NTFSMetadata.areas)
-    case "btrfs": (tools, script, areas) = (BtrfsMetadata.tools, BtrfsMetadata.script, BtrfsMetadata.areas)
-    default: return nil
-    }
   }
 }

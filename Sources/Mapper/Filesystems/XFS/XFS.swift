@@ -1,0 +1,17 @@
+struct XFS: FilesystemType {
+  let names: [Substring] = ["xfs"]
+  let reportsHoles = true
+
+  var metadata: MetadataTool? {
+    MetadataTool(tools: XFSMetadata.tools, script: XFSMetadata.script, areas: XFSMetadata.areas)
+  }
+
+  var inodeBlocks: InodeBlocksTool? {
+    InodeBlocksTool(
+      tools: XFSInodeBlocks.tools, script: XFSInodeBlocks.script,
+      questions: { XFSInodeBlocks.questions(about: $0, isFile: $1) },
+      blocks: { XFSInodeBlocks.blocks(parsing: $0, inodes: $1) }, reportsDirectories: true)
+  }
+
+  func optionWithoutReplay(for name: Substring) -> String? { "norecovery" }
+}
