@@ -10,7 +10,10 @@ struct LogTests {
   private func log(
     _ descriptor: Int32, capacity: Int = AccessLog.defaultCapacity, _ reports: Reports = Reports()
   ) throws -> AccessLog {
-    try AccessLog(target: FixedTarget(descriptor: descriptor), form: TextForm(index: nil), capacity: capacity) {
+    try AccessLog(
+      target: FixedTarget(descriptor: descriptor), attribution: Attribution(index: nil), format: TextFormat(),
+      capacity: capacity
+    ) {
       reports.add($0)
     }
   }

@@ -233,19 +233,19 @@ struct IndexTests {
   private func expectFast(_ map: BlockMap, pieces: Int, owners most: Int) -> MapIndex {
     var scratch: [Owner] = []
     var pieceCount = 0
-    var mostOwners = 0
+    var maximumOwners = 0
     var areListed = true
     let clock = ContinuousClock()
     let start = clock.now
     let index = MapIndex(map)
     index.forEachPiece(of: 0..<UInt64(2 * map.ranges.count), disk: 1, scratch: &scratch) { piece, owners in
       pieceCount += 1
-      mostOwners = max(mostOwners, piece.ownerCount)
+      maximumOwners = max(maximumOwners, piece.ownerCount)
       areListed = areListed && owners.count == min(piece.ownerCount, MapIndex.ownersListed)
     }
     #expect(clock.now - start < .seconds(60))
     #expect(pieceCount == pieces)
-    #expect(mostOwners == most)
+    #expect(maximumOwners == most)
     #expect(areListed)
     return index
   }

@@ -51,7 +51,7 @@ import Testing
 
   /// A thousand levels of long names and five thousand files would make a map of more than a gigabyte.
   @Test(.timeLimit(.minutes(1))) func aHugeMapIsRefusedAndTakesNoMemory() throws {
-    var builder = BlockMapBuilder(mostBytes: 100 << 20)
+    var builder = BlockMapBuilder(maximumBytes: 100 << 20)
     builder.addDisk(DiskDescription(size: 1 << 40, format: [0x61], file: [0x61]))
     var directory = try unwrap(builder.path([]))
     let name = [UInt8](repeating: 0x64, count: 255)
@@ -84,7 +84,7 @@ import Testing
 
   @Test func theLimitIsExact() throws {
     func build(_ most: UInt64) throws -> Bool {
-      var builder = BlockMapBuilder(mostBytes: most)
+      var builder = BlockMapBuilder(maximumBytes: most)
       builder.addDisk(DiskDescription(size: 4096, format: [0x61], file: [0x61]))
       let object = try unwrap(builder.addObject(kind: .file, device: [0x61], path: Array("/a\n".utf8)))
       builder.addRange(of: object, disk: 1, range: 0..<4096)

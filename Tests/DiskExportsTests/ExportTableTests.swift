@@ -21,9 +21,9 @@ struct ExportTableTests {
   }
 
   private func parts(_ table: ExportTable, _ name: String) -> [String] {
-    guard case .assembly(let assembly) = table[Array(name.utf8)] else { return [] }
-    return assembly.parts.map { "\(String($0.start, radix: 16)) \($0.disk):\(String($0.place, radix: 16))" }
-      + [String(assembly.size, radix: 16)]
+    guard case .device(let device) = table[Array(name.utf8)] else { return [] }
+    return device.parts.map { "\(String($0.start, radix: 16)) \($0.disk):\(String($0.place, radix: 16))" }
+      + [String(device.size, radix: 16)]
   }
 
   @Test func namesOfAllKinds() throws {
@@ -99,7 +99,7 @@ struct ExportTableTests {
   @Test func everyByteOfAnAssemblyIsFound() throws {
     let table = try table(
       "1 1000 1800 l /dev/vg/a\n1 4000 4001 l@800 /dev/vg/a\n2 7000 9000 l@801 /dev/vg/a\n")
-    guard case .assembly(let assembly) = table[Array("/dev/vg/a".utf8)] else {
+    guard case .device(let device) = table[Array("/dev/vg/a".utf8)] else {
       Issue.record("no volume")
       return
     }
@@ -107,10 +107,10 @@ struct ExportTableTests {
       offset < 0x800 ? (1, 0x1000 + offset) : offset == 0x800 ? (1, 0x4000) : (2, 0x7000 + offset - 0x801)
     }
     for range in [
-      0..<assembly.size, 0x7ff..<0x802, 0x800..<0x801, 0x801..<0x900, 0..<1, assembly.size - 1..<assembly.size,
+      0..<device.size, 0x7ff..<0x802, 0x800..<0x801, 0x801..<0x900, 0..<1, device.size - 1..<device.size,
     ] {
       var position = range.lowerBound
-      assembly.forEachPart(of: range) { part, disk, start in
+      device.forEachPart(of: range) { part, disk, start in
         #expect(part.lowerBound == position && !part.isEmpty)
         for offset in [part.lowerBound, part.upperBound - 1] {
           #expect(place(offset) == (disk, start + (offset - part.lowerBound)))

@@ -58,7 +58,7 @@ struct NewFileTests {
     // Larger than any file can be.
     let header = OverlayHeader(
       diskSize: UInt64(Int64.max), changed: 0, identity: Array(repeating: 1, count: OverlayHeader.identitySize))
-    #expect(throws: DiskError.self) { try OverlayFile.kept(path, header, allowingUnnamed: allowingUnnamed) }
+    #expect(throws: DiskError.self) { try OverlayFile.persistent(path, header, allowingUnnamed: allowingUnnamed) }
     #expect(try names == [])
   }
 
@@ -66,10 +66,10 @@ struct NewFileTests {
   func ofBothKinds(_ allowingUnnamed: Bool) throws {
     let header = OverlayHeader(
       diskSize: 1 << 20, changed: 0, identity: Array(repeating: 1, count: OverlayHeader.identitySize))
-    let (kept, isNew) = try OverlayFile.kept(path, header, allowingUnnamed: allowingUnnamed)
+    let (kept, isNew) = try OverlayFile.persistent(path, header, allowingUnnamed: allowingUnnamed)
     #expect(isNew)
     kept.file.close()
-    let (again, isNewAgain) = try OverlayFile.kept(path, header, allowingUnnamed: allowingUnnamed)
+    let (again, isNewAgain) = try OverlayFile.persistent(path, header, allowingUnnamed: allowingUnnamed)
     #expect(!isNewAgain && again.header == header)
     again.file.close()
     #expect(try names == ["overlay"])

@@ -28,7 +28,7 @@ struct OverlayTests {
 
     var base: any VirtualDisk { get throws { try openDisk(at: disk, format: .raw, options: OpenOptions()).disk } }
     var file: FilePath { directory.appending("overlay") }
-    func open() throws -> OverlayDisk.Kept { try OverlayDisk.kept(file, over: base, files: [disk]) }
+    func open() throws -> OverlayDisk.Persistent { try OverlayDisk.persistent(file, over: base, files: [disk]) }
 
     func expectBaseUnchanged(_ original: [UInt8]) throws {
       #expect(try [UInt8](Data(contentsOf: URL(fileURLWithPath: disk.string))) == original)
@@ -106,7 +106,7 @@ struct OverlayTests {
     let copy = bench.directory.appending("copy")
     try FileManager.default.copyItem(atPath: bench.file.string, toPath: copy.string)
     try disk.close()
-    let after = try OverlayDisk.kept(copy, over: bench.base, files: [bench.disk]).disk
+    let after = try OverlayDisk.persistent(copy, over: bench.base, files: [bench.disk]).disk
     #expect(String(decoding: try bytes(of: after, 70_000..<70_007), as: UTF8.self).lowercased() == "flushed")
     let later = try bytes(of: after, 200_000..<200_005)
     #expect(later == Array("later".utf8) || later == Array(bench.content[200_000..<200_005]))

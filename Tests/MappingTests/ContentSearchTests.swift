@@ -73,7 +73,7 @@ struct ContentSearchTests {
   /// The limit applies to all devices of a run together.
   @Test func noMoreThanItMay() {
     let disk = Disk(data: Self.middle, byte: Self.middle.upperBound - 1)
-    var search = ContentSearch(mostBytes: 24 << 20)
+    var search = ContentSearch(maximumBytes: 24 << 20)
     #expect(search.look(at: 0..<25 << 20, of: disk) == .onlyZeros)
     #expect(search.look(at: 0..<disk.size, of: disk) == .tooLarge)
     #expect(disk.bytesRead.withLock { $0 } == 24 << 20)

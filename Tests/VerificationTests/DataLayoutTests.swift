@@ -23,9 +23,9 @@ import Testing
 
   /// In more extents than are asked for: what is behind them is read.
   @Test func moreExtentsThanAnybodyAsksFor() throws {
-    let lines = (0..<DataLayout.mostExtents).map { "\($0 * 16) \($0 * 16 + 7)"[...] }
+    let lines = (0..<DataLayout.maximumExtents).map { "\($0 * 16) \($0 * 16 + 7)"[...] }
     let layout = try #require(DataLayout(parsing: lines, size: 1 << 40))
-    #expect(layout.parts.last?.upperBound == 1 << 40 && layout.parts.count <= DataLayout.mostParts)
+    #expect(layout.parts.last?.upperBound == 1 << 40 && layout.parts.count <= DataLayout.maximumParts)
     for number in stride(from: UInt64(0), to: UInt64(lines.count), by: 999) {
       #expect(layout.parts.contains { $0.contains(number * 8192) })
     }
@@ -38,7 +38,7 @@ import Testing
       return start..<start + 4096
     }
     let layout = DataLayout(extents.shuffled())
-    #expect(layout.parts.count == DataLayout.mostParts)
+    #expect(layout.parts.count == DataLayout.maximumParts)
     for extent in extents { #expect(layout.parts.contains { $0.contains(extent.lowerBound) }) }
     #expect(layout.bytes < 10_000 << 20)
     #expect(zip(layout.parts, layout.parts.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound })
@@ -50,7 +50,7 @@ import Testing
       FilesystemWork.File(size: size, allocated: allocated, inode: 1)
     }
     func isBeyond(_ size: UInt64, _ allocated: UInt64, _ layout: DataLayout? = nil) -> Bool {
-      SparseFiles.isBeyondReach(file(size, allocated), layout, mostBytes: 10 << 30)
+      SparseFiles.isBeyondReach(file(size, allocated), layout, maximumBytes: 10 << 30)
     }
     #expect(!isBeyond(1 << 50, 0, DataLayout([0..<4096])))
     #expect(isBeyond(1 << 50, 0, DataLayout([0..<11 << 30])))

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The last output of the appliance and of the programs that build and run it: qemu, its kernel, supermin.
 public final class ApplianceLog: Sendable {
-  private static let mostBytes = 64 << 10
+  private static let maximumBytes = 64 << 10
 
   private let text = Mutex<[UInt8]>([])
 
@@ -23,7 +23,7 @@ public final class ApplianceLog: Sendable {
   func add(_ bytes: some Collection<UInt8>) {
     text.withLock { text in
       text += bytes
-      if text.count > 2 * Self.mostBytes { text.removeFirst(text.count - Self.mostBytes) }
+      if text.count > 2 * Self.maximumBytes { text.removeFirst(text.count - Self.maximumBytes) }
     }
   }
 

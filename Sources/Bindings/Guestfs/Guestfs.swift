@@ -53,6 +53,20 @@ public final class Guestfs {
   /// Sets the directory that keeps the appliance between runs.
   public func setCacheDirectory(_ path: String) throws(GuestfsError) { try check(guestfs_set_cachedir(handle, path)) }
 
+  /// Sets the directory for the temporary files of this handle.
+  public func setTemporaryDirectory(_ path: String) throws(GuestfsError) {
+    try check(guestfs_set_tmpdir(handle, path))
+  }
+
+  /// The directory for the temporary files of this handle.
+  public var temporaryDirectory: String {
+    get throws(GuestfsError) {
+      guard let path = guestfs_get_tmpdir(handle) else { throw lastError }
+      defer { free(path) }
+      return String(cString: path)
+    }
+  }
+
   /// Sets a backend setting such as `force_tcg`; see guestfs(3), "BACKEND SETTINGS".
   public func setBackendSetting(_ name: String, _ value: String) throws(GuestfsError) {
     try check(guestfs_set_backend_setting(handle, name, value))
@@ -124,27 +138,27 @@ public final class Guestfs {
   }
 
   /// The maximum output of `longShell` in bytes.
-  public static let mostOutput = 1 << 30
+  public static let maximumOutput = 1 << 30
 
   /// Runs a command that can print more than fits into one reply of the appliance.
   /// - Parameters:
   ///   - command: in ASCII, of any length.
   ///   - limit: in seconds; a command that takes longer is killed and counts as failed.
-  /// - Throws: `GuestfsError`, also if the command prints more than `mostOutput`.
+  /// - Throws: `GuestfsError`, also if the command prints more than `maximumOutput`.
   public func longShell(_ command: String, limit: Int = 3600) throws(GuestfsError) -> [UInt8] {
     let file = "/tmp/virt-bmap-output"
-    let most = 1 << 20
+    let maximum = 1 << 20
     // The first part comes with the reply. It is usually everything.
     let script = "timeout \(limit) \(try shellCommand(command)) > \(file)"
-    var output = Array(try shell("\(script) && \(Self.piece(of: file, at: 0, count: most))").dropLast())
-    var isAll = output.count < most
+    var output = Array(try shell("\(script) && \(Self.piece(of: file, at: 0, count: maximum))").dropLast())
+    var isAll = output.count < maximum
     while !isAll {
-      guard output.count < Self.mostOutput else {
-        throw GuestfsError("a command in the appliance printed more than \(Self.mostOutput) bytes")
+      guard output.count < Self.maximumOutput else {
+        throw GuestfsError("a command in the appliance printed more than \(Self.maximumOutput) bytes")
       }
-      let part = try read(applianceFile: file, at: output.count, count: most)
+      let part = try read(applianceFile: file, at: output.count, count: maximum)
       output += part
-      isAll = part.count < most
+      isAll = part.count < maximum
     }
     return output
   }

@@ -9,7 +9,7 @@ import SystemPackage
 /// If the server supports only one connection, reads wait for one another. If it says that all connections see the same
 /// data (multi-conn), up to eight are used.
 public final class NBDDisk: VirtualDisk {
-  private static let mostConnections = 8
+  private static let maximumConnections = 8
   /// In seconds, for connections after the first. A server can accept fewer clients than its flags suggest.
   private static let shortPatience = 2
 
@@ -48,7 +48,7 @@ public final class NBDDisk: VirtualDisk {
     self.onLoss = onLoss
     self.isCancelled = isCancelled
     export = try handle.export(isCancelled: isCancelled)
-    let more = export.takesSeveralConnections ? Self.mostConnections - 1 : 0
+    let more = export.takesSeveralConnections ? Self.maximumConnections - 1 : 0
     connections = [Slot(handle)] + (0..<more).map { _ in Slot(nil) }
     usable = Atomic(connections.count)
   }

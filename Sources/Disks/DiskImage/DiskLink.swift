@@ -42,7 +42,7 @@ public struct DiskLink: Sendable {
     public let start: UInt64?
     /// `nil` for an extent without grains.
     public let grains: Grains?
-    private let extent: DiskImage.Extent
+    private let extent: VMDKExtent
 
     /// The header of a sparse extent.
     public struct Grains: Sendable {
@@ -58,7 +58,7 @@ public struct DiskLink: Sendable {
       public let wasClosedCleanly: Bool
     }
 
-    init(_ extent: DiskImage.Extent, _ header: ExtentHeader?, access: String?, type: String?, file: FilePath?) {
+    init(_ extent: VMDKExtent, _ header: ExtentHeader?, access: String?, type: String?, file: FilePath?) {
       self.access = access
       self.type = type
       self.file = file

@@ -13,7 +13,7 @@ public protocol Overlay: Sendable {
   func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(DiskError)
   /// Makes a range of the disk (in bytes) read as zeros.
   func zero(_ range: Range<UInt64>) throws(DiskError)
-  /// Flushes everything written so far to stable storage, if the overlay is kept.
+  /// Flushes everything written so far to stable storage, if the overlay is persistent.
   ///
   /// Once a flush has failed, all later ones fail too, because the kernel reports a write error only once.
   func flush() throws(DiskError)
@@ -22,7 +22,7 @@ public protocol Overlay: Sendable {
   /// Calls `body` with the ranges of the disk (in bytes) that are in the overlay. These are whole clusters or grains,
   /// of which at least a part has been written.
   func forEachWrittenRange(_ body: (Range<UInt64>) -> Void)
-  /// Flushes the overlay if it is kept, and closes it. The base disk remains open.
+  /// Flushes the overlay if it is persistent, and closes it. The base disk remains open.
   /// - Throws: as `flush` does. The overlay is closed nevertheless.
   func close() throws(DiskError)
 }

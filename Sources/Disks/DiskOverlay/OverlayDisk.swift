@@ -6,7 +6,7 @@ public import SystemPackage
 /// A copy-on-write overlay in a sparse file, in clusters of 64 KiB. The base disk is not changed.
 ///
 /// A write to part of a cluster copies the rest of the cluster from the base disk. Every method may be called from many
-/// threads at once. If the overlay is kept, everything written before `flush` returned survives a crash; later writes
+/// threads at once. If the overlay is persistent, everything written before `flush` returned survives a crash; later writes
 /// may or may not.
 public final class OverlayDisk: StoredOverlay {
   private static let clusterSize = UInt64(OverlayHeader.clusterSize)
@@ -21,16 +21,16 @@ public final class OverlayDisk: StoredOverlay {
   let file: StoredFile
   private let header: OverlayHeader
   private let clusters: ClusterSet
-  private let isKept: Bool
+  private let isPersistent: Bool
   private let stripes = (0..<OverlayDisk.stripeCount).map { _ in Stripe() }
   private let flushing = Flushing()
 
-  private init(_ base: any VirtualDisk, _ file: OverlayFile, _ clusters: ClusterSet, isKept: Bool) {
+  private init(_ base: any VirtualDisk, _ file: OverlayFile, _ clusters: ClusterSet, isPersistent: Bool) {
     self.base = base
     self.file = file.file
     header = file.header
     self.clusters = clusters
-    self.isKept = isKept
+    self.isPersistent = isPersistent
   }
 
   /// Creates an overlay that is deleted when it is closed.
@@ -41,11 +41,11 @@ public final class OverlayDisk: StoredOverlay {
       diskSize: base.size, changed: 0, identity: Array(repeating: 0, count: OverlayHeader.identitySize))
     let file = try OverlayFile.temporary(header, in: directory)
     let words = [UInt64](repeating: 0, count: header.bitmapBytes / 8)
-    return OverlayDisk(base, file, ClusterSet(words: words), isKept: false)
+    return OverlayDisk(base, file, ClusterSet(words: words), isPersistent: false)
   }
 
-  /// An overlay that is kept in a file. The file is created if it does not exist.
-  public struct Kept: Sendable {
+  /// A persistent overlay: it stays in its file. The file is created if it does not exist.
+  public struct Persistent: Sendable {
     public var disk: OverlayDisk
     /// Whether the file was created by this call.
     public var isNew: Bool
@@ -59,27 +59,27 @@ public final class OverlayDisk: StoredOverlay {
   ///   - files: the files of the base disk. The overlay records their modification time.
   /// - Throws: `DiskError`: `EINVAL` if the file is not an overlay of this disk or was truncated, `EBUSY` if another
   ///   server has it open, otherwise the error from the operating system.
-  public static func kept(
+  public static func persistent(
     _ path: FilePath, over base: any VirtualDisk, files: [FilePath]
-  ) throws(DiskError) -> Kept {
+  ) throws(DiskError) -> Persistent {
     try checkSize(of: base, path)
     let identity: [UInt8]
     do { identity = try BaseIdentity.digest(of: base) } catch {
       throw DiskError(path, "\(error)", errno: EIO)
     }
     let changed = BaseIdentity.lastChange(of: files)
-    return try kept(path, over: base, OverlayHeader(diskSize: base.size, changed: changed, identity: identity))
+    return try persistent(path, over: base, OverlayHeader(diskSize: base.size, changed: changed, identity: identity))
   }
 
   /// - Parameter wanted: the header that a new overlay of this disk has.
-  static func kept(
+  static func persistent(
     _ path: FilePath, over base: any VirtualDisk, _ wanted: OverlayHeader
-  ) throws(DiskError) -> Kept {
-    let (file, isNew) = try OverlayFile.kept(path, wanted)
+  ) throws(DiskError) -> Persistent {
+    let (file, isNew) = try OverlayFile.persistent(path, wanted)
     do {
       let clusters = ClusterSet(words: try file.bitmap())
-      return Kept(
-        disk: OverlayDisk(base, file, clusters, isKept: true), isNew: isNew,
+      return Persistent(
+        disk: OverlayDisk(base, file, clusters, isPersistent: true), isNew: isNew,
         baseWasChanged: file.header.changed != wanted.changed)
     } catch {
       file.file.close()
@@ -87,13 +87,13 @@ public final class OverlayDisk: StoredOverlay {
     }
   }
 
-  /// Checks that the file can be used for a kept overlay of some disk: either it does not exist, or it is an overlay.
+  /// Checks that the file can be used for a persistent overlay of some disk: either it does not exist, or it is an overlay.
   /// - Throws: `DiskError`: `EINVAL` if the file is not an overlay or was truncated, otherwise the error from the
   ///   operating system.
   public static func checkKind(of path: FilePath) throws(DiskError) { try OverlayFile.checkKind(of: path) }
 
   private static func checkSize(of base: any VirtualDisk, _ path: FilePath) throws(DiskError) {
-    guard base.size <= OverlayHeader.mostBytes else {
+    guard base.size <= OverlayHeader.maximumBytes else {
       throw DiskError(path, "the disk is too large for an overlay: 64 TiB at most", errno: EFBIG)
     }
   }
@@ -132,7 +132,7 @@ public final class OverlayDisk: StoredOverlay {
 
   public func flush() throws(DiskError) {
     // A temporary overlay need not survive a crash.
-    guard isKept else { return }
+    guard isPersistent else { return }
     try flushing.perform { () throws(DiskError) in
       let changed = clusters.takeChanged()
       // Flush the clusters first: a bit must not be set on disk before its cluster is there.

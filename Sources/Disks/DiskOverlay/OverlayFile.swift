@@ -28,7 +28,7 @@ struct OverlayFile: Sendable {
   }
 
   /// Opens the overlay at `path`, which must be an overlay of this disk, or creates it if it does not exist.
-  static func kept(
+  static func persistent(
     _ path: FilePath, _ header: OverlayHeader, allowingUnnamed: Bool = true
   ) throws(DiskError) -> (file: OverlayFile, isNew: Bool) {
     let (opened, isNew) = try StoredFile.open(path, allowingUnnamed: allowingUnnamed)

@@ -1,4 +1,4 @@
-/// The header of the file of a kept overlay, and the layout of the file.
+/// The header of the file of a persistent overlay, and the layout of the file.
 ///
 /// All numbers are little endian:
 ///
@@ -18,7 +18,7 @@ struct OverlayHeader: Equatable {
   static let clusterSize = 1 << clusterBits
   static let identitySize = 64
   /// The largest disk: 64 TiB, so that the bitmap takes at most 128 MiB.
-  static let mostBytes: UInt64 = 1 << 46
+  static let maximumBytes: UInt64 = 1 << 46
 
   private static let magic = Array("virt-bmap overlay 1\n".utf8)
 
@@ -63,6 +63,6 @@ struct OverlayHeader: Equatable {
     diskSize = number(64)
     changed = number(80)
     identity = Array(bytes[88..<88 + Self.identitySize])
-    guard number(72) == UInt64(Self.clusterSize), diskSize <= Self.mostBytes, self.bytes == bytes else { return nil }
+    guard number(72) == UInt64(Self.clusterSize), diskSize <= Self.maximumBytes, self.bytes == bytes else { return nil }
   }
 }

@@ -24,14 +24,14 @@ public final class AccessLog: Sendable {
 
   /// Starts a log.
   ///
-  /// The log is written to `target`, in `form`. `report` is called from the log's thread with one line: when writing
+  /// The log is written to `target`, in `format`, with the names and parts of requests that `attribution` finds. `report` is called from the log's thread with one line: when writing
   /// fails for the first time, and at the end with the number of requests that were lost.
-  public init(
-    target: some LogTarget, form: some LogForm, capacity: Int = AccessLog.defaultCapacity,
+  package init(
+    target: some LogTarget, attribution: Attribution, format: some LogFormat, capacity: Int = AccessLog.defaultCapacity,
     report: @escaping @Sendable (String) -> Void
   ) throws(StartError) {
     let queue = EventQueue(capacity: capacity)
-    let work = Work(LogWriter(queue: queue, form: form, target: target, report: report))
+    let work = Work(LogWriter(queue: queue, attribution: attribution, format: format, target: target, report: report))
     let argument = Unmanaged.passRetained(work)
     var thread = pthread_t()
     let status = pthread_create(

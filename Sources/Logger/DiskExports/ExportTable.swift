@@ -11,12 +11,12 @@ public struct ExportTable: Sendable {
     /// A whole disk, by its number; 1 for the first.
     case disk(Int)
     /// A device assembled from the disks. It is read-only.
-    case assembly(Assembly)
+    case device(DeviceParts)
   }
 
   /// Nobody reads a longer list, and nbdkit does not show one that is much longer.
-  private static let mostExports = 5000
-  private static let mostNameBytes = 4096
+  private static let maximumExports = 5000
+  private static let maximumNameBytes = 4096
 
   /// One entry of the list.
   public struct Export: Sendable {
@@ -40,15 +40,15 @@ public struct ExportTable: Sendable {
     }
     guard let map else { return }
     let contents = Dictionary(map.devices.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for (object, assembly) in Self.assemblies(of: map, disks) {
+    for (object, device) in Self.deviceParts(of: map, disks) {
       let name = map.objects.device(of: object)
       guard contents[name]?.isEncrypted != true else { continue }
       let kind = map.objects.kind(of: object)
       if kind != .disk {
-        add(name, contents[name].map { String(decoding: $0.type, as: UTF8.self) } ?? "", .assembly(assembly))
+        add(name, contents[name].map { String(decoding: $0.type, as: UTF8.self) } ?? "", .device(device))
       }
       guard let content = contents[name], content.holdsFilesystem else { continue }
-      add(Self.shortName(of: name, kind) + [0x2e] + content.type, "", .assembly(assembly))
+      add(Self.shortName(of: name, kind) + [0x2e] + content.type, "", .device(device))
     }
   }
 
@@ -60,15 +60,15 @@ public struct ExportTable: Sendable {
 
   /// Adds an export if its name is new and allowed by NBD: UTF-8 of at most 4096 bytes.
   private mutating func add(_ name: [UInt8], _ description: String, _ target: Target) {
-    guard targets[name] == nil, exports.count < Self.mostExports, name.count <= Self.mostNameBytes,
-      description.utf8.count <= Self.mostNameBytes, !name.contains(0), String(validating: name, as: UTF8.self) != nil
+    guard targets[name] == nil, exports.count < Self.maximumExports, name.count <= Self.maximumNameBytes,
+      description.utf8.count <= Self.maximumNameBytes, !name.contains(0), String(validating: name, as: UTF8.self) != nil
     else { return }
     targets[name] = target
     exports.append(Export(name: name, description: description))
   }
 
   /// The devices that can be assembled from these disks, in the order of the map.
-  private static func assemblies(of map: BlockMap, _ disks: ClosedRange<Int>) -> [(ObjectID, Assembly)] {
+  private static func deviceParts(of map: BlockMap, _ disks: ClosedRange<Int>) -> [(ObjectID, DeviceParts)] {
     var order: [ObjectID] = []
     var ranges: [ObjectID: [MappedRange]] = [:]
     for range in map.ranges where map.objects.kind(of: range.object).specificity <= ObjectKind.logicalVolume.specificity
@@ -80,7 +80,7 @@ public struct ExportTable: Sendable {
       let all = ranges[object] ?? []
       // The 2014 format does not record where in the device each part is.
       guard map.hasOffsets || all.count == 1 else { return nil }
-      return Assembly(all, on: disks).map { (object, $0) }
+      return DeviceParts(all, on: disks).map { (object, $0) }
     }
   }
 

@@ -64,8 +64,7 @@ public struct LogSession: Sendable {
   /// there will be a new one.
   /// - Parameter inputs: files that must not be overwritten; the map and the overlays need not be listed.
   public mutating func openLog(inputs: [FilePath]) throws {
-    // Check that the log can have the form that the user asked for.
-    _ = try parameters.log.form(index, written: WrittenRanges())
+    try parameters.log.check(index)
     output = try LogFile(parameters.log.file, butNot: inputs + parameters.overlayFiles + [mapFile].compactMap { $0 })
   }
 
@@ -74,7 +73,8 @@ public struct LogSession: Sendable {
     guard let output else { return }
     var written = WrittenRanges()
     overlays.forEachWrittenRange { written.insert($0, disk: UInt8(clamping: disks.lowerBound + $1)) }
-    log = try AccessLog(target: output, form: try parameters.log.form(index, written: written)) { Log.error($0) }
+    let attribution = parameters.log.attribution(index, written: written)
+    log = try AccessLog(target: output, attribution: attribution, format: parameters.log.logFormat) { Log.error($0) }
   }
 
   /// The exports for clients that ask for a list.
@@ -85,7 +85,7 @@ public struct LogSession: Sendable {
 
   /// Whether an export is always read-only, whatever is below it.
   public func isReadOnly(_ name: [UInt8]) -> Bool {
-    if case .assembly = exports[name] { true } else { false }
+    if case .device = exports[name] { true } else { false }
   }
 
   /// Returns a client's connection.
@@ -106,10 +106,10 @@ public struct LogSession: Sendable {
     }
     switch target {
     case .disk(let number): return logged(try disk(number), number)
-    case .assembly(let assembly):
+    case .device(let device):
       var needed: [Int: any Connection] = [:]
-      for number in Set(assembly.parts.map(\.disk)) { needed[number] = logged(try disk(number), number) }
-      return try AssembledConnection(assembly, disks: needed, description: exports.description(of: name))
+      for number in Set(device.parts.map(\.disk)) { needed[number] = logged(try disk(number), number) }
+      return try DeviceConnection(device, disks: needed, description: exports.description(of: name))
     }
   }
 

@@ -6,7 +6,7 @@ import SystemPackage
 /// The user's parameters on nbdkit's command line.
 struct PluginParameters: Sendable {
   /// The log stores a disk's number in one byte.
-  private static let mostDisks = 255
+  private static let maximumDisks = 255
 
   /// In the order of the map.
   private(set) var files: [FilePath] = []
@@ -19,8 +19,8 @@ struct PluginParameters: Sendable {
   mutating func set(key: String, value: ParameterValue) throws {
     switch key {
     case "file":
-      guard files.count < Self.mostDisks else {
-        throw PluginError(errno: .invalid, "more than \(Self.mostDisks) disks")
+      guard files.count < Self.maximumDisks else {
+        throw PluginError(errno: .invalid, "more than \(Self.maximumDisks) disks")
       }
       files.append(try value.absolutePath())
     case "format":

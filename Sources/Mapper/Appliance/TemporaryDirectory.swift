@@ -10,7 +10,8 @@ package struct TemporaryDirectory {
   /// The directory for temporary files outside this run; libguestfs caches its appliance there between runs.
   package let parent: String
 
-  /// Creates the directory and sets it as $TMPDIR for child processes.
+  /// Creates the directory and sets it as $TMPDIR for child processes: libguestfs starts some of them, and they get
+  /// the environment of this process.
   package init() throws(MapperError) {
     let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
     // Child processes may run in another directory, so they need an absolute path.

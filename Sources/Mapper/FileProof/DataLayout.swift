@@ -6,9 +6,9 @@ package struct DataLayout: Equatable {
   package var parts: [Range<UInt64>]
 
   /// The most parts; if a file has more, its smaller holes are read as data.
-  package static let mostParts = 4096
+  package static let maximumParts = 4096
   /// The most extents that are asked for; the file is read in full after the last of them.
-  package static let mostExtents = 100_000
+  package static let maximumExtents = 100_000
 
   /// How many bytes of the file are read.
   package var bytes: UInt64 { parts.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) } }
@@ -28,7 +28,7 @@ package struct DataLayout: Equatable {
       let (start, end) = (numbers[0] << 9, min((numbers[1] + 1) << 9, size))
       if start < end { extents.append(start..<end) }
     }
-    guard isComplete || lines.count >= Self.mostExtents else { return nil }
+    guard isComplete || lines.count >= Self.maximumExtents else { return nil }
     // There are more extents than were asked for.
     if !isComplete, let last = extents.map(\.upperBound).max(), last < size { extents.append(last..<size) }
     self.init(extents)
@@ -44,10 +44,10 @@ package struct DataLayout: Equatable {
         parts.append(extent)
       }
     }
-    guard parts.count > Self.mostParts else { return }
+    guard parts.count > Self.maximumParts else { return }
     // The smallest holes are read together with the data around them.
     let holes = parts.indices.dropFirst().sorted { size(ofHoleBefore: $0) > size(ofHoleBefore: $1) }
-    let starts = [0] + holes.prefix(Self.mostParts - 1).sorted()
+    let starts = [0] + holes.prefix(Self.maximumParts - 1).sorted()
     parts = zip(starts, starts.dropFirst() + [parts.count]).map { parts[$0].lowerBound..<parts[$1 - 1].upperBound }
   }
 

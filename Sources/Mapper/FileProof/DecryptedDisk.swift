@@ -43,7 +43,7 @@ private struct DecryptedDisk: VirtualDisk {
   }
 
   /// libguestfs's answers must be smaller than 4 MiB.
-  private static let mostBytes = 1 << 20
+  private static let maximumBytes = 1 << 20
 
   let disk: any VirtualDisk
   let number: Int
@@ -69,7 +69,7 @@ private struct DecryptedDisk: VirtualDisk {
   ) throws(DiskError) {
     var done = 0
     while done < part.range.count {
-      let count = min(part.range.count - done, Self.mostBytes)
+      let count = min(part.range.count - done, Self.maximumBytes)
       let bytes: [UInt8]
       do {
         bytes = try lock.read(device.name, count: count, at: part.range.lowerBound + UInt64(done))

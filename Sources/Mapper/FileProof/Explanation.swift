@@ -22,7 +22,7 @@ package struct ExtentCheck {
   }
 
   /// The most bytes that Btrfs compresses together.
-  private static let mostEncoded: UInt64 = 128 << 10
+  private static let maximumEncoded: UInt64 = 128 << 10
 
   /// Checks that every range of the map begins in an extent, and that the map has the ranges of every extent, in all
   /// copies.
@@ -97,7 +97,7 @@ package struct ExtentCheck {
         guard low > 0 else { return false }
         let extent = sorted[low - 1]
         let length = UInt64(extent.logical.count)
-        return address - extent.physical < (extent.isEncoded ? max(length, Self.mostEncoded) : length)
+        return address - extent.physical < (extent.isEncoded ? max(length, Self.maximumEncoded) : length)
       }
       guard isKnown else { return "disk \(range.disk) at \(hex(start)) is not where the file is" }
     }

@@ -19,7 +19,7 @@ package struct FileRebuild: ~Copyable {
 
   private static let bufferSize = 1 << 20
   /// More copies of a byte than any array has.
-  private static let mostCopies = 64
+  private static let maximumCopies = 64
 
   private let disks: [any VirtualDisk]
   private let isCancelled: @Sendable () -> Bool
@@ -54,8 +54,8 @@ package struct FileRebuild: ~Copyable {
         next += 1
       }
       active.removeAll { $0.objectEnd <= position }
-      guard active.count <= Self.mostCopies else {
-        return .impossible("more than \(Self.mostCopies) ranges hold its byte \(hex(position))")
+      guard active.count <= Self.maximumCopies else {
+        return .impossible("more than \(Self.maximumCopies) ranges hold its byte \(hex(position))")
       }
       var end = next < ranges.count ? min(size, ranges[next].objectOffset) : size
       for range in active { end = min(end, range.objectEnd) }

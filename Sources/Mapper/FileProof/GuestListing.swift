@@ -31,7 +31,7 @@ package struct GuestListing {
   private static let lines = #"LC_ALL=C sed -z 's/\\/\\\\/g; s/\n/\\n/g' | tr '\0' '\n'"#
   /// The largest size of a file that `readFiles` reads, in units of 512 bytes. Larger files, which may be mostly holes,
   /// and files with a path longer than a system call accepts are asked about one by one.
-  private static let mostBlocks = 1 << 15
+  private static let maximumBlocks = 1 << 15
   private static let longPath = 3900
 
   package let appliance: Guestfs
@@ -48,7 +48,7 @@ package struct GuestListing {
       cd /sysroot || exit 1
       long=$(printf '%\(Self.longPath)s' '' | tr ' ' '?')
       { find . -xdev -type d -printf 'd 0 0 %i /%P\\0' -o -type f -printf 'f %s %b %i /%P\\0' \
-        -size +0 -size -\(Self.mostBlocks + 1) ! -path "$long*" -fprint0 \(Self.names) 2>\(Self.failures)
+        -size +0 -size -\(Self.maximumBlocks + 1) ! -path "$long*" -fprint0 \(Self.names) 2>\(Self.failures)
       } | \(Self.lines) >\(Self.list)
       """, limit: Self.patience)
     var lines = LineReader(appliance: appliance, file: Self.list)
@@ -124,7 +124,7 @@ package struct GuestListing {
 private struct LineReader {
   private static let pieceSize = 1 << 20
   /// Longer than any path that a walk can have, in bytes.
-  private static let mostLine = 1 << 26
+  private static let maximumLine = 1 << 26
 
   let appliance: Guestfs
   let file: String
@@ -145,7 +145,7 @@ private struct LineReader {
     isAtEnd = piece.count < Self.pieceSize
     rest += piece
     guard let end = rest.lastIndex(of: 0x0a) else {
-      guard rest.count <= Self.mostLine else { throw GuestfsError("\(file): a line is too long") }
+      guard rest.count <= Self.maximumLine else { throw GuestfsError("\(file): a line is too long") }
       return []
     }
     let lines = rest[..<end].split(separator: 0x0a)

@@ -23,7 +23,7 @@ package struct GuestQuestions {
   }
 
   /// The most files that are asked about at once.
-  package static let most = 500
+  package static let maximum = 500
   /// How long the answers may take, in seconds, unless much of the disk must be read for them.
   package static let patience = 3600
   private static let script = "/tmp/virt-bmap-questions"
@@ -61,7 +61,7 @@ package struct GuestQuestions {
       if { exec {fd}<"$2"; } 2>/dev/null; then
         filefrag -v -b512 /dev/fd/$fd 2>/dev/null | sed -nE '/unwritten/d
           s/^ *[0-9]+: *([0-9]+)\.\. *([0-9]+):.*/\1 \2/p; s/^.*: [0-9]+ extents? found$/found/p
-          ' | head -n \#(DataLayout.mostExtents)
+          ' | head -n \#(DataLayout.maximumExtents)
         exec {fd}<&-
       fi
     }
@@ -101,7 +101,7 @@ package struct GuestQuestions {
     begun=()
     beginning() {
       if { exec {fd}<"$2"; } 2>/dev/null; then
-        begun+=("$1:$fd"); most=$3
+        begun+=("$1:$fd"); maximum=$3
         if [ ${#begun[@]} -ge 100 ]; then compare; fi
       fi
     }
@@ -111,14 +111,14 @@ package struct GuestQuestions {
       for f in "${begun[@]}"; do paths+=(/dev/fd/${f#*:}); done
       mapfile -t facts < <(stat -L -c '%s %i' "${paths[@]}")
       for i in "${!begun[@]}"; do
-        if [ "${facts[i]% *}" -le $most ]; then small+=("${paths[i]}"); fi
+        if [ "${facts[i]% *}" -le $maximum ]; then small+=("${paths[i]}"); fi
       done
       declare -A sums=()
       while read -r sum f; do sums[$f]=$sum; done < <([ ${#small[@]} -eq 0 ] || b2sum -- "${small[@]}" 2>/dev/null)
       for i in "${!begun[@]}"; do
         f=${paths[i]} fd=${f##*/}
-        if [ "${facts[i]% *}" -gt $most ]; then
-          sums[$f]=$(set -o pipefail; head -c $most <"$f" | b2sum) || sums[$f]=-
+        if [ "${facts[i]% *}" -gt $maximum ]; then
+          sums[$f]=$(set -o pipefail; head -c $maximum <"$f" | b2sum) || sums[$f]=-
           sums[$f]=${sums[$f]%% *}
         fi
         echo "= ${begun[i]%:*}"
@@ -131,11 +131,11 @@ package struct GuestQuestions {
 
     """#
 
-  /// - Parameter limit: how long `most` of the files may take, in seconds.
+  /// - Parameter limit: how long `maximum` of the files may take, in seconds.
   /// - Returns: the lines of the answer for each file; empty if the tool gave none.
   package func ask(_ files: [(question: Question, path: [UInt8])], limit: Int = patience) throws -> [[Substring]] {
-    try stride(from: 0, to: files.count, by: Self.most).flatMap { start in
-      try askTogether(files[start..<min(files.count, start + Self.most)], limit: limit)
+    try stride(from: 0, to: files.count, by: Self.maximum).flatMap { start in
+      try askTogether(files[start..<min(files.count, start + Self.maximum)], limit: limit)
     }
   }
 

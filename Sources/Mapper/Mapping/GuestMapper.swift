@@ -43,9 +43,9 @@ struct GuestMapper {
   }
 
   private func warnOfLargeDisks(_ guest: Guest, _ draft: inout MapDraft) {
-    for disk in guest.set.disks.map({ guest.guestDisks[$0 - 1] }) where disk.size > RecorderExport.mostBytes {
+    for disk in guest.set.disks.map({ guest.guestDisks[$0 - 1] }) where disk.size > RecorderExport.maximumBytes {
       draft.warnOfGap(
-        "\(shown(disk.description.file)): the appliance cannot see data beyond \(RecorderExport.mostBytes) bytes")
+        "\(shown(disk.description.file)): the appliance cannot see data beyond \(RecorderExport.maximumBytes) bytes")
     }
   }
 

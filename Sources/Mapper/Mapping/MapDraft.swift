@@ -8,9 +8,9 @@ struct MapDraft: Sendable {
   var findings = Findings()
   let reporter: any Reporter
 
-  /// - Parameter mostMapBytes: the largest size of the map, in bytes.
-  init(of disks: [GuestDisk], mostMapBytes: UInt64, reporter: any Reporter) {
-    map = BlockMapBuilder(mostBytes: mostMapBytes)
+  /// - Parameter maximumMapBytes: the largest size of the map, in bytes.
+  init(of disks: [GuestDisk], maximumMapBytes: UInt64, reporter: any Reporter) {
+    map = BlockMapBuilder(maximumBytes: maximumMapBytes)
     for disk in disks { map.addDisk(disk.description) }
     self.reporter = reporter
   }
@@ -32,7 +32,7 @@ struct MapDraft: Sendable {
       // What lies beyond the end of its device is on no disk.
       let places = table.places(of: area.range, on: area.device ?? content.number[...]) ?? []
       count += UInt64(places.count)
-      guard count <= DeviceTable.mostPlaces else {
+      guard count <= DeviceTable.maximumPlaces else {
         return reporter.detail("\(shown(content.name)): its metadata is in too many pieces and only partly in the map")
       }
       add(

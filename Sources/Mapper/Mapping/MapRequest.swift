@@ -16,7 +16,7 @@ public struct MapRequest: Sendable {
   /// Where to write the map.
   public var output: FilePath
   /// The largest size of the map, in bytes.
-  public var mostMapBytes = Self.usualMapBytes
+  public var maximumMapBytes = Self.usualMapBytes
   /// `-v`: libguestfs reports what it does.
   public var isVerbose = false
   /// `-x`: libguestfs calls are traced.
@@ -26,7 +26,7 @@ public struct MapRequest: Sendable {
   public static let usualMapBytes: UInt64 = 4 << 30
 
   /// More disks would not fit into the appliance besides its own.
-  public static let mostDisks = 200
+  public static let maximumDisks = 200
 
   public init(disks: [DiskSource], output: FilePath) {
     self.disks = disks

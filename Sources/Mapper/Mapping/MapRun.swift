@@ -20,7 +20,7 @@ public func mapDisk(
     try AtomicFile.checkWritable(request.output)
   } body: { (running, draft: MapDraft?) in
     var guest = Guest(running, reporter: reporter, keys: request.keys, isCancelled: isCancelled)
-    var draft = draft ?? MapDraft(of: running.disks, mostMapBytes: request.mostMapBytes, reporter: reporter)
+    var draft = draft ?? MapDraft(of: running.disks, maximumMapBytes: request.maximumMapBytes, reporter: reporter)
     draft.findings.launchSeconds += running.launchSeconds
     let mapper = GuestMapper(walker: running.walker.string, method: request.method, options: request.options)
     try mapper.map(&guest, into: &draft)

@@ -3,7 +3,7 @@
 /// Layout: "NTFS Documentation" of the Linux-NTFS project, "$ATTRIBUTE_LIST".
 enum AttributeList {
   /// In bytes; NTFS allows no more.
-  static let mostBytes: UInt64 = 256 << 10
+  static let maximumBytes: UInt64 = 256 << 10
   private static let entryBytes = 26
 
   struct Entry: Equatable {

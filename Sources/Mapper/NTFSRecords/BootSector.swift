@@ -6,7 +6,7 @@ public struct BootSector: Equatable, Sendable {
   public static let size = 512
 
   /// The size of the largest record of a file table, in bytes.
-  public static let mostRecordBytes = 4096
+  public static let maximumRecordBytes = 4096
 
   /// In bytes; a power of two from 512 to 2 MiB.
   public let clusterSize: UInt64
@@ -25,7 +25,7 @@ public struct BootSector: Equatable, Sendable {
     guard let cluster = sectors < 128 ? sectors * sector : Self.power(256 - sectors).map({ $0 * sector }),
       (512...2 << 20).contains(cluster), cluster.nonzeroBitCount == 1,
       let size = record < 128 ? record * cluster : Self.power(256 - record),
-      (512...UInt64(Self.mostRecordBytes)).contains(size), size.nonzeroBitCount == 1,
+      (512...UInt64(Self.maximumRecordBytes)).contains(size), size.nonzeroBitCount == 1,
       table < UInt64(Int64.max) / cluster
     else { return nil }
     clusterSize = cluster

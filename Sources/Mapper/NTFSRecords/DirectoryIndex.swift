@@ -16,12 +16,12 @@ public enum DirectoryIndex {
   public enum Failure: Error, Equatable {
     /// The index is malformed; `found` has the names that precede the damage.
     case damaged(found: [Entry])
-    /// The directory has more than `mostEntries` names.
+    /// The directory has more than `maximumEntries` names.
     case tooLarge
   }
 
   /// Each entry takes about 100 bytes of memory.
-  static let mostEntries = 1 << 18
+  static let maximumEntries = 1 << 18
   private static let blockBytes: ClosedRange<UInt64> = 512...64 << 10
   private static let rootHeaderBytes = 16
   private static let blockHeaderBytes = 24
@@ -46,12 +46,12 @@ public enum DirectoryIndex {
     guard list.add(root, header: rootHeaderBytes) else { return .failure(.damaged(found: list.entries)) }
     if !list.blocks.isEmpty { list.runs = FileData.directoryIndex(of: number, in: &source) ?? [] }
     while let block = list.blocks.popLast() {
-      guard list.entries.count <= mostEntries else { return .failure(.tooLarge) }
+      guard list.entries.count <= maximumEntries else { return .failure(.tooLarge) }
       guard let bytes = list.read(block, from: &source), list.add(bytes, header: blockHeaderBytes) else {
         return .failure(.damaged(found: list.entries))
       }
     }
-    return list.entries.count <= mostEntries ? .success(list.entries) : .failure(.tooLarge)
+    return list.entries.count <= maximumEntries ? .success(list.entries) : .failure(.tooLarge)
   }
 
   /// The runs of a directory's index blocks, in clusters; empty for a small directory, whose index is in its record.

@@ -18,9 +18,9 @@ public enum FileData: Equatable, Sendable {
   case encrypted([Run], size: UInt64, initializedSize: UInt64)
 
   /// A file with more runs is not followed: each run takes about 30 bytes of memory.
-  static let mostRuns = 1 << 18
+  static let maximumRuns = 1 << 18
   /// NTFS compresses 16 clusters together, and never more than 64 KiB: 128 clusters of 512 bytes.
-  private static let mostUnitPower: UInt64 = 7
+  private static let maximumUnitPower: UInt64 = 7
 
   /// - Parameters:
   ///   - number: the number of the file's first record.
@@ -95,7 +95,7 @@ public enum FileData: Equatable, Sendable {
     switch list.value {
     case .resident(let range): return Array(record.bytes[range])
     case .runs(let header):
-      guard !list.isEncoded, header.size <= AttributeList.mostBytes, header.lowest == 0,
+      guard !list.isEncoded, header.size <= AttributeList.maximumBytes, header.lowest == 0,
         header.initializedSize == header.size, let runs = record.runs(of: header)
       else { return nil }
       return source.bytes(of: runs, size: header.size)
@@ -122,7 +122,7 @@ public enum FileData: Equatable, Sendable {
         ?? header.flatMap { header in
           if isEncrypted { return .encrypted(runs, size: header.size, initializedSize: header.initializedSize) }
           guard isCompressed else { return .runs(runs, size: header.size, initializedSize: header.initializedSize) }
-          guard (1...FileData.mostUnitPower).contains(header.unitPower) else { return nil }
+          guard (1...FileData.maximumUnitPower).contains(header.unitPower) else { return nil }
           return .compressed(
             runs, size: header.size, initializedSize: header.initializedSize, unit: 1 << header.unitPower)
         }
@@ -135,7 +135,7 @@ public enum FileData: Equatable, Sendable {
         whole = .resident(record: number, parts: record.parts(of: range))
       case .runs(let header):
         guard let added = record.runs(of: header), header.initializedSize <= header.size,
-          added.count <= mostRuns - runs.count, isEmpty || !added.isEmpty
+          added.count <= maximumRuns - runs.count, isEmpty || !added.isEmpty
         else { return false }
         if self.header == nil {
           (self.header, isCompressed, isEncrypted) = (header, data.isCompressed, data.isEncrypted)

@@ -18,28 +18,29 @@ public struct Run: Equatable, Sendable {
 /// Source: "NTFS Documentation" of the Linux-NTFS project, "Data Runs".
 enum RunList {
   /// Larger than any number on a volume, and small enough that sums and products with a cluster size fit.
-  private static let most: UInt64 = 1 << 42
+  private static let maximum: UInt64 = 1 << 42
 
   /// - Parameters:
   ///   - bytes: the list; other bytes may follow its end.
   ///   - start: the cluster of the attribute with which the list begins.
   /// - Returns: nil if the list is malformed or does not end.
   static func decode(_ bytes: ArraySlice<UInt8>, from start: UInt64) -> [Run]? {
-    guard start < most else { return nil }
+    guard start < maximum else { return nil }
     var runs: [Run] = []
     var rest = bytes
     var position = start
     var cluster: Int64 = 0
     while let sizes = rest.popFirst() {
       guard sizes != 0 else { return runs }
-      guard let count = number(&rest, Int(sizes & 15)), count > 0, count < most, position + UInt64(count) < most else {
+      guard let count = number(&rest, Int(sizes & 15)), count > 0, count < maximum, position + UInt64(count) < maximum
+      else {
         return nil
       }
       var place: UInt64?
       if sizes >> 4 != 0 {
-        guard let distance = number(&rest, Int(sizes >> 4)), distance.magnitude < most else { return nil }
+        guard let distance = number(&rest, Int(sizes >> 4)), distance.magnitude < maximum else { return nil }
         cluster += distance
-        guard cluster >= 0, cluster < most else { return nil }
+        guard cluster >= 0, cluster < maximum else { return nil }
         place = UInt64(cluster)
       }
       runs.append(Run(start: position, count: UInt64(count), cluster: place))

@@ -26,7 +26,7 @@ public enum StoredAttribute: Equatable, Sendable {
     for entry in entries where seen.insert(entry.record.number).inserted {
       // A record belongs to one file only, so that none is looked at for many files.
       guard let record = source.record(entry.record.number), record.sequence == entry.record.sequence,
-        record.base == number, runs <= FileData.mostRuns
+        record.base == number, runs <= FileData.maximumRuns
       else { return result }
       let found = record.storedAttributes(entry.record.number, withData: withData)
       runs += found.reduce(0) { $0 + $1.runs }

@@ -42,7 +42,7 @@ struct RecorderPlugin: Plugin {
   }
 
   /// A recorded event has one byte for the number of a disk.
-  private static let mostDisks = 255
+  private static let maximumDisks = 255
 
   private var sources: [Source] = []
   private var options = OpenOptions()
@@ -71,8 +71,8 @@ struct RecorderPlugin: Plugin {
   }
 
   private mutating func add(_ source: Source) throws {
-    guard sources.count < Self.mostDisks else {
-      throw PluginError(errno: .invalid, "more than \(Self.mostDisks) disks")
+    guard sources.count < Self.maximumDisks else {
+      throw PluginError(errno: .invalid, "more than \(Self.maximumDisks) disks")
     }
     sources.append(source)
   }
@@ -93,7 +93,7 @@ struct RecorderPlugin: Plugin {
     let stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate(), control: control)
     for source in sources {
       let disk = try open(source, stream)
-      disks.append(Disk(size: min(disk.size, RecorderExport.mostBytes), overlay: WriteOverlay(over: disk)))
+      disks.append(Disk(size: min(disk.size, RecorderExport.maximumBytes), overlay: WriteOverlay(over: disk)))
     }
     self.stream = stream
   }

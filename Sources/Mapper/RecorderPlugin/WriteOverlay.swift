@@ -20,7 +20,7 @@ final class WriteOverlay: Sendable {
   private static let blockSize: UInt64 = 4096
   /// 8 GiB: more than the journals of a guest's filesystems, each of which is written once. An appliance that keeps
   /// writing must not fill the host's disk.
-  private static let mostBlocks = 2 << 20
+  private static let maximumBlocks = 2 << 20
   private let disk: any VirtualDisk
   private let state = Mutex(State())
 
@@ -54,8 +54,8 @@ final class WriteOverlay: Sendable {
 
   /// Adds a block of the disk to the file, with the content that it has on the disk.
   private func addBlock(_ block: UInt64, file: FileDescriptor, count: Int) throws -> UInt64 {
-    guard count < Self.mostBlocks else {
-      throw PluginError(errno: .noSpace, "the appliance writes more than \(Self.mostBlocks) blocks")
+    guard count < Self.maximumBlocks else {
+      throw PluginError(errno: .noSpace, "the appliance writes more than \(Self.maximumBlocks) blocks")
     }
     let start = block * Self.blockSize
     var content = [UInt8](repeating: 0, count: Int(Self.blockSize))

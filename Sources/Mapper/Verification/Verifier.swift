@@ -13,7 +13,7 @@ struct Verifier {
   private static let readahead = 1024
   /// The smallest block size, in bytes: a read at the end of a file, and with it the range, is rounded up to at least a
   /// page.
-  private static let leastBlock: UInt64 = 4096
+  private static let minimumBlock: UInt64 = 4096
 
   /// The error that a tool reports for a file that cannot be opened without its key.
   private static let noKey = String(cString: strerror(ENOKEY))
@@ -26,7 +26,7 @@ struct Verifier {
   let found: @Sendable (Verification.Finding) -> Void
   private let arrays: ArrayNames
   /// The most data that is read of a file, in bytes; a file with more is not read.
-  private let mostBytes: UInt64
+  private let maximumBytes: UInt64
   private(set) var result = Verification()
   /// Which of the map's objects are in the guest.
   var seen: [Bool]
@@ -45,7 +45,7 @@ struct Verifier {
     self.found = found
     comparer = FileComparer(files: files, disks: disks, isCancelled: guest.isCancelled)
     self.replayed = FileComparer(files: files, disks: replayed, isCancelled: guest.isCancelled)
-    mostBytes = max(SparseFiles.leastLimit, disks.reduce(0) { $0 &+ $1.size })
+    maximumBytes = max(SparseFiles.minimumLimit, disks.reduce(0) { $0 &+ $1.size })
     arrays = ArrayNames(guest, files)
     seen = draft?.seen ?? [Bool](repeating: false, count: files.map.objects.count)
     if let draft { (result, unlisted) = (draft.result, draft.unlisted) }
@@ -78,7 +78,7 @@ struct Verifier {
     do {
       var work = FilesystemWork(
         device: device, type: type, space: try guest.addressSpace(of: filesystem),
-        blockSize: max(Self.leastBlock, try blockSize()))
+        blockSize: max(Self.minimumBlock, try blockSize()))
       defer {
         for object in work.undecided { seen[Int(object.rawValue)] = false }
         result.filesystems.append(work.result)
@@ -97,18 +97,7 @@ struct Verifier {
       unlisted.insert(device)
       result.isIncomplete = true
     }
-    try unmount()
-  }
-
-  /// A process that a failed call left running may still use the filesystem.
-  private func unmount() throws {
-    do {
-      try guest.appliance.unmountAll()
-    } catch {
-      try guest.checkHelpers()
-      _ = try guest.appliance.shell(
-        "cd /; for m in $(grep -o ' /sysroot[^ ]*' /proc/mounts | sort -r); do umount -l $m; done")
-    }
+    try guest.unmount()
   }
 
   private func blockSize() throws -> UInt64 {
@@ -156,11 +145,11 @@ struct Verifier {
       if work.files[index].size == 0 { empty.append(work.job(index, digest: nil)) } else { others.append(index) }
     }
     try compare(empty, in: &work)
-    for part in parts(of: others, most: SparseFiles.atOnce) {
+    for part in parts(of: others, maximum: SparseFiles.atOnce) {
       let layouts = try layouts(of: part, in: work)
       var wanted: [(file: Int, layout: DataLayout?)] = []
       for (index, layout) in zip(part, layouts) {
-        if SparseFiles.isBeyondReach(work.files[index], layout, mostBytes: mostBytes) {
+        if SparseFiles.isBeyondReach(work.files[index], layout, maximumBytes: maximumBytes) {
           except(index, .tooLarge, in: &work)
         } else {
           wanted.append((index, layout))
@@ -176,7 +165,7 @@ struct Verifier {
     guard work.knownType.reportsHoles else { return indices.map { _ in nil } }
     return zip(indices, try ask(indices, in: work) { _, _ in .layout }).map { index, lines in
       // A small file is read whole.
-      work.files[index].size < SparseFiles.least ? nil : DataLayout(parsing: lines, size: work.files[index].size)
+      work.files[index].size < SparseFiles.minimum ? nil : DataLayout(parsing: lines, size: work.files[index].size)
     }
   }
 
@@ -265,8 +254,9 @@ struct Verifier {
   }
 
   /// Splits a list into parts that the appliance is asked about at once.
-  private func parts<T>(of all: [T], most: Int = GuestQuestions.most) -> some Sequence<[T]> {
-    stride(from: 0, to: all.count, by: most).lazy.map { start in Array(all[start..<min(all.count, start + most)]) }
+  private func parts<T>(of all: [T], maximum: Int = GuestQuestions.maximum) -> some Sequence<[T]> {
+    stride(from: 0, to: all.count, by: maximum).lazy.map { start in Array(all[start..<min(all.count, start + maximum)])
+    }
   }
 
   /// - Parameter question: makes the question about a file from its position in `indices` and its index.

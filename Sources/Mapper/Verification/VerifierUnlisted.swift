@@ -13,9 +13,9 @@ extension Verifier {
       !seen[Int(object.rawValue)] && [.file, .directory].contains(files.map.objects.kind(of: object))
         && files.map.objects.device(of: object) == work.device
     }
-    for start in stride(from: 0, to: objects.count, by: GuestQuestions.most) {
+    for start in stride(from: 0, to: objects.count, by: GuestQuestions.maximum) {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
-      let part = objects[start..<min(objects.count, start + GuestQuestions.most)].compactMap { object in
+      let part = objects[start..<min(objects.count, start + GuestQuestions.maximum)].compactMap { object in
         files.map.objects[object].path.map { (object: object, path: $0) }
       }
       let answers = try GuestQuestions(appliance: guest.appliance).ask(part.map { (.byTable, $0.path) })

@@ -19,8 +19,8 @@ package struct ObjectTree {
   }
 
   /// The limits on the number of names and on their total size in bytes.
-  private let mostNames: Int
-  private let mostBytes: Int
+  private let maximumNames: Int
+  private let maximumBytes: Int
   private var nodes: [Node] = []
   private var links: [Link] = []
   private var names: [UInt8] = []
@@ -30,11 +30,11 @@ package struct ObjectTree {
   package private(set) var files = 0
 
   /// - Parameters:
-  ///   - mostNames: the maximum number of names.
-  ///   - mostBytes: the approximate maximum size of all names, in bytes.
-  package init(mostNames: Int = .max, mostBytes: Int = .max) {
-    self.mostNames = mostNames
-    self.mostBytes = mostBytes
+  ///   - maximumNames: the maximum number of names.
+  ///   - maximumBytes: the approximate maximum size of all names, in bytes.
+  package init(maximumNames: Int = .max, maximumBytes: Int = .max) {
+    self.maximumNames = maximumNames
+    self.maximumBytes = maximumBytes
   }
 
   /// Adds an object. The first must be the root, a directory without a parent or a name.
@@ -81,8 +81,8 @@ package struct ObjectTree {
   ) throws(AssemblyError) {
     guard contains(parent), kind(of: parent) == .directory else { throw .badParent(id) }
     guard WalkBounds.isName(name) else { throw .badName }
-    guard nodes.count + links.count < mostNames, nodes.count < UInt32.max, names.count <= mostBytes else {
-      throw .tooManyNames(min(mostNames, nodes.count + links.count))
+    guard nodes.count + links.count < maximumNames, nodes.count < UInt32.max, names.count <= maximumBytes else {
+      throw .tooManyNames(min(maximumNames, nodes.count + links.count))
     }
   }
 

@@ -74,7 +74,7 @@ package struct WalkAssembler {
 
   package init(bounds: WalkBounds = .usual) {
     self.bounds = bounds
-    tree = ObjectTree(mostNames: bounds.names, mostBytes: bounds.bytesOfNames)
+    tree = ObjectTree(maximumNames: bounds.names, maximumBytes: bounds.bytesOfNames)
   }
 
   package mutating func read(disk: UInt8, offset: UInt64, length: UInt32) {
@@ -145,7 +145,7 @@ package struct WalkAssembler {
 
   /// Whether `length` bytes at `start` are within the range that a file or a device can have.
   private static func fits(_ start: UInt64, _ length: UInt64) -> Bool {
-    start <= WalkBounds.mostBytes && length <= WalkBounds.mostBytes - start
+    start <= WalkBounds.maximumBytes && length <= WalkBounds.maximumBytes - start
   }
 
   private mutating func addFailure(in parent: Record.ObjectID, _ name: [UInt8], _ errno: Int32) {

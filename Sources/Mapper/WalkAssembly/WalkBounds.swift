@@ -20,7 +20,7 @@ package struct WalkBounds: Equatable {
   /// Maximum length of a name, longer than in any filesystem: 255 characters of four bytes.
   package static let nameBytes = 1024
   /// Maximum size of a file or a device: the kernel's offsets are signed.
-  package static let mostBytes = UInt64(Int64.max)
+  package static let maximumBytes = UInt64(Int64.max)
   /// Maximum number of ranges held for chunks that are still ambiguous.
   package static let pendingReads = 1 << 22
 
@@ -29,11 +29,11 @@ package struct WalkBounds: Equatable {
   ///   - type: blkid(8)'s name of the filesystem.
   ///   - mapBytes: the maximum size of the map, in bytes.
   package init(bytes: UInt64, isCompressed: Bool, mapBytes: UInt64) {
-    let bytes = min(bytes, Self.mostBytes)
+    let bytes = min(bytes, Self.maximumBytes)
     // A name and its object take at least 12 bytes. In these filesystems they may be compressed.
-    let leastBytes: UInt64 = isCompressed ? 1 : 8
+    let minimumBytes: UInt64 = isCompressed ? 1 : 8
     // Files can share blocks, so a small filesystem may have more ranges than sectors.
-    let fromDisk = (names: bytes / leastBytes + 1 << 16, ranges: max(bytes / 512, 1 << 20) * 4)
+    let fromDisk = (names: bytes / minimumBytes + 1 << 16, ranges: max(bytes / 512, 1 << 20) * 4)
     // No line of a map is shorter than 16 bytes.
     let fromMap = max(mapBytes / 16, 1 << 16)
     areOfMap = fromMap < max(fromDisk.names, fromDisk.ranges)

@@ -5,7 +5,7 @@ public enum RecorderExport {
 
   /// The maximum size of an export in bytes: 8 EiB less 1 GiB, the largest disk that qemu accepts. Larger disks are
   /// cut.
-  public static let mostBytes: UInt64 = 1 << 63 - 1 << 30
+  public static let maximumBytes: UInt64 = 1 << 63 - 1 << 30
 
   /// The export of the disk with this number, from 1.
   public static func disk(_ number: Int) -> String { "disk\(number)" }

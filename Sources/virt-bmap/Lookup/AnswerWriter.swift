@@ -13,7 +13,7 @@ struct AnswerWriter {
     var object: ObjectID
   }
 
-  enum Form {
+  enum Format {
     /// Lines in the form of the map.
     case text
     /// One line per question, with the question and an array of the objects found. This form is part of the program's
@@ -25,20 +25,20 @@ struct AnswerWriter {
   private static let blockBytes = 1 << 16
 
   private let map: BlockMap
-  private let form: Form
+  private let format: Format
   private var buffer: [UInt8] = []
   private var entries = 0
   /// Whether a question had no answer.
   private(set) var isMissing = false
 
-  init(_ map: BlockMap, form: Form) {
+  init(_ map: BlockMap, format: Format) {
     self.map = map
-    self.form = form
+    self.format = format
   }
 
   mutating func begin(_ question: Question, disk: Int) {
     entries = 0
-    guard form == .json else { return }
+    guard format == .json else { return }
     switch question {
     case .range(let range):
       append("{\"disk\":")
@@ -53,7 +53,7 @@ struct AnswerWriter {
   }
 
   mutating func add(_ entry: Entry) throws {
-    switch form {
+    switch format {
     case .text: addLine(entry)
     case .json: addObject(entry)
     }
@@ -63,7 +63,7 @@ struct AnswerWriter {
 
   mutating func end(_ question: Question) throws {
     isMissing = isMissing || entries == 0
-    if form == .json {
+    if format == .json {
       append("]")
       if case .range(let range) = question {
         append(",\"start\":")
@@ -113,7 +113,7 @@ struct AnswerWriter {
   /// An answer that cannot be written must not look like an answer that found nothing.
   private mutating func flush() throws {
     do {
-      _ = try FileDescriptor.standardOutput.writeAll(form == .json ? buffer : Messages.printable(answer: buffer))
+      _ = try FileDescriptor.standardOutput.writeAll(format == .json ? buffer : Messages.printable(answer: buffer))
     } catch {
       throw LookupError("standard output: \(error)")
     }

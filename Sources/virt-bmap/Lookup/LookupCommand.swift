@@ -59,7 +59,7 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
       throw LookupError("\(map): a map of \(loaded.disks.count) disks, there is no disk \(disk)")
     }
     let lookup = Lookup(map: loaded, disk: disk)
-    var writer = AnswerWriter(loaded, form: json ? .json : .text)
+    var writer = AnswerWriter(loaded, format: json ? .json : .text)
     func answer(_ question: Question) throws { try lookup.answer(question, to: &writer) }
     let questions = (offset + sector + range + path).sorted { $0.place < $1.place }
     for placed in questions { try answer(placed.question) }

@@ -39,7 +39,7 @@ struct KeyOption {
   }
 
   /// In bytes; longer than any passphrase that cryptsetup accepts.
-  private static let mostBytes = 8 << 20
+  private static let maximumBytes = 8 << 20
 
   /// Reads the key, from its file if there is one. A newline at the end of the file is not part of the key.
   func deviceKey() throws -> DeviceKey {
@@ -58,7 +58,7 @@ struct KeyOption {
       defer { try? file.close() }
       var bytes: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 4096)
-      while bytes.count <= Self.mostBytes {
+      while bytes.count <= Self.maximumBytes {
         let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0) }
         guard count > 0 else { return bytes }
         bytes += buffer[..<count]

@@ -78,14 +78,14 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
       guard machineReadable else { throw ValidationError("no disk is given") }
       return printCapabilities()
     }
-    guard sources.count <= MapRequest.mostDisks else {
-      throw ValidationError("more than \(MapRequest.mostDisks) disks")
+    guard sources.count <= MapRequest.maximumDisks else {
+      throw ValidationError("more than \(MapRequest.maximumDisks) disks")
     }
     var request = MapRequest(disks: sources, output: filePath(output))
     request.options = diskOptions.openOptions
     request.method = methodOptions.mapMethod
     request.keys = try keyOptions.keys()
-    request.mostMapBytes = maxMapSize.value
+    request.maximumMapBytes = maxMapSize.value
     request.isVerbose = verbose
     request.isTraced = x
     let findings = try await mapDisk(request, reporter: reporter) { Interruption.hasHappened }

@@ -70,9 +70,9 @@ final class SnapshotBench {
 
   var file: FilePath { directory.appending("overlay.vmdk") }
 
-  func open(_ file: FilePath? = nil) throws -> VMDKOverlay.Kept {
+  func open(_ file: FilePath? = nil) throws -> VMDKOverlay.Persistent {
     let base = try openDisk(at: disk, format: .vmdk)
-    return try VMDKOverlay.kept(file ?? self.file, over: base.disk, chain: base.chain, files: base.files)
+    return try VMDKOverlay.persistent(file ?? self.file, over: base.disk, chain: base.chain, files: base.files)
   }
 
   /// The error when the overlay is opened, without its name; "none" if it can be opened.

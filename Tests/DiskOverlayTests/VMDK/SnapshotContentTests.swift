@@ -76,7 +76,7 @@ struct SnapshotContentTests {
     #expect(isSame)
     // The snapshot is the base of another one.
     let next = bench.directory.appending("next.vmdk")
-    let above = try VMDKOverlay.kept(next, over: opened.disk, chain: opened.chain, files: opened.files)
+    let above = try VMDKOverlay.persistent(next, over: opened.disk, chain: opened.chain, files: opened.files)
     try bench.exercise(above.disk, steps: 60)
     try above.disk.close()
     try bench.checkWithQemu(next)

@@ -151,7 +151,7 @@ struct SnapshotDamageTests {
     let base = try openDisk(at: bench.file)
     func refusal(_ path: FilePath) -> String {
       do {
-        try VMDKOverlay.kept(path, over: base.disk, chain: base.chain, files: base.files).disk.close()
+        try VMDKOverlay.persistent(path, over: base.disk, chain: base.chain, files: base.files).disk.close()
         return "none"
       } catch { return "\(error)" }
     }
@@ -163,14 +163,14 @@ struct SnapshotDamageTests {
     let bench = try SnapshotBench(size: 1 << 20)
     let base = try openDisk(at: bench.disk, format: .raw)
     #expect {
-      try VMDKOverlay.kept(bench.file, over: base.disk, chain: base.chain, files: base.files)
+      try VMDKOverlay.persistent(bench.file, over: base.disk, chain: base.chain, files: base.files)
     } throws: { "\($0)".contains("has to be over a VMDK") && "\($0)".contains("monolithicFlat") }
     #expect(!FileManager.default.fileExists(atPath: bench.file.string))
     let large = bench.directory.appending("large.vmdk")
     try tool("qemu-img", "create", "-f", "vmdk", large.string, "3T")
     let disk = try openDisk(at: large)
     #expect {
-      try VMDKOverlay.kept(bench.file, over: disk.disk, chain: disk.chain, files: disk.files)
+      try VMDKOverlay.persistent(bench.file, over: disk.disk, chain: disk.chain, files: disk.files)
     } throws: { ($0 as? DiskError)?.errno == EFBIG }
   }
 

@@ -67,7 +67,7 @@ extension ParserFuzzer {
         try check(part.lowerBound >= end && !part.isEmpty && part.upperBound <= 1 << 40, "\(layout)")
         end = part.upperBound
       }
-      try check(layout.parts.count <= DataLayout.mostParts, "\(layout.parts.count) parts")
+      try check(layout.parts.count <= DataLayout.maximumParts, "\(layout.parts.count) parts")
     }
   }
 

@@ -22,7 +22,7 @@ extension ParserFuzzer {
       }
       table.budget = Table.most
       if case .success(let entries) = DirectoryIndex.entries(of: number, in: &table, clusterSize: 512) {
-        try check(entries.count <= DirectoryIndex.mostEntries, "more entries than are allowed")
+        try check(entries.count <= DirectoryIndex.maximumEntries, "more entries than are allowed")
       }
       _ = FileTraits.find(of: number, in: &table)
       table.budget = Table.most

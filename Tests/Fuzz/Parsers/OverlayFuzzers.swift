@@ -15,7 +15,7 @@ extension ParserFuzzer {
     // Of the right length, of which most are zeros.
     let length = OverlayHeader(Array(file.prefix(OverlayHeader.size))).map { Int(clamping: $0.fileSize) } ?? file.count
     try bench.write(file, length: first & 2 != 0 || length > 1 << 24 ? file.count : length)
-    guard let kept = try? OverlayDisk.kept(bench.file, over: bench.disk.disk, bench.header) else { return }
+    guard let kept = try? OverlayDisk.persistent(bench.file, over: bench.disk.disk, bench.header) else { return }
     try bench.exercise(kept.disk, seed: first)
   }
 
@@ -38,7 +38,7 @@ extension ParserFuzzer {
     }
     // Grains are of 64 KiB, and need not be in the input.
     try bench.write(file, length: file.count + Int(first >> 4) << 16)
-    guard let kept = try? VMDKOverlay.kept(bench.file, over: bench.disk.disk, bench.parent) else { return }
+    guard let kept = try? VMDKOverlay.persistent(bench.file, over: bench.disk.disk, bench.parent) else { return }
     try bench.exercise(kept.disk, seed: first)
   }
 }

@@ -143,7 +143,7 @@ import Testing
     #expect(ledger.allSatisfy { $0.value == (128..<384).contains($0.key) })
   }
 
-  @Test(arguments: [OverlayKind.kept, .vmdk])
+  @Test(arguments: [OverlayKind.persistent, .vmdk])
   func whatTheGuestWroteIsInTheOverlay(kind: OverlayKind) async throws {
     let boot = try await DebianBoot.of(kind)
     let guest = try await DebianBoot.guest.value

@@ -15,7 +15,7 @@ import Testing
     ]
   }
 
-  @Test(arguments: [OverlayKind.kept, .vmdk], ["ftruncate", "pwrite64", "fdatasync", "linkat", "fsync"])
+  @Test(arguments: [OverlayKind.persistent, .vmdk], ["ftruncate", "pwrite64", "fdatasync", "linkat", "fsync"])
   func isWholeOrNotThere(_ kind: OverlayKind, _ call: String) async throws {
     try await tool("qemu-img", ["create", "-q", "-f", "vmdk", scratch("base.vmdk"), "8M"])
     var deaths = 0

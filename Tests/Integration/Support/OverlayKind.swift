@@ -6,7 +6,7 @@ enum OverlayKind: String, CaseIterable, CustomTestStringConvertible {
   /// Discarded when the logger exits.
   case temporary
   /// The logger's own format, in a file.
-  case kept
+  case persistent
   /// A snapshot that other programs can open.
   case vmdk
 
@@ -14,7 +14,7 @@ enum OverlayKind: String, CaseIterable, CustomTestStringConvertible {
   func file(in scratch: Scratch) -> FilePath? {
     switch self {
     case .temporary: nil
-    case .kept: scratch("overlay")
+    case .persistent: scratch("overlay")
     case .vmdk: scratch("overlay.vmdk")
     }
   }

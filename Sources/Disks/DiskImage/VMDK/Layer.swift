@@ -5,13 +5,13 @@ import SystemPackage
 struct Layer: Sendable {
   /// In bytes.
   let size: UInt64
-  let extents: [Extent]
+  let extents: [VMDKExtent]
   /// The offset of each extent, in bytes, and finally the offset of the end of the last one. The first is 0.
   private let starts: [UInt64]
 
   /// - Parameter path: the path of the descriptor, for messages.
   /// - Throws: `DiskError` if the extents together are larger than `VMDKLimits.diskBytes`.
-  init(_ extents: [Extent], path: FilePath) throws(DiskError) {
+  init(_ extents: [VMDKExtent], path: FilePath) throws(DiskError) {
     var starts: [UInt64] = [0]
     var end: UInt64 = 0
     for extent in extents {

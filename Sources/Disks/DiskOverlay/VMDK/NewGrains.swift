@@ -9,7 +9,7 @@ final class NewGrains: Sendable {
 
   /// How many new grains trigger a flush, even if nobody asked for one. They take 512 KiB of memory, and stand for 4
   /// GiB of 64 KiB grains.
-  static let most = 1 << 16
+  static let maximum = 1 << 16
 
   private let entries = Mutex<[Entry]>([])
 
@@ -17,7 +17,7 @@ final class NewGrains: Sendable {
   func add(_ grain: Int, _ entry: UInt32) -> Bool {
     entries.withLock {
       $0.append(Entry(grain: UInt32(truncatingIfNeeded: grain), entry: entry))
-      return $0.count >= Self.most
+      return $0.count >= Self.maximum
     }
   }
 

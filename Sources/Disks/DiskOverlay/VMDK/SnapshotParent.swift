@@ -30,7 +30,7 @@ struct SnapshotParent {
         "the disk \(printable(link.path.bytes)) has no CID by which a VMDK snapshot could name it: give the "
           + "overlay a name that does not end in .vmdk", errno: EINVAL)
     }
-    guard disk.size <= SparseImage.mostBytes else {
+    guard disk.size <= SparseImage.maximumBytes else {
       throw DiskError(overlay, "the disk is too large for a VMDK snapshot: 2 TiB at most", errno: EFBIG)
     }
     self.link = link

@@ -118,8 +118,8 @@ private struct GrainPlaces {
     self.file = file
     self.length = length
     step = image.grainBytes / 512
-    let most = min(length / 512, UInt64(UInt32.max)) / step
-    used = [UInt64](repeating: 0, count: Int(most / 64) + 1)
+    let maximum = min(length / 512, UInt64(UInt32.max)) / step
+    used = [UInt64](repeating: 0, count: Int(maximum / 64) + 1)
   }
 
   /// - Parameter place: the offset of the entry in the file, for messages.

@@ -35,8 +35,8 @@ public final class VMDKOverlay: StoredOverlay {
     self.snapshot = snapshot
   }
 
-  /// An overlay that is kept in a file. The file is created if it does not exist.
-  public struct Kept: Sendable {
+  /// A persistent overlay: it stays in its file. The file is created if it does not exist.
+  public struct Persistent: Sendable {
     public var disk: VMDKOverlay
     /// Whether the file was created by this call.
     public var isNew: Bool
@@ -55,17 +55,17 @@ public final class VMDKOverlay: StoredOverlay {
   /// - Throws: `DiskError`: `EINVAL` if the disk is not a VMDK or the file is not a snapshot of it, `ENOTSUP` if this
   ///   kind of snapshot cannot be written, `EIO` if the file is damaged or was truncated, `EBUSY` if another program
   ///   has it open, `EFBIG` if the disk is larger than 2 TiB, otherwise the error from the operating system.
-  public static func kept(
+  public static func persistent(
     _ path: FilePath, over base: any VirtualDisk, chain: [DiskLink], files: [FilePath]
-  ) throws(DiskError) -> Kept {
-    try kept(path, over: base, SnapshotParent(base, chain: chain, files: files, overlay: path))
+  ) throws(DiskError) -> Persistent {
+    try persistent(path, over: base, SnapshotParent(base, chain: chain, files: files, overlay: path))
   }
 
-  static func kept(
+  static func persistent(
     _ path: FilePath, over base: any VirtualDisk, _ parent: SnapshotParent
-  ) throws(DiskError) -> Kept {
+  ) throws(DiskError) -> Persistent {
     let snapshot = try SnapshotFile.open(path, over: parent, size: base.size)
-    return Kept(
+    return Persistent(
       disk: VMDKOverlay(base, snapshot), isNew: snapshot.isNew, baseWasChanged: snapshot.baseWasChanged,
       wasClosedCleanly: snapshot.wasClosedCleanly)
   }

@@ -1,7 +1,7 @@
 import BlockMap
 
 /// A request and the ranges of the map under it, in disk order and without gaps.
-struct AttributedRequest: Sendable {
+package struct AttributedRequest: Sendable {
   /// A part of the request over which the same ranges of the map lie.
   struct Part: Sendable {
     /// In bytes of the disk.
@@ -12,6 +12,8 @@ struct AttributedRequest: Sendable {
     var unlisted: Int
     /// Whether this part has been written since the map was made.
     var isStale = false
+    /// Whether the log is to name this part.
+    var isSelected = true
     /// Whether this is the rest of a request with too many parts. The objects in it have not been looked up.
     var isRest = false
     fileprivate var ownersEnd = 0
@@ -28,6 +30,8 @@ struct AttributedRequest: Sendable {
     }
   }
 
+  /// Whether the log names every request, so that one without selected parts is in the log, too.
+  var isUnfiltered = true
   private(set) var parts: [Part] = []
   /// The owners of all parts, one part after the other.
   private var owners: [Owner] = []
@@ -42,11 +46,11 @@ struct AttributedRequest: Sendable {
   func owners(of part: Int) -> Range<Int> { (part == 0 ? 0 : parts[part - 1].ownersEnd)..<parts[part].ownersEnd }
 
   /// Limits, so that a request costs no more than a few megabytes whatever ranges the map has.
-  private static let mostParts = 1 << 16
-  private static let mostOwners = 1 << 18
+  private static let maximumParts = 1 << 16
+  private static let maximumOwners = 1 << 18
 
   /// Whether there is room for another part and its owners.
-  var hasRoom: Bool { parts.count < Self.mostParts && owners.count < Self.mostOwners }
+  var hasRoom: Bool { parts.count < Self.maximumParts && owners.count < Self.maximumOwners }
 
   /// Adds a range to the rest, which becomes the last part.
   mutating func addToRest(_ range: Range<UInt64>) {
@@ -71,6 +75,8 @@ struct AttributedRequest: Sendable {
     parts.append(part)
     parts[parts.count - 1].ownersEnd = owners.count
   }
+
+  mutating func select(_ part: Int, _ isSelected: Bool) { parts[part].isSelected = isSelected }
 
   /// Splits the parts that have been written only partly.
   mutating func split(by written: WrittenSectors) {

@@ -1,22 +1,28 @@
 import BlockMap
 
-/// Finds the objects that the log names for a request.
+/// Finds the objects that the log names for a request, and selects the parts of it that are logged.
 ///
 /// A request is split wherever a range of the map begins or ends. The log first names the most specific objects of a
 /// part. If several objects of the same specificity share it (hard links, shared extents), it names all of them; of
 /// devices that contain one another, it names only the innermost. At most `MapIndex.ownersListed` objects are listed.
-struct Attribution: Sendable {
+public struct Attribution: Sendable {
   /// Nil if nothing is known about the disk.
   let map: SharedMap?
+  private var selection: MemorizedSelection
   private var scratch: [Owner] = []
   private var request = AttributedRequest()
   /// What has been written on each disk since the map was made.
   private var written: [UInt8: WrittenSectors]
 
-  /// - Parameter written: what was written before the log began.
-  init(index: MapIndex?, written: [UInt8: WrittenSectors] = [:]) {
+  /// - Parameters:
+  ///   - index: the map; nil if nothing is known about the disk.
+  ///   - selection: what to log.
+  ///   - written: what was written after the map was made and before the log begins.
+  public init(index: MapIndex?, selection: Selection = Selection(), written: WrittenRanges = WrittenRanges()) {
     map = SharedMap(index)
-    self.written = written
+    self.selection = MemorizedSelection(selection, of: map)
+    self.written = written.sectors
+    request.isUnfiltered = selection.isEverything
   }
 
   /// Returns the parts of a request. Requests must come in the order of the log, because what one has written is stale
@@ -30,6 +36,7 @@ struct Attribution: Sendable {
       request.add(AttributedRequest.Part(range: event.range))
     }
     if let written = written[event.disk] { request.split(by: written) }
+    selection.select(in: &request, map)
     if event.mayHaveWritten { written[event.disk, default: WrittenSectors()].insert(event.range) }
     return request
   }

@@ -51,11 +51,13 @@ struct MemorizedSelection: Sendable {
     verdicts = selection.isEverything ? [] : Array(repeating: Verdict.unknown, count: map?.index.map.objects.count ?? 0)
   }
 
-  var isEverything: Bool { selection.isEverything }
+  /// Selects the parts of a request that are named after any object that is kept.
+  mutating func select(in request: inout AttributedRequest, _ map: SharedMap?) {
+    guard !selection.isEverything else { return }
+    for part in request.parts.indices { request.select(part, keeps(request, part, map)) }
+  }
 
-  /// Whether any of the objects that a part is named after is kept.
-  mutating func keeps(_ request: AttributedRequest, _ part: Int, _ map: SharedMap?) -> Bool {
-    guard !selection.isEverything else { return true }
+  private mutating func keeps(_ request: AttributedRequest, _ part: Int, _ map: SharedMap?) -> Bool {
     guard let map else { return false }
     for place in request.named(in: part) {
       let object = request[owner: place].object

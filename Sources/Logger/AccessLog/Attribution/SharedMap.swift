@@ -2,7 +2,7 @@ import BlockMap
 
 /// A map and its index behind one reference. Passing the value itself would update a dozen reference counts for each
 /// request.
-final class SharedMap: Sendable {
+package final class SharedMap: Sendable {
   let index: MapIndex
 
   init?(_ index: MapIndex?) {

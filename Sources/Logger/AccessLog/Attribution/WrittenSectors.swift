@@ -11,7 +11,7 @@ struct WrittenSectors: Sendable {
   /// The page for any 2 MiB that was completely written. All of these share it.
   private static let full = [UInt64](repeating: .max, count: pageWords)
 
-  private static let mostPages = 1 << 16
+  private static let maximumPages = 1 << 16
 
   /// The key is the number of the 2 MiB range.
   private var pages: [UInt64: [UInt64]] = [:]
@@ -32,7 +32,7 @@ struct WrittenSectors: Sendable {
   }
 
   private mutating func insert(_ bits: ClosedRange<Int>, page: UInt64) {
-    guard pages.count < Self.mostPages || pages[page] != nil else {
+    guard pages.count < Self.maximumPages || pages[page] != nil else {
       whole[page >> 6, default: 0] |= 1 << (page & 63)
       return
     }

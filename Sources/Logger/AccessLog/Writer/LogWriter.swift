@@ -11,7 +11,8 @@ struct LogWriter {
   private static let writeAt = 64 << 10
 
   private let queue: EventQueue
-  private var form: any LogForm
+  private var attribution: Attribution
+  private var format: any LogFormat
   private var output: LogOutput
   private let report: @Sendable (String) -> Void
   private var buffer: [UInt8] = []
@@ -24,10 +25,12 @@ struct LogWriter {
   private var hasReportedTarget = false
 
   init(
-    queue: EventQueue, form: any LogForm, target: any LogTarget, report: @escaping @Sendable (String) -> Void
+    queue: EventQueue, attribution: Attribution, format: any LogFormat, target: any LogTarget,
+    report: @escaping @Sendable (String) -> Void
   ) {
     self.queue = queue
-    self.form = form
+    self.attribution = attribution
+    self.format = format
     self.output = LogOutput(target: target)
     self.report = report
   }
@@ -51,10 +54,10 @@ struct LogWriter {
         if Self.timeLeft(since: firstAppended) == 0 { write() }
       case .idle:
         isSettled = Self.timeLeft(since: lastEvent) == 0
-        if isSettled { form.endLine(in: &buffer) }
+        if isSettled { format.endLine(in: &buffer) }
         if isSettled || Self.timeLeft(since: firstAppended) == 0 { write() }
       case .closed:
-        form.endLine(in: &buffer)
+        format.endLine(in: &buffer)
         write()
         if output.totalLost > 0 { report("\(output.totalLost) requests were not logged") }
         return
@@ -75,10 +78,10 @@ struct LogWriter {
   private mutating func append(_ event: AccessEvent) {
     if buffer.isEmpty, output.lost > 0 {
       if output.endsWithinLine { buffer.append(0x0a) }
-      form.appendLoss(of: output.lost, because: output.reason, to: &buffer)
+      format.appendLoss(of: output.lost, because: output.reason, to: &buffer)
     }
     let before = buffer.count
-    form.append(event, to: &buffer)
+    format.append(event, attribution(event), attribution.map, to: &buffer)
     if buffer.count > before { requests &+= 1 }
     if buffer.count >= Self.writeAt { write() }
   }
@@ -87,7 +90,7 @@ struct LogWriter {
     firstAppended = MonotonicTime.now()
     guard !buffer.isEmpty else { return }
     if !output.write(buffer, requests: requests) {
-      form.restart()
+      format.restart()
       if !hasReported {
         hasReported = true
         report("cannot write the log, requests go on unlogged: \(output.reason)")
@@ -100,11 +103,11 @@ struct LogWriter {
   /// Continues in a new file if the old one was renamed.
   private mutating func follow() {
     guard output.hasMoved else { return }
-    form.endLine(in: &buffer)
+    format.endLine(in: &buffer)
     write()
     do {
       try output.follow()
-      form.restart()
+      format.restart()
     } catch {
       guard !hasReportedTarget else { return }
       hasReportedTarget = true

@@ -34,7 +34,7 @@ final class ImageConnection: Connection {
     capabilities.cache = .native
     // A client that has to round its reads up to blocks would touch more than it means to, so it can ask for any bytes.
     capabilities.blockSize = Capabilities.BlockSize(
-      minimum: 1, preferred: 4096, maximum: UInt32(LoggedConnection.mostBytes))
+      minimum: 1, preferred: 4096, maximum: UInt32(LoggedConnection.maximumBytes))
     return capabilities
   }
 

@@ -6,7 +6,7 @@ import NBDKit
 final class LoggedConnection: Connection {
   /// A request without data can have up to 4 GiB. It is logged in parts of this many bytes, the maximum of other
   /// requests.
-  static let mostBytes: UInt64 = 32 << 20
+  static let maximumBytes: UInt64 = 32 << 20
 
   private let disk: any Connection
   private let log: AccessLog
@@ -74,7 +74,7 @@ final class LoggedConnection: Connection {
   private func inParts(
     _ operation: Operation, _ range: Range<UInt64>, _ body: (Range<UInt64>) throws -> Void
   ) throws {
-    try range.forEachPart(of: Self.mostBytes) { part in try logged(operation, part) { try body(part) } }
+    try range.forEachPart(of: Self.maximumBytes) { part in try logged(operation, part) { try body(part) } }
   }
 
   private func logged(_ operation: Operation, _ range: Range<UInt64>, _ body: () throws -> Void) throws {

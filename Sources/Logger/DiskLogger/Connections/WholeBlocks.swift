@@ -7,14 +7,14 @@ public struct WholeBlocks: Sendable {
   /// A power of two.
   private let block: UInt64
   /// The maximum size of a request; a multiple of `block`.
-  private let most: UInt64
+  private let maximum: UInt64
 
   public init(_ connection: any Connection) {
     self.connection = connection
     let size = connection.capabilities.blockSize
     block = UInt64(max(size?.minimum ?? 1, 1))
-    let largest = min(UInt64(size?.maximum ?? .max), LoggedConnection.mostBytes)
-    most = max(largest & ~(block - 1), block)
+    let largest = min(UInt64(size?.maximum ?? .max), LoggedConnection.maximumBytes)
+    maximum = max(largest & ~(block - 1), block)
   }
 
   /// The blocks that contain a range. The last block can be incomplete, at the end of the disk.
@@ -28,7 +28,7 @@ public struct WholeBlocks: Sendable {
   /// - Parameter offset: on the disk, in bytes.
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     let wanted = offset..<offset + UInt64(buffer.count)
-    try blocks(of: wanted).forEachPart(of: most) { whole in
+    try blocks(of: wanted).forEachPart(of: maximum) { whole in
       let part = whole.clamped(to: wanted)
       guard !part.isEmpty else { return }
       let start = Int(part.lowerBound - offset)

@@ -43,19 +43,26 @@ public struct LogParameters: Sendable {
     return Set(kinds.compactMap { $0 })
   }
 
-  /// Returns the form that the user asked for.
-  /// - Parameter written: what has been written since the map was made.
-  func form(_ index: MapIndex?, written: WrittenRanges) throws -> any LogForm {
+  /// Checks that the log can be as the user asked for.
+  /// - Parameter index: the map's; nil if there is no map.
+  func check(_ index: MapIndex?) throws {
     guard selection.isEverything || index != nil else {
       throw PluginError(errno: .invalid, "filter= and only= need a block map, and there is none")
     }
-    switch format {
-    case .json: return JSONForm(index: index, selection: selection, written: written)
-    case .text:
-      if writesOffsets, index?.map.hasOffsets == false {
-        throw PluginError(errno: .invalid, "offsets=true: this map does not say where in a file its ranges are")
-      }
-      return TextForm(index: index, selection: selection, offsets: writesOffsets, written: written)
+    if format == .text, writesOffsets, index?.map.hasOffsets == false {
+      throw PluginError(errno: .invalid, "offsets=true: this map does not say where in a file its ranges are")
     }
+  }
+
+  var logFormat: any LogFormat {
+    switch format {
+    case .json: JSONFormat()
+    case .text: TextFormat(offsets: writesOffsets)
+    }
+  }
+
+  /// - Parameter written: what has been written since the map was made.
+  func attribution(_ index: MapIndex?, written: WrittenRanges) -> Attribution {
+    Attribution(index: index, selection: selection, written: written)
   }
 }

@@ -45,10 +45,10 @@ enum OverlayParameter: Sendable {
       let wasChanged =
         "\(file): the disk was changed after this overlay was begun; what is read may never have been on it"
       guard isSnapshot else {
-        let kept = try OverlayDisk.kept(file, over: disk, files: files)
+        let kept = try OverlayDisk.persistent(file, over: disk, files: files)
         return (kept.disk, kept.baseWasChanged ? wasChanged : nil)
       }
-      let kept = try VMDKOverlay.kept(file, over: disk, chain: chain, files: files)
+      let kept = try VMDKOverlay.persistent(file, over: disk, chain: chain, files: files)
       if kept.baseWasChanged { return (kept.disk, wasChanged) }
       let wasNotClosed = "\(file): the overlay was not closed cleanly; what was not flushed may be missing"
       return (kept.disk, kept.wasClosedCleanly ? nil : wasNotClosed)

@@ -56,7 +56,7 @@ struct ActiveRanges {
 
   /// The list of the ranges here. Lists of others that are new are added to `lists`.
   mutating func owners(in lists: inout [OwnerList]) -> OwnerList {
-    guard lists.count <= OwnerList.mostLists - MapIndex.ownersListed else {
+    guard lists.count <= OwnerList.maximumLists - MapIndex.ownersListed else {
       return OwnerList(end: OwnerList.Others(unlisted: count))
     }
     var others = OwnerList.Others(unlisted: count - listed.count)

@@ -10,7 +10,7 @@ struct OwnerList: Sendable {
 
     private let value: UInt32
 
-    /// - Parameter number: below `mostLists`.
+    /// - Parameter number: below `maximumLists`.
     init(list number: Int) { value = UInt32(truncatingIfNeeded: number) }
     /// - Parameter count: at most as many as a map has ranges, which is less than the bit.
     init(unlisted count: Int) { value = UInt32(truncatingIfNeeded: count) | Self.endBit }
@@ -21,7 +21,7 @@ struct OwnerList: Sendable {
   }
 
   /// How many lists `Others` can number.
-  static let mostLists = 1 << 31
+  static let maximumLists = 1 << 31
   private static let equalBit: UInt32 = 1 << 31
   private static let noObject = UInt32.max
 

@@ -10,21 +10,21 @@ public struct BlockMapBuilder: Sendable {
   private var objects = CollectedObjects()
   private var ranges: [MappedRange] = []
   /// The maximum size of the file in bytes.
-  public let mostBytes: UInt64
+  public let maximumBytes: UInt64
   /// The approximate size in bytes of the lines that were added.
   private var addedBytes: UInt64 = 0
   private var lastObject: (id: ObjectID, bytes: UInt64)?
 
   /// The minimum length of a line in bytes.
-  static let leastLine: UInt64 = 12
+  static let minimumLine: UInt64 = 12
   /// Ranges that continue each other are joined later. So up to this many times the allowed size is stored.
   private static let slack: UInt64 = 4
 
-  /// - Parameter mostBytes: the maximum size of the map.
-  public init(mostBytes: UInt64 = .max) { self.mostBytes = mostBytes }
+  /// - Parameter maximumBytes: the maximum size of the map.
+  public init(maximumBytes: UInt64 = .max) { self.maximumBytes = maximumBytes }
 
   /// Whether the map is becoming too large to be written.
-  public var isTooLarge: Bool { addedBytes / Self.slack > mostBytes }
+  public var isTooLarge: Bool { addedBytes / Self.slack > maximumBytes }
 
   /// How many different objects were added.
   public var objectCount: Int { objects.count }
@@ -98,20 +98,20 @@ public struct BlockMapBuilder: Sendable {
   /// The minimum length of a line about an object, in bytes.
   private mutating func bytes(of object: ObjectID) -> UInt64 {
     if let lastObject, lastObject.id == object { return lastObject.bytes }
-    let bytes = leastBytes(of: object)
+    let bytes = minimumBytes(of: object)
     lastObject = (object, bytes)
     return bytes
   }
 
-  private func leastBytes(of object: ObjectID) -> UInt64 {
+  private func minimumBytes(of object: ObjectID) -> UInt64 {
     let path = objects.path(of: object).map { objects.paths.length(of: $0) + 1 } ?? 0
-    return Self.leastLine + UInt64(objects.deviceLength(of: object) + path)
+    return Self.minimumLine + UInt64(objects.deviceLength(of: object) + path)
   }
 
   /// Writes the map to `path`, completely or not at all (see `AtomicFile`).
   ///
   /// `isCancelled` is called every few thousand lines. If it returns true, `MapError.cancelled` is thrown and the
-  /// target is unchanged. A map larger than `mostBytes` throws `MapError.tooLarge`. All other errors name the file and
+  /// target is unchanged. A map larger than `maximumBytes` throws `MapError.tooLarge`. All other errors name the file and
   /// what failed.
   public mutating func write(to path: FilePath, isCancelled: () -> Bool = { false }) throws(MapError) {
     guard disks.count <= Int(FormatLimits.disks) else {
@@ -120,13 +120,13 @@ public struct BlockMapBuilder: Sendable {
     guard ranges.count <= FormatLimits.entries else {
       throw .file(path, "a map holds at most \(FormatLimits.entries) ranges, not \(ranges.count)")
     }
-    guard !isTooLarge else { throw .tooLarge(mostBytes) }
+    guard !isTooLarge else { throw .tooLarge(maximumBytes) }
     arrange()
     if isCancelled() { throw .cancelled }
-    guard mostBytes == .max || ranges.reduce(0, { $0 &+ leastBytes(of: $1.object) }) <= mostBytes else {
-      throw .tooLarge(mostBytes)
+    guard maximumBytes == .max || ranges.reduce(0, { $0 &+ minimumBytes(of: $1.object) }) <= maximumBytes else {
+      throw .tooLarge(maximumBytes)
     }
-    var writer = try MapWriter(path: path, mostBytes: mostBytes)
+    var writer = try MapWriter(path: path, maximumBytes: maximumBytes)
     try writer.writeHeader(disks, devices)
     for (count, range) in ranges.enumerated() {
       if count & 0xfff == 0, isCancelled() { throw .cancelled }

@@ -5,14 +5,14 @@ struct MapWriter: ~Copyable {
   private var file: AtomicFile
   private var buffer: [UInt8] = []
   private static let flushAt = 256 << 10
-  private let mostBytes: UInt64
+  private let maximumBytes: UInt64
   private var writtenBytes: UInt64 = 0
   /// The directory of the last path, escaped. The next path is often in the same directory.
   private var directory: (node: UInt32, text: [UInt8]) = (PathTree.top, [])
 
-  init(path: FilePath, mostBytes: UInt64) throws(MapError) {
+  init(path: FilePath, maximumBytes: UInt64) throws(MapError) {
     file = try AtomicFile(path: path)
-    self.mostBytes = mostBytes
+    self.maximumBytes = maximumBytes
     buffer.reserveCapacity(Self.flushAt + 4096)
   }
 
@@ -82,7 +82,7 @@ struct MapWriter: ~Copyable {
 
   private mutating func flush() throws(MapError) {
     writtenBytes &+= UInt64(buffer.count)
-    guard writtenBytes <= mostBytes else { throw .tooLarge(mostBytes) }
+    guard writtenBytes <= maximumBytes else { throw .tooLarge(maximumBytes) }
     try file.write(buffer)
     buffer.removeAll(keepingCapacity: true)
   }

@@ -146,7 +146,7 @@ package enum CaptiveServer {
       for file in [socket, pidFile] { _ = file.withPlatformString { unlink($0) } }
       switch outcome.closureResult {
       case .success(let value): return value
-      case .failure(is Ended): throw MapperError.source(image.source.name, reason(lines, told: arguments.last, image))
+      case .failure(is Ended): throw MapperError.source(image.source.name, reason(lines, source: arguments.last, image))
       case .failure(let error): throw error
       }
     } catch let error as SubprocessError where error.code == .executableNotFound {
@@ -154,20 +154,20 @@ package enum CaptiveServer {
     }
   }
 
-  /// qemu-nbd exited before it was told to.
+  /// qemu-nbd exited before it was stopped.
   private struct Ended: Error {
     let underlying: any Error
   }
 
   /// Returns the last line of qemu-nbd's output, without its prefix and the image argument.
-  private static func reason(_ lines: [String], told: [UInt8]?, _ image: ForeignImage) -> String {
+  private static func reason(_ lines: [String], source: [UInt8]?, _ image: ForeignImage) -> String {
     if lines.contains(where: { $0.contains("contains a log that needs to be replayed") }) {
       return "it has a log that was not replayed, and nothing is written to it here: run qemu-img check -r all "
         + "\(Escaping.text(image.source.name, as: .path)) first, or on a copy"
     }
     guard let last = lines.last else { return "qemu-nbd ended early" }
-    let told = String(decoding: told ?? [], as: UTF8.self)
-    for start in ["qemu-nbd: Failed to blk_new_open '\(told)': ", "qemu-nbd: "] where last.hasPrefix(start) {
+    let source = String(decoding: source ?? [], as: UTF8.self)
+    for start in ["qemu-nbd: Failed to blk_new_open '\(source)': ", "qemu-nbd: "] where last.hasPrefix(start) {
       return "qemu-nbd: \(last.dropFirst(start.count))"
     }
     return "qemu-nbd: \(last)"

@@ -17,6 +17,8 @@ package struct ApplianceOptions: Sendable {
   package var disks: [Disk]
   /// The directory where libguestfs caches its appliance between runs.
   package var cacheDirectory: String
+  /// The directory for the temporary files of this run.
+  package var temporaryDirectory: String
   package var isVerbose: Bool
   package var isTraced: Bool
 }
@@ -51,7 +53,9 @@ package enum Appliance {
     // The user's own backend settings are used as they are, without a second attempt.
     let isUserChoice = environmentValue("LIBGUESTFS_BACKEND_SETTINGS") != nil
     // If there is no space for what the appliance writes, qemu pauses it and waits for space forever.
-    if let hint = ProcessLimits.hint(ofFull: temporaryDirectory) { throw MapperError.launch("\(hint) (TMPDIR)") }
+    if let hint = ProcessLimits.hint(ofFull: options.temporaryDirectory) {
+      throw MapperError.launch("\(hint) (TMPDIR)")
+    }
     let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     let appliance = try prepare(options)
     if !hasKVM || appliance.hasBackendSetting("force_tcg") { try addEmulationOptions(to: appliance) }
@@ -103,8 +107,6 @@ package enum Appliance {
     environmentValue("LIBGUESTFS_CACHEDIR") ?? usual
   }
 
-  private static var temporaryDirectory: String { environmentValue("TMPDIR") ?? "/var/tmp" }
-
   /// Returns the value of a variable, or nil if it is unset or empty.
   private static func environmentValue(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
@@ -118,7 +120,7 @@ package enum Appliance {
         "it did not start within \(longPatience.components.seconds / 60) minutes (-v shows what happened)")
     }
     guard let error = error as? GuestfsError else { return .launch(String(describing: error)) }
-    let directories = [options.cacheDirectory, temporaryDirectory]
+    let directories = [options.cacheDirectory, options.temporaryDirectory]
     return .launch(LaunchFailure(error, said: appliance.log, directories: directories).description)
   }
 
@@ -132,6 +134,7 @@ package enum Appliance {
       appliance.setTrace(options.isTraced)
       try appliance.setProgram("virt-bmap")
       try appliance.setCacheDirectory(options.cacheDirectory)
+      try appliance.setTemporaryDirectory(options.temporaryDirectory)
       // libvirt may run qemu as a user who cannot access the recorder's socket.
       if environmentValue("LIBGUESTFS_BACKEND") == nil { try appliance.setBackend("direct") }
       // Do not add the disks read-only: libguestfs would then put an overlay between the appliance and the

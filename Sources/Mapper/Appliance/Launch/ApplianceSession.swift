@@ -145,7 +145,7 @@ package struct ApplianceSession: Sendable {
         ApplianceOptions(
           socket: server.socket,
           disks: set.disks.map { ApplianceOptions.Disk(number: $0, sectorSize: disks[$0 - 1].sectorSize) },
-          cacheDirectory: Appliance.cacheDirectory(directory.parent),
+          cacheDirectory: Appliance.cacheDirectory(directory.parent), temporaryDirectory: directory.path.string,
           isVerbose: isVerbose, isTraced: isTraced),
         reporter: reporter, isCancelled: isCancelled)
       do {

@@ -13,7 +13,7 @@ package struct LaunchFailure {
   package var hints: [String]
 
   /// The maximum length of the reason shown.
-  private static let mostCharacters = 400
+  private static let maximumCharacters = 400
   /// Messages that are not the cause of an error.
   private static let harmless = ["warning:", "Fallback to"]
 
@@ -25,7 +25,7 @@ package struct LaunchFailure {
       ? ["a kernel that this user can read has to be in /boot"] : []
     let all = advice + hints
     return
-      "\(reason.prefix(Self.mostCharacters))\(all.isEmpty ? " (-v shows what happened)" : " (\(all.joined(separator: "; ")))")"
+      "\(reason.prefix(Self.maximumCharacters))\(all.isEmpty ? " (-v shows what happened)" : " (\(all.joined(separator: "; ")))")"
   }
 
   private static func isCause(_ line: String) -> Bool {

@@ -4,12 +4,12 @@ import Glibc
 /// that may be the cause of a failure.
 public enum ProcessLimits {
   /// The minimum and the usual number of open files, for this program and for each program that it starts.
-  private static let leastFiles: rlim_t = 64
+  private static let minimumFiles: rlim_t = 64
   private static let usualFiles: rlim_t = 1024
   /// The minimum number of additional threads for this program alone; the programs that it starts need more.
-  private static let leastThreads = 8
+  private static let minimumThreads = 8
   /// The minimum free space for the appliance's temporary files, in bytes.
-  private static let leastSpace: UInt64 = 32 << 20
+  private static let minimumSpace: UInt64 = 32 << 20
 
   /// Checks the limits. Call this before starting anything.
   /// - Throws: `MapperError` if there are too few files or threads. Otherwise the first operation that needs one
@@ -23,14 +23,14 @@ public enum ProcessLimits {
       _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
       files = limit(RLIMIT_NOFILE)
     }
-    guard files.rlim_cur >= leastFiles else {
+    guard files.rlim_cur >= minimumFiles else {
       throw MapperError.missing(
-        "only \(files.rlim_cur) files may be open at a time (ulimit -n); \(leastFiles) are needed at least")
+        "only \(files.rlim_cur) files may be open at a time (ulimit -n); \(minimumFiles) are needed at least")
     }
     try checkThreads()
   }
 
-  /// Throws if fewer than `leastThreads` more threads can be started.
+  /// Throws if fewer than `minimumThreads` more threads can be started.
   private static func checkThreads() throws {
     var threads: [pthread_t] = []
     // All threads must exist at the same time, so each waits for the end of a pipe.
@@ -42,7 +42,7 @@ public enum ProcessLimits {
       for thread in threads { pthread_join(thread, nil) }
       close(waiting)
     }
-    for _ in 0..<leastThreads {
+    for _ in 0..<minimumThreads {
       var thread = pthread_t()
       let result = pthread_create(
         &thread, nil,
@@ -73,7 +73,7 @@ public enum ProcessLimits {
     var status = statvfs()
     guard statvfs(directory, &status) == 0 else { return nil }
     let free = UInt64(status.f_bavail).multipliedFullWidth(by: UInt64(status.f_frsize)).low
-    return free < leastSpace ? "\(directory) has only \(free >> 10) KiB left" : nil
+    return free < minimumSpace ? "\(directory) has only \(free >> 10) KiB left" : nil
   }
 
   private static func limit(_ resource: __rlimit_resource) -> rlimit {

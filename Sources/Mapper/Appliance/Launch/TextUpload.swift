@@ -6,7 +6,7 @@ extension Guestfs {
   /// Writes text to a file in the appliance, through a temporary file in the directory of this run.
   /// - Throws: `Errno` or `GuestfsError`.
   package func upload(text: String, name: String) throws {
-    let file = FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp").appending("upload")
+    let file = FilePath(try temporaryDirectory).appending("upload")
     let output = try FileDescriptor.open(
       file, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
     try output.closeAfter { _ = try output.writeAll(text.utf8) }

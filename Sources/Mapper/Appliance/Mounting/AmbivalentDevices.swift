@@ -66,12 +66,12 @@ package struct Candidates: Equatable {
   package var filesystems: [Substring] = []
 
   /// The maximum number of signatures, more than any real device has.
-  private static let most = 16
+  private static let maximum = 16
 
   /// - Parameter found: the usage, type and version of each signature: `filesystem:xfs`, `raid:LVM2_member:LVM2
   ///   001` …
   package init(_ found: [Substring]) {
-    for candidate in found.prefix(Self.most) {
+    for candidate in found.prefix(Self.maximum) {
       let parts = candidate.parts(between: ":")
       guard parts.count >= 2, parts[1].utf8.allSatisfy(Self.isNameByte), !all.contains(parts[1]) else { continue }
       all.append(parts[1])

@@ -103,7 +103,7 @@ package struct BtrfsSubvolumes: Equatable {
 
 extension Guest {
   /// The maximum number of paths to look up. Each takes a tenth of a second if the appliance is emulated.
-  private static let mostResolved = 2000
+  private static let maximumResolved = 2000
 
   /// Returns the subvolumes of a Btrfs filesystem except the one that is mounted by default. If that is not the top
   /// level, the top level is included, with an empty path.
@@ -155,7 +155,7 @@ extension Guest {
   private func subvolumesOfTop(on number: Substring) throws -> BtrfsSubvolumes {
     let variables = "export LC_ALL=C; d=/dev/block/\(number)"
     var found = BtrfsSubvolumes(parsing: try appliance.longShell("\(variables)\n\(BtrfsSubvolumes.script)\ntrue"))
-    let unclear = Array(found.unclear.prefix(Self.mostResolved))
+    let unclear = Array(found.unclear.prefix(Self.maximumResolved))
     if !unclear.isEmpty {
       found.add(
         resolved: try appliance.longShell("\(variables)\n\(BtrfsSubvolumes.script(resolving: unclear))\ntrue"))

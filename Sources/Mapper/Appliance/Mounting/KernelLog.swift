@@ -5,10 +5,10 @@ package struct KernelLog {
   /// A script that turns off the kernel's rate limit for log messages from programs, so that no mark is dropped.
   package static let keepMarks = "{ echo on > /proc/sys/kernel/printk_devkmsg; } 2>/dev/null"
   /// The number of lines at the end of the log that are read.
-  package static let mostLines = 200
+  package static let maximumLines = 200
   /// The maximum number of messages in the reason, and its maximum length.
-  private static let mostReasons = 2
-  private static let mostCharacters = 300
+  private static let maximumReasons = 2
+  private static let maximumCharacters = 300
 
   /// The kernel's reason, or nil if it logged none.
   package let reason: String?
@@ -27,12 +27,12 @@ package struct KernelLog {
       }
     }
     let own = texts.filter { Self.names($0, kernelName) }
-    let reasons = (own.isEmpty ? texts : own).suffix(Self.mostReasons)
+    let reasons = (own.isEmpty ? texts : own).suffix(Self.maximumReasons)
     // Leave out the kernel's name, which can be the map's name of another disk.
     let said = reasons.map { text in
       text.replacing(" (device \(kernelName))", with: "").replacing(" (\(kernelName))", with: "")
     }.filter { !$0.isEmpty }
-    reason = said.isEmpty ? nil : String(said.joined(separator: "; ").prefix(Self.mostCharacters))
+    reason = said.isEmpty ? nil : String(said.joined(separator: "; ").prefix(Self.maximumCharacters))
   }
 
   private static func withoutTime(_ line: Substring) -> String {

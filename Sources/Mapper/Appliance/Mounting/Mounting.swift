@@ -35,7 +35,8 @@ extension Guest {
       try appliance.unmountAll()
     } catch {
       try checkHelpers()
-      _ = try? appliance.shell("umount -l /sysroot; true")
+      _ = try? appliance.shell(
+        "cd /; for m in $(grep -o ' /sysroot[^ ]*' /proc/mounts | sort -r); do umount -l $m; done")
     }
   }
 
@@ -57,7 +58,7 @@ extension Guest {
   package func reason(_ error: GuestfsError, _ filesystem: Guestfs.Filesystem) -> String {
     guard let device = inventory.device(under: filesystem.mountable) else { return shown(error.firstLine) }
     let text = try? appliance.longShell(
-      "basename $(readlink -f /dev/block/\(device.number)); dmesg | tail -n \(KernelLog.mostLines)")
+      "basename $(readlink -f /dev/block/\(device.number)); dmesg | tail -n \(KernelLog.maximumLines)")
     let lines = String(decoding: text ?? [], as: UTF8.self).lines
     let log = KernelLog(kernelName: lines.first ?? "", lines: lines.dropFirst())
     return shown(log.reason ?? KernelLog.withoutGuesses(withNamesOfMap(error.firstLine)))

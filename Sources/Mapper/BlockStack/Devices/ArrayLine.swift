@@ -8,7 +8,7 @@ package struct ArrayLine {
   }
 
   /// The minimum chunk size in bytes that md accepts for RAID 10.
-  private static let leastChunk: UInt64 = 4096
+  private static let minimumChunk: UInt64 = 4096
 
   private let level: Substring
   private let layout: Int
@@ -22,7 +22,7 @@ package struct ArrayLine {
   /// `array NUMBER LEVEL LAYOUT CHUNK DISKS RESHAPE`
   package init?(_ fields: [Substring]) {
     guard fields.count == 7, let layout = Int(fields[3]), let chunk = UInt64(fields[4]), let disks = Int(fields[5]),
-      disks > 0, disks <= 4096, chunk <= Target.mostChunk
+      disks > 0, disks <= 4096, chunk <= Target.maximumChunk
     else { return nil }
     level = fields[2]
     self.layout = layout
@@ -75,7 +75,7 @@ package struct ArrayLine {
     case "raid1": return .mirrored(legs)
     case "raid0" where chunk > 0 && Set(members.map { $0.size / chunk }).count == 1:
       return .striped(chunk: chunk, legs)
-    case "raid10" where chunk >= Self.leastChunk:
+    case "raid10" where chunk >= Self.minimumChunk:
       return RAID10Layout(number: layout, devices: disks, chunks: size / chunk).map {
         .copied(chunk: chunk, $0, legs)
       }

@@ -28,7 +28,7 @@ package enum DMTarget {
   /// `COUNT CHUNK (DEVICE SECTOR)…`
   private static func striped(_ fields: [Substring]) -> Target? {
     guard fields.count >= 2, let count = Int(fields[0]), let chunk = DeviceTableParser.bytes(sectors: fields[1]),
-      (1...Target.mostChunk).contains(chunk), let legs = legs(fields, from: 2, count: count)
+      (1...Target.maximumChunk).contains(chunk), let legs = legs(fields, from: 2, count: count)
     else { return nil }
     return .striped(chunk: chunk, legs)
   }
@@ -54,7 +54,7 @@ package enum DMTarget {
   /// `TYPE COUNT PARAMETER… COUNT (METADATA-DEVICE DATA-DEVICE)…`; the first parameter is the chunk size in sectors.
   private static func raid(_ fields: [Substring], size: UInt64) -> Target? {
     guard fields.count >= 3, let parameters = Int(fields[1]), parameters >= 1, parameters < fields.count - 2,
-      let chunk = DeviceTableParser.bytes(sectors: fields[2]), chunk <= Target.mostChunk,
+      let chunk = DeviceTableParser.bytes(sectors: fields[2]), chunk <= Target.maximumChunk,
       let count = Int(fields[2 + parameters]),
       count > 0, count <= 253, 3 + parameters + 2 * count <= fields.count
     else { return nil }

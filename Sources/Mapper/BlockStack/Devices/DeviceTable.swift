@@ -61,24 +61,24 @@ package struct DeviceTable {
   }
 
   /// The most pieces of one volume: a map has no room for more, because stripes are often no larger than 64 KiB.
-  package static let mostPlaces: UInt64 = 1 << 20
+  package static let maximumPlaces: UInt64 = 1 << 20
   /// The most pieces of a range. No filesystem has an extent of so many stripes: 512 GiB, at 64 KiB each.
-  private static let mostPiecesOfRange: UInt64 = 1 << 23
+  private static let maximumPiecesOfRange: UInt64 = 1 << 23
 
   /// The most segments to look at for a range, more than any real stack of volumes needs. A hostile appliance may
   /// list one device many times below another.
-  private static func mostSteps(_ range: Range<UInt64>) -> UInt64 {
-    min((range.upperBound - range.lowerBound) / 512, mostPiecesOfRange) * 16 + 4096
+  private static func maximumSteps(_ range: Range<UInt64>) -> UInt64 {
+    min((range.upperBound - range.lowerBound) / 512, maximumPiecesOfRange) * 16 + 4096
   }
 
   /// Where all of the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order;
-  /// nil if that is unknown, if it is in more than `mostPlaces` pieces, or if the device is a disk itself.
+  /// nil if that is unknown, if it is in more than `maximumPlaces` pieces, or if the device is a disk itself.
   package func places(of number: Substring) -> [Place]? {
     guard case .made(let segments) = devices[number], let end = segments.map(\.range.upperBound).max() else {
       return nil
     }
     var known: [Substring: UInt64] = [:]
-    guard pieces(of: number, depth: 0, &known) <= Self.mostPlaces else { return nil }
+    guard pieces(of: number, depth: 0, &known) <= Self.maximumPlaces else { return nil }
     return places(of: 0..<end, on: number)
   }
 
@@ -96,11 +96,11 @@ package struct DeviceTable {
     guard depth < Self.maximumDepth, case .made(let segments) = devices[number] else { return 1 }
     var sum: UInt64 = 0
     for segment in segments {
-      var most = segment.target.pieces(size: segment.range.upperBound - segment.range.lowerBound)
+      var maximum = segment.target.pieces(size: segment.range.upperBound - segment.range.lowerBound)
       for below in segment.target.devicesBelow {
-        most = max(most, pieces(of: below, depth: depth + 1, &known))
+        maximum = max(maximum, pieces(of: below, depth: depth + 1, &known))
       }
-      sum = sum.plus(most) ?? .max
+      sum = sum.plus(maximum) ?? .max
     }
     known[number] = sum
     return sum
@@ -127,10 +127,10 @@ package struct DeviceTable {
   }
 
   /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil if that is unknown
-  /// or exceeds `mostSteps` or `mostPiecesOfRange`. Bytes beyond the device's end have no place.
+  /// or exceeds `maximumSteps` or `maximumPiecesOfRange`. Bytes beyond the device's end have no place.
   package func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
     var places: [Place] = []
-    var steps = Self.mostSteps(range)
+    var steps = Self.maximumSteps(range)
     let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places, &steps)
     return isKnown ? places : nil
   }
@@ -138,14 +138,14 @@ package struct DeviceTable {
   /// The parts of the device `number` that a range of a disk holds.
   ///
   /// This is the reverse of `places`: if there are several copies, each of them gives the same part. Parts beyond
-  /// `mostSteps` are left out.
+  /// `maximumSteps` are left out.
   package func parts(of number: Substring, heldBy range: Range<UInt64>, ofDisk disk: Int) -> [Part] {
     guard let device = devices.first(where: { if case .disk(disk) = $0.value { true } else { false } })?.key else {
       return []
     }
     if device == number { return [Part(range: range, onDisk: range.lowerBound)] }
     var parts: [Part] = []
-    var steps = Self.mostSteps(range)
+    var steps = Self.maximumSteps(range)
     climb(from: device, range, onDisk: range.lowerBound, to: number, depth: 0, into: &parts, &steps)
     return parts
   }
@@ -230,15 +230,15 @@ package struct DeviceTable {
     for below in Set(segments.flatMap(\.target.devicesBelow)) { users[below, default: []].append(name) }
   }
 
-  /// Where the parity of the device `number` is; empty if it has none, nil if it is in more than `mostPlaces`
+  /// Where the parity of the device `number` is; empty if it has none, nil if it is in more than `maximumPlaces`
   /// pieces.
   package func parity(of number: Substring) -> [Place]? {
     guard case .made(let segments) = devices[number] else { return [] }
     let striped = segments.filter { if case .parity = $0.target { true } else { false } }
     let pieces = striped.reduce(0) { $0 &+ $1.target.pieces(size: $1.range.upperBound - $1.range.lowerBound) }
-    guard pieces <= Self.mostPlaces else { return nil }
+    guard pieces <= Self.maximumPlaces else { return nil }
     var places: [Place] = []
-    var steps = Self.mostSteps(0..<Self.mostPiecesOfRange * 512)
+    var steps = Self.maximumSteps(0..<Self.maximumPiecesOfRange * 512)
     for segment in striped {
       segment.target.forEachParity(size: segment.range.upperBound - segment.range.lowerBound) { piece in
         guard let end = piece.leg.offset.plus(piece.length) else { return }
@@ -270,7 +270,7 @@ package struct DeviceTable {
         steps -= 1
         let common = segment.range.clamped(to: wanted)
         let start = segment.range.lowerBound
-        guard segment.target.pieces(size: common.upperBound - common.lowerBound) <= Self.mostPiecesOfRange else {
+        guard segment.target.pieces(size: common.upperBound - common.lowerBound) <= Self.maximumPiecesOfRange else {
           return false
         }
         segment.target.forEachPiece(of: common.lowerBound - start..<common.upperBound - start) { piece in

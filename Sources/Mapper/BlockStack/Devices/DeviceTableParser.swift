@@ -13,7 +13,7 @@ package struct DeviceTableParser {
 
   package static let sectorBytes: UInt64 = 512
   /// No device has more sectors. `bytes` accepts half as many, so that a start plus a size cannot overflow.
-  private static let mostSectors = UInt64(Int64.max) / sectorBytes
+  private static let maximumSectors = UInt64(Int64.max) / sectorBytes
 
   package mutating func take(_ fields: [Substring]) {
     switch fields.first {
@@ -51,7 +51,7 @@ package struct DeviceTableParser {
   private func bytes(sectors: Substring) -> UInt64? { Self.bytes(sectors: sectors) }
 
   package static func bytes(sectors: Substring) -> UInt64? {
-    guard let sectors = UInt64(sectors), sectors <= mostSectors / 2 else { return nil }
+    guard let sectors = UInt64(sectors), sectors <= maximumSectors / 2 else { return nil }
     return sectors * sectorBytes
   }
 }

@@ -17,7 +17,7 @@ package struct RAID10Layout: Equatable {
   private let devices: Int
 
   /// The maximum number of devices of an array.
-  package static let mostDevices = 4096
+  package static let maximumDevices = 4096
 
   package var copies: Int { near * far }
 
@@ -27,7 +27,7 @@ package struct RAID10Layout: Equatable {
   /// - Returns: nil if md has no such layout, or if it would put two chunks at the same offset.
   package init?(near: Int, far: Int = 1, isOffset: Bool = false, setSize: Int? = nil, devices: Int, chunks: UInt64) {
     guard (1...255).contains(near), (1...255).contains(far), near * far <= 255,
-      (near * far...Self.mostDevices).contains(devices), chunks > 0, chunks <= 1 << 52
+      (near * far...Self.maximumDevices).contains(devices), chunks > 0, chunks <= 1 << 52
     else { return nil }
     let setSize = setSize ?? devices
     guard (1...devices).contains(setSize) else { return nil }

@@ -2,7 +2,7 @@ import Bytes
 
 /// How a part of a block device lies on the devices below it.
 ///
-/// A chunk has 1 to `mostChunk` bytes, and RAID 10 at most 255 copies, so that nothing here overflows.
+/// A chunk has 1 to `maximumChunk` bytes, and RAID 10 at most 255 copies, so that nothing here overflows.
 package enum Target: Equatable {
   /// A device below, and the offset on it where the target starts. nil for a member that the array has lost.
   package struct Leg: Equatable {
@@ -23,7 +23,7 @@ package enum Target: Equatable {
   /// In chunks on one device after the other, except that one or two devices hold the stripe's parity instead.
   case parity(chunk: UInt64, ParityLayout, [Leg?])
 
-  package static let mostChunk: UInt64 = 1 << 40
+  package static let maximumChunk: UInt64 = 1 << 40
 
   /// A part that is contiguous on one device below.
   package struct Piece: Equatable {

@@ -9,7 +9,7 @@ package struct ApplePartitionMap {
   private static let entrySignature = Array("PM".utf8)
   private static let entrySize = 512
   /// The kernel reads no more.
-  private static let mostPartitions = 255
+  private static let maximumPartitions = 255
 
   private let blockSize: UInt64
   private let partitions: [DiskTable.Partition]
@@ -27,7 +27,7 @@ package struct ApplePartitionMap {
       return entry?.has(Self.entrySignature, at: 0) == true ? entry : nil
     }
     guard let first = entry(0) else { return nil }
-    let count = min(first.big(at: 4, width: 4), UInt64(Self.mostPartitions))
+    let count = min(first.big(at: 4, width: 4), UInt64(Self.maximumPartitions))
     self.blockSize = blockSize
     entries = count
     partitions = (0..<count).compactMap { index in

@@ -8,7 +8,7 @@ package struct BSDLabel {
   private static let places: [UInt64] = [512, 64]
   private static let headerSize = 148
   private static let entrySize = 16
-  private static let mostPartitions = 22
+  private static let maximumPartitions = 22
 
   /// The partitions that are in use.
   private let partitions: [DiskTable.Partition]
@@ -28,7 +28,7 @@ package struct BSDLabel {
     else { return nil }
     let count = Int(header.little(at: 138, width: 2))
     let sector = header.little(at: 40, width: 4)
-    guard (1...Self.mostPartitions).contains(count), [512, 1024, 2048, 4096].contains(sector),
+    guard (1...Self.maximumPartitions).contains(count), [512, 1024, 2048, 4096].contains(sector),
       let all = bytes.bytes(at: place, count: Self.headerSize + count * Self.entrySize)
     else { return nil }
     // The label is valid if the XOR of all its 16-bit words is zero.

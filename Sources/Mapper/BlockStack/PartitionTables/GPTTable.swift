@@ -6,9 +6,9 @@ package enum GPTTable {
 
   /// A header with a valid checksum, in the sector where it says it is. Locations are sector numbers.
   package struct Header {
-    private static let leastSize = 92
-    private static let leastEntry = 128
-    private static let mostEntry = 4096
+    private static let minimumSize = 92
+    private static let minimumEntry = 128
+    private static let maximumEntry = 4096
 
     package let alternate: UInt64
     /// The first and last sectors that partitions may use.
@@ -23,7 +23,7 @@ package enum GPTTable {
     package init?(_ sector: [UInt8], at number: UInt64) {
       guard sector.starts(with: GPTTable.signature) else { return nil }
       let size = Int(sector.little(at: 12, width: 4))
-      guard (Self.leastSize...sector.count).contains(size) else { return nil }
+      guard (Self.minimumSize...sector.count).contains(size) else { return nil }
       let blank = sector[..<16] + [0, 0, 0, 0] + sector[20..<size]
       guard UInt64(CRC32.checksum(blank)) == sector.little(at: 16, width: 4), sector.little(at: 24, width: 8) == number
       else { return nil }
@@ -34,7 +34,7 @@ package enum GPTTable {
       entryCount = sector.little(at: 80, width: 4)
       entrySize = Int(sector.little(at: 84, width: 4))
       tableChecksum = UInt32(truncatingIfNeeded: sector.little(at: 88, width: 4))
-      guard (Self.leastEntry...Self.mostEntry).contains(entrySize), entrySize % 8 == 0 else { return nil }
+      guard (Self.minimumEntry...Self.maximumEntry).contains(entrySize), entrySize % 8 == 0 else { return nil }
     }
   }
 
@@ -49,9 +49,9 @@ package enum GPTTable {
   }
 
   /// More partitions than the kernel gives names to.
-  private static let mostPartitions = 1024
+  private static let maximumPartitions = 1024
   /// The maximum size of a table in bytes; the kernel reads no larger one either.
-  private static let mostTableBytes: UInt64 = 4 << 20
+  private static let maximumTableBytes: UInt64 = 4 << 20
 
   /// Finds the primary table. If that is damaged, uses a sound backup; without one, the damaged table as it is. Nil
   /// if there is no table and no protective MBR.
@@ -94,7 +94,7 @@ package enum GPTTable {
       header.tableStart < header.firstUsable ? header.firstUsable : max(number, bytes.size / sectorSize.bytes)
     guard header.tableStart < end, let start = header.tableStart.times(sectorSize.bytes) else { return nil }
     let room = ((end - header.tableStart).times(sectorSize.bytes) ?? .max)
-    let count = min(wanted, room, mostTableBytes) / UInt64(header.entrySize) * UInt64(header.entrySize)
+    let count = min(wanted, room, maximumTableBytes) / UInt64(header.entrySize) * UInt64(header.entrySize)
     guard count > 0 else {
       return wanted == 0 ? Found(header: header, entries: [], isSound: true, isShortened: false) : nil
     }
@@ -121,9 +121,9 @@ package enum GPTTable {
         misplaced += 1
         continue
       }
-      guard table.partitions.count < mostPartitions else {
+      guard table.partitions.count < maximumPartitions else {
         table.damage.append(
-          DiskTable.Damage(text: "only the first \(mostPartitions) partitions are looked at", isLoss: true))
+          DiskTable.Damage(text: "only the first \(maximumPartitions) partitions are looked at", isLoss: true))
         break
       }
       table.partitions.append(DiskTable.Partition(number: index + 1, range: start..<end))

@@ -19,7 +19,7 @@ package struct MBRTable {
   private static let firstEntry = 446
   private static let entrySize = 16
   /// More logical partitions than the kernel gives names to.
-  private static let mostLinks = 256
+  private static let maximumLinks = 256
 
   /// The entries that are in use.
   package let entries: [Entry]
@@ -63,7 +63,7 @@ package struct MBRTable {
   private func brokenLink(of extended: Entry, _ bytes: TableBytes, _ sectorSize: SectorSize) -> UInt64? {
     var sector = extended.start
     var seen: Set<UInt64> = []
-    while seen.count < Self.mostLinks {
+    while seen.count < Self.maximumLinks {
       guard seen.insert(sector).inserted,
         let record = bytes.bytes(at: sector * sectorSize.bytes, count: Self.size).flatMap({ MBRTable($0) })
       else { return sector }

@@ -10,7 +10,7 @@ package enum VHDXMetadata {
   private static let logicalSectorSize: [UInt8] = [
     0x1d, 0xbf, 0x41, 0x81, 0x6f, 0xa9, 0x09, 0x47, 0xba, 0x47, 0xf2, 0x33, 0xa8, 0xfa, 0xab, 0x5f,
   ]
-  private static let mostEntries: UInt64 = 2047
+  private static let maximumEntries: UInt64 = 2047
 
   /// Nil if the image is not VHDX or is damaged.
   /// - Parameter bytes: returns `count` bytes of the image at an offset, fewer at its end.
@@ -19,7 +19,7 @@ package enum VHDXMetadata {
     for place in regionTables {
       let table = bytes(place, 64 << 10)
       guard table.starts(with: "regi".utf8) else { continue }
-      let count = Int(min(table.little(at: 8, width: 4), mostEntries))
+      let count = Int(min(table.little(at: 8, width: 4), maximumEntries))
       for entry in 0..<count where table.has(metadataRegion, at: 16 + entry * 32) {
         let region = table.little(at: 16 + entry * 32 + 16, width: 8)
         if let size = size(inMetadataAt: region, bytes) { return size }
@@ -31,7 +31,7 @@ package enum VHDXMetadata {
   private static func size(inMetadataAt region: UInt64, _ bytes: (UInt64, Int) -> [UInt8]) -> SectorSize? {
     let table = bytes(region, 64 << 10)
     guard table.starts(with: "metadata".utf8) else { return nil }
-    let count = Int(min(table.little(at: 10, width: 2), mostEntries))
+    let count = Int(min(table.little(at: 10, width: 2), maximumEntries))
     for entry in 0..<count where table.has(logicalSectorSize, at: 32 + entry * 32) {
       guard let place = region.plus(table.little(at: 32 + entry * 32 + 16, width: 4)) else { return nil }
       let value = bytes(place, 4)

@@ -5,9 +5,9 @@ import WalkAssembly
 /// Files with the same value share one inode.
 enum ExtAttributeValues {
   /// Linux accepts no larger value; other systems may.
-  private static let mostBytes: UInt64 = 1 << 20
+  private static let maximumBytes: UInt64 = 1 << 20
   /// The limit for one whole answer: many files may share a value.
-  private static let mostBlocks = 1 << 20
+  private static let maximumBlocks = 1 << 20
   /// EXT4_EA_INODE_FL.
   private static let flag: UInt64 = 0x20_0000
 
@@ -50,7 +50,7 @@ enum ExtAttributeValues {
       case "piece":
         guard let holder, let piece = piece(fields[1], size: size) else { continue }
         for owner in owners[holder, default: []] {
-          guard result.count < mostBlocks else { return result }
+          guard result.count < maximumBlocks else { return result }
           result.append(InodeBlock(inode: owner, range: piece.range, offset: piece.offset))
         }
       default: continue
@@ -68,7 +68,7 @@ enum ExtAttributeValues {
       let start = first.times(size), let end = last.plus(1)?.times(size)
     else { return nil }
     let place = parts[0].dropFirst().dropLast().parts(between: "-").first.flatMap { UInt64($0) } ?? 0
-    guard end - start <= mostBytes, let offset = place.times(size), offset < mostBytes else { return nil }
+    guard end - start <= maximumBytes, let offset = place.times(size), offset < maximumBytes else { return nil }
     return (start..<end, offset)
   }
 }

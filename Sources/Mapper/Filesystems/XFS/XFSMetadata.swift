@@ -17,12 +17,12 @@ enum XFSMetadata {
 
   /// More allocation groups than a filesystem has: a group is 1 TiB at most, and 16 MiB at least. A superblock may
   /// claim any number, and each group takes about 400 bytes here.
-  private static let mostGroups: UInt64 = 1 << 16
+  private static let maximumGroups: UInt64 = 1 << 16
 
   static func areas(parsing text: String) -> [DeviceArea] {
     let numbers = ToolNumbers(text.lines, separator: "=")
     guard let blockSize = numbers["blocksize"], let sector = numbers["sectsize"],
-      let groupSize = numbers["agblocks"]?.times(blockSize), let groups = numbers["agcount"], groups <= mostGroups
+      let groupSize = numbers["agblocks"]?.times(blockSize), let groups = numbers["agcount"], groups <= maximumGroups
     else { return [] }
     var areas: [DeviceArea] = []
     // Each group begins with one sector for each of these ("XFS Algorithms & Data Structures", Allocation Groups).

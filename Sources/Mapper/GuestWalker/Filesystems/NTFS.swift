@@ -23,7 +23,7 @@ final class NTFS: Filesystem {
   /// The compression unit for clusters of 4096 bytes.
   private static let compressionUnit: UInt64 = 64 << 10
   /// More than the longest Interix link: 8 bytes and PATH_MAX characters.
-  private static let mostReadUnasked: UInt64 = 16 << 10
+  private static let maximumReadUnasked: UInt64 = 16 << 10
 
   init(_ mount: Mount, method: WalkMethod) {
     self.mount = mount
@@ -65,7 +65,7 @@ extension NTFS {
   }
 
   func inlineExtents(of descriptor: Int32, _ status: stat) -> [FileLayout.Piece] {
-    guard status.st_size <= BootSector.mostRecordBytes, status.st_blocks &* 512 < status.st_size &+ 512 else {
+    guard status.st_size <= BootSector.maximumRecordBytes, status.st_blocks &* 512 < status.st_size &+ 512 else {
       return []
     }
     return table?.residentPieces(of: UInt64(status.st_ino)) ?? []
@@ -105,7 +105,7 @@ extension NTFS {
   func prepare(
     _ piece: FileLayout.Piece, of item: ReadQueue.Item, isAgain: Bool, _ channel: Channel
   ) throws(WalkError) {
-    let isCached = item.isReadUnasked && piece.offset < Self.mostReadUnasked
+    let isCached = item.isReadUnasked && piece.offset < Self.maximumReadUnasked
     if item.purpose == .proof {
       try channel.say(.idle)
       // What is read around other pieces is in the device's cache.

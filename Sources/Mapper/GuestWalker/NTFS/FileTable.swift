@@ -10,7 +10,7 @@ struct FileTable: RecordSource {
   /// A multiple of every record size, and of every cluster size up to this.
   private static let slotBytes: UInt64 = 64 << 10
   /// Larger offsets are rejected, so that they always fit into `off_t`.
-  private static let mostBytes: UInt64 = 1 << 62
+  private static let maximumBytes: UInt64 = 1 << 62
 
   private let device: Int32
   let clusterSize: UInt64
@@ -61,7 +61,7 @@ struct FileTable: RecordSource {
 
   private mutating func parsed(_ number: UInt64) -> FileRecord? {
     let (start, overflow) = number.multipliedReportingOverflow(by: recordSize)
-    guard !overflow, start < Self.mostBytes else { return nil }
+    guard !overflow, start < Self.maximumBytes else { return nil }
     let slot = start / Self.slotBytes
     let index = Int(slot % UInt64(Self.slots))
     if cache[index].number != slot {
@@ -140,7 +140,7 @@ struct FileTable: RecordSource {
   }
 
   private func read(_ bytes: UnsafeMutableRawBufferPointer, at place: UInt64) -> Bool {
-    place < Self.mostBytes && pread(device, bytes.baseAddress, bytes.count, off_t(place)) == bytes.count
+    place < Self.maximumBytes && pread(device, bytes.baseAddress, bytes.count, off_t(place)) == bytes.count
   }
 
   private mutating func forgetAll() {

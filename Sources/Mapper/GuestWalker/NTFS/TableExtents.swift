@@ -5,7 +5,7 @@ extension FileTable {
   /// The page size of a device's cache: reads are rounded up to it.
   private static let page: UInt64 = 4096
   /// A compressed file in more pieces is read instead: each piece takes about 80 bytes of memory.
-  private static let mostEncodedPieces = 1 << 18
+  private static let maximumEncodedPieces = 1 << 18
 
   /// All of a file's pieces.
   /// - Parameter number: of the file's first record, which ntfs-3g uses as the inode number.
@@ -128,7 +128,7 @@ extension FileTable {
         let count = min(run.count - done, unit - start % unit)
         parts.append(Run(start: start, count: count, cluster: run.cluster.map { $0 + done }))
         done += count
-        guard result.count < Self.mostEncodedPieces else { return nil }
+        guard result.count < Self.maximumEncodedPieces else { return nil }
       }
     }
     finish()

@@ -29,7 +29,7 @@ struct Sample {
   private let quota: Int
   private let limit: Int
   private var largest: [Candidate] = []
-  private var mostPieces: [Candidate] = []
+  private var scattered: [Candidate] = []
   private var sparse = Reservoir()
   private var any = Reservoir()
 
@@ -65,7 +65,7 @@ struct Sample {
     guard quota > 0 else { return nil }
     let places = Places(
       isLarge: hasRoom(largest, for: traits, by: { $0.size }),
-      isScattered: traits.pieces > 1 && hasRoom(mostPieces, for: traits, by: { $0.pieces }),
+      isScattered: traits.pieces > 1 && hasRoom(scattered, for: traits, by: { $0.pieces }),
       sparse: traits.hasHoles ? sparse.place(quota: quota) : nil, any: any.place(quota: quota))
     let isWanted = places.isLarge || places.isScattered || places.sparse != nil || places.any != nil
     return isWanted ? places : nil
@@ -73,7 +73,7 @@ struct Sample {
 
   mutating func add(_ candidate: Candidate, at places: Places) {
     if places.isLarge { Self.keep(candidate, in: &largest, quota: quota, by: { $0.size }) }
-    if places.isScattered { Self.keep(candidate, in: &mostPieces, quota: quota, by: { $0.pieces }) }
+    if places.isScattered { Self.keep(candidate, in: &scattered, quota: quota, by: { $0.pieces }) }
     if let place = places.sparse { sparse.keep(candidate, at: place) }
     if let place = places.any { any.keep(candidate, at: place) }
   }
@@ -96,6 +96,6 @@ struct Sample {
   var files: [Candidate] {
     var seen: Set<UInt64> = []
     return Array(
-      (mostPieces + sparse.kept + largest + any.kept).filter { seen.insert($0.object).inserted }.prefix(limit))
+      (scattered + sparse.kept + largest + any.kept).filter { seen.insert($0.object).inserted }.prefix(limit))
   }
 }

@@ -11,13 +11,13 @@ struct ContentSearch {
   }
 
   /// The most bytes that one run reads, over all devices: a large disk may be fully allocated and never written.
-  static let mostBytes: UInt64 = 4 << 30
+  static let maximumBytes: UInt64 = 4 << 30
   private static let pieceBytes = 1 << 20
 
   private var bytesLeft: UInt64
   private var buffer = [UInt8](repeating: 0, count: pieceBytes)
 
-  init(mostBytes: UInt64 = Self.mostBytes) { bytesLeft = mostBytes }
+  init(maximumBytes: UInt64 = Self.maximumBytes) { bytesLeft = maximumBytes }
 
   /// Searches a range of a disk.
   ///

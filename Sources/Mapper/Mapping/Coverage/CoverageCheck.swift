@@ -98,14 +98,14 @@ struct CoverageCheck {
   }
 
   /// How long a device is read in the appliance if the disks do not show its content, in seconds.
-  private static let mostSecondsInAppliance = 30
+  private static let maximumSecondsInAppliance = 30
 
   private func contentInAppliance(of device: ProbedDevice) throws -> ContentSearch.Answer {
     do {
       let text = try guest.appliance.shell(
         """
         d=/dev/block/\(device.number)
-        timeout \(Self.mostSecondsInAppliance) cmp -s -n $(blockdev --getsize64 $d) $d /dev/zero; echo $?
+        timeout \(Self.maximumSecondsInAppliance) cmp -s -n $(blockdev --getsize64 $d) $d /dev/zero; echo $?
         """)
       return switch String(decoding: text, as: UTF8.self).filter({ !$0.isWhitespace }) {
       case "0": .onlyZeros

@@ -95,7 +95,7 @@ struct EncryptedFiles {
 extension EncryptedFiles {
   private static let encryptedQuestions = "/tmp/virt-bmap-encrypted"
   /// The most inodes that the tool is asked about at once.
-  private static let mostEncrypted = 20_000
+  private static let maximumEncrypted = 20_000
 
   /// Finds the files that the walk could not open without their key. The filesystem must be mounted. A file that is not
   /// found counts as unreadable.
@@ -105,9 +105,9 @@ extension EncryptedFiles {
     guard !inodes.isEmpty else { return }
     guest.reporter.detail(
       "\(name): \(inodes.count) files are encrypted; they have the names that the kernel shows without the key")
-    for start in stride(from: 0, to: inodes.count, by: Self.mostEncrypted) {
+    for start in stride(from: 0, to: inodes.count, by: Self.maximumEncrypted) {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
-      let part = Array(inodes[start..<min(inodes.count, start + Self.mostEncrypted)])
+      let part = Array(inodes[start..<min(inodes.count, start + Self.maximumEncrypted)])
       var text: String?
       if space.isFollowed {
         try guest.appliance.upload(text: Self.questions(about: part), name: Self.encryptedQuestions)

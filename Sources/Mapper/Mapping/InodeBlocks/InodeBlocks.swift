@@ -14,16 +14,16 @@ struct InodeBlocks {
 
   private static let questionsFile = "/tmp/virt-bmap-inodes"
   /// The most inodes that a tool is asked about at once.
-  private static let most = 20_000
+  private static let maximum = 20_000
 
   /// Asks the filesystem's own tools about the inodes that the walk reported. The filesystem must be mounted.
   func add(to walk: inout WalkAssembler) throws {
     guard space.isFollowed, let tool = filesystem.knownType.inodeBlocks else { return }
     let inodes = walk.inodes.keys.sorted()
     var directories: [Record.ObjectID: [InodeBlock]] = [:]
-    for start in stride(from: 0, to: inodes.count, by: Self.most) {
+    for start in stride(from: 0, to: inodes.count, by: Self.maximum) {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
-      let part = Array(inodes[start..<min(inodes.count, start + Self.most)])
+      let part = Array(inodes[start..<min(inodes.count, start + Self.maximum)])
       try guest.appliance.upload(text: tool.questions(part) { isFile($0, walk) }, name: Self.questionsFile)
       guard
         let text = try guest.output(

@@ -41,7 +41,7 @@ struct FilesystemMapper {
     report(walk, of: filesystem, &draft)
     let left = walk.add(to: &draft.map, device: filesystem.mountable, isCancelled: guest.isCancelled)
     guard !guest.isCancelled() else { throw MapperError.interrupted }
-    guard !draft.map.isTooLarge else { throw MapError.tooLarge(draft.map.mostBytes) }
+    guard !draft.map.isTooLarge else { throw MapError.tooLarge(draft.map.maximumBytes) }
     if left > 0 {
       draft.warnOfGap("filesystem on \(filesystem.shownName): \(left) paths are too long for a map")
     }
@@ -57,7 +57,7 @@ struct FilesystemMapper {
   ) throws -> WalkAssembler? {
     let name = filesystem.shownName
     let space = try guest.addressSpace(of: filesystem)
-    let run = FilesystemWalk(guest: guest, filesystem: filesystem, mostMapBytes: draft.map.mostBytes)
+    let run = FilesystemWalk(guest: guest, filesystem: filesystem, maximumMapBytes: draft.map.maximumBytes)
     let proof = ReadProof(guest: guest, filesystem: filesystem, space: space)
     var method = method
     if filesystem.knownType.hasLogicalAddresses, space.tree == nil || !space.isFollowed {

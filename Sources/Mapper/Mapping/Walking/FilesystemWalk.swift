@@ -12,7 +12,7 @@ struct FilesystemWalk {
   let guest: Guest
   let filesystem: Guestfs.Filesystem
   /// The largest size of the map, in bytes.
-  let mostMapBytes: UInt64
+  let maximumMapBytes: UInt64
 
   /// Why there is no walk.
   enum Failure: Error {
@@ -60,7 +60,7 @@ struct FilesystemWalk {
       default: false
       }
     return isTooLarge
-      ? "\(lie), more than a map of \(mostMapBytes) bytes can hold: increase --max-map-size"
+      ? "\(lie), more than a map of \(maximumMapBytes) bytes can hold: increase --max-map-size"
       : "the appliance's report about it cannot be right: \(lie)"
   }
 
@@ -91,6 +91,6 @@ struct FilesystemWalk {
       filesystem.knownType.hasLogicalAddresses
       ? nil : guest.inventory.number(under: filesystem.mountable).flatMap { guest.devices.end(of: $0) }
     return WalkBounds(
-      bytes: min(all, device ?? all), isCompressed: filesystem.knownType.isCompressed, mapBytes: mostMapBytes)
+      bytes: min(all, device ?? all), isCompressed: filesystem.knownType.isCompressed, mapBytes: maximumMapBytes)
   }
 }

@@ -17,20 +17,20 @@ struct ReadProof {
   let space: Guest.AddressSpace
 
   /// How many files are compared.
-  private static let mostCompared = 16
+  private static let maximumCompared = 16
   /// How many more are compared, of the files that are not where the filesystem says.
-  private static let mostDoubted = 256
+  private static let maximumDoubted = 256
   /// How many bytes of a large file are compared; that is proof enough.
   private static let comparedBytes: UInt64 = 4 << 20
 
   /// Proves a walk that has read everything, and removes the files that are wrong, with a warning.
   func prove(_ walk: inout WalkAssembler, _ draft: inout MapDraft) throws {
     let doubted = walk.contradictedFiles(space.table, device: space.device)
-    let sample = Array(doubted.prefix(Self.mostDoubted)) + walk.someFiles(count: Self.mostCompared)
+    let sample = Array(doubted.prefix(Self.maximumDoubted)) + walk.someFiles(count: Self.maximumCompared)
     var wrong = try filesWithOtherBytes(sample, in: walk)
     guard let first = wrong.min() else { return }
     // If some of the doubted files are wrong, those that were not compared cannot be trusted.
-    wrong.formUnion(doubted.dropFirst(Self.mostDoubted))
+    wrong.formUnion(doubted.dropFirst(Self.maximumDoubted))
     walk.forget(wrong)
     let others = wrong.count > 1 ? " and \(wrong.count - 1) other files" : ""
     draft.warnOfGap(

@@ -28,14 +28,14 @@ struct ExtentOpener {
   /// - Throws: `DiskError` if the file cannot be opened, is invalid or is too short.
   mutating func open(
     _ line: DescriptorExtent, in directory: borrowing ImageDirectory, descriptor: FilePath
-  ) throws(DiskError) -> (Extent, ExtentHeader?) {
+  ) throws(DiskError) -> (VMDKExtent, ExtentHeader?) {
     try spendExtent(path: descriptor)
     if line.access == .none {
       let error = DiskError(descriptor, "line \(line.line) declares this range of the disk NOACCESS", errno: EPERM)
-      return (Extent(size: line.size, storage: .inaccessible(error)), nil)
+      return (VMDKExtent(size: line.size, storage: .inaccessible(error)), nil)
     }
     switch line.storage {
-    case .zero: return (Extent(size: line.size, storage: .zero), nil)
+    case .zero: return (VMDKExtent(size: line.size, storage: .zero), nil)
     case .flat(let name, let offset):
       let file = try open(name, line, in: directory)
       // Neither exceeds Int64.max, so the sum cannot overflow.
@@ -46,7 +46,7 @@ struct ExtentOpener {
           "has \(file.length) bytes, but line \(line.line) of the descriptor needs \(end): it was truncated", errno: EIO
         )
       }
-      return (Extent(size: line.size, storage: .flat(file, start: offset)), nil)
+      return (VMDKExtent(size: line.size, storage: .flat(file, start: offset)), nil)
     case .sparse(let name):
       let file = try open(name, line, in: directory)
       let header = try ExtentHeader.read(from: file, options: options)
@@ -56,14 +56,14 @@ struct ExtentOpener {
   }
 
   /// Opens an extent whose header has already been read.
-  mutating func open(_ header: ExtentHeader, of file: HostFile, size: UInt64) throws(DiskError) -> Extent {
+  mutating func open(_ header: ExtentHeader, of file: HostFile, size: UInt64) throws(DiskError) -> VMDKExtent {
     try spendExtent(path: file.path)
     return try grains(header, of: file, size: size)
   }
 
   private mutating func grains(
     _ header: ExtentHeader, of file: HostFile, size: UInt64
-  ) throws(DiskError) -> Extent {
+  ) throws(DiskError) -> VMDKExtent {
     var layout = header.layout
     guard layout.grains <= budget.grains else {
       throw DiskError(file.path, "the disk and its parents have more than \(VMDKLimits.grains) grains", errno: EINVAL)
@@ -74,7 +74,7 @@ struct ExtentOpener {
     let extent = GrainExtent(file: file, layout: layout, size: size, cache: cache, firstGrain: grains)
     grains += layout.grains
     warnings += extent.survey(budget: &budget.checkedBytes).warnings(of: extent)
-    return Extent(size: size, storage: .grains(extent))
+    return VMDKExtent(size: size, storage: .grains(extent))
   }
 
   private mutating func spendExtent(path: FilePath) throws(DiskError) {

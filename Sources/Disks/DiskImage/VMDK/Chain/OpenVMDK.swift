@@ -93,7 +93,7 @@ private struct ChainOpener {
   private mutating func open(_ image: Image, isDescriptor: Bool) throws(DiskError) -> Layer {
     let path = image.file.path
     add(path)
-    var opened: [Extent] = []
+    var opened: [VMDKExtent] = []
     var known: [DiskLink.Extent] = []
     if let header = image.header {
       let line = try image.descriptor.map { (descriptor) throws(DiskError) in

@@ -27,8 +27,8 @@ enum SESparseHeader {
     init(_ name: String, field: Int, _ sector: [UInt8], path: FilePath) throws(DiskError) {
       let start = littleEndian64(sector, at: field)
       let size = littleEndian64(sector, at: field + 8)
-      let most = VMDKLimits.diskBytes / VMDKLimits.sectorBytes
-      guard start > 0, start <= most, size <= most - start else {
+      let maximum = VMDKLimits.diskBytes / VMDKLimits.sectorBytes
+      guard start > 0, start <= maximum, size <= maximum - start else {
         throw DiskError(
           path, "the \(name) of \(size) sectors at sector \(start) (offset \(field)) cannot be right", errno: EINVAL)
       }

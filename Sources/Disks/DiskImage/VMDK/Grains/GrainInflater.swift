@@ -107,8 +107,8 @@ extension GrainExtent {
     guard state.kind == .stored else { throw damage(ofGrain: grain) }
     let start = layout.place(state)
     // Deflate adds a few bytes to each block of incompressible data.
-    let most = layout.grainBytes * 2 + 512
-    guard layout.compression == .marked else { return start..<min(file.length, start &+ most) }
+    let maximum = layout.grainBytes * 2 + 512
+    guard layout.compression == .marked else { return start..<min(file.length, start &+ maximum) }
     var marker: (sector: UInt64, size: UInt64) = (0, 0)
     try file.withNumbers(at: start, count: 3, width: 4) { index, word in
       switch index {
@@ -127,7 +127,7 @@ extension GrainExtent {
     guard marker.sector == wanted.lowerBound / VMDKLimits.sectorBytes else {
       throw wrong("is that of sector \(marker.sector)")
     }
-    guard marker.size > 0, marker.size <= most else {
+    guard marker.size > 0, marker.size <= maximum else {
       throw wrong("gives a size of \(marker.size) bytes, which no grain can have")
     }
     let data = start &+ 12

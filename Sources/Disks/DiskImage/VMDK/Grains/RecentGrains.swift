@@ -25,30 +25,30 @@ final class GrainBytes: Sendable {
 /// Each grain has one slot. The lock of a slot is held only while a reference is read or stored. A thread that would
 /// have to wait for the lock does without the cache.
 struct RecentGrains: Sendable {
-  private final class Place: Sendable {
-    let kept = Mutex<(grain: UInt64, bytes: GrainBytes)?>(nil)
+  private final class Slot: Sendable {
+    let grain = Mutex<(grain: UInt64, bytes: GrainBytes)?>(nil)
   }
 
-  private let places: [Place]
+  private let slots: [Slot]
 
-  init() { places = (0..<64).map { _ in Place() } }
+  init() { slots = (0..<64).map { _ in Slot() } }
 
   /// The cached grain, or `nil`.
   /// - Parameters:
   ///   - number: the number of the grain among all grains of the disk and its parents.
   ///   - size: the size of a grain, in bytes.
   func grain(_ number: UInt64, size: Int) -> GrainBytes? {
-    let found = place(of: number, size: size).kept.withLockIfAvailable { $0?.grain == number ? $0?.bytes : nil }
+    let found = slot(of: number, size: size).grain.withLockIfAvailable { $0?.grain == number ? $0?.bytes : nil }
     return found ?? nil
   }
 
   func keep(_ bytes: GrainBytes, for number: UInt64) {
-    place(of: number, size: bytes.count).kept.withLockIfAvailable { $0 = (number, bytes) }
+    slot(of: number, size: bytes.count).grain.withLockIfAvailable { $0 = (number, bytes) }
   }
 
   /// Large grains use fewer slots, so that the memory stays within the limit.
-  private func place(of number: UInt64, size: Int) -> Place {
-    let count = max(1, min(places.count, VMDKLimits.cachedGrainBytes / max(1, size)))
-    return places[Int(truncatingIfNeeded: number % UInt64(count))]
+  private func slot(of number: UInt64, size: Int) -> Slot {
+    let count = max(1, min(slots.count, VMDKLimits.cachedGrainBytes / max(1, size)))
+    return slots[Int(truncatingIfNeeded: number % UInt64(count))]
   }
 }

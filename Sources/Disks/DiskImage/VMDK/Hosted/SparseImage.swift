@@ -25,7 +25,7 @@ package struct SparseImage: Sendable {
   package static let entriesPerTable: UInt64 = 512
   /// The largest disk in bytes, if all of its grains are to be stored (not counting the room for the tables). The
   /// location of a grain is a 32-bit sector number.
-  package static let mostBytes: UInt64 = 1 << 41
+  package static let maximumBytes: UInt64 = 1 << 41
 
   /// Reads the header and the descriptor of an open file.
   /// - Parameters:

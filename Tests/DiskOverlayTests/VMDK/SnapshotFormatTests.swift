@@ -6,7 +6,7 @@ import Testing
 @testable import DiskOverlay
 
 /// What a snapshot's header and descriptor contain, and which snapshots can be written.
-struct SnapshotFormTests {
+struct SnapshotFormatTests {
   @Test func namesItsParent() throws {
     let bench = try SnapshotBench(size: 1 << 20)
     try bench.open().disk.close()
@@ -45,7 +45,7 @@ struct SnapshotFormTests {
     ] {
       let base = try openDisk(at: named)
       let path = bench.directory.appending(file)
-      let disk = try VMDKOverlay.kept(path, over: base.disk, chain: base.chain, files: base.files).disk
+      let disk = try VMDKOverlay.persistent(path, over: base.disk, chain: base.chain, files: base.files).disk
       bench.content = bench.original
       try bench.exercise(disk, steps: 20)
       try disk.close()
@@ -121,7 +121,7 @@ struct SnapshotFormTests {
     let disk = bench.directory.appending("large.vmdk")
     try tool("qemu-img", "create", "-f", "vmdk", disk.string, "\(size)")
     let base = try openDisk(at: disk)
-    let kept = try VMDKOverlay.kept(bench.file, over: base.disk, chain: base.chain, files: base.files)
+    let kept = try VMDKOverlay.persistent(bench.file, over: base.disk, chain: base.chain, files: base.files)
     let last = size - 512
     try [UInt8](repeating: 5, count: 512).withUnsafeBytes { try kept.disk.write($0, at: last) }
     // Zeroing the largest disk would take too long.
@@ -130,7 +130,7 @@ struct SnapshotFormTests {
     let used = try Int(String(decoding: tool("du", "-B1", bench.file.string).split(separator: 9)[0], as: UTF8.self))
     #expect(try #require(used) < 2 << 20)
     if size < 1 << 40 {
-      let again = try VMDKOverlay.kept(bench.file, over: base.disk, chain: base.chain, files: base.files)
+      let again = try VMDKOverlay.persistent(bench.file, over: base.disk, chain: base.chain, files: base.files)
       var written: [Range<UInt64>] = []
       again.disk.forEachWrittenRange { written.append($0) }
       #expect(written == [size - 65536..<size])

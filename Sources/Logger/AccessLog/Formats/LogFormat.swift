@@ -1,7 +1,11 @@
-/// How the events of one log are written. Called only by the log's writer.
-public protocol LogForm: Sendable {
+/// How the events of one log are written. Called only by the log's writer, which has found the objects and selected the
+/// parts to log before.
+package protocol LogFormat: Sendable {
   /// Appends an event. A line can stay open, to be continued by the next event.
-  mutating func append(_ event: AccessEvent, to output: inout [UInt8])
+  /// - Parameters:
+  ///   - request: the event's parts and their objects.
+  ///   - map: has the names of the objects; nil if nothing is known about the disk.
+  mutating func append(_ event: AccessEvent, _ request: AttributedRequest, _ map: SharedMap?, to output: inout [UInt8])
   /// Ends an open line, because no event has come for a while or no more will come.
   mutating func endLine(in output: inout [UInt8])
   /// What follows must not refer to earlier output, which did not reach the log or is in another file.

@@ -1,7 +1,7 @@
 import BlockMap
 import Glibc
 
-/// The text form, for people and for grep:
+/// The text format, for people and for grep:
 ///
 ///     read f /dev/sda1 /boot/vmlinuz
 ///      a10400-a18400 a18400-a20200
@@ -18,11 +18,11 @@ import Glibc
 /// of the lines above, there is one offset for each, in their order, separated by commas. ` stale` follows a range that
 /// has been written since the map was made. A range on a disk other than the first has the disk's number and a colon
 /// before it, as in `2:a10400-a18400`. A flush has the object line `flush -` and no ranges.
-public struct TextForm: LogForm {
+package struct TextFormat: LogFormat {
   /// In bytes: a line of ranges that has become this long is not continued.
   private static let longLine = 4096
   /// The approximate maximum output for one request in bytes, as names can be long and parts many.
-  private static let mostBytes = 16 << 20
+  private static let maximumBytes = 16 << 20
 
   /// The object lines above a line of ranges.
   private struct Heading {
@@ -43,8 +43,6 @@ public struct TextForm: LogForm {
   }
 
   private let writesOffsets: Bool
-  private var attribution: Attribution
-  private var selection: MemorizedSelection
   private var heading = Heading(operation: .read, objects: [])
   private var hasHeading = false
   /// The length of the open line of ranges, or 0 if none is open.
@@ -54,21 +52,14 @@ public struct TextForm: LogForm {
   private var next = Pending()
 
   /// - Parameter offsets: whether to write the offset of each range in its object. The map must have offsets.
-  public init(
-    index: MapIndex?, selection: Selection = Selection(), offsets: Bool = false,
-    written: WrittenRanges = WrittenRanges()
-  ) {
-    attribution = Attribution(index: index, written: written.sectors)
-    self.selection = MemorizedSelection(selection, of: attribution.map)
-    writesOffsets = offsets
-  }
+  package init(offsets: Bool = false) { writesOffsets = offsets }
 
-  public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
+  package mutating func append(
+    _ event: AccessEvent, _ request: AttributedRequest, _ map: SharedMap?, to output: inout [UInt8]
+  ) {
     let before = output.count
-    let map = attribution.map
-    let request = attribution(event)
     for part in request.parts.indices {
-      guard output.count - before < Self.mostBytes else {
+      guard output.count - before < Self.maximumBytes else {
         flush(event.operation, map, to: &output)
         var rest = AttributedRequest()
         rest.addToRest(request.parts[part].range.lowerBound..<event.range.upperBound)
@@ -77,7 +68,7 @@ public struct TextForm: LogForm {
         hasPending = true
         break
       }
-      guard selection.keeps(request, part, map) else {
+      guard request.parts[part].isSelected else {
         flush(event.operation, map, to: &output)
         continue
       }
@@ -91,28 +82,28 @@ public struct TextForm: LogForm {
       }
     }
     flush(event.operation, map, to: &output)
-    if event.operation == .flush, selection.isEverything {
+    if event.operation == .flush, request.isUnfiltered {
       endLine(in: &output)
       hasHeading = false
       output.append(contentsOf: "flush -\n".utf8)
     }
-    if event.errno != 0, output.count > before || selection.isEverything {
+    if event.errno != 0, output.count > before || request.isUnfiltered {
       endLine(in: &output)
       appendFailure(event, to: &output)
     }
   }
 
-  public mutating func endLine(in output: inout [UInt8]) {
+  package mutating func endLine(in output: inout [UInt8]) {
     if lineLength > 0 { output.append(0x0a) }
     lineLength = 0
   }
 
-  public mutating func restart() {
+  package mutating func restart() {
     hasHeading = false
     lineLength = 0
   }
 
-  public func appendLoss(of count: UInt64, because reason: String, to output: inout [UInt8]) {
+  package func appendLoss(of count: UInt64, because reason: String, to output: inout [UInt8]) {
     output.append(contentsOf: "# \(count) requests were not logged: \(reason)\n".utf8)
   }
 

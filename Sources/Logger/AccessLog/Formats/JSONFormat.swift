@@ -1,6 +1,6 @@
 import BlockMap
 
-/// The form for programs: JSON Lines, one object per request.
+/// The format for programs: JSON Lines, one object per request.
 ///
 ///     {"time":81.052377,"op":"read","disk":1,"connection":1,"offset":1048576,"length":4096,"result":"ok",
 ///      "latency":35.2,"pieces":[{"offset":1048576,"length":4096,"objects":[
@@ -14,31 +14,23 @@ import BlockMap
 /// written since the map was made. A piece with `rest` is the last one of a request with too many pieces: the objects
 /// in it were not looked up. Names are escaped as in a map, and so are bytes that are not UTF-8. A line
 /// `{"lost":5,"reason":"…"}` says how many requests could not be written.
-public struct JSONForm: LogForm {
+package struct JSONFormat: LogFormat {
   /// The approximate maximum length of a line, as names can be long and pieces many.
-  private static let mostBytes = 16 << 20
+  private static let maximumBytes = 16 << 20
 
-  private var attribution: Attribution
-  private var selection: MemorizedSelection
+  package init() {}
 
-  public init(
-    index: MapIndex?, selection: Selection = Selection(), written: WrittenRanges = WrittenRanges()
+  package func append(
+    _ event: AccessEvent, _ request: AttributedRequest, _ map: SharedMap?, to output: inout [UInt8]
   ) {
-    attribution = Attribution(index: index, written: written.sectors)
-    self.selection = MemorizedSelection(selection, of: attribution.map)
-  }
-
-  public mutating func append(_ event: AccessEvent, to output: inout [UInt8]) {
     let start = output.count
     appendRequest(event, to: &output)
-    let map = attribution.map
     let hasOffsets = map?.index.map.hasOffsets ?? false
-    let request = attribution(event)
     var isFirst = true
-    for part in request.parts.indices where selection.keeps(request, part, map) {
+    for part in request.parts.indices where request.parts[part].isSelected {
       if !isFirst { output.append(0x2c) }
       isFirst = false
-      guard output.count - start < Self.mostBytes else {
+      guard output.count - start < Self.maximumBytes else {
         var rest = AttributedRequest()
         rest.addToRest(request.parts[part].range.lowerBound..<event.range.upperBound)
         Self.append(rest, 0, map, hasOffsets, to: &output)
@@ -46,14 +38,14 @@ public struct JSONForm: LogForm {
       }
       Self.append(request, part, map, hasOffsets, to: &output)
     }
-    guard !isFirst || selection.isEverything else { return output.removeSubrange(start...) }
+    guard !isFirst || request.isUnfiltered else { return output.removeSubrange(start...) }
     output.append(contentsOf: "]}\n".utf8)
   }
 
-  public mutating func endLine(in output: inout [UInt8]) {}
-  public mutating func restart() {}
+  package func endLine(in output: inout [UInt8]) {}
+  package func restart() {}
 
-  public func appendLoss(of count: UInt64, because reason: String, to output: inout [UInt8]) {
+  package func appendLoss(of count: UInt64, because reason: String, to output: inout [UInt8]) {
     output.append(contentsOf: "{\"lost\":".utf8)
     JSONText.append(count, to: &output)
     output.append(contentsOf: ",\"reason\":".utf8)

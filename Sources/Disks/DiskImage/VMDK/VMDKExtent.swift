@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 
 /// A part of a VMDK, described by one line of its descriptor.
-struct Extent: Sendable {
+struct VMDKExtent: Sendable {
   enum Storage: Sendable {
     /// All zeros, without a file.
     case zero

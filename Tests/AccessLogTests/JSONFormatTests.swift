@@ -5,12 +5,12 @@ import Testing
 
 @testable import AccessLog
 
-struct JSONFormTests {
+struct JSONFormatTests {
   private func lines(_ map: String, _ events: [AccessEvent], _ selection: Selection = Selection()) throws -> [String] {
-    var form = JSONForm(index: try index(map), selection: selection)
+    var log = FormattedLog(JSONFormat(), try index(map), selection)
     var output: [UInt8] = []
-    for event in events { form.append(event, to: &output) }
-    form.endLine(in: &output)
+    for event in events { log.append(event, to: &output) }
+    log.endLine(in: &output)
     let text = String(decoding: output, as: UTF8.self)
     #expect(text.isEmpty || text.hasSuffix("\n"))
     return text.split(separator: "\n").map(String.init)
@@ -84,7 +84,7 @@ struct JSONFormTests {
 
   @Test func saysWhatWasLost() throws {
     var output: [UInt8] = []
-    JSONForm(index: nil).appendLoss(of: 12, because: "No \"space\"\n", to: &output)
+    JSONFormat().appendLoss(of: 12, because: "No \"space\"\n", to: &output)
     #expect(String(decoding: output, as: UTF8.self) == #"{"lost":12,"reason":"No \"space\"\u000a"}"# + "\n")
   }
 }
@@ -112,14 +112,14 @@ struct LargeRequestTests {
   @Test func aLineHasAnEnd() throws {
     let index = try index()
     var output: [UInt8] = []
-    var json = JSONForm(index: index)
+    var json = FormattedLog(JSONFormat(), index)
     json.append(event, to: &output)
     #expect(output.count > 16 << 20 && output.count < 17 << 20)
     let end = String(decoding: output.suffix(200), as: UTF8.self)
     #expect(end.hasSuffix("\"objects\":[],\"rest\":true}]}\n"), "\(end)")
 
     output = []
-    var text = TextForm(index: index)
+    var text = FormattedLog(TextFormat(), index)
     text.append(event, to: &output)
     text.endLine(in: &output)
     #expect(output.count > 16 << 20 && output.count < 17 << 20)

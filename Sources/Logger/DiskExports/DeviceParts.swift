@@ -1,7 +1,7 @@
 public import BlockMap
 
 /// A guest device, assembled from ranges of the guest's disks.
-public struct Assembly: Sendable {
+public struct DeviceParts: Sendable {
   /// A part of the device.
   public struct Part: Sendable {
     /// The part's offset in the device, in bytes. It ends where the next one begins.

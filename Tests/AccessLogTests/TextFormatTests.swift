@@ -4,16 +4,16 @@ import Testing
 
 @testable import AccessLog
 
-struct TextFormTests {
+struct TextFormatTests {
   private func text(_ lines: String, _ ranges: [Range<UInt64>]) throws -> String {
-    var form = TextForm(index: try index(lines))
-    return write(ranges, &form)
+    var log = FormattedLog(TextFormat(), try index(lines))
+    return write(ranges, &log)
   }
 
-  private func write(_ ranges: [Range<UInt64>], _ form: inout TextForm) -> String {
+  private func write(_ ranges: [Range<UInt64>], _ log: inout FormattedLog<TextFormat>) -> String {
     var output: [UInt8] = []
-    for range in ranges { form.append(read(range), to: &output) }
-    form.endLine(in: &output)
+    for range in ranges { log.append(read(range), to: &output) }
+    log.endLine(in: &output)
     return String(decoding: output, as: UTF8.self)
   }
 
@@ -139,12 +139,12 @@ struct TextFormTests {
   }
 
   @Test func goesOnAfterAnEndedLineWithoutTheObject() throws {
-    var form = TextForm(index: try index(guest))
-    #expect(write([0..<1], &form) == "read v /dev/sda\n 0-1\n")
-    #expect(write([1..<2], &form) == " 1-2\n")
-    form.restart()
-    #expect(write([2..<3], &form) == "read v /dev/sda\n 2-3\n")
-    var noMap = TextForm(index: nil)
+    var log = FormattedLog(TextFormat(), try index(guest))
+    #expect(write([0..<1], &log) == "read v /dev/sda\n 0-1\n")
+    #expect(write([1..<2], &log) == " 1-2\n")
+    log.restart()
+    #expect(write([2..<3], &log) == "read v /dev/sda\n 2-3\n")
+    var noMap = FormattedLog(TextFormat(), nil)
     #expect(write([0..<0x200, 5..<5, 0x200..<0x400], &noMap) == "read -\n 0-200 200-400\n")
   }
 
@@ -157,9 +157,9 @@ struct TextFormTests {
       1 4000 5000 f@100 /dev/sda1 /b
       1 4000 5000 f@2000 /dev/sda1 /c
       """
-    var form = TextForm(index: try index(map), offsets: true)
+    var log = FormattedLog(TextFormat(offsets: true), try index(map))
     #expect(
-      write([0x800..<0x5800, 0x4200..<0x4400], &form) == """
+      write([0x800..<0x5800, 0x4200..<0x4400], &log) == """
         read p /dev/sda1
          800-1000 +40800
         read f /dev/sda1 /a
@@ -177,10 +177,10 @@ struct TextFormTests {
   }
 
   @Test func aRequestThatFailedIsFollowedByARemark() throws {
-    var form = TextForm(index: try index(guest))
+    var log = FormattedLog(TextFormat(), try index(guest))
     var output: [UInt8] = []
     for event in [read(0..<0x200), read(0x200..<0x400, errno: EIO), read(0x400..<0x600)] {
-      form.append(event, to: &output)
+      log.append(event, to: &output)
     }
     #expect(
       String(decoding: output, as: UTF8.self)
@@ -190,15 +190,15 @@ struct TextFormTests {
   @Test func whatWasWrittenIsStaleFromThenOn() throws {
     var written = WrittenRanges()
     written.insert(0x50000..<0x60000, disk: 1)
-    var form = TextForm(index: try index(guest), offsets: true, written: written)
+    var log = FormattedLog(TextFormat(offsets: true), try index(guest), written: written)
     var output: [UInt8] = []
     for event in [
       event(.write, 0x10800..<0x10a00), read(0x10400..<0x11000), event(.flush, 0..<0), event(.trim, 0x5f000..<0x61000),
       event(.zero, 0x30000..<0x30001, errno: EIO), read(0x30000..<0x30400), event(.flush, 0..<0, errno: EIO),
     ] {
-      form.append(event, to: &output)
+      log.append(event, to: &output)
     }
-    form.endLine(in: &output)
+    log.endLine(in: &output)
     #expect(
       String(decoding: output, as: UTF8.self) == """
         write f /dev/sda1 /boot/vmlinuz

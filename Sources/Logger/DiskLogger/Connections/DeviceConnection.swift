@@ -2,19 +2,19 @@ import DiskExports
 import NBDKit
 
 /// A client's view of a device that is assembled from disks. Each of these logs what is read from it.
-final class AssembledConnection: Connection {
-  private let assembly: Assembly
+final class DeviceConnection: Connection {
+  private let device: DeviceParts
   /// The disks that hold parts of the device.
   private let disks: [Int: WholeBlocks]
   let exportDescription: String
 
   /// - Parameter description: of the export.
   /// - Throws: if a part lies beyond the end of its disk, according to the map.
-  init(_ assembly: Assembly, disks: [Int: any Connection], description: String) throws {
-    self.assembly = assembly
+  init(_ device: DeviceParts, disks: [Int: any Connection], description: String) throws {
+    self.device = device
     self.disks = disks.mapValues { WholeBlocks($0) }
     exportDescription = description
-    try assembly.forEachPart(of: 0..<assembly.size) { part, disk, place in
+    try device.forEachPart(of: 0..<device.size) { part, disk, place in
       let end = place.addingReportingOverflow(part.upperBound - part.lowerBound)
       guard let size = disks[disk]?.size, !end.overflow, end.partialValue <= size else {
         throw PluginError(errno: .invalid, "the map has a part of this export behind the end of disk \(disk)")
@@ -23,7 +23,7 @@ final class AssembledConnection: Connection {
     }
   }
 
-  var size: UInt64 { assembly.size }
+  var size: UInt64 { device.size }
 
   var capabilities: Capabilities {
     let below = disks.values.map(\.connection.capabilities)
@@ -74,7 +74,7 @@ final class AssembledConnection: Connection {
   private func forEachPart(
     of range: Range<UInt64>, _ body: (Range<UInt64>, WholeBlocks, UInt64) throws -> Bool
   ) throws {
-    try assembly.forEachPart(of: range) { part, disk, place in
+    try device.forEachPart(of: range) { part, disk, place in
       guard let disk = disks[disk] else { throw PluginError(errno: .inputOutput, "disk \(disk) is not served") }
       return try body(part, disk, place)
     }
