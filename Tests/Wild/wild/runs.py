@@ -7,6 +7,9 @@ import pathlib
 import subprocess
 import time
 
+# A group takes up to ten minutes under emulation.
+SECONDS = 1800
+
 
 @dataclasses.dataclass
 class Line:
@@ -61,9 +64,13 @@ def run_group(group, directory):
 
 
 def program(arguments):
-    return subprocess.run(
-        [virt_bmap(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace",
-        timeout=3600)
+    words = [virt_bmap(), *arguments]
+    try:
+        return subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        # As timeout(1) ends. The other groups are still looked at.
+        return subprocess.CompletedProcess(words, 124, "", f"not finished after {SECONDS} seconds")
 
 
 def messages(text):
