@@ -15,13 +15,10 @@ package func firstLines(of file: FilePath) -> [String] {
 /// Makes a pipe whose ends are not inherited by other programs. So only the server that is given an end holds it,
 /// and when the server exits, the other end shows it.
 package func privatePipe() throws(MapperError) -> (reading: FileDescriptor, writing: FileDescriptor) {
-  do {
-    let (reading, writing) = try FileDescriptor.pipe()
-    for end in [reading, writing] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
-    return (reading, writing)
-  } catch {
-    throw .recorder("no pipe: \(error)")
-  }
+  var ends: [Int32] = [-1, -1]
+  // Another thread may start a program at any moment, so the ends must never be inheritable.
+  guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .recorder("no pipe: \(String(cString: strerror(errno)))") }
+  return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
 }
 
 /// Whether a server has exited, and so closed its end of a pipe.

@@ -34,14 +34,16 @@ extension Walk {
     let isAnnounced = announcement != .none
     var status = stat()
     let descriptor = withName(name) { clinux_openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) } ?? -1
-    guard descriptor >= 0, fstat(descriptor, &status) == 0, isOnThisFilesystem(Inode(status)) else {
+    guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
       let failure = errno
       if isAnnounced { try channel.say(.idle) }
-      if descriptor >= 0 {
-        close(descriptor)
-      } else {
-        try channel.note(.failure(parent: parent, errno: failure, name: name))
-      }
+      if descriptor >= 0 { close(descriptor) }
+      try channel.note(.failure(parent: parent, errno: failure, name: name))
+      return nil
+    }
+    guard isOnThisFilesystem(Inode(status)) else {
+      if isAnnounced { try channel.say(.idle) }
+      close(descriptor)
       return nil
     }
     guard directories.insert(Inode(status)).inserted else {
