@@ -42,7 +42,7 @@ struct SourceOptions: ParsableArguments {
   private func sourcesByDefault(_ disks: [String], reporter: TerminalReporter) throws -> [DiskSource] {
     guard let domain else {
       guard connect == nil else { throw ValidationError("-c goes with -d") }
-      return disks.map { DiskSource(place($0), format: format) }
+      return disks.map { DiskSource(location($0), format: format) }
     }
     guard disks.isEmpty else { throw ValidationError("give disks or a domain (-d), not both") }
     guard format == nil else { throw ValidationError("-f does not go with -d: the domain says what its disks are") }
@@ -68,7 +68,7 @@ struct SourceOptions: ParsableArguments {
     }
   }
 
-  private func place(_ argument: String) -> DiskSource.Place {
+  private func location(_ argument: String) -> DiskSource.Location {
     NBDAddress(ArgumentBytes.decode(argument)).map { .server($0) } ?? .file(filePath(argument))
   }
 
