@@ -57,7 +57,7 @@ struct SourceOptions: ParsableArguments {
           Array("domain \(name)".utf8), "a disk's format is \(disk.format), which is not supported")
       }
       var source: DiskSource
-      switch disk.place {
+      switch disk.location {
       case .file(let path): source = DiskSource(.file(path), format: format)
       case .nbd(let uri):
         guard let address = NBDAddress(uri) else { throw MapperError.source(uri, "not an NBD URI") }
