@@ -31,7 +31,7 @@ struct WrittenSectorsTests {
   }
 
   /// A guest that writes everywhere costs no more memory, and what it wrote stays written.
-  @Test func manyPlaces() {
+  @Test func manyRanges() {
     var written = WrittenSectors()
     let step: UInt64 = 2 << 20
     for number in 0..<70_000 as Range<UInt64> { written.insert(number * step * 2..<number * step * 2 + 1) }

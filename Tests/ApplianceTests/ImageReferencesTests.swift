@@ -9,8 +9,8 @@ import Testing
     (0..<width).reversed().map { UInt8(truncatingIfNeeded: value >> (UInt64($0) * 8)) }
   }
 
-  private func qcow(version: UInt64, place: UInt64, size: UInt64, features: UInt64) -> [UInt8] {
-    Array("QFI".utf8) + [0xfb] + big(version, 4) + big(place, 8) + big(size, 4) + [UInt8](repeating: 0, count: 52)
+  private func qcow(version: UInt64, offset: UInt64, size: UInt64, features: UInt64) -> [UInt8] {
+    Array("QFI".utf8) + [0xfb] + big(version, 4) + big(offset, 8) + big(size, 4) + [UInt8](repeating: 0, count: 52)
       + big(features, 8) + [UInt8](repeating: 0, count: 24)
   }
 
@@ -24,19 +24,19 @@ import Testing
   @Test func qcow2() {
     let name = Array("../base".utf8) + [0xff]
     for version: UInt64 in [1, 2, 3, 9] {
-      #expect(find(qcow(version: version, place: 0, size: 8, features: 0) + name) == nil)
-      #expect(find(qcow(version: version, place: 104, size: 8, features: 0) + name) == .backingFile(name))
+      #expect(find(qcow(version: version, offset: 0, size: 8, features: 0) + name) == nil)
+      #expect(find(qcow(version: version, offset: 104, size: 8, features: 0) + name) == .backingFile(name))
       // A name at an invalid offset, or longer than allowed, still counts as a backing file.
-      #expect(find(qcow(version: version, place: .max, size: 0xffff_ffff, features: 0)) == .backingFile([]))
-      #expect(find(qcow(version: version, place: 104, size: 0xffff_ffff, features: 0) + name) == .backingFile(name))
+      #expect(find(qcow(version: version, offset: .max, size: 0xffff_ffff, features: 0)) == .backingFile([]))
+      #expect(find(qcow(version: version, offset: 104, size: 0xffff_ffff, features: 0) + name) == .backingFile(name))
       // Version 2 has other data in place of the features.
-      let withData = find(qcow(version: version, place: 0, size: 0, features: 4))
+      let withData = find(qcow(version: version, offset: 0, size: 0, features: 4))
       #expect(withData == (version < 3 ? nil : .dataFile))
     }
   }
 
   @Test func shortOnes() {
-    let whole = qcow(version: 3, place: 104, size: 4, features: 4)
+    let whole = qcow(version: 3, offset: 104, size: 4, features: 4)
     for count in 0..<whole.count { _ = find(Array(whole[..<count])) }
     #expect(find([]) == nil && find([0x51, 0x46, 0x49, 0xfb]) == nil)
   }

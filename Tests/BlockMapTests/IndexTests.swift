@@ -44,8 +44,8 @@ struct IndexTests {
     return found
   }
 
-  private func owner(_ map: BlockMap, _ place: Int, at byte: UInt64) -> Owner {
-    let mapped = map.ranges[place]
+  private func owner(_ map: BlockMap, _ index: Int, at byte: UInt64) -> Owner {
+    let mapped = map.ranges[index]
     return Owner(object: mapped.object, offset: mapped.objectOffset &+ (byte - mapped.range.lowerBound))
   }
 
@@ -63,8 +63,8 @@ struct IndexTests {
       map.ranges[$0].disk == disk && map.ranges[$0].range.overlaps(request)
     }
     var borders: Set<UInt64> = [request.lowerBound, request.upperBound]
-    for place in touched {
-      for border in [map.ranges[place].range.lowerBound, map.ranges[place].range.upperBound]
+    for index in touched {
+      for border in [map.ranges[index].range.lowerBound, map.ranges[index].range.upperBound]
       where request.contains(border) {
         borders.insert(border)
       }
@@ -120,19 +120,19 @@ struct IndexTests {
     var scratch: [Owner] = []
     for _ in 0..<5 {
       var ranges: [(disk: UInt32, range: Range<UInt64>, kind: ObjectKind)] = []
-      var place: UInt64 = 100
+      var offset: UInt64 = 100
       for _ in 0..<4 {
-        let first = place
+        let first = offset
         for _ in 0..<100 {
           let length = UInt64.random(in: 1...farthest)
-          for _ in 0..<(Int.random(in: 0..<8) == 0 ? 3 : 1) { ranges.append((1, place..<place + length, .file)) }
-          if Int.random(in: 0..<20) == 0 { ranges.append((1, place + length / 2..<place + length + 5, .directory)) }
-          place += length + (Bool.random() ? UInt64.random(in: 1...farthest) : 0)
+          for _ in 0..<(Int.random(in: 0..<8) == 0 ? 3 : 1) { ranges.append((1, offset..<offset + length, .file)) }
+          if Int.random(in: 0..<20) == 0 { ranges.append((1, offset + length / 2..<offset + length + 5, .directory)) }
+          offset += length + (Bool.random() ? UInt64.random(in: 1...farthest) : 0)
         }
-        ranges.append((1, first..<place, .partition))
-        place += 10
+        ranges.append((1, first..<offset, .partition))
+        offset += 10
       }
-      ranges.append((1, 0..<place + 1000, .disk))
+      ranges.append((1, 0..<offset + 1000, .disk))
       let map = try map(ranges)
       let index = MapIndex(map)
       let borders = ranges.flatMap { [$0.range.lowerBound, $0.range.upperBound] }
@@ -161,12 +161,12 @@ struct IndexTests {
     let index = MapIndex(map)
     var scratch: [Owner] = []
     for round in 0..<20_000 {
-      let place = Int.random(in: 1..<map.ranges.count)
-      let start = max(map.ranges[place].range.lowerBound + UInt64.random(in: 0..<20), 10) - 10
+      let chosen = Int.random(in: 1..<map.ranges.count)
+      let start = max(map.ranges[chosen].range.lowerBound + UInt64.random(in: 0..<20), 10) - 10
       let request = start..<start + UInt64.random(in: 1...20)
       let found = query(index, request, disk: 1, &scratch)
       // Only ranges nearby in the order of starts can be here.
-      let near = [0] + Array(max(1, place - 60)..<min(place + 60, map.ranges.count))
+      let near = [0] + Array(max(1, chosen - 60)..<min(chosen + 60, map.ranges.count))
       var position = request.lowerBound
       for piece in found {
         #expect(piece.range.lowerBound == position)
@@ -202,7 +202,7 @@ struct IndexTests {
   }
 
   /// Many ranges over the same byte: nothing may take quadratic time, and the list of owners stays bounded.
-  @Test func standsManyRangesOverOnePlace() throws {
+  @Test func standsManyRangesOverOneByte() throws {
     let count = 30_000
     let map = try map(
       (0..<count).map { number in

@@ -4,9 +4,11 @@ import Testing
 @testable import BlockStack
 
 @Suite struct DeviceTableTests {
-  private typealias Place = DeviceTable.Place
+  private typealias Location = DeviceTable.Location
 
-  private func place(_ range: Range<UInt64>, _ offset: UInt64) -> Place { Place(disk: 1, range: range, offset: offset) }
+  private func location(_ range: Range<UInt64>, _ offset: UInt64) -> Location {
+    Location(disk: 1, range: range, offset: offset)
+  }
 
   /// A disk 8:0 of 100 MiB with two partitions.
   private let disk = """
@@ -19,16 +21,16 @@ import Testing
 
   @Test func partition() {
     let table = DeviceTable(parsing: disk)
-    #expect(table.places(of: "8:1") == [place(1 << 20..<11 << 20, 0)])
-    #expect(table.places(of: "8:2") == [place(11 << 20..<100 << 20, 0)])
+    #expect(table.locations(of: "8:1") == [location(1 << 20..<11 << 20, 0)])
+    #expect(table.locations(of: "8:2") == [location(11 << 20..<100 << 20, 0)])
   }
 
   @Test func behindTheEndIsNothing() {
     let table = DeviceTable(parsing: disk)
-    #expect(table.places(of: 10 << 20 - 512..<11 << 20, on: "8:1") == [place(11 << 20 - 512..<11 << 20, 0)])
-    #expect(table.places(of: 100 << 20 - 512..<1 << 63, on: "8:0") == [place(100 << 20 - 512..<100 << 20, 0)])
-    #expect(table.places(of: 100 << 20..<101 << 20, on: "8:0") == [])
-    #expect(table.places(of: .max - 1..<UInt64.max, on: "8:0") == [])
+    #expect(table.locations(of: 10 << 20 - 512..<11 << 20, on: "8:1") == [location(11 << 20 - 512..<11 << 20, 0)])
+    #expect(table.locations(of: 100 << 20 - 512..<1 << 63, on: "8:0") == [location(100 << 20 - 512..<100 << 20, 0)])
+    #expect(table.locations(of: 100 << 20..<101 << 20, on: "8:0") == [])
+    #expect(table.locations(of: .max - 1..<UInt64.max, on: "8:0") == [])
     #expect(table.end(of: "8:1") == 10 << 20 && table.end(of: "8:0") == 100 << 20 && table.end(of: "8:9") == nil)
   }
 
@@ -41,9 +43,9 @@ import Testing
         table 254:0 16384 8192 linear 8:2 102400
         """)
     #expect(
-      table.places(of: "254:0") == [
-        place(12 << 20..<16 << 20, 0), place(1 << 20..<5 << 20, 4 << 20),
-        place(61 << 20..<65 << 20, 8 << 20),
+      table.locations(of: "254:0") == [
+        location(12 << 20..<16 << 20, 0), location(1 << 20..<5 << 20, 4 << 20),
+        location(61 << 20..<65 << 20, 8 << 20),
       ])
   }
 
@@ -58,8 +60,8 @@ import Testing
         table 254:0 8192 8192 linear 8:1 0
         """)
     #expect(
-      table.places(of: "254:1") == [
-        place(15 << 20..<16 << 20, 0), place(1 << 20..<2 << 20, 1 << 20),
+      table.locations(of: "254:1") == [
+        location(15 << 20..<16 << 20, 0), location(1 << 20..<2 << 20, 1 << 20),
       ])
   }
 
@@ -69,11 +71,11 @@ import Testing
         table 254:0 0 8192 linear 8:2 2048
         table 254:0 8192 8192 linear 8:1 0
         """)
-    #expect(table.places(of: 0..<512, on: "8:1") == [place(1 << 20..<1 << 20 + 512, 0)])
+    #expect(table.locations(of: 0..<512, on: "8:1") == [location(1 << 20..<1 << 20 + 512, 0)])
     let border: UInt64 = 4 << 20
     #expect(
-      table.places(of: border - 512..<border + 512, on: "254:0") == [
-        place(16 << 20 - 512..<16 << 20, 0), place(1 << 20..<1 << 20 + 512, 512),
+      table.locations(of: border - 512..<border + 512, on: "254:0") == [
+        location(16 << 20 - 512..<16 << 20, 0), location(1 << 20..<1 << 20 + 512, 512),
       ])
   }
 
@@ -83,24 +85,24 @@ import Testing
     "table 254:0 0 18446744073709551615 linear 8:1 0", "table 254:0 9223372036854775807 2 linear 8:1 0",
     "table 254:0 0 8192 linear 8:1 18446744073709551615",
   ])
-  func whatIsNotFollowedHasNoPlace(table: String) {
-    #expect(DeviceTable(parsing: disk + table).places(of: "254:0") == nil)
+  func whatIsNotFollowedHasNoLocation(table: String) {
+    #expect(DeviceTable(parsing: disk + table).locations(of: "254:0") == nil)
   }
 
-  @Test func whatIsMissingHasNoPlace() {
+  @Test func whatIsMissingHasNoLocation() {
     let table = DeviceTable(
       parsing: disk + "table 254:0 0 8192 linear 8:1 0\ntable 254:0 8192 8192 error 0 0 0")
     let border: UInt64 = 4 << 20
-    #expect(table.places(of: "254:0") == [place(1 << 20..<5 << 20, 0)])
-    #expect(table.places(of: border..<border + 512, on: "254:0") == [])
+    #expect(table.locations(of: "254:0") == [location(1 << 20..<5 << 20, 0)])
+    #expect(table.locations(of: border..<border + 512, on: "254:0") == [])
   }
 
   @Test func unknownDevices() {
     let table = DeviceTable(parsing: disk)
-    #expect(table.places(of: "8:9") == nil)
-    #expect(table.places(of: "") == nil)
-    #expect(table.places(of: 0..<1, on: "8:9") == nil)
-    #expect(DeviceTable(parsing: "").places(of: "8:1") == nil)
+    #expect(table.locations(of: "8:9") == nil)
+    #expect(table.locations(of: "") == nil)
+    #expect(table.locations(of: 0..<1, on: "8:9") == nil)
+    #expect(DeviceTable(parsing: "").locations(of: "8:1") == nil)
   }
 
   @Test func tablesThatReferToThemselvesEnd() {
@@ -109,7 +111,7 @@ import Testing
       "device 8:1 8:1 0 100", "table 254:0 0 8 linear 254:0 8\ntable 254:0 8 8 linear 254:0 0",
     ] {
       let table = DeviceTable(parsing: disk + text)
-      #expect(table.places(of: text.hasPrefix("device") ? "8:1" : "254:0") == nil)
+      #expect(table.locations(of: text.hasPrefix("device") ? "8:1" : "254:0") == nil)
     }
   }
 
@@ -122,7 +124,7 @@ import Testing
     for _ in 0..<2000 {
       let text = (0..<60).map { _ in words[Int.random(in: 0..<words.count, using: &random)] }.joined(separator: " ")
       let table = DeviceTable(parsing: text.replacing(" \n ", with: "\n"))
-      for device in ["8:0", "8:1", "254:0"] { _ = table.places(of: device[...]) }
+      for device in ["8:0", "8:1", "254:0"] { _ = table.locations(of: device[...]) }
     }
   }
 }

@@ -66,7 +66,7 @@ import Testing
   }
 
   /// For any number of devices, no row of a device holds two chunks, and the reverse mapping finds each chunk.
-  @Test func noPlaceIsTaken() throws {
+  @Test func noRowIsTakenTwice() throws {
     var count = 0
     for number in [0x102, 0x103, 0x201, 0x301, 0x202, 0x10201, 0x10301, 0x20201, 0x20301, 0x40201, 0x40301, 0x50301] {
       for devices in 2...9 {

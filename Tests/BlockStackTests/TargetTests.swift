@@ -79,16 +79,18 @@ import Testing
     for _ in 0..<200 {
       let start = UInt64.random(in: 0..<size, using: &random)
       let range = start..<min(size, start + UInt64.random(in: 1...300_000, using: &random))
-      let places = try #require(table.places(of: range, on: device))
-      #expect(places.reduce(0) { $0 + $1.range.count } == range.count * arrangement.copies)
-      for place in places {
+      let locations = try #require(table.locations(of: range, on: device))
+      #expect(locations.reduce(0) { $0 + $1.range.count } == range.count * arrangement.copies)
+      for location in locations {
         // The reverse mapping returns the same part of the device.
-        for part in table.parts(of: device, heldBy: place.range, ofDisk: place.disk) {
-          let from = start + place.offset + (part.onDisk - place.range.lowerBound)
+        for part in table.parts(of: device, heldBy: location.range, ofDisk: location.disk) {
+          let from = start + location.offset + (part.onDisk - location.range.lowerBound)
           #expect(part.range.lowerBound == from && part.range.upperBound <= range.upperBound)
         }
-        let held = table.parts(of: device, heldBy: place.range, ofDisk: place.disk).reduce(0) { $0 + $1.range.count }
-        #expect(held == place.range.count)
+        let held = table.parts(of: device, heldBy: location.range, ofDisk: location.disk).reduce(0) {
+          $0 + $1.range.count
+        }
+        #expect(held == location.range.count)
       }
     }
   }
@@ -98,10 +100,10 @@ import Testing
   func noByteIsTwo(_ arrangement: (text: String, device: String, copies: Int)) throws {
     let table = DeviceTable(parsing: Self.disks + arrangement.text)
     let device = arrangement.device[...]
-    let all = try #require(table.places(of: device)) + (table.parity(of: device) ?? [])
+    let all = try #require(table.locations(of: device)) + (table.parity(of: device) ?? [])
     let sorted = all.sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
-    for (place, next) in zip(sorted, sorted.dropFirst()) {
-      #expect(place.disk != next.disk || place.range.upperBound <= next.range.lowerBound)
+    for (location, next) in zip(sorted, sorted.dropFirst()) {
+      #expect(location.disk != next.disk || location.range.upperBound <= next.range.lowerBound)
     }
   }
 
@@ -112,8 +114,8 @@ import Testing
     // The first stripe's parity is on the last device, the second's on the one before.
     #expect(
       parity.prefix(2) == [
-        DeviceTable.Place(disk: 1, range: (1_002_048 + 2048) * 512..<(1_002_048 + 2048) * 512 + 65536, offset: 0),
-        DeviceTable.Place(
+        DeviceTable.Location(disk: 1, range: (1_002_048 + 2048) * 512..<(1_002_048 + 2048) * 512 + 65536, offset: 0),
+        DeviceTable.Location(
           disk: 2, range: (2048 + 2048) * 512 + 65536..<(2048 + 2048) * 512 + 131072, offset: 131072),
       ])
   }
@@ -132,8 +134,8 @@ import Testing
     for device in ["253:15", "253:16", "253:20", "252:99999"] as [Substring] {
       _ = table.isFollowed(device)
       _ = table.isMade(of: ["8:16"], device)
-      _ = table.places(of: 0..<8192 * 512, on: device)
-      _ = table.places(of: device)
+      _ = table.locations(of: 0..<8192 * 512, on: device)
+      _ = table.locations(of: device)
     }
     #expect(table.isFollowed("253:1"))
     #expect(!table.isFollowed("253:20"))
@@ -149,11 +151,11 @@ import Testing
     let text = whole.split(separator: "\n").filter { !$0.hasPrefix("member 9:0 8:17") }.joined(separator: "\n")
     let table = DeviceTable(parsing: Self.disks + text)
     #expect(table.isFollowed("9:0"))
-    #expect(table.places(of: 0..<65536, on: "9:0")?.map(\.disk) == [1])
-    #expect(table.places(of: 65536..<131072, on: "9:0") == [])
+    #expect(table.locations(of: 0..<65536, on: "9:0")?.map(\.disk) == [1])
+    #expect(table.locations(of: 65536..<131072, on: "9:0") == [])
     let mirror = Self.array("raid1", layout: 0, members: ["8:1", "8:17"])
       .replacing("8:17 1 2048 499000 in_sync", with: "8:17 1 2048 499000 spare")
-    #expect(DeviceTable(parsing: Self.disks + mirror).places(of: 0..<512, on: "9:0")?.map(\.disk) == [1])
+    #expect(DeviceTable(parsing: Self.disks + mirror).locations(of: 0..<512, on: "9:0")?.map(\.disk) == [1])
   }
 
   @Test(arguments: [
@@ -202,11 +204,11 @@ import Testing
     #expect(tree.directories.count == 1 && tree.directories[256] == [block])
     var table = DeviceTable(parsing: Self.disks)
     table.add(BtrfsTree.device, madeOf: try #require(tree.segments))
-    let places = try #require(table.places(of: 20_987_904..<21_004_288, on: BtrfsTree.device))
-    #expect(places.map(\.disk) == [1, 2])
-    #expect(places[1].range.lowerBound == 2048 * 512 + 1_048_576 + 16384)
-    #expect(table.places(of: 1_048_576..<1_052_672, on: BtrfsTree.device)?.count == 2)
-    #expect(table.places(of: 104_857_600..<104_861_696, on: BtrfsTree.device)?.map(\.disk) == [2])
+    let locations = try #require(table.locations(of: 20_987_904..<21_004_288, on: BtrfsTree.device))
+    #expect(locations.map(\.disk) == [1, 2])
+    #expect(locations[1].range.lowerBound == 2048 * 512 + 1_048_576 + 16384)
+    #expect(table.locations(of: 1_048_576..<1_052_672, on: BtrfsTree.device)?.count == 2)
+    #expect(table.locations(of: 104_857_600..<104_861_696, on: BtrfsTree.device)?.map(\.disk) == [2])
     #expect(BtrfsTree(parsing: text.replacing("DATA\n", with: "DATA|RAID5\n"))?.segments == nil)
     #expect(BtrfsTree(parsing: "nonsense") == nil)
   }
@@ -231,18 +233,18 @@ import Testing
   func btrfsProfiles(_ profile: String, legs: Int, copies: Int, parity: Int) throws {
     let table = try Self.chunk(profile, legs: legs)
     let chunk: Range<UInt64> = 20_971_520..<20_971_520 + 1_572_864
-    let places = try #require(table.places(of: chunk, on: BtrfsTree.device))
-    #expect(places.reduce(0) { $0 + $1.range.count } == copies * chunk.count)
-    for place in places {
-      let parts = table.parts(of: BtrfsTree.device, heldBy: place.range, ofDisk: place.disk)
-      #expect(parts.first?.range.lowerBound == chunk.lowerBound + place.offset)
-      #expect(parts.reduce(0) { $0 + $1.range.count } == place.range.count)
+    let locations = try #require(table.locations(of: chunk, on: BtrfsTree.device))
+    #expect(locations.reduce(0) { $0 + $1.range.count } == copies * chunk.count)
+    for location in locations {
+      let parts = table.parts(of: BtrfsTree.device, heldBy: location.range, ofDisk: location.disk)
+      #expect(parts.first?.range.lowerBound == chunk.lowerBound + location.offset)
+      #expect(parts.reduce(0) { $0 + $1.range.count } == location.range.count)
     }
     let checks = try #require(table.parity(of: BtrfsTree.device))
     #expect(checks.reduce(0) { $0 + $1.range.count } == parity * 65536)
-    let all = (places + checks).sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
-    for (place, next) in zip(all, all.dropFirst()) {
-      #expect(place.disk != next.disk || place.range.upperBound <= next.range.lowerBound)
+    let all = (locations + checks).sorted { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }
+    for (location, next) in zip(all, all.dropFirst()) {
+      #expect(location.disk != next.disk || location.range.upperBound <= next.range.lowerBound)
     }
   }
 
@@ -260,7 +262,7 @@ import Testing
         guard let segments = BtrfsTree(parsing: text)?.segments else { continue }
         table.add(BtrfsTree.device, madeOf: segments)
         _ = table.parity(of: BtrfsTree.device)
-        _ = table.places(of: 20_971_520..<21_000_000, on: BtrfsTree.device)
+        _ = table.locations(of: 20_971_520..<21_000_000, on: BtrfsTree.device)
         _ = table.parts(of: BtrfsTree.device, heldBy: 0..<1 << 30, ofDisk: 1).count
       }
     }

@@ -22,7 +22,7 @@ struct ExportTableTests {
 
   private func parts(_ table: ExportTable, _ name: String) -> [String] {
     guard case .device(let device) = table[Array(name.utf8)] else { return [] }
-    return device.parts.map { "\(String($0.start, radix: 16)) \($0.disk):\(String($0.place, radix: 16))" }
+    return device.parts.map { "\(String($0.start, radix: 16)) \($0.disk):\(String($0.diskOffset, radix: 16))" }
       + [String(device.size, radix: 16)]
   }
 
@@ -103,7 +103,7 @@ struct ExportTableTests {
       Issue.record("no volume")
       return
     }
-    func place(_ offset: UInt64) -> (Int, UInt64) {
+    func location(_ offset: UInt64) -> (Int, UInt64) {
       offset < 0x800 ? (1, 0x1000 + offset) : offset == 0x800 ? (1, 0x4000) : (2, 0x7000 + offset - 0x801)
     }
     for range in [
@@ -113,7 +113,7 @@ struct ExportTableTests {
       device.forEachPart(of: range) { part, disk, start in
         #expect(part.lowerBound == position && !part.isEmpty)
         for offset in [part.lowerBound, part.upperBound - 1] {
-          #expect(place(offset) == (disk, start + (offset - part.lowerBound)))
+          #expect(location(offset) == (disk, start + (offset - part.lowerBound)))
         }
         position = part.upperBound
         return true

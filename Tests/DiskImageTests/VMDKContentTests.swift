@@ -49,7 +49,7 @@ struct VMDKContentTests {
       try expectSameBytes(opened.disk, source)
       try await expectSameExtents(opened.disk, path, kind)
 
-      try expectSameAtRandomPlaces(opened.disk, source, seed: size)
+      try expectSameAtRandomOffsets(opened.disk, source, seed: size)
       if size == Self.sizes.last {
         try await QemuImg.convertBack(path, to: workspace("back.raw"))
         try expectSameBytes(opened.disk, openDisk(at: workspace("back.raw")).disk)
@@ -126,11 +126,11 @@ struct VMDKContentTests {
     try await QemuImg.convertBack(path, to: workspace("back.raw"))
     let expected = try openDisk(at: workspace("back.raw")).disk
     try expectSameBytes(disk, expected)
-    try expectSameAtRandomPlaces(disk, expected, seed: 4)
+    try expectSameAtRandomOffsets(disk, expected, seed: 4)
     try await expectSameExtents(disk, path, .monolithicSparse)
   }
 
-  private func expectSameAtRandomPlaces(
+  private func expectSameAtRandomOffsets(
     _ disk: any VirtualDisk, _ expected: any VirtualDisk, seed: UInt64,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {

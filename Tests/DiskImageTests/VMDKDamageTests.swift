@@ -44,11 +44,11 @@ struct VMDKDamageTests {
   /// The grains that are not completely within a file's first `length` bytes.
   private func lostGrains(of disk: any VirtualDisk, length: UInt64) throws -> [UInt64] {
     var lost: Set<UInt64> = []
-    try disk.places(in: 0..<disk.size) { place in
-      guard case .file(_, let offset) = place.storage else { return true }
-      for grain in place.range.lowerBound / Self.grain...(place.range.upperBound - 1) / Self.grain {
-        let end = min((grain + 1) * Self.grain, place.range.upperBound)
-        if offset + (end - place.range.lowerBound) > length { lost.insert(grain) }
+    try disk.locations(in: 0..<disk.size) { location in
+      guard case .file(_, let offset) = location.storage else { return true }
+      for grain in location.range.lowerBound / Self.grain...(location.range.upperBound - 1) / Self.grain {
+        let end = min((grain + 1) * Self.grain, location.range.upperBound)
+        if offset + (end - location.range.lowerBound) > length { lost.insert(grain) }
       }
       return true
     }

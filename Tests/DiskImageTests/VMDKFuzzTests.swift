@@ -9,14 +9,14 @@ struct VMDKFuzzTests {
   private func use(_ path: FilePath, _ random: inout Seeded) {
     guard let opened = try? openDisk(at: path) else { return }
     let disk = opened.disk
-    let places = [
+    let offsets = [
       0, disk.size, disk.size &- 1, disk.size / 2, .max, UInt64.random(in: 0...disk.size, using: &random),
       UInt64.random(in: 0...UInt64.max, using: &random),
     ]
-    for place in places {
+    for offset in offsets {
       let count = Int.random(in: 0...70_000, using: &random)
-      _ = try? disk.bytes(at: place, count: count)
-      _ = try? disk.bytes(at: place &- UInt64(count), count: count)
+      _ = try? disk.bytes(at: offset, count: count)
+      _ = try? disk.bytes(at: offset &- UInt64(count), count: count)
     }
     var seen = 0
     // A damaged disk may claim a size of many terabytes, but no client asks for all of it at once.
@@ -106,13 +106,14 @@ struct VMDKFuzzTests {
     for _ in 0..<2000 {
       var text = seed
       for _ in 0...Int.random(in: 0...4, using: &random) {
-        let place = Int.random(in: 0...text.count, using: &random)
+        let position = Int.random(in: 0...text.count, using: &random)
         switch Int.random(in: 0..<5, using: &random) {
-        case 0 where place < text.count: text[place] = UInt8.random(in: 0...255, using: &random)
-        case 1: text.insert(contentsOf: Array(words[Int.random(in: 0..<words.count, using: &random)].utf8), at: place)
-        case 2: text.removeSubrange(place..<min(text.count, place + Int.random(in: 0...20, using: &random)))
-        case 3: text.insert(contentsOf: text[place..<min(text.count, place + 60)], at: place)
-        default: text = Array(text.prefix(max(1, place)))
+        case 0 where position < text.count: text[position] = UInt8.random(in: 0...255, using: &random)
+        case 1:
+          text.insert(contentsOf: Array(words[Int.random(in: 0..<words.count, using: &random)].utf8), at: position)
+        case 2: text.removeSubrange(position..<min(text.count, position + Int.random(in: 0...20, using: &random)))
+        case 3: text.insert(contentsOf: text[position..<min(text.count, position + 60)], at: position)
+        default: text = Array(text.prefix(max(1, position)))
         }
         if text.isEmpty { text = [0] }
       }

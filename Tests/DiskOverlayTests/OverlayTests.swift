@@ -121,14 +121,14 @@ struct OverlayTests {
     let step = 1000
     let count = bench.content.count / step
     DispatchQueue.concurrentPerform(iterations: 8) { thread in
-      for place in stride(from: thread, to: count, by: 8) {
-        try? write(disk, [UInt8](repeating: UInt8(thread + 1), count: step), at: place * step)
+      for index in stride(from: thread, to: count, by: 8) {
+        try? write(disk, [UInt8](repeating: UInt8(thread + 1), count: step), at: index * step)
       }
     }
     var expected = bench.content
-    for place in 0..<count {
+    for index in 0..<count {
       expected.replaceSubrange(
-        place * step..<(place + 1) * step, with: repeatElement(UInt8(place % 8 + 1), count: step))
+        index * step..<(index + 1) * step, with: repeatElement(UInt8(index % 8 + 1), count: step))
     }
     let isSame = try bytes(of: disk, 0..<expected.count) == expected
     #expect(isSame)
@@ -179,12 +179,12 @@ struct OverlayTests {
       try put(damaged)
       #expect(refusal() == "\(bench.file): this is not an overlay of virt-bmap's")
     }
-    for place in [20, 70, 72, 81, 151, 152, 4000] {
+    for offset in [20, 70, 72, 81, 151, 152, 4000] {
       var damaged = good
-      damaged[place] ^= 0x40
+      damaged[offset] ^= 0x40
       try put(damaged)
       // Only the disk's modification time may differ.
-      #expect((refusal() == "none") == (place == 81), "\(place)")
+      #expect((refusal() == "none") == (offset == 81), "\(offset)")
     }
     try put(good)
     #expect(refusal() == "none")

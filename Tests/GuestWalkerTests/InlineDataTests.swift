@@ -10,16 +10,16 @@ import Testing
     bytes[128] = extra
     let header = 128 + Int(extra)
     bytes.replaceSubrange(header..<header + 4, with: [0, 0, 2, 0xea])
-    var place = header + 4
+    var offset = header + 4
     var end = 256
     for (index, name, size) in attributes {
       end -= (size + 3) / 4 * 4
-      bytes[place] = UInt8(name.utf8.count)
-      bytes[place + 1] = index
-      bytes[place + 2] = UInt8(end - header - 4)
-      bytes[place + 8] = UInt8(size)
-      bytes.replaceSubrange(place + 16..<place + 16 + name.utf8.count, with: Array(name.utf8))
-      place += (16 + name.utf8.count + 3) / 4 * 4
+      bytes[offset] = UInt8(name.utf8.count)
+      bytes[offset + 1] = index
+      bytes[offset + 2] = UInt8(end - header - 4)
+      bytes[offset + 8] = UInt8(size)
+      bytes.replaceSubrange(offset + 16..<offset + 16 + name.utf8.count, with: Array(name.utf8))
+      offset += (16 + name.utf8.count + 3) / 4 * 4
     }
     return bytes
   }

@@ -6,9 +6,9 @@ import Testing
   private func sample(of count: Int, from traits: [Sample.Traits]) -> [UInt64] {
     var sample = Sample(count: count)
     for (index, traits) in traits.enumerated() {
-      guard let places = sample.places(for: traits) else { continue }
+      guard let parts = sample.parts(for: traits) else { continue }
       sample.add(
-        Sample.Candidate(object: UInt64(index), parent: 1, name: [], path: [], traits: traits), at: places)
+        Sample.Candidate(object: UInt64(index), parent: 1, name: [], path: [], traits: traits), to: parts)
     }
     return sample.files.map(\.object)
   }

@@ -68,7 +68,7 @@ import WalkRecord
   }
 
   /// The root directory of FAT12 and FAT16 is reported, and other reads at that time are not attributed to it.
-  @Test func aRootInAFixedPlaceIsReported() throws {
+  @Test func aRootAtAFixedOffsetIsReported() throws {
     let scratch = try Scratch()
     var boot = [UInt8](repeating: 0, count: 512)
     // Sectors of 512 bytes, 1 reserved, 2 tables of 1 sector, 16 root entries.

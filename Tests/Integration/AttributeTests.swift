@@ -58,8 +58,8 @@ import Testing
     let blocks = try await kept("/dev/vg/xfs", "/many-pieces")
     let file = try await Maps.layers.value.map.lines("f", "/dev/vg/xfs", Array("/many-pieces".utf8))
     #expect(blocks.count >= 2 && file.count > 100)
-    func number(_ bytes: [UInt8], _ place: Int, _ count: Int) -> UInt64 {
-      bytes[place..<place + count].reduce(0) { $0 << 8 | UInt64($1) }
+    func number(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> UInt64 {
+      bytes[offset..<offset + count].reduce(0) { $0 << 8 | UInt64($1) }
     }
     // xfs_btree_block: the magic number, the level, the number of records, and at offset 56 the inode.
     #expect(blocks.allSatisfy { $0.starts(with: Array("BMA3".utf8)) && $0.count == 4096 })

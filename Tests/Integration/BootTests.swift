@@ -131,12 +131,12 @@ import Testing
     try await expectSoundExt4(copy, at: root.lowerBound)
     // Every byte that differs from the disk is in the range of a logged write.
     let raw = try await Guests.demo.value.appending("guest.raw")
-    let places = try await run("cmp", ["-l", raw, copy]).outputLines.compactMap {
+    let offsets = try await run("cmp", ["-l", raw, copy]).outputLines.compactMap {
       $0.split(separator: " ").first.flatMap { UInt64($0) }.map { $0 - 1 }
     }
-    #expect(!places.isEmpty)
+    #expect(!offsets.isEmpty)
     let ranges = written.flatMap(\.ranges)
-    let strange = places.filter { place in !ranges.contains { $0.contains(place) } }
+    let strange = offsets.filter { offset in !ranges.contains { $0.contains(offset) } }
     #expect(strange.isEmpty, "\(strange.prefix(5))")
   }
 }

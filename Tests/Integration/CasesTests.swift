@@ -100,8 +100,8 @@ import Testing
     let name = "/dev/sd\(Unicode.Scalar(UInt8(96 + number)))"
     return outcome.errorLines.filter { line in
       if line.contains("/\(disk.disk)") { return true }
-      guard let place = line.range(of: name) else { return false }
-      return line[place.upperBound...].first.map { !$0.isLetter } ?? true
+      guard let range = line.range(of: name) else { return false }
+      return line[range.upperBound...].first.map { !$0.isLetter } ?? true
     }
   }
 

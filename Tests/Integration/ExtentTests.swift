@@ -147,11 +147,11 @@ import Testing
     for entry in manifest.files where entry.device == "/dev/sda4" {
       let said = try await tool("ntfscluster", ["-f", "-v", "-F", entry.bytes, volume]).outputLines
       // The data attribute is listed once for each record that has a part of it. Named streams come last.
-      guard let place = said.firstIndex(where: { $0.hasPrefix("    0x80 - ") }) else { throw TestFailure("\(said)") }
-      guard said[place].hasSuffix("non-resident") else { continue }
+      guard let index = said.firstIndex(where: { $0.hasPrefix("    0x80 - ") }) else { throw TestFailure("\(said)") }
+      guard said[index].hasSuffix("non-resident") else { continue }
       var expected: Blocks = [:]
       var pieces = 0
-      for line in said[(place + 1)...] {
+      for line in said[(index + 1)...] {
         let numbers = line.split(separator: " ").compactMap { Int64($0) }
         guard numbers.count == 3, numbers[1] >= 0 else { continue }
         pieces += 1

@@ -33,7 +33,7 @@ import Testing
     try await run.expectNothingLeft()
   }
 
-  @Test func places() async throws {
+  @Test func directories() async throws {
     let run = try MapperRun()
     try run.scratch.makeHole("disk", size: 1 << 20)
     for (name, words) in [

@@ -83,11 +83,11 @@ import Testing
           let start = Int(line.offset)
           let isSame = bytes == Array(content[start..<start + size])
           #expect(isSame && start.isMultiple(of: step), "\(name): \(line.range)")
-          for place in stride(from: start, to: start + size, by: step) { seen[place / step] += 1 }
+          for offset in stride(from: start, to: start + size, by: step) { seen[offset / step] += 1 }
         }
         // Holes have no ranges.
-        let isWhole = seen.indices.allSatisfy { place in
-          seen[place] == count || seen[place] == 0 && content[place * step] == 0
+        let isWhole = seen.indices.allSatisfy { index in
+          seen[index] == count || seen[index] == 0 && content[index * step] == 0
         }
         #expect(isWhole, "\(name): \(lines)")
         checked += 1
@@ -145,23 +145,23 @@ import Testing
     for group in groups where group.bases.count == devices {
       let members = group.bases.keys.sorted()
       var orders = Syndrome.orders(of: members)
-      for (number, places) in group.parity {
+      for (number, parity) in group.parity {
         // A part of each chunk is enough.
-        let chunks = try members.map { try source.bytes(at: group.place(of: number, on: $0) + 4096, count: 64) }
+        let chunks = try members.map { try source.bytes(at: group.offset(of: number, on: $0) + 4096, count: 64) }
         let chunk = Dictionary(uniqueKeysWithValues: zip(members, chunks))
         // If only one chunk has data, both parities may be the same.
         guard chunks.filter({ $0.contains { $0 != 0 } }).count > parities + 1 else { continue }
         checked += 1
         // The XOR of all chunks except the second parity is zero. This tells which one the second parity is.
-        let second = places.filter { other in
+        let second = parity.filter { other in
           Syndrome.p(members.filter { $0 != other || parities == 1 }.compactMap { chunk[$0] }).allSatisfy { $0 == 0 }
         }
         #expect(second.count == 1, "stripe \(number)")
         guard parities == 2, let q = second.first else { continue }
         orders.removeAll { order in
-          guard let place = order.firstIndex(of: q) else { return true }
-          let turned = counting == .byDevice ? order : Array(order[(place + 1)...] + order[...place])
-          let data = turned.enumerated().filter { !places.contains($0.element) }
+          guard let index = order.firstIndex(of: q) else { return true }
+          let turned = counting == .byDevice ? order : Array(order[(index + 1)...] + order[...index])
+          let data = turned.enumerated().filter { !parity.contains($0.element) }
           let exponents = counting == .byDevice ? data.map(\.offset) : Array(data.indices)
           return Syndrome.q(data.compactMap { chunk[$0.element] }, exponents) != chunk[q]
         }
@@ -180,7 +180,7 @@ import Testing
     /// The partitions with the parity of each stripe, by the stripe's number.
     var parity: [UInt64: [Int]] = [:]
 
-    func place(of number: UInt64, on part: Int) -> UInt64 { bases[part, default: 0] + number << 16 }
+    func offset(of number: UInt64, on part: Int) -> UInt64 { bases[part, default: 0] + number << 16 }
   }
 
   private func groups(
@@ -189,21 +189,21 @@ import Testing
     var groups: [Stripes] = []
     for (offset, lines) in Dictionary(grouping: lines, by: \.offset).sorted(by: { $0.key < $1.key }) {
       #expect(lines.count == parities && lines.allSatisfy { $0.range.count == 1 << 16 }, "\(lines)")
-      let places = lines.compactMap { line in
+      let locations = lines.compactMap { line in
         parts.firstIndex { $0.contains(line.range.lowerBound) }.map { (part: $0, start: line.range.lowerBound) }
       }
       var group = groups.popLast() ?? Stripes(start: offset)
       var number = (offset - group.start) / stripe
-      let isNext = places.allSatisfy { place in
-        let base = place.start &- number << 16
-        return group.bases[place.part, default: base] == base
+      let isNext = locations.allSatisfy { location in
+        let base = location.start &- number << 16
+        return group.bases[location.part, default: base] == base
       }
       if !isNext || !(offset - group.start).isMultiple(of: stripe) {
         groups.append(group)
         (group, number) = (Stripes(start: offset), 0)
       }
-      for place in places { group.bases[place.part] = place.start &- number << 16 }
-      group.parity[number] = places.map(\.part)
+      for location in locations { group.bases[location.part] = location.start &- number << 16 }
+      group.parity[number] = locations.map(\.part)
       groups.append(group)
     }
     return groups

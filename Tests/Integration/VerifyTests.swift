@@ -160,8 +160,8 @@ import Testing
     let list = try #require(try /\(IND\):([0-9]+)/.firstMatch(in: status.output.text), "\(status.output.text)")
     let disk = try FileDescriptor.open(run.scratch("disk"), .readWrite)
     try disk.closeAfter {
-      let place = try #require(Int64(list.1)) * 4096
-      _ = try disk.writeAll(toAbsoluteOffset: place, [UInt8](repeating: 0x7f, count: 4096))
+      let offset = try #require(Int64(list.1)) * 4096
+      _ = try disk.writeAll(toAbsoluteOffset: offset, [UInt8](repeating: 0x7f, count: 4096))
     }
     let (start, end) = (String(block * 4096, radix: 16), String(block * 4096 + 4096, radix: 16))
     try run.scratch.write(
@@ -246,35 +246,35 @@ private struct Damage {
   var text: String { lines.map { $0 + "\n" }.joined() }
 
   mutating func rename(_ device: String, to name: String) {
-    for place in lines.indices { lines[place].replace(" \(device) ", with: " \(name) ") }
+    for index in lines.indices { lines[index].replace(" \(device) ", with: " \(name) ") }
   }
 
-  private func places(of device: String, _ path: String) -> [Int] {
+  private func indices(of device: String, _ path: String) -> [Int] {
     lines.indices.filter { lines[$0].hasSuffix(" \(device) \(path)") }
   }
 
   /// Removes one of a file's lines, counted in the order of the disk, and returns its START.
   mutating func remove(_ number: Int, of device: String, _ path: String) throws -> String {
-    let places = places(of: device, path)
-    try #require(number < places.count, "\(device) \(path): \(places.count) lines")
-    return String(lines.remove(at: places[number]).split(separator: " ")[1])
+    let indices = indices(of: device, path)
+    try #require(number < indices.count, "\(device) \(path): \(indices.count) lines")
+    return String(lines.remove(at: indices[number]).split(separator: " ")[1])
   }
 
   mutating func removeAll(of device: String, _ path: String) {
-    for place in places(of: device, path).reversed() { lines.remove(at: place) }
+    for index in indices(of: device, path).reversed() { lines.remove(at: index) }
   }
 
   /// Replaces one of a file's lines.
   mutating func change(_ number: Int, of device: String, _ path: String, _ body: (String) -> String) throws {
-    let places = places(of: device, path)
-    try #require(number < places.count, "\(device) \(path): \(places.count) lines")
-    lines[places[number]] = body(lines[places[number]])
+    let indices = indices(of: device, path)
+    try #require(number < indices.count, "\(device) \(path): \(indices.count) lines")
+    lines[indices[number]] = body(lines[indices[number]])
   }
 
   mutating func swap(_ device: String, _ one: String, _ other: String) {
-    let (first, second) = (places(of: device, one), places(of: device, other))
-    for place in first { lines[place] = String(lines[place].dropLast(one.count)) + other }
-    for place in second { lines[place] = String(lines[place].dropLast(other.count)) + one }
+    let (first, second) = (indices(of: device, one), indices(of: device, other))
+    for index in first { lines[index] = String(lines[index].dropLast(one.count)) + other }
+    for index in second { lines[index] = String(lines[index].dropLast(other.count)) + one }
   }
 
   /// A line with its range moved up by `bytes`.

@@ -25,7 +25,7 @@ import Testing
     let disks = UnusualFilesystems(scratch: run.scratch)
     let (journal, replayed) = try await disks.dataInJournal()
     let (other, content) = try await disks.damagedAndSparse()
-    let (locked, places) = try await disks.encrypted()
+    let (locked, ranges) = try await disks.encrypted()
     let before = try await tool("sha256sum", [journal])
     let mapped = try await run(["-o", "map", journal, other, locked])
     let map = try MapText(contentsOf: run.scratch("map"))
@@ -35,8 +35,8 @@ import Testing
     #expect(
       try Rebuild(disk: replayed).bytes(size: UInt64(content.count), of: lines) == content, "\(mapped.errors.text)")
     #expect(try Rebuild(disk: journal).bytes(size: UInt64(content.count), of: lines) != content)
-    let place = String(try #require(lines.first).range.lowerBound)
-    let found = try await run(["lookup", "map", "--offset", place], launchesAppliance: false)
+    let offset = String(try #require(lines.first).range.lowerBound)
+    let found = try await run(["lookup", "map", "--offset", offset], launchesAppliance: false)
     #expect(found.output.text.contains("/dev/sda /dir/after"), "\(found.output.text)")
 
     // Encrypted files have the names that the kernel makes from their encrypted names.
@@ -47,7 +47,7 @@ import Testing
     for lines in files.values {
       let blocks = lines.flatMap { line in stride(from: line.range.lowerBound, to: line.range.upperBound, by: 1024) }
       let depth = lines.first?.path.filter { $0 == 0x2f }.count
-      #expect(blocks == places[depth == 2 ? 300_000 : 50_000]?.map(\.lowerBound), "\(lines)")
+      #expect(blocks == ranges[depth == 2 ? 300_000 : 50_000]?.map(\.lowerBound), "\(lines)")
     }
     #expect(map.lines.filter { $0.kind == "d" && $0.path.starts(with: Array("/locked".utf8)) }.count == 2)
     #expect(!mapped.errors.text.contains("/dev/sdc"), "\(mapped.errors.text)")

@@ -66,12 +66,12 @@ import Testing
       <disk type='file' device='cdrom'><source file='/images/install.iso'/><target dev='hdd' bus='ide'/><readonly/></disk>
       """)
     #expect(
-      Set(found.map { "\($0.place) \($0.format)" })
+      Set(found.map { "\($0.location) \($0.format)" })
         == Set(
           [
             DomainDisk.file("/images/a b&é.qcow2", "qcow2"), .file("/dev/vg/lv", "raw"),
             .file("/images/c.vmdk", "vmdk"), .file("/images/install.iso", "raw"),
-          ].map { "\($0.place) \($0.format)" }))
+          ].map { "\($0.location) \($0.format)" }))
     #expect(found.first == .file("/images/a b&é.qcow2", "qcow2"))
   }
 
@@ -88,7 +88,7 @@ import Testing
         <target dev='vdc' bus='virtio'/></disk>
       """)
     let uris = found.map { disk in
-      if case .nbd(let uri) = disk.place { String(decoding: uri, as: UTF8.self) } else { "" }
+      if case .nbd(let uri) = disk.location { String(decoding: uri, as: UTF8.self) } else { "" }
     }
     #expect(
       uris == [
@@ -150,6 +150,6 @@ import Testing
 
 extension DomainDisk {
   fileprivate static func file(_ path: String, _ format: String) -> DomainDisk {
-    DomainDisk(place: .file(FilePath(path)), format: format)
+    DomainDisk(location: .file(FilePath(path)), format: format)
   }
 }

@@ -38,7 +38,7 @@ struct ContentSearchTests {
       }
     }
 
-    func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {}
+    func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {}
     func close() {}
   }
 
@@ -52,15 +52,15 @@ struct ContentSearchTests {
   }
 
   @Test(arguments: [0, 1, (1 << 20) - 1, 1 << 20, (20 << 20) - 1] as [UInt64])
-  func oneByte(place: UInt64) {
-    let disk = Disk(data: Self.middle, byte: Self.middle.lowerBound + place)
+  func oneByte(offset: UInt64) {
+    let disk = Disk(data: Self.middle, byte: Self.middle.lowerBound + offset)
     var search = ContentSearch()
     #expect(search.look(at: 0..<disk.size, of: disk) == .data)
     // Reads at most to the end of the chunk with the byte.
-    #expect(disk.bytesRead.withLock { $0 } <= place + 2 << 20)
+    #expect(disk.bytesRead.withLock { $0 } <= offset + 2 << 20)
     // The rest is zeros.
-    #expect(search.look(at: Self.middle.lowerBound + place + 1..<disk.size, of: disk) == .onlyZeros)
-    #expect(search.look(at: 0..<Self.middle.lowerBound + place, of: disk) == .onlyZeros)
+    #expect(search.look(at: Self.middle.lowerBound + offset + 1..<disk.size, of: disk) == .onlyZeros)
+    #expect(search.look(at: 0..<Self.middle.lowerBound + offset, of: disk) == .onlyZeros)
   }
 
   @Test func allZeros() {

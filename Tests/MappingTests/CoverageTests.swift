@@ -72,7 +72,7 @@ struct CoverageTests {
     #expect(UnassembledType.reason(type).contains(word))
   }
 
-  @Test func aTableWithoutPartitionsHasItsOwnPlace() {
+  @Test func aTableWithoutPartitionsHasItsOwnMargin() {
     guard case .unexplainedIfFilled(_, let margin) = Self.facts(table: "dos").coverage else {
       Issue.record("it is explained")
       return

@@ -47,12 +47,12 @@ import Testing
         table.replaceSubrange(index * entrySize..<(index + 1) * entrySize, with: entry.bytes)
       }
       let tableSectors = (table.count + sector - 1) / sector
-      for (place, other, start) in [(1, sectors - 1, 2), (sectors - 1, 1, sectors - 1 - tableSectors)] {
+      for (own, other, start) in [(1, sectors - 1, 2), (sectors - 1, 1, sectors - 1 - tableSectors)] {
         var header = Image(bytes: [UInt8](repeating: 0, count: 92))
         header.put("EFI PART".utf8, at: 0)
         header.put(0x10000, at: 8, width: 4)
         header.put(92, at: 12, width: 4)
-        header.put(UInt64(place), at: 24, width: 8)
+        header.put(UInt64(own), at: 24, width: 8)
         header.put(UInt64(other), at: 32, width: 8)
         header.put(UInt64(2 + tableSectors), at: 40, width: 8)
         header.put(UInt64(sectors - 2 - tableSectors), at: 48, width: 8)
@@ -61,7 +61,7 @@ import Testing
         header.put(UInt64(entrySize), at: 84, width: 4)
         header.put(UInt64(CRC32.checksum(table)), at: 88, width: 4)
         header.put(UInt64(CRC32.checksum(header.bytes)), at: 16, width: 4)
-        put(header.bytes, at: place * sector)
+        put(header.bytes, at: own * sector)
         put(table, at: start * sector)
       }
     }
@@ -211,7 +211,7 @@ import Testing
     #expect(ranges(table).keys.sorted() == [1, 2, 3])
     #expect(
       texts(table) == [
-        "entries without a valid place: 2", "partition 3 goes on beyond the disk's end", "partitions 1 and 2 overlap",
+        "entries without a valid range: 2", "partition 3 goes on beyond the disk's end", "partitions 1 and 2 overlap",
       ])
     // In an image for hybrid boot, one partition covers the whole disk.
     var hybrid = Image()
@@ -254,15 +254,15 @@ import Testing
   }
 
   @Test func disklabels() {
-    for place in [512, 64] {
+    for offset in [512, 64] {
       var image = Image()
-      image.putBSDLabel(at: place, [(100, 200, 7), (0, 0, 0), (0, 8192, 0), (400, 100, 1)])
+      image.putBSDLabel(at: offset, [(100, 200, 7), (0, 0, 0), (0, 8192, 0), (400, 100, 1)])
       let table = image.table()
       #expect(table.kind == .bsd)
       #expect(ranges(table) == [1: 100 * 512..<300 * 512 as Range<UInt64>, 4: 400 * 512..<500 * 512])
       let plan = PartitionPlan(disk: 1, table, size: UInt64(Self.size), kernels: [])
       #expect(plan.added.map(\.number) == [1, 4])
-      image.bytes[place + 160] ^= 1
+      image.bytes[offset + 160] ^= 1
       #expect(image.table().kind != .bsd, "its checksum is wrong")
     }
     var dedicated = Image()
@@ -347,12 +347,12 @@ import Testing
       for _ in 0..<300 {
         var image = start
         for _ in 0..<1 + Int(random.next() % 6) {
-          let places = [0, 512, 1024, Self.size - 512, 10 * 512]
-          let place = places[Int(random.next() % 5)]
+          let bases = [0, 512, 1024, Self.size - 512, 10 * 512]
+          let base = bases[Int(random.next() % 5)]
           let values: [UInt8] = [0, 0xff, UInt8(truncatingIfNeeded: random.next())]
           let value = values[Int(random.next() % 3)]
           let count = [1, 4, 8][Int(random.next() % 3)]
-          let offset = place + Int(random.next() % 500)
+          let offset = base + Int(random.next() % 500)
           image.put([UInt8](repeating: value, count: count), at: min(offset, Self.size - 8))
         }
         // Fix the checksums so that the changed fields are used.

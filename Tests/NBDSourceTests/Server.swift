@@ -19,7 +19,7 @@ final class Workspace: Sendable {
 
   func callAsFunction(_ name: String) -> FilePath { path.appending(name) }
 
-  /// A file with this content in places and holes elsewhere.
+  /// A file with these parts and holes elsewhere.
   func write(_ name: String, size: Int, _ parts: [(at: Int, bytes: [UInt8])]) throws {
     let file = try FileDescriptor.open(
       self(name), .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])

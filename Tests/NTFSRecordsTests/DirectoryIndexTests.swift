@@ -144,14 +144,14 @@ import Testing
     let intact = root(entry(50, "m", child: 0), end(child: 1))
     let nodes = [node(entry(51, "a"), end()), node(entry(54, "x"), end())]
     for value in [0, 1, 7, 0x7f, 0x80, 0xff] as [UInt8] {
-      for place in 24..<intact.count {
+      for offset in 24..<intact.count {
         var bent = intact
-        bent[place] = value
+        bent[offset] = value
         _ = list(bent, nodes: nodes)
       }
-      for place in 0..<200 {
+      for offset in 0..<200 {
         var bent = nodes
-        bent[0][place] = value
+        bent[0][offset] = value
         _ = list(intact, nodes: bent)
       }
     }

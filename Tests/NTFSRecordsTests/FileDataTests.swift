@@ -19,7 +19,7 @@ import Testing
     let small = RecordImage.resident(data, Array("a few bytes".utf8))
     #expect(
       find(name, RecordImage.resident(data, [9, 9], name: 2), small)
-        == .resident(record: 40, parts: [ResidentPart(place: 72 + 96 + 32 + 24, length: 11, offset: 0)]))
+        == .resident(record: 40, parts: [ResidentPart(recordOffset: 72 + 96 + 32 + 24, length: 11, offset: 0)]))
   }
 
   /// The bytes at the end of a sector are in the update sequence array at the start of the record, and are found
@@ -29,11 +29,11 @@ import Testing
     let image = RecordImage(attributes: [RecordImage.resident(data, content)])
     let found = try #require(find([40: image]))
     guard case .resident(40, let parts) = found else { throw Failure() }
-    #expect(parts.count == 3 && parts[1].length == 2 && parts[1].place == 50)
+    #expect(parts.count == 3 && parts[1].length == 2 && parts[1].recordOffset == 50)
     var rebuilt = [UInt8](repeating: 0, count: 600)
     for part in parts {
       rebuilt.replaceSubrange(
-        part.offset..<part.offset + part.length, with: image.bytes[part.place..<part.place + part.length])
+        part.offset..<part.offset + part.length, with: image.bytes[part.recordOffset..<part.recordOffset + part.length])
     }
     #expect(rebuilt == content)
   }
@@ -155,7 +155,7 @@ import Testing
       40: RecordImage(attributes: [RecordImage.resident(list, entries)]),
       50: RecordImage(number: 50, base: 40 | 1 << 48, attributes: [RecordImage.resident(data, [1, 2, 3])]),
     ])
-    #expect(found == .resident(record: 50, parts: [ResidentPart(place: 96, length: 3, offset: 0)]))
+    #expect(found == .resident(record: 50, parts: [ResidentPart(recordOffset: 96, length: 3, offset: 0)]))
   }
 
   /// Lists with another file's record, a record reused for another file, a missing record, a missing part, a
@@ -200,14 +200,14 @@ import Testing
   @Test func recordsThatAreNotRight() {
     let good = RecordImage(attributes: [RecordImage.resident(data, [1, 2, 3])])
     #expect(FileRecord(good.bytes) != nil)
-    func changed(_ place: Int, _ value: UInt8) -> FileRecord? {
+    func changed(_ offset: Int, _ value: UInt8) -> FileRecord? {
       var bytes = good.bytes
-      bytes[place] = value
+      bytes[offset] = value
       return FileRecord(bytes)
     }
     // Magic, sector end, offset and size of the array, unused record, offset and length of the first attribute.
-    for (place, value) in [(0, 0), (510, 0), (1023, 0), (4, 0), (5, 2), (6, 2), (22, 0), (21, 4), (76, 8), (79, 1)] {
-      #expect(changed(place, UInt8(value)) == nil, "\(place)")
+    for (offset, value) in [(0, 0), (510, 0), (1023, 0), (4, 0), (5, 2), (6, 2), (22, 0), (21, 4), (76, 8), (79, 1)] {
+      #expect(changed(offset, UInt8(value)) == nil, "\(offset)")
     }
     #expect(FileRecord([]) == nil && FileRecord(Array(good.bytes.prefix(700))) == nil)
     // A value that extends beyond its attribute.
@@ -228,8 +228,8 @@ import Testing
       for _ in 0..<1 + random() % 4 {
         let number = [40, 40, 50, 51][Int(random() % 4)] as UInt64
         // Leave out the ends of sectors, where any change makes a record a torn one.
-        let place = Int(random() % 300)
-        table.records[number]?[place] = [0, 1, 0x7f, 0x80, 0xff, UInt8(random() % 256)][Int(random() % 6)]
+        let offset = Int(random() % 300)
+        table.records[number]?[offset] = [0, 1, 0x7f, 0x80, 0xff, UInt8(random() % 256)][Int(random() % 6)]
       }
       if FileData.find(of: 40, in: &table) != nil { found += 1 }
     }

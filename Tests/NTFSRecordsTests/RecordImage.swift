@@ -14,8 +14,8 @@ struct RecordImage {
   /// The record as stored on disk, with the update sequence number at the end of each sector.
   var bytes: [UInt8] {
     var result = [UInt8](repeating: 0, count: size)
-    func put(_ value: UInt64, _ count: Int, at place: Int) {
-      for byte in 0..<count { result[place + byte] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(byte))) }
+    func put(_ value: UInt64, _ count: Int, at offset: Int) {
+      for byte in 0..<count { result[offset + byte] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(byte))) }
     }
     result.replaceSubrange(0..<4, with: Array("FILE".utf8))
     put(48, 2, at: 4)
@@ -24,10 +24,10 @@ struct RecordImage {
     put(72, 2, at: 20)
     put(flags, 2, at: 22)
     put(base, 8, at: 32)
-    var place = 72
+    var offset = 72
     for attribute in attributes + [[0xff, 0xff, 0xff, 0xff]] {
-      result.replaceSubrange(place..<place + attribute.count, with: attribute)
-      place += attribute.count
+      result.replaceSubrange(offset..<offset + attribute.count, with: attribute)
+      offset += attribute.count
     }
     result[48] = 0xaa
     result[49] = 0x55
@@ -49,12 +49,12 @@ struct RecordImage {
     _ type: UInt64, _ value: [UInt8], flags: UInt64 = 0, name: UInt64 = 0, text: String = ""
   ) -> [UInt8] {
     let units = Array(text.utf16).flatMap { little(UInt64($0), 2) }
-    let place = UInt64(24 + units.count)
+    let offset = UInt64(24 + units.count)
     let length = (24 + units.count + value.count + 7) / 8 * 8
     let named = UInt8(text.isEmpty ? Int(name) : text.utf16.count)
     let header = little(type, 4) + little(UInt64(length), 4) + [0, named] + little(24, 2)
     let all =
-      header + little(flags, 2) + little(0, 2) + little(UInt64(value.count), 4) + little(place, 2) + [0, 0] + units
+      header + little(flags, 2) + little(0, 2) + little(UInt64(value.count), 4) + little(offset, 2) + [0, 0] + units
       + value
     return all + [UInt8](repeating: 0, count: length - all.count)
   }
@@ -65,11 +65,11 @@ struct RecordImage {
     flags: UInt64 = 0, unit: UInt8 = 0, name: String = ""
   ) -> [UInt8] {
     let text = Array(name.utf16).flatMap { little(UInt64($0), 2) }
-    let place = UInt64(64 + text.count)
+    let offset = UInt64(64 + text.count)
     let length = (64 + text.count + list.count + 7) / 8 * 8
     var all = little(type, 4) + little(UInt64(length), 4) + [1, UInt8(name.utf16.count)] + little(64, 2)
     all += little(flags, 2) + little(0, 2)
-    all += little(lowest, 8) + little(highest, 8) + little(place, 2) + [unit] + [UInt8](repeating: 0, count: 5)
+    all += little(lowest, 8) + little(highest, 8) + little(offset, 2) + [unit] + [UInt8](repeating: 0, count: 5)
     all += little(size, 8) + little(size, 8) + little(initialized ?? size, 8) + text + list
     return all + [UInt8](repeating: 0, count: length - all.count)
   }

@@ -18,8 +18,8 @@ import Testing
       RecordImage.resident(0x80, Array("stream".utf8), name: 1), RecordImage.resident(0x80, [], name: 1),
       RecordImage.resident(0xc0, Array("link".utf8)), RecordImage.resident(0xe0, Array("extended".utf8)),
     ]
-    func part(_ place: Int, _ length: Int) -> StoredAttribute {
-      .resident(record: 40, parts: [ResidentPart(place: place, length: length, offset: 0)])
+    func part(_ offset: Int, _ length: Int) -> StoredAttribute {
+      .resident(record: 40, parts: [ResidentPart(recordOffset: offset, length: length, offset: 0)])
     }
     let stream = 72 + 72 + 32 + 32 + 24
     let kept = [part(stream, 6), part(stream + 32 + 24, 4), part(stream + 32 + 24 + 32, 8)]
@@ -64,7 +64,7 @@ import Testing
   @Test func inSeveralRecords() {
     #expect(
       find(scattered) == [
-        .resident(record: 50, parts: [ResidentPart(place: 96, length: 3, offset: 0)]),
+        .resident(record: 50, parts: [ResidentPart(recordOffset: 96, length: 3, offset: 0)]),
         .runs([Run(start: 0, count: 4, cluster: 9)]), .runs([Run(start: 4, count: 2, cluster: 70)]),
         .runs([Run(start: 0, count: 2, cluster: 90)]),
       ])

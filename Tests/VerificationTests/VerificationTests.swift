@@ -79,10 +79,10 @@ import Testing
       try range(0x308000, 0x2000, at: 0x20000),
     ]
     #expect(explain(good) == .excepted(.compressed))
-    for (left, place) in [(0, "101000"), (1, "301000"), (2, "108000"), (3, "308000")] {
+    for (left, offset) in [(0, "101000"), (1, "301000"), (2, "108000"), (3, "308000")] {
       var ranges = good
       ranges.remove(at: left)
-      #expect(explain(ranges) == .none("disk 1 at \(place) is missing"))
+      #expect(explain(ranges) == .none("disk 1 at \(offset) is missing"))
     }
     #expect(explain(good + [try range(0x180000, 0x1000)]) == .none("disk 1 at 180000 is not where the file is"))
     let short = [good[0], try range(0x301000, 0x2000)] + good[2...]

@@ -60,9 +60,10 @@ import WalkRecord
     walk.read(disk: 1, offset: 0x90000, length: 4096)
     try walk.take(chunk(4, of: 6, length: 4096, .encoded))
     walk.read(disk: 1, offset: 0xa0000, length: 512)
-    for (object, place) in [(2, 0x10000), (3, 0x20000), (4, 0x30000), (5, 0x40000), (6, 0x50000)] as [(UInt64, UInt64)]
+    for (object, physical) in [(2, 0x10000), (3, 0x20000), (4, 0x30000), (5, 0x40000), (6, 0x50000)]
+      as [(UInt64, UInt64)]
     {
-      try walk.take(extent(of: object, length: object < 4 ? 8192 : 4096, physical: place, .dataToCheck))
+      try walk.take(extent(of: object, length: object < 4 ? 8192 : 4096, physical: physical, .dataToCheck))
     }
     try walk.take(.end)
     #expect(walk.resolve(Self.table, device: "8:0") == nil)

@@ -81,7 +81,7 @@ import WalkRecord
   }
 
   /// One range that is in a great many stripes.
-  @Test func aRangeInManyPlaces() throws {
+  @Test func aRangeInManyStripes() throws {
     var walk = WalkAssembler(bounds: WalkBounds(bytes: 0, isCompressed: false, mapBytes: 0))
     for record in [Self.root, .object(id: 2, parent: 1, kind: .file, name: Self.name)] { try walk.take(record) }
     for _ in 0..<50 { try walk.take(Self.extent(0, 1 << 30, 0)) }
@@ -102,7 +102,7 @@ import WalkRecord
   @Test func whatIsCancelledEndsAtOnce() throws {
     var walk = WalkAssembler()
     for record in [Self.root, .object(id: 2, parent: 1, kind: .file, name: Self.name)] { try walk.take(record) }
-    for place in 0..<10_000 as Range<UInt64> { try walk.take(Self.extent(0, 1, place * 2)) }
+    for offset in 0..<10_000 as Range<UInt64> { try walk.take(Self.extent(0, 1, offset * 2)) }
     try walk.take(.end)
     #expect(walk.resolve(DeviceTable(parsing: "device 8:0 - - 2097152\ndisk 8:0 1\n"), device: "8:0") == nil)
     var builder = BlockMapBuilder()

@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test func whatCannotBeSaidIsAmbiguous() {
-    #expect(reads([0..<4096, 8192..<12288]).isAmbiguous, "two places")
+    #expect(reads([0..<4096, 8192..<12288]).isAmbiguous, "two ranges")
     #expect(reads([0..<4096]).isAmbiguous, "too little")
     #expect(reads([0..<16384]).isAmbiguous, "a block too many")
     var two = reads([0..<4096])

@@ -63,14 +63,14 @@ clinux_is_layered (int fd)
 {
   struct stat s;
   /* A partition has no such directory, its disk has. */
-  static const char *const places[] = { "slaves", "../slaves" };
+  static const char *const directories[] = { "slaves", "../slaves" };
   int layered = 0;
 
   if (fstat (fd, &s) == -1)
     return -1;
-  for (size_t i = 0; i < sizeof places / sizeof places[0]; ++i) {
+  for (size_t i = 0; i < sizeof directories / sizeof directories[0]; ++i) {
     char path[64];
-    snprintf (path, sizeof path, "/sys/dev/block/%u:%u/%s", major (s.st_rdev), minor (s.st_rdev), places[i]);
+    snprintf (path, sizeof path, "/sys/dev/block/%u:%u/%s", major (s.st_rdev), minor (s.st_rdev), directories[i]);
     DIR *directory = opendir (path);
     if (directory == NULL)
       continue;

@@ -3,21 +3,21 @@ public import SystemPackage
 /// A disk of a libvirt domain; see https://libvirt.org/formatdomain.html.
 public struct DomainDisk: Equatable, Sendable {
   /// Where the disk is stored.
-  public enum Place: Equatable, Sendable {
+  public enum Location: Equatable, Sendable {
     /// A file or a block device.
     case file(FilePath)
     /// The URI of an export of an NBD server.
     case nbd([UInt8])
   }
 
-  public let place: Place
+  public let location: Location
   /// libvirt's name of the format: `raw`, `qcow2`, `vmdk` … As in libvirt, it is `raw` if the domain does not say.
   public let format: String
   /// The sector size in bytes that the guest sees, or nil if the domain does not say.
   public let sectorSize: Int?
 
-  public init(place: Place, format: String, sectorSize: Int? = nil) {
-    self.place = place
+  public init(location: Location, format: String, sectorSize: Int? = nil) {
+    self.location = location
     self.format = format
     self.sectorSize = sectorSize
   }

@@ -37,7 +37,7 @@ private struct DiskElement {
 
   /// Nil for a drive without a medium.
   func disk(volumes: borrowing Connection) throws(DomainError) -> DomainDisk? {
-    guard let source, let place = try place(source, volumes) else { return nil }
+    guard let source, let location = try location(source, volumes) else { return nil }
     // The guest sees less than the file holds, or something else, so a map of the file would not be a map of its disk.
     if !element.children("encryption").isEmpty || !source.children("encryption").isEmpty {
       throw DomainError("\(name) is encrypted by libvirt, which is not supported")
@@ -46,11 +46,13 @@ private struct DiskElement {
       throw DomainError("\(name) is a slice of a file, which is not supported")
     }
     return DomainDisk(
-      place: place, format: element.children("driver").first?["type"] ?? "raw",
+      location: location, format: element.children("driver").first?["type"] ?? "raw",
       sectorSize: element.children("blockio").first?["logical_block_size"].flatMap { Int($0) })
   }
 
-  private func place(_ source: XMLElement, _ volumes: borrowing Connection) throws(DomainError) -> DomainDisk.Place? {
+  private func location(_ source: XMLElement, _ volumes: borrowing Connection) throws(DomainError) -> DomainDisk
+    .Location?
+  {
     switch element["type"] ?? "file" {
     case "file": return source["file"].map { .file(FilePath($0)) }
     case "block": return source["dev"].map { .file(FilePath($0)) }

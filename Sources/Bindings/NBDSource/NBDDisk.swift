@@ -129,12 +129,12 @@ public final class NBDDisk: VirtualDisk {
     return found
   }
 
-  /// Reports one place: nothing is known beyond the server.
-  public func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+  /// Reports one location: nothing is known beyond the server.
+  public func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {
     try check(range)
     guard !range.isEmpty else { return }
     let name = FilePath(String(decoding: address.bytes, as: UTF8.self))
-    _ = try body(DiskPlace(range: range, storage: .file(name, offset: range.lowerBound)))
+    _ = try body(DiskLocation(range: range, storage: .file(name, offset: range.lowerBound)))
   }
 
   /// Reads in progress fail.

@@ -17,10 +17,10 @@ struct FlatDisk: VirtualDisk {
     try file.extents(in: range, body)
   }
 
-  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+  func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {
     try check(range, path: file.path)
     guard !range.isEmpty else { return }
-    _ = try body(DiskPlace(range: range, storage: .file(file.path, offset: range.lowerBound)))
+    _ = try body(DiskLocation(range: range, storage: .file(file.path, offset: range.lowerBound)))
   }
 
   func close() { file.close() }

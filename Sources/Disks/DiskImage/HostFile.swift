@@ -209,6 +209,6 @@ func checkFileKind(_ descriptor: CInt, path: FilePath, allowDevices: Bool) throw
 func resolvedPathOfDescriptor(_ descriptor: CInt, path: FilePath) throws(DiskError) -> FilePath {
   var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
   let count = readlink("/proc/self/fd/\(descriptor)", &target, target.count - 1)
-  guard count >= 0 else { throw DiskError(path, systemError: errno, "cannot resolve its place through /proc") }
+  guard count >= 0 else { throw DiskError(path, systemError: errno, "cannot resolve its path through /proc") }
   return FilePath(platformString: target)
 }

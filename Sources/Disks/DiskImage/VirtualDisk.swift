@@ -35,14 +35,14 @@ public protocol VirtualDisk: Sendable {
   /// - Parameter body: returns true to continue and false to stop. An error that it throws ends the walk and is passed
   ///   on.
   /// - Throws: `DiskError` with `EINVAL` if `range` ends beyond `size`.
-  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError)
+  func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError)
 
   /// Closes the files of the disk. Later reads fail with `EBADF`. It is safe to close a disk twice.
   func close()
 }
 
 extension VirtualDisk {
-  /// Finds the ranges of the disk that are stored in a given part of a file. This is the reverse of `places(in:)`.
+  /// Finds the ranges of the disk that are stored in a given part of a file. This is the reverse of `locations(in:)`.
   ///
   /// `body` is called in disk order. Bytes of the file that are not visible on the disk are not reported: headers and
   /// tables, unused grains, and data that a snapshot has replaced. A compressed grain that overlaps `stored` is
@@ -52,19 +52,19 @@ extension VirtualDisk {
   ///   - stored: in bytes from the start of the file.
   ///   - body: returns true to continue and false to stop. An error that it throws ends the walk and is passed on.
   /// - Throws: only what `body` throws.
-  public func places(
-    ofBytes stored: Range<UInt64>, in file: FilePath, _ body: (DiskPlace) throws(DiskError) -> Bool
+  public func locations(
+    ofBytes stored: Range<UInt64>, in file: FilePath, _ body: (DiskLocation) throws(DiskError) -> Bool
   ) throws(DiskError) {
-    try places(in: 0..<size) { (place) throws(DiskError) -> Bool in
-      switch place.storage {
+    try locations(in: 0..<size) { (location) throws(DiskError) -> Bool in
+      switch location.storage {
       case .file(file, let offset):
-        let common = (offset..<(offset &+ UInt64(place.range.count))).clamped(to: stored)
+        let common = (offset..<(offset &+ UInt64(location.range.count))).clamped(to: stored)
         guard !common.isEmpty else { return true }
-        let start = place.range.lowerBound &+ (common.lowerBound &- offset)
+        let start = location.range.lowerBound &+ (common.lowerBound &- offset)
         return try body(
-          DiskPlace(
+          DiskLocation(
             range: start..<(start &+ UInt64(common.count)), storage: .file(file, offset: common.lowerBound)))
-      case .compressed(file, let range, _) where range.overlaps(stored): return try body(place)
+      case .compressed(file, let range, _) where range.overlaps(stored): return try body(location)
       default: return true
       }
     }

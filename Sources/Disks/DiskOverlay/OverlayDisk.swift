@@ -106,7 +106,7 @@ public final class OverlayDisk: StoredOverlay {
       let start = Int(range.lowerBound - offset)
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + range.count])
       if isHere {
-        try file.read(into: part, at: place(of: range.lowerBound))
+        try file.read(into: part, at: fileOffset(of: range.lowerBound))
       } else {
         try base.read(into: part, at: range.lowerBound)
       }
@@ -119,14 +119,14 @@ public final class OverlayDisk: StoredOverlay {
     try forEachCluster(of: offset..<offset + UInt64(buffer.count)) { (range) throws(DiskError) in
       let start = Int(range.lowerBound - offset)
       let part = UnsafeRawBufferPointer(rebasing: buffer[start..<start + range.count])
-      try put(range) { (place) throws(DiskError) in try file.write(part, at: place) }
+      try put(range) { (fileOffset) throws(DiskError) in try file.write(part, at: fileOffset) }
     }
   }
 
   public func zero(_ range: Range<UInt64>) throws(DiskError) {
     try check(range.lowerBound, range.count)
     try forEachCluster(of: range) { (range) throws(DiskError) in
-      try put(range) { (place) throws(DiskError) in try file.zero(place..<place + UInt64(range.count)) }
+      try put(range) { (fileOffset) throws(DiskError) in try file.zero(fileOffset..<fileOffset + UInt64(range.count)) }
     }
   }
 
@@ -184,16 +184,16 @@ public final class OverlayDisk: StoredOverlay {
     _ range: Range<UInt64>, _ body: (DiskExtent) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
     try file.forEachPart(
-      of: place(of: range.lowerBound)..<place(of: range.upperBound), length: header.fileSize
+      of: fileOffset(of: range.lowerBound)..<fileOffset(of: range.upperBound), length: header.fileSize
     ) { (part, isHole) throws(DiskError) in
       let range = offset(of: part.lowerBound)..<offset(of: part.upperBound)
       return try body(DiskExtent(range: range, state: isHole ? .hole : .data))
     }
   }
 
-  private func offset(of place: UInt64) -> UInt64 { place - min(place, header.dataOffset) }
+  private func offset(of fileOffset: UInt64) -> UInt64 { fileOffset - min(fileOffset, header.dataOffset) }
 
-  private func place(of offset: UInt64) -> UInt64 { header.dataOffset + offset }
+  private func fileOffset(of offset: UInt64) -> UInt64 { header.dataOffset + offset }
 
   /// Calls `body` with each part of a range, and whether it is in the overlay, until it returns false.
   private func forEachRun(
@@ -225,11 +225,11 @@ public final class OverlayDisk: StoredOverlay {
   /// - Parameter body: writes the part at the given offset of the file.
   private func put(_ range: Range<UInt64>, _ body: (UInt64) throws(DiskError) -> Void) throws(DiskError) {
     let cluster = Int(range.lowerBound / Self.clusterSize)
-    guard !clusters.contains(cluster) else { return try body(place(of: range.lowerBound)) }
+    guard !clusters.contains(cluster) else { return try body(fileOffset(of: range.lowerBound)) }
     let outcome = stripes[cluster % Self.stripeCount].lock.withLock { _ -> DiskError? in
       do throws(DiskError) {
         if !clusters.contains(cluster) { try copy(cluster, but: range) }
-        try body(place(of: range.lowerBound))
+        try body(fileOffset(of: range.lowerBound))
         clusters.insert(cluster)
         return nil
       } catch {
@@ -247,7 +247,7 @@ public final class OverlayDisk: StoredOverlay {
       var buffer = [UInt8](repeating: 0, count: rest.count)
       try buffer.withMutableBytes { (buffer) throws(DiskError) in
         try base.read(into: buffer, at: rest.lowerBound)
-        try file.write(UnsafeRawBufferPointer(buffer), at: place(of: rest.lowerBound))
+        try file.write(UnsafeRawBufferPointer(buffer), at: fileOffset(of: rest.lowerBound))
       }
     }
   }

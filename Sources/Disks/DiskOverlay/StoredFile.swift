@@ -10,7 +10,7 @@ struct StoredFile: Sendable {
   let descriptor: FileDescriptor
 
   /// How a new file exists until it is published.
-  private enum Place {
+  private enum State {
     /// It has its final name.
     case named
     /// It has no name (`O_TMPFILE`), so a crash leaves nothing behind.
@@ -18,7 +18,7 @@ struct StoredFile: Sendable {
     /// It has this temporary name, because the filesystem does not support `O_TMPFILE`.
     case temporary(FilePath)
   }
-  private var place = Place.named
+  private var state = State.named
 
   init(path: FilePath, descriptor: FileDescriptor) {
     self.path = path
@@ -61,7 +61,7 @@ struct StoredFile: Sendable {
       // The file is later linked to its name through /proc, which may be missing in a chroot.
       if descriptor >= 0, access("/proc/self/fd/\(descriptor)", F_OK) == 0 {
         var file = StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
-        file.place = .unnamed
+        file.state = .unnamed
         return file
       }
       if descriptor >= 0 { Glibc.close(descriptor) }
@@ -72,7 +72,7 @@ struct StoredFile: Sendable {
     let descriptor = name.withPlatformString { Glibc.open($0, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o600) }
     guard descriptor >= 0 else { throw failure(path, "cannot make the overlay") }
     var file = StoredFile(path: path, descriptor: FileDescriptor(rawValue: descriptor))
-    file.place = .temporary(name)
+    file.state = .temporary(name)
     return file
   }
 
@@ -80,7 +80,7 @@ struct StoredFile: Sendable {
   /// stable storage.
   mutating func publish() throws(DiskError) {
     let status: CInt
-    switch place {
+    switch state {
     case .named: return
     case .unnamed:
       status = path.withPlatformString {
@@ -92,7 +92,7 @@ struct StoredFile: Sendable {
       if errno == EEXIST { throw DiskError(path, "another server has begun this overlay meanwhile", errno: EBUSY) }
       throw failure("cannot give the overlay its name")
     }
-    place = .named
+    state = .named
     synchronizeDirectory()
   }
 
@@ -124,7 +124,7 @@ struct StoredFile: Sendable {
 
   /// Deletes a new file that could not be completed.
   func remove() {
-    guard case .temporary(let name) = place else { return }
+    guard case .temporary(let name) = state else { return }
     _ = name.withPlatformString { unlink($0) }
   }
 
@@ -241,9 +241,9 @@ struct StoredFile: Sendable {
   /// The offset of the next data or hole at or after an offset in the file; `nil` if there is none.
   /// - Parameter all: the result if the filesystem cannot report holes, so that the whole file counts as data.
   private func next(
-    _ seek: (CInt, UInt64) -> Int64, from place: UInt64, _ length: UInt64, else all: UInt64?
+    _ seek: (CInt, UInt64) -> Int64, from offset: UInt64, _ length: UInt64, else all: UInt64?
   ) throws(DiskError) -> UInt64? {
-    let found = seek(descriptor.rawValue, place)
+    let found = seek(descriptor.rawValue, offset)
     if found >= 0 { return UInt64(found) }
     switch errno {
     case ENXIO:

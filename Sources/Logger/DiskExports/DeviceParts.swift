@@ -9,7 +9,7 @@ public struct DeviceParts: Sendable {
     /// The disk's number, 1 for the first.
     public var disk: Int
     /// The part's offset on the disk, in bytes.
-    public var place: UInt64
+    public var diskOffset: UInt64
   }
 
   /// In order, without gaps. The first one begins at 0.
@@ -31,7 +31,7 @@ public struct DeviceParts: Sendable {
       guard end > position else { continue }
       guard range.objectOffset <= position else { return nil }
       let skipped = position - range.objectOffset
-      parts.append(Part(start: position, disk: Int(range.disk), place: range.range.lowerBound + skipped))
+      parts.append(Part(start: position, disk: Int(range.disk), diskOffset: range.range.lowerBound + skipped))
       position = end
     }
     let end = ranges.map { $0.objectOffset &+ ($0.range.upperBound - $0.range.lowerBound) }.max()
@@ -44,14 +44,14 @@ public struct DeviceParts: Sendable {
   /// the device, the disk's number and the offset on the disk.
   /// - Parameter range: within the device.
   public func forEachPart(
-    of range: Range<UInt64>, _ body: (_ range: Range<UInt64>, _ disk: Int, _ place: UInt64) throws -> Bool
+    of range: Range<UInt64>, _ body: (_ range: Range<UInt64>, _ disk: Int, _ diskOffset: UInt64) throws -> Bool
   ) rethrows {
     var number = last(notAbove: range.lowerBound)
     var position = range.lowerBound
     while position < range.upperBound, number < parts.count {
       let part = parts[number]
       let end = min(range.upperBound, number + 1 < parts.count ? parts[number + 1].start : size)
-      guard try body(position..<end, part.disk, part.place + (position - part.start)) else { return }
+      guard try body(position..<end, part.disk, part.diskOffset + (position - part.start)) else { return }
       position = end
       number += 1
     }

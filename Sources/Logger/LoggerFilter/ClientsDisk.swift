@@ -44,8 +44,8 @@ final class ClientsDisk: VirtualDisk {
     try current.extents(in: range, body)
   }
 
-  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
-    try current.places(in: range, body)
+  func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {
+    try current.locations(in: range, body)
   }
 
   func close() {}

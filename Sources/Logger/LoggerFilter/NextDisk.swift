@@ -42,11 +42,11 @@ final class NextDisk: VirtualDisk {
     if isWanted, let pending { _ = try body(pending) }
   }
 
-  /// Reports one place: nothing is known beyond the plugin.
-  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+  /// Reports one location: nothing is known beyond the plugin.
+  func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {
     guard range.upperBound <= size else { throw Self.beyondEnd }
     guard !range.isEmpty else { return }
-    _ = try body(DiskPlace(range: range, storage: .file(Self.name, offset: range.lowerBound)))
+    _ = try body(DiskLocation(range: range, storage: .file(Self.name, offset: range.lowerBound)))
   }
 
   /// nbdkit closes the connection.

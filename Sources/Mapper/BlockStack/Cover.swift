@@ -21,8 +21,8 @@ package struct Cover {
     for key in Array(ranges.keys) { ranges[key] = joined(ranges[key, default: []]) }
   }
 
-  private func key(_ disk: UInt32, _ place: UInt64, _ offset: UInt64) -> Key {
-    Key(disk: disk, shift: isEncoded ? 0 : place &- offset)
+  private func key(_ disk: UInt32, _ diskOffset: UInt64, _ offset: UInt64) -> Key {
+    Key(disk: disk, shift: isEncoded ? 0 : diskOffset &- offset)
   }
 
   private func joined(_ parts: [Range<UInt64>]) -> [Range<UInt64>] {
@@ -37,18 +37,18 @@ package struct Cover {
     return result
   }
 
-  /// The first disk offset in `place` that no range covers; nil if all of it is covered.
-  /// - Parameter offset: the file offset, in bytes, of the byte that `place` counts as offset 0.
-  package func firstMissing(of place: DeviceTable.Place, from offset: UInt64) -> UInt64? {
-    guard let disk = UInt32(exactly: place.disk) else { return place.range.lowerBound }
-    let parts = ranges[key(disk, place.range.lowerBound, offset &+ place.offset), default: []]
-    // Find the last range that starts at or before the place.
+  /// The first disk offset in `location` that no range covers; nil if all of it is covered.
+  /// - Parameter offset: the file offset, in bytes, of the byte that `location` counts as offset 0.
+  package func firstMissing(of location: DeviceTable.Location, from offset: UInt64) -> UInt64? {
+    guard let disk = UInt32(exactly: location.disk) else { return location.range.lowerBound }
+    let parts = ranges[key(disk, location.range.lowerBound, offset &+ location.offset), default: []]
+    // Find the last range that starts at or before the location.
     var (low, high) = (0, parts.count)
     while low < high {
       let middle = low + (high - low) / 2
-      if parts[middle].lowerBound <= place.range.lowerBound { low = middle + 1 } else { high = middle }
+      if parts[middle].lowerBound <= location.range.lowerBound { low = middle + 1 } else { high = middle }
     }
-    guard low > 0, parts[low - 1].upperBound > place.range.lowerBound else { return place.range.lowerBound }
-    return parts[low - 1].upperBound >= place.range.upperBound ? nil : parts[low - 1].upperBound
+    guard low > 0, parts[low - 1].upperBound > location.range.lowerBound else { return location.range.lowerBound }
+    return parts[low - 1].upperBound >= location.range.upperBound ? nil : parts[low - 1].upperBound
   }
 }

@@ -27,9 +27,9 @@ package struct CopyCheck {
       guard table.hasCopies else { continue }
       for part in parts {
         let offset = range.objectOffset &+ (part.onDisk &- range.range.lowerBound)
-        for place in table.places(of: part.range, on: device) ?? [] {
-          guard let missing = cover.firstMissing(of: place, from: offset) else { continue }
-          return "a copy is missing: disk \(place.disk) at \(hex(missing))"
+        for location in table.locations(of: part.range, on: device) ?? [] {
+          guard let missing = cover.firstMissing(of: location, from: offset) else { continue }
+          return "a copy is missing: disk \(location.disk) at \(hex(missing))"
         }
       }
     }

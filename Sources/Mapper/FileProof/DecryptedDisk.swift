@@ -88,8 +88,8 @@ private struct DecryptedDisk: VirtualDisk {
     try disk.extents(in: range, body)
   }
 
-  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
-    try disk.places(in: range, body)
+  func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {
+    try disk.locations(in: range, body)
   }
 
   func close() { disk.close() }

@@ -69,12 +69,12 @@ package struct ExtentCheck {
     // Only the beginning of an encoded extent is known.
     let length =
       extent.isEncoded ? 512 : min(extent.logical.upperBound, size) - extent.logical.lowerBound
-    let places = table.places(of: extent.physical..<extent.physical + length, on: device) ?? []
+    let locations = table.locations(of: extent.physical..<extent.physical + length, on: device) ?? []
     var known: UInt64 = 0
-    for place in places.sorted(by: { $0.offset < $1.offset }) {
-      if place.offset <= known { known = max(known, place.offset &+ UInt64(place.range.count)) }
-      if let missing = cover.firstMissing(of: place, from: extent.logical.lowerBound) {
-        return "disk \(place.disk) at \(hex(missing)) is missing"
+    for location in locations.sorted(by: { $0.offset < $1.offset }) {
+      if location.offset <= known { known = max(known, location.offset &+ UInt64(location.range.count)) }
+      if let missing = cover.firstMissing(of: location, from: extent.logical.lowerBound) {
+        return "disk \(location.disk) at \(hex(missing)) is missing"
       }
     }
     if known < length { found.insert(.lost) }

@@ -92,9 +92,9 @@ package struct FileRebuild: ~Copyable {
         let copied = UnsafeMutableRawBufferPointer(rebasing: other[..<count])
         if let problem = read(copy, at: position, into: copied) { return problem }
         guard let a = bytes.baseAddress, let b = copied.baseAddress, memcmp(a, b, count) != 0 else { continue }
-        let place = zip(bytes, copied).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0
-        let offset = position + UInt64(place)
-        return "its copies differ: \(shownPlace(first, at: offset)) and \(shownPlace(copy, at: offset))"
+        let index = zip(bytes, copied).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0
+        let offset = position + UInt64(index)
+        return "its copies differ: \(shownLocation(first, at: offset)) and \(shownLocation(copy, at: offset))"
       }
       position += UInt64(count)
     }
@@ -123,18 +123,18 @@ package struct FileRebuild: ~Copyable {
   private func read(
     _ range: MappedRange, at offset: UInt64, into bytes: UnsafeMutableRawBufferPointer
   ) -> String? {
-    let place = range.place(of: offset)
+    let diskOffset = range.diskOffset(of: offset)
     guard disks.indices.contains(Int(range.disk) - 1) else { return "there is no disk \(range.disk)" }
     do {
-      try disks[Int(range.disk) - 1].read(into: bytes, at: place)
+      try disks[Int(range.disk) - 1].read(into: bytes, at: diskOffset)
       return nil
     } catch {
-      return "\(shownPlace(range, at: offset)) cannot be read: \(error)"
+      return "\(shownLocation(range, at: offset)) cannot be read: \(error)"
     }
   }
 
-  private func shownPlace(_ range: MappedRange, at offset: UInt64) -> String {
-    "disk \(range.disk) at \(hex(range.place(of: offset)))"
+  private func shownLocation(_ range: MappedRange, at offset: UInt64) -> String {
+    "disk \(range.disk) at \(hex(range.diskOffset(of: offset)))"
   }
 }
 
@@ -143,7 +143,7 @@ extension MappedRange {
   package var objectEnd: UInt64 { objectOffset &+ (range.upperBound &- range.lowerBound) }
 
   /// The offset on the disk of the object's byte at `offset`, which must be in the range.
-  package func place(of offset: UInt64) -> UInt64 { range.lowerBound &+ (offset &- objectOffset) }
+  package func diskOffset(of offset: UInt64) -> UInt64 { range.lowerBound &+ (offset &- objectOffset) }
 }
 
 /// Formats a number as the map does.

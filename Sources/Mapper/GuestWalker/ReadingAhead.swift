@@ -41,29 +41,29 @@ struct ReadingAhead {
 
   /// Starts reading the first blocks of directories, without waiting for them.
   func read(_ names: some Sequence<[UInt8]>, in directory: Int32) {
-    var places: [Range<UInt64>] = []
+    var ranges: [Range<UInt64>] = []
     for name in names {
       let descriptor = withName(name) { clinux_openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) } ?? -1
       guard descriptor >= 0 else { continue }
-      if let place = Fiemap.beginning(of: descriptor, length: Self.largestBeginning) { places.append(place) }
+      if let range = Fiemap.beginning(of: descriptor, length: Self.largestBeginning) { ranges.append(range) }
       close(descriptor)
     }
-    places.sort { $0.lowerBound < $1.lowerBound }
+    ranges.sort { $0.lowerBound < $1.lowerBound }
     var next: Range<UInt64>?
-    for place in places {
-      if let last = next, place.lowerBound <= last.upperBound &+ Self.gap {
-        next = last.lowerBound..<max(last.upperBound, place.upperBound)
+    for range in ranges {
+      if let last = next, range.lowerBound <= last.upperBound &+ Self.gap {
+        next = last.lowerBound..<max(last.upperBound, range.upperBound)
       } else {
         read(next)
-        next = place
+        next = range
       }
     }
     read(next)
   }
 
-  private func read(_ place: Range<UInt64>?) {
-    guard let place, !place.isEmpty else { return }
-    _ = clinux_readahead(device, place.lowerBound, place.count)
+  private func read(_ range: Range<UInt64>?) {
+    guard let range, !range.isEmpty else { return }
+    _ = clinux_readahead(device, range.lowerBound, range.count)
   }
 
   private static func disks() -> [String] {

@@ -16,7 +16,7 @@ struct GuestMapper {
     warnOfLargeDisks(guest, &draft)
     guest.warnOfDoubts()
     for (number, disk) in zip(guest.set.disks, disks) {
-      let all = DeviceTable.Place(disk: number, range: 0..<guest.guestDisks[number - 1].size, offset: 0)
+      let all = DeviceTable.Location(disk: number, range: 0..<guest.guestDisks[number - 1].size, offset: 0)
       draft.add(.disk, disk, [all])
       PartitionMapper(guest: guest).addPartitions(of: disk, number: number, to: &draft)
     }

@@ -17,11 +17,11 @@ struct MapDraft: Sendable {
 
   /// Adds an object and the ranges of the disks that hold it.
   mutating func add(
-    _ kind: ObjectKind, _ device: [UInt8], path: [UInt8]? = nil, _ places: [DeviceTable.Place]
+    _ kind: ObjectKind, _ device: [UInt8], path: [UInt8]? = nil, _ locations: [DeviceTable.Location]
   ) {
     guard let object = map.addObject(kind: kind, device: device, path: path) else { return }
-    for place in places {
-      map.addRange(of: object, disk: place.disk, range: place.range, objectOffset: place.offset)
+    for location in locations {
+      map.addRange(of: object, disk: location.disk, range: location.range, objectOffset: location.offset)
     }
   }
 
@@ -30,24 +30,24 @@ struct MapDraft: Sendable {
     var count: UInt64 = 0
     for area in areas {
       // What lies beyond the end of its device is on no disk.
-      let places = table.places(of: area.range, on: area.device ?? content.number[...]) ?? []
-      count += UInt64(places.count)
-      guard count <= DeviceTable.maximumPlaces else {
+      let locations = table.locations(of: area.range, on: area.device ?? content.number[...]) ?? []
+      count += UInt64(locations.count)
+      guard count <= DeviceTable.maximumLocations else {
         return reporter.detail("\(shown(content.name)): its metadata is in too many pieces and only partly in the map")
       }
       add(
         area.kind, content.name, path: area.name.map { Array($0.utf8) },
-        places.map { DeviceTable.Place(disk: $0.disk, range: $0.range, offset: $0.offset &+ area.offset) })
+        locations.map { DeviceTable.Location(disk: $0.disk, range: $0.range, offset: $0.offset &+ area.offset) })
     }
   }
 
   /// Adds what an array stores besides its data to restore what a lost device held.
   /// - Parameter number: the table's name for the array.
   mutating func addParity(of number: Substring, to device: [UInt8], _ table: DeviceTable) {
-    guard let places = table.parity(of: number) else {
+    guard let locations = table.parity(of: number) else {
       return reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
     }
-    if !places.isEmpty { add(.raid, device, places) }
+    if !locations.isEmpty { add(.raid, device, locations) }
   }
 
   /// Warns of something that the map lacks. A run with such a warning does not end with status 0.

@@ -52,15 +52,15 @@ struct Attribute: Sendable {
   /// All attributes of a record; nil if they are malformed.
   static func all(in bytes: [UInt8], from start: Int) -> [Attribute]? {
     var result: [Attribute] = []
-    var place = start
-    while let type = bytes.number(at: place, bytes: 4), type != end {
-      guard let length = bytes.number(at: place + 4, bytes: 4), length >= headerBytes, length <= bytes.count - place,
-        let attribute = Attribute(type: type, bytes, place..<place + Int(length))
+    var offset = start
+    while let type = bytes.number(at: offset, bytes: 4), type != end {
+      guard let length = bytes.number(at: offset + 4, bytes: 4), length >= headerBytes, length <= bytes.count - offset,
+        let attribute = Attribute(type: type, bytes, offset..<offset + Int(length))
       else { return nil }
       result.append(attribute)
-      place += Int(length)
+      offset += Int(length)
     }
-    return place <= bytes.count - 4 ? result : nil
+    return offset <= bytes.count - 4 ? result : nil
   }
 
   private init?(type: UInt64, _ bytes: [UInt8], _ range: Range<Int>) {

@@ -17,14 +17,14 @@ enum AttributeList {
   /// The entries in order; nil if the list is malformed.
   static func entries(_ bytes: [UInt8]) -> [Entry]? {
     var result: [Entry] = []
-    var place = 0
-    while place < bytes.count {
-      guard let type = bytes.number(at: place, bytes: 4), let length = bytes.number(at: place + 4, bytes: 2),
-        let name = bytes.number(at: place + 6, bytes: 1), let lowest = bytes.number(at: place + 8, bytes: 8),
-        let record = bytes.number(at: place + 16, bytes: 8), length >= entryBytes
+    var offset = 0
+    while offset < bytes.count {
+      guard let type = bytes.number(at: offset, bytes: 4), let length = bytes.number(at: offset + 4, bytes: 2),
+        let name = bytes.number(at: offset + 6, bytes: 1), let lowest = bytes.number(at: offset + 8, bytes: 8),
+        let record = bytes.number(at: offset + 16, bytes: 8), length >= entryBytes
       else { return nil }
       result.append(Entry(type: type, isNamed: name > 0, lowest: lowest, record: RecordReference(record)))
-      place += Int(length)
+      offset += Int(length)
     }
     return result
   }

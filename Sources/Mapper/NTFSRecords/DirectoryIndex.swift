@@ -96,22 +96,23 @@ public enum DirectoryIndex {
       guard let first = node.number(at: header, bytes: 4), let size = node.number(at: header + 4, bytes: 4),
         size <= node.count - header
       else { return false }
-      var place = header + Int(first)
+      var offset = header + Int(first)
       let end = header + Int(size)
-      while place <= end - entryHeaderBytes {
-        guard let length = node.number(at: place + 8, bytes: 2), length >= entryHeaderBytes, Int(length) <= end - place,
-          let key = node.number(at: place + 10, bytes: 2), let flags = node.number(at: place + 12, bytes: 2)
+      while offset <= end - entryHeaderBytes {
+        guard let length = node.number(at: offset + 8, bytes: 2), length >= entryHeaderBytes,
+          Int(length) <= end - offset,
+          let key = node.number(at: offset + 10, bytes: 2), let flags = node.number(at: offset + 12, bytes: 2)
         else { return false }
         if flags & hasChild != 0 {
-          guard length >= entryHeaderBytes + 8, let child = node.number(at: place + Int(length) - 8, bytes: 8),
+          guard length >= entryHeaderBytes + 8, let child = node.number(at: offset + Int(length) - 8, bytes: 8),
             addBlock(child)
           else { return false }
         }
         if flags & isLast != 0 { return true }
-        guard Int(key) <= Int(length) - entryHeaderBytes, let reference = node.number(at: place, bytes: 8),
-          add(node[place + entryHeaderBytes..<place + entryHeaderBytes + Int(key)], RecordReference(reference))
+        guard Int(key) <= Int(length) - entryHeaderBytes, let reference = node.number(at: offset, bytes: 8),
+          add(node[offset + entryHeaderBytes..<offset + entryHeaderBytes + Int(key)], RecordReference(reference))
         else { return false }
-        place += Int(length)
+        offset += Int(length)
       }
       return false
     }
@@ -119,9 +120,9 @@ public enum DirectoryIndex {
     /// A node's number counts clusters or, if clusters are larger than nodes, sectors. No node is read twice.
     private mutating func addBlock(_ number: UInt64) -> Bool {
       let unit = clusterSize <= blockSize ? clusterSize : UInt64(FileRecord.sector)
-      let (place, overflow) = number.multipliedReportingOverflow(by: unit)
-      guard !overflow, seen.insert(place).inserted else { return false }
-      blocks.append(place)
+      let (offset, overflow) = number.multipliedReportingOverflow(by: unit)
+      guard !overflow, seen.insert(offset).inserted else { return false }
+      blocks.append(offset)
       return true
     }
 
@@ -138,11 +139,11 @@ public enum DirectoryIndex {
     }
 
     /// Reads a node and restores the last bytes of every sector.
-    func read<Source: RecordSource>(_ place: UInt64, from source: inout Source) -> [UInt8]? {
-      let (end, overflow) = place.addingReportingOverflow(blockSize)
+    func read<Source: RecordSource>(_ offset: UInt64, from source: inout Source) -> [UInt8]? {
+      let (end, overflow) = offset.addingReportingOverflow(blockSize)
       guard !overflow else { return nil }
       var parts: [Run] = []
-      let first = place / clusterSize
+      let first = offset / clusterSize
       let last = (end - 1) / clusterSize
       // The first run that does not end before the node.
       var (next, high) = (0, runs.count)
@@ -158,7 +159,7 @@ public enum DirectoryIndex {
         let count = min(run.start + run.count, last + 1) - start
         parts.append(Run(start: start, count: count, cluster: cluster + (start - run.start)))
       }
-      let inFirst = place - first * clusterSize
+      let inFirst = offset - first * clusterSize
       guard let bytes = source.bytes(of: parts, size: inFirst + blockSize) else { return nil }
       let block = Array(bytes[Int(inFirst)...])
       return block.starts(with: Array("INDX".utf8)) ? FileRecord.withFixups(block) : nil

@@ -27,13 +27,13 @@ public struct FileRecord: Sendable {
   /// - Parameter raw: the record as it is on the disk; its size is a multiple of 512 bytes.
   /// - Returns: nil if the record is unused, partly written or malformed.
   public init?(_ raw: [UInt8]) {
-    guard raw.starts(with: Array("FILE".utf8)), let place = raw.number(at: 4, bytes: 2), place >= Self.headerBytes,
+    guard raw.starts(with: Array("FILE".utf8)), let offset = raw.number(at: 4, bytes: 2), offset >= Self.headerBytes,
       let bytes = Self.withFixups(raw), let names = raw.number(at: 18, bytes: 2),
       let sequence = raw.number(at: 16, bytes: 2), let first = raw.number(at: 20, bytes: 2),
       let flags = raw.number(at: 22, bytes: 2), flags & Self.inUse != 0, let base = raw.number(at: 32, bytes: 8)
     else { return nil }
     guard let attributes = Attribute.all(in: bytes, from: Int(first)) else { return nil }
-    fixups = Int(place)
+    fixups = Int(offset)
     self.bytes = bytes
     self.sequence = sequence
     self.names = names
@@ -45,10 +45,10 @@ public struct FileRecord: Sendable {
   /// Restores the last bytes of every sector of a record or an index node; nil if it was only partly written.
   static func withFixups(_ raw: [UInt8]) -> [UInt8]? {
     let sectors = raw.count / sector
-    guard sectors > 0, raw.count % sector == 0, let place = raw.number(at: 4, bytes: 2),
-      let count = raw.number(at: 6, bytes: 2), count == sectors + 1, Int(place) + 2 * Int(count) <= sector - 2
+    guard sectors > 0, raw.count % sector == 0, let offset = raw.number(at: 4, bytes: 2),
+      let count = raw.number(at: 6, bytes: 2), count == sectors + 1, Int(offset) + 2 * Int(count) <= sector - 2
     else { return nil }
-    let fixups = Int(place)
+    let fixups = Int(offset)
     var bytes = raw
     for number in 1...sectors {
       for byte in 0..<2 {

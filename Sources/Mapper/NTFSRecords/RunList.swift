@@ -36,14 +36,14 @@ enum RunList {
       else {
         return nil
       }
-      var place: UInt64?
+      var runCluster: UInt64?
       if sizes >> 4 != 0 {
         guard let distance = number(&rest, Int(sizes >> 4)), distance.magnitude < maximum else { return nil }
         cluster += distance
         guard cluster >= 0, cluster < maximum else { return nil }
-        place = UInt64(cluster)
+        runCluster = UInt64(cluster)
       }
-      runs.append(Run(start: position, count: UInt64(count), cluster: place))
+      runs.append(Run(start: position, count: UInt64(count), cluster: runCluster))
       position += UInt64(count)
     }
     return nil
@@ -53,9 +53,9 @@ enum RunList {
   private static func number(_ bytes: inout ArraySlice<UInt8>, _ count: Int) -> Int64? {
     guard (1...8).contains(count) else { return nil }
     var value: UInt64 = 0
-    for place in 0..<count {
+    for index in 0..<count {
       guard let byte = bytes.popFirst() else { return nil }
-      value |= UInt64(byte) << (8 * UInt64(place))
+      value |= UInt64(byte) << (8 * UInt64(index))
     }
     let unused = 64 - 8 * Int64(count)
     return Int64(bitPattern: value << unused) >> unused

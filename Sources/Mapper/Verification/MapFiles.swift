@@ -4,8 +4,8 @@ import BlockMap
 struct MapFiles: Sendable {
   let map: BlockMap
   /// Indices into the map's ranges, object after object, those of an object in the order of its bytes.
-  private let places: [UInt32]
-  /// The index in `places` at which the ranges of each object begin; the last element is the end.
+  private let indices: [UInt32]
+  /// The index in `indices` at which the ranges of each object begin; the last element is the end.
   private let starts: [UInt32]
 
   /// Takes 4 bytes per range and 4 bytes per object.
@@ -15,25 +15,25 @@ struct MapFiles: Sendable {
     for range in map.ranges { starts[Int(range.object.rawValue) + 1] += 1 }
     for index in starts.indices.dropFirst() { starts[index] += starts[index - 1] }
     var next = starts
-    var places = [UInt32](repeating: 0, count: map.ranges.count)
-    for (place, range) in map.ranges.enumerated() {
-      places[Int(next[Int(range.object.rawValue)])] = UInt32(place)
+    var indices = [UInt32](repeating: 0, count: map.ranges.count)
+    for (index, range) in map.ranges.enumerated() {
+      indices[Int(next[Int(range.object.rawValue)])] = UInt32(index)
       next[Int(range.object.rawValue)] += 1
     }
     for object in starts.indices.dropLast() {
       let own = Int(starts[object])..<Int(starts[object + 1])
       guard own.count > 1 else { continue }
       // Copies are in the order of the disks.
-      places[own].sort { (map.ranges[Int($0)].objectOffset, $0) < (map.ranges[Int($1)].objectOffset, $1) }
+      indices[own].sort { (map.ranges[Int($0)].objectOffset, $0) < (map.ranges[Int($1)].objectOffset, $1) }
     }
-    self.places = places
+    self.indices = indices
     self.starts = starts
   }
 
   /// An object's ranges, in the order of its bytes.
   func ranges(of object: ObjectID) -> [MappedRange] {
     let index = Int(object.rawValue)
-    return places[Int(starts[index])..<Int(starts[index + 1])].map { map.ranges[Int($0)] }
+    return indices[Int(starts[index])..<Int(starts[index + 1])].map { map.ranges[Int($0)] }
   }
 
   /// Finds a file or a directory.

@@ -175,7 +175,9 @@ struct Verifier {
     let bytes = wanted.reduce(0) { $0 &+ ($1.layout?.bytes ?? work.files[$1.file].size) }
     // A slow disk delivers a megabyte per second.
     let limit = GuestQuestions.patience + Int(clamping: bytes >> 20)
-    let answers = try ask(wanted.map(\.file), in: work, limit: limit) { place, _ in .digest(of: wanted[place].layout) }
+    let answers = try ask(wanted.map(\.file), in: work, limit: limit) { position, _ in
+      .digest(of: wanted[position].layout)
+    }
     for ((index, layout), lines) in zip(wanted, answers) {
       let line = lines.first ?? "! its directory cannot be opened"
       if line == "! \(Self.noKey)" {
@@ -287,23 +289,23 @@ struct Verifier {
 
   /// Looks for what is only in the map.
   mutating func finish() {
-    var places: [[UInt8]: Int] = [:]
-    for (place, filesystem) in result.filesystems.enumerated() { places[filesystem.device] = place }
+    var indices: [[UInt8]: Int] = [:]
+    for (index, filesystem) in result.filesystems.enumerated() { indices[filesystem.device] = index }
     for object in files.map.objects.ids where !seen[Int(object.rawValue)] {
       let named = files.map.objects[object]
       guard named.kind == .file || named.kind == .directory, let path = named.path else { continue }
-      let place =
-        places[named.device]
+      let index =
+        indices[named.device]
         ?? {
           result.filesystems.append(Verification.Filesystem(device: named.device, type: ""))
           return result.filesystems.count - 1
         }()
-      places[named.device] = place
+      indices[named.device] = index
       if unlisted.contains(named.device) {
-        result.filesystems[place].unverified += 1
+        result.filesystems[index].unverified += 1
         result.isIncomplete = true
       } else {
-        result.filesystems[place].wrong += 1
+        result.filesystems[index].wrong += 1
         found(
           Verification.Finding(isWrong: true, device: named.device, path: path, reason: "it is not in the guest"))
       }

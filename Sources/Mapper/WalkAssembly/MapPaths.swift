@@ -14,7 +14,7 @@ package struct MapPaths {
 
   /// Nil if the path is too long for a map.
   package mutating func path(of object: Record.ObjectID, of builder: inout BlockMapBuilder) -> MapPath? {
-    let (parent, name) = tree.place(of: object)
+    let (parent, name) = tree.parentAndName(of: object)
     // The root's path is a slash: an empty name after an empty path.
     guard parent > 0 else { return builder.path([]).flatMap { builder.path([], in: $0) } }
     return path(in: parent, name: name, of: &builder)
@@ -34,11 +34,11 @@ package struct MapPaths {
     // A parent's number is smaller than its child's, so this ends at the root.
     while next > 1, directories[Int(next) - 1] == nil {
       chain.append(next)
-      next = tree.place(of: next).parent
+      next = tree.parentAndName(of: next).parent
     }
     guard var path = next > 1 ? directories[Int(next) - 1] : builder.path([]) else { return nil }
     for object in chain.reversed() {
-      guard let found = builder.path(tree.place(of: object).name, in: path) else { return nil }
+      guard let found = builder.path(tree.parentAndName(of: object).name, in: path) else { return nil }
       path = found
       directories[Int(object) - 1] = found
     }

@@ -41,7 +41,7 @@ package struct ObjectTree {
   package mutating func add(
     id: Record.ObjectID, parent: Record.ObjectID, kind: Record.Kind, name: [UInt8]
   ) throws(AssemblyError) {
-    guard id == UInt64(nodes.count) + 1, parent < id, let place = UInt32(exactly: parent) else {
+    guard id == UInt64(nodes.count) + 1, parent < id, let parentNumber = UInt32(exactly: parent) else {
       throw .unknownObject(id)
     }
     if parent == 0 {
@@ -55,7 +55,7 @@ package struct ObjectTree {
     guard above.depth < WalkBounds.depth else { throw .tooDeep }
     nodes.append(
       Node(
-        parent: place, name: take(name), kind: kind, depth: above.depth + 1,
+        parent: parentNumber, name: take(name), kind: kind, depth: above.depth + 1,
         // Cannot overflow, because depth and name length are limited.
         pathBytes: above.pathBytes + 1 + UInt32(name.count)))
     switch kind {
@@ -66,12 +66,13 @@ package struct ObjectTree {
   }
 
   package mutating func addLink(to id: Record.ObjectID, parent: Record.ObjectID, name: [UInt8]) throws(AssemblyError) {
-    guard contains(id), contains(parent), let object = UInt32(exactly: id), let place = UInt32(exactly: parent) else {
+    guard contains(id), contains(parent), let object = UInt32(exactly: id), let parentNumber = UInt32(exactly: parent)
+    else {
       throw .unknownObject(id)
     }
     guard kind(of: id) != .directory else { throw .badParent(id) }
     try checkName(name, of: id, in: parent)
-    links.append(Link(object: object, parent: place, name: take(name)))
+    links.append(Link(object: object, parent: parentNumber, name: take(name)))
   }
 
   package var ids: some RandomAccessCollection<Record.ObjectID> { (0..<nodes.count).lazy.map { UInt64($0) + 1 } }
@@ -108,7 +109,7 @@ package struct ObjectTree {
   package func pathBytes(of id: Record.ObjectID) -> Int { contains(id) ? Int(nodes[Int(id) - 1].pathBytes) : 0 }
 
   /// The directory that an object is in, 0 for the root, and its name there.
-  package func place(of id: Record.ObjectID) -> (parent: Record.ObjectID, name: [UInt8]) {
+  package func parentAndName(of id: Record.ObjectID) -> (parent: Record.ObjectID, name: [UInt8]) {
     let node = nodes[Int(id) - 1]
     return (UInt64(node.parent), Array(names[node.name]))
   }

@@ -15,12 +15,12 @@ extension WalkAssembler {
   package func ranges(of objects: Set<Record.ObjectID>) -> [Record.ObjectID: FileRanges] {
     var result: [Record.ObjectID: FileRanges] = [:]
     for object in objects { result[object] = FileRanges() }
-    for place in found where !place.isMetadata && objects.contains(place.object) {
-      result[place.object, default: FileRanges()].ranges.append(
+    for part in found where !part.isMetadata && objects.contains(part.object) {
+      result[part.object, default: FileRanges()].ranges.append(
         MappedRange(
-          disk: UInt32(place.place.disk), range: place.place.range, objectOffset: place.offset,
+          disk: UInt32(part.diskRange.disk), range: part.diskRange.range, objectOffset: part.offset,
           object: ObjectID(rawValue: 0)))
-      if place.isEncoded { result[place.object, default: FileRanges()].hasEncoded = true }
+      if part.isEncoded { result[part.object, default: FileRanges()].hasEncoded = true }
     }
     for object in objects {
       result[object]?.ranges.sort { ($0.objectOffset, $0.disk) < ($1.objectOffset, $1.disk) }
@@ -36,10 +36,10 @@ extension WalkAssembler {
     let covers = files.mapValues { Cover($0.ranges, isEncoded: false) }
     var wrong: Set<Record.ObjectID> = []
     for claim in claims {
-      guard let cover = covers[claim.object], let places = table.places(of: claim.physical, on: device) else {
+      guard let cover = covers[claim.object], let locations = table.locations(of: claim.physical, on: device) else {
         continue
       }
-      if places.contains(where: { cover.firstMissing(of: $0, from: claim.offset) != nil }) {
+      if locations.contains(where: { cover.firstMissing(of: $0, from: claim.offset) != nil }) {
         wrong.insert(claim.object)
       }
     }

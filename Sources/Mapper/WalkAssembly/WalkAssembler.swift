@@ -17,7 +17,7 @@ package struct WalkAssembler {
   /// A range of a disk that holds an object's bytes from `offset` on.
   package struct Found {
     package var object: Record.ObjectID
-    package var place: ChunkReads.DiskRange
+    package var diskRange: ChunkReads.DiskRange
     package var offset: UInt64
     /// The bytes are encoded: `offset` is that of all of them together.
     package var isEncoded = false
@@ -136,7 +136,7 @@ package struct WalkAssembler {
     guard tree.contains(object) else { throw .unknownObject(object) }
     guard Self.fits(offset, length) else { throw .badRange(object) }
     guard Self.fits(physical, length) else {
-      let (parent, name) = tree.place(of: object)
+      let (parent, name) = tree.parentAndName(of: object)
       addFailure(in: parent, name, EUCLEAN)
       return false
     }
@@ -207,10 +207,10 @@ package struct WalkAssembler {
     if extent.content == .dataToCheck { claims.append(new) } else { reported.append(new) }
   }
 
-  private mutating func add(_ places: [ChunkReads.DiskRange], of chunk: Chunk) {
-    for place in places {
+  private mutating func add(_ ranges: [ChunkReads.DiskRange], of chunk: Chunk) {
+    for range in ranges {
       found.append(
-        Found(object: chunk.object, place: place, offset: chunk.offset, isEncoded: chunk.layout == .encoded))
+        Found(object: chunk.object, diskRange: range, offset: chunk.offset, isEncoded: chunk.layout == .encoded))
     }
   }
 
@@ -228,9 +228,9 @@ package struct WalkAssembler {
     // order. ntfs-3g reads them one by one, so a file's fragments are in the file's order. Merging would swap two of
     // them if the second is directly before the first on the disk.
     let isDirectory = tree.kind(of: chunk.object) == .directory
-    for place in isDirectory ? reads.mergedInOrder : reads.ranges {
-      found.append(Found(object: chunk.object, place: place, offset: offset))
-      offset &+= place.range.upperBound - place.range.lowerBound
+    for range in isDirectory ? reads.mergedInOrder : reads.ranges {
+      found.append(Found(object: chunk.object, diskRange: range, offset: offset))
+      offset &+= range.range.upperBound - range.range.lowerBound
     }
   }
 
@@ -271,7 +271,7 @@ package struct WalkAssembler {
   /// Records that an encrypted file cannot be located.
   package mutating func failEncrypted(_ inode: UInt64) {
     guard let object = encrypted[inode] else { return }
-    let (parent, name) = tree.place(of: object)
+    let (parent, name) = tree.parentAndName(of: object)
     addFailure(in: parent, name, ENOKEY)
   }
 
@@ -313,7 +313,7 @@ package struct WalkAssembler {
     }
     let end = table.end(of: device) ?? .max
     var outside: Set<Record.ObjectID> = []
-    var unplaced: Set<Record.ObjectID> = []
+    var unlocated: Set<Record.ObjectID> = []
     for (count, extent) in reported.enumerated() {
       if count & 0xfff == 0, isCancelled() { return nil }
       // One piece may give many ranges, one for each stripe.
@@ -321,30 +321,30 @@ package struct WalkAssembler {
         excess = .tooManyRanges(bounds.ranges)
         return nil
       }
-      guard let places = table.places(of: extent.physical, on: device) else {
+      guard let locations = table.locations(of: extent.physical, on: device) else {
         if extent.isMetadata { continue }
         guard isAllRead else { return extent.object }
-        unplaced.insert(extent.object)
+        unlocated.insert(extent.object)
         continue
       }
       // Bytes beyond the device's end belong to something else.
       if extent.physical.upperBound > end { outside.insert(extent.object) }
-      for place in places {
-        guard let disk = UInt8(exactly: place.disk) else { continue }
+      for location in locations {
+        guard let disk = UInt8(exactly: location.disk) else { continue }
         found.append(
           Found(
-            object: extent.object, place: ChunkReads.DiskRange(disk: disk, range: place.range),
-            offset: extent.isEncoded ? extent.offset : extent.offset &+ place.offset, isEncoded: extent.isEncoded,
+            object: extent.object, diskRange: ChunkReads.DiskRange(disk: disk, range: location.range),
+            offset: extent.isEncoded ? extent.offset : extent.offset &+ location.offset, isEncoded: extent.isEncoded,
             isMetadata: extent.isMetadata))
       }
     }
     reported = []
     for object in outside.sorted() {
-      let (parent, name) = tree.place(of: object)
+      let (parent, name) = tree.parentAndName(of: object)
       addFailure(in: parent, name, EUCLEAN)
     }
-    for object in unplaced.sorted() {
-      let (parent, name) = tree.place(of: object)
+    for object in unlocated.sorted() {
+      let (parent, name) = tree.parentAndName(of: object)
       addFailure(in: parent, name, ENOTSUP)
     }
     return nil
@@ -362,17 +362,18 @@ package struct WalkAssembler {
   private func proof(by reads: ChunkReads, _ table: DeviceTable, _ device: Substring) -> Proof {
     let chunk = reads.chunk
     let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
-    guard !overflow, let places = table.places(of: chunk.physical..<end, on: device) else { return .elsewhere }
+    guard !overflow, let locations = table.locations(of: chunk.physical..<end, on: device) else { return .elsewhere }
     // A read is rounded up to a block. Different bytes of a piece may be read from different copies.
     let block: UInt64 = 4096
-    let allowed = places.map { place in
+    let allowed = locations.map { location in
       ChunkReads.DiskRange(
-        disk: UInt8(truncatingIfNeeded: place.disk),
-        range: place.range.lowerBound..<(min(place.range.upperBound, UInt64.max - block) + block - 1) / block * block)
+        disk: UInt8(truncatingIfNeeded: location.disk),
+        range: location.range.lowerBound..<(min(location.range.upperBound, UInt64.max - block) + block - 1) / block
+          * block)
     }
-    let stored = places.map { place in
+    let stored = locations.map { location in
       ChunkReads.DiskRange(
-        disk: 0, range: place.offset..<place.offset + (place.range.upperBound - place.range.lowerBound))
+        disk: 0, range: location.offset..<location.offset + (location.range.upperBound - location.range.lowerBound))
     }
     // Data on a missing device is reconstructed from the others, so reads prove nothing.
     let whole = ChunkReads.DiskRange(disk: 0, range: 0..<chunk.length)
@@ -384,16 +385,16 @@ package struct WalkAssembler {
 
   /// Adds the other disk ranges that hold the same bytes as a range that was read.
   private mutating func addCopies(of original: Found, _ table: DeviceTable, _ device: Substring) {
-    let place = original.place
-    for part in table.parts(of: device, heldBy: place.range, ofDisk: Int(place.disk)) {
-      for copy in table.places(of: part.range, on: device) ?? [] {
+    let diskRange = original.diskRange
+    for part in table.parts(of: device, heldBy: diskRange.range, ofDisk: Int(diskRange.disk)) {
+      for copy in table.locations(of: part.range, on: device) ?? [] {
         let start = part.onDisk &+ copy.offset
-        guard let disk = UInt8(exactly: copy.disk), disk != place.disk || copy.range.lowerBound != start else {
+        guard let disk = UInt8(exactly: copy.disk), disk != diskRange.disk || copy.range.lowerBound != start else {
           continue
         }
         var other = original
-        other.place = ChunkReads.DiskRange(disk: disk, range: copy.range)
-        if !original.isEncoded { other.offset = original.offset &+ (start &- place.range.lowerBound) }
+        other.diskRange = ChunkReads.DiskRange(disk: disk, range: copy.range)
+        if !original.isEncoded { other.offset = original.offset &+ (start &- diskRange.range.lowerBound) }
         found.append(other)
       }
     }
@@ -438,7 +439,7 @@ package struct WalkAssembler {
       }
       for name in last?.names ?? [] {
         builder.addRange(
-          of: name, disk: Int(range.place.disk), range: range.place.range, objectOffset: range.offset)
+          of: name, disk: Int(range.diskRange.disk), range: range.diskRange.range, objectOffset: range.offset)
       }
     }
     return left

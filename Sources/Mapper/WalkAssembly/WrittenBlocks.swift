@@ -28,9 +28,9 @@ package struct WrittenBlocks {
 
   /// Whether the appliance may see different bytes in this range than the disk has, because it has written to one of
   /// its blocks.
-  package func overlap(_ place: DeviceTable.Place) -> Bool {
-    guard !blocks.isEmpty, !place.range.isEmpty, let disk = UInt8(exactly: place.disk) else { return false }
-    return (place.range.lowerBound / Self.blockSize...(place.range.upperBound - 1) / Self.blockSize).contains {
+  package func overlap(_ location: DeviceTable.Location) -> Bool {
+    guard !blocks.isEmpty, !location.range.isEmpty, let disk = UInt8(exactly: location.disk) else { return false }
+    return (location.range.lowerBound / Self.blockSize...(location.range.upperBound - 1) / Self.blockSize).contains {
       blocks.contains(Block(disk: disk, number: $0))
     }
   }

@@ -60,14 +60,14 @@ public struct ChunkReads: Sendable {
   ///
   /// If a kernel requests adjacent blocks at the same time, the replies come in any order.
   public var mergedInOrder: [DiskRange] {
-    let places = merged
-    var first = [Int](repeating: .max, count: places.count)
+    let diskRanges = merged
+    var first = [Int](repeating: .max, count: diskRanges.count)
     for (order, read) in ranges.enumerated() {
       // The last merged range that starts at or before the read holds it.
-      let next = places.partitioningIndex { ($0.disk, $0.range.lowerBound) > (read.disk, read.range.lowerBound) }
+      let next = diskRanges.partitioningIndex { ($0.disk, $0.range.lowerBound) > (read.disk, read.range.lowerBound) }
       if next > 0 { first[next - 1] = min(first[next - 1], order) }
     }
-    return places.indices.sorted { first[$0] < first[$1] }.map { places[$0] }
+    return diskRanges.indices.sorted { first[$0] < first[$1] }.map { diskRanges[$0] }
   }
 
   /// Whether every byte of a range is in one of `others`, which may overlap.

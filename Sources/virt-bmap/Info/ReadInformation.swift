@@ -52,10 +52,10 @@ extension DiskInformation {
   /// Joins the warnings from opening the disk, when only the beginning of large tables is read, with those from all
   /// tables. Two lines that differ only in how much is damaged become one.
   private static func join(_ found: [String], _ damage: [String]) -> [String] {
-    func place(_ line: String) -> Substring { line.lastIndex(of: ";").map { line[..<$0] } ?? line[...] }
-    let places = Set(damage.map(place))
+    func subject(_ line: String) -> Substring { line.lastIndex(of: ";").map { line[..<$0] } ?? line[...] }
+    let subjects = Set(damage.map(subject))
     var seen: Set<String> = []
-    return (found.filter { !places.contains(place($0)) } + damage).filter { seen.insert($0).inserted }
+    return (found.filter { !subjects.contains(subject($0)) } + damage).filter { seen.insert($0).inserted }
   }
 }
 

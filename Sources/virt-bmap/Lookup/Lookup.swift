@@ -26,8 +26,8 @@ struct Lookup {
     var scratch: [Owner] = []
     try index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
       if piece.ownerCount <= owners.count {
-        for place in owners.indices {
-          let owner = owners[place]
+        for position in owners.indices {
+          let owner = owners[position]
           try writer.add(entry(piece.range, of: owner.object, offset: owner.offset))
         }
       } else {

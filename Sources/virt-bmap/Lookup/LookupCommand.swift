@@ -27,24 +27,24 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
 
   @Option(
     help: ArgumentHelp("Find what is at byte N.", valueName: "N"),
-    transform: { PlacedQuestion(try Question(offset: $0)) })
-  var offset: [PlacedQuestion] = []
+    transform: { OrderedQuestion(try Question(offset: $0)) })
+  var offset: [OrderedQuestion] = []
 
   @Option(
     help: ArgumentHelp("Find what is in sector N.", valueName: "N"),
-    transform: { PlacedQuestion(try Question(sector: $0)) })
-  var sector: [PlacedQuestion] = []
+    transform: { OrderedQuestion(try Question(sector: $0)) })
+  var sector: [OrderedQuestion] = []
 
   @Option(
     help: ArgumentHelp("Find what is from byte A up to byte B.", valueName: "A-B"),
-    transform: { PlacedQuestion(try Question(range: $0)) })
-  var range: [PlacedQuestion] = []
+    transform: { OrderedQuestion(try Question(range: $0)) })
+  var range: [OrderedQuestion] = []
 
   @Option(
     help: ArgumentHelp(
       "Find where this object is. Names may be escaped as in the map.", valueName: "DEVICE[:PATH]"),
-    transform: { PlacedQuestion(.object(ArgumentBytes.decode($0))) })
-  var path: [PlacedQuestion] = []
+    transform: { OrderedQuestion(.object(ArgumentBytes.decode($0))) })
+  var path: [OrderedQuestion] = []
 
   @Option(help: ArgumentHelp("Disk that the numbers refer to, counted from 1.", valueName: "N"))
   var disk = 1
@@ -61,8 +61,8 @@ struct LookupCommand: ParsableCommand, ErrorStatus {
     let lookup = Lookup(map: loaded, disk: disk)
     var writer = AnswerWriter(loaded, format: json ? .json : .text)
     func answer(_ question: Question) throws { try lookup.answer(question, to: &writer) }
-    let questions = (offset + sector + range + path).sorted { $0.place < $1.place }
-    for placed in questions { try answer(placed.question) }
+    let questions = (offset + sector + range + path).sorted { $0.position < $1.position }
+    for ordered in questions { try answer(ordered.question) }
     if questions.isEmpty { try forEachLine(answer) }
     if writer.isMissing { throw ExitCode(1) }
   }

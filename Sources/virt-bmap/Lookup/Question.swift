@@ -61,15 +61,15 @@ enum Question: Sendable {
 
 /// A question of the command line, and how many came before it. The parser groups questions by option, but the answers
 /// must be in the order of the questions.
-struct PlacedQuestion: Sendable {
-  let place: Int
+struct OrderedQuestion: Sendable {
+  let position: Int
   let question: Question
 
   private static let count = Atomic(0)
 
   init(_ question: Question) {
     self.question = question
-    place = Self.count.add(1, ordering: .relaxed).oldValue
+    position = Self.count.add(1, ordering: .relaxed).oldValue
   }
 }
 

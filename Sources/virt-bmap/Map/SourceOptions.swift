@@ -42,7 +42,7 @@ struct SourceOptions: ParsableArguments {
   private func sourcesByDefault(_ disks: [String], reporter: TerminalReporter) throws -> [DiskSource] {
     guard let domain else {
       guard connect == nil else { throw ValidationError("-c goes with -d") }
-      return disks.map { DiskSource(place($0), format: format) }
+      return disks.map { DiskSource(location($0), format: format) }
     }
     guard disks.isEmpty else { throw ValidationError("give disks or a domain (-d), not both") }
     guard format == nil else { throw ValidationError("-f does not go with -d: the domain says what its disks are") }
@@ -57,7 +57,7 @@ struct SourceOptions: ParsableArguments {
           Array("domain \(name)".utf8), "a disk's format is \(disk.format), which is not supported")
       }
       var source: DiskSource
-      switch disk.place {
+      switch disk.location {
       case .file(let path): source = DiskSource(.file(path), format: format)
       case .nbd(let uri):
         guard let address = NBDAddress(uri) else { throw MapperError.source(uri, "not an NBD URI") }
@@ -68,7 +68,7 @@ struct SourceOptions: ParsableArguments {
     }
   }
 
-  private func place(_ argument: String) -> DiskSource.Place {
+  private func location(_ argument: String) -> DiskSource.Location {
     NBDAddress(ArgumentBytes.decode(argument)).map { .server($0) } ?? .file(filePath(argument))
   }
 

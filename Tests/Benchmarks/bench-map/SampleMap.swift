@@ -50,36 +50,36 @@ struct SampleMap {
   private mutating func fill(_ extent: Range<UInt64>, of device: String, ranges count: Int) {
     let end = written + count
     let step = (extent.upperBound - extent.lowerBound) / UInt64(max(count, 1)) / Self.block * Self.block
-    var place = extent.lowerBound
+    var diskOffset = extent.lowerBound
     while written < end {
       file += 1
       let directory = "/usr/lib/package-\(file / 20)/share/modules"
       if file.isMultiple(of: 20) {
-        add(.directory, device, directory, place..<place + Self.block)
-        place += step
+        add(.directory, device, directory, diskOffset..<diskOffset + Self.block)
+        diskOffset += step
       }
       if file.isMultiple(of: 100) {
-        add(.metadata, device, "inode table", place..<place + Self.block, offset: UInt64(file) * Self.block)
-        place += step
+        add(.metadata, device, "inode table", diskOffset..<diskOffset + Self.block, offset: UInt64(file) * Self.block)
+        diskOffset += step
       }
       var offset: UInt64 = 0
       for _ in 0..<UInt64.random(in: 1...3, using: &generator) {
-        offset += addFragment(device, "\(directory)/file-\(file)", place, step, offset: offset)
-        place += step
+        offset += addFragment(device, "\(directory)/file-\(file)", diskOffset, step, offset: offset)
+        diskOffset += step
       }
     }
   }
 
   /// - Returns: the length of the fragment.
   private mutating func addFragment(
-    _ device: String, _ path: String, _ place: UInt64, _ step: UInt64, offset: UInt64
+    _ device: String, _ path: String, _ diskOffset: UInt64, _ step: UInt64, offset: UInt64
   ) -> UInt64 {
     let isFull = Int.random(in: 0..<3, using: &generator) == 0
     let length = isFull ? step : UInt64.random(in: 1...max(1, step / Self.block), using: &generator) * Self.block
-    add(.file, device, "\(path).so", place..<place + length, offset: offset)
-    if file.isMultiple(of: 50) { add(.file, device, "\(path).so.1", place..<place + length, offset: offset) }
+    add(.file, device, "\(path).so", diskOffset..<diskOffset + length, offset: offset)
+    if file.isMultiple(of: 50) { add(.file, device, "\(path).so.1", diskOffset..<diskOffset + length, offset: offset) }
     if file.isMultiple(of: 500), length > Self.block {
-      add(.file, device, "\(path).copy", place + Self.block..<place + length + step / 2, offset: offset)
+      add(.file, device, "\(path).copy", diskOffset + Self.block..<diskOffset + length + step / 2, offset: offset)
     }
     return length
   }

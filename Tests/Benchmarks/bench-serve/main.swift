@@ -23,8 +23,8 @@ func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) a
       for (number, measurement) in Measurement.allCases.enumerated() {
         var values = [Double](repeating: 0, count: servers.count)
         // A different server goes first each time.
-        for place in servers.indices.map({ ($0 + round) % servers.count }) {
-          values[place] = try await measurement.value(of: servers[place], round: round, seconds: seconds)
+        for index in servers.indices.map({ ($0 + round) % servers.count }) {
+          values[index] = try await measurement.value(of: servers[index], round: round, seconds: seconds)
         }
         rounds[number].append(values)
       }
@@ -39,9 +39,9 @@ func benchmark(plugin: FilePath, directory: FilePath, runs: Int, seconds: Int) a
 
 func show(_ measurement: Measurement, _ rounds: [[Double]], _ servers: [Server]) {
   print("\n\(measurement.title); bmaplogger is to have \(measurement.least) of file at least")
-  for (place, server) in servers.enumerated() {
-    let values = rounds.map { $0[place] }
-    let share = median(rounds.map { $0[place] / $0[0] })
+  for (index, server) in servers.enumerated() {
+    let values = rounds.map { $0[index] }
+    let share = median(rounds.map { $0[index] / $0[0] })
     let name = server.program.rawValue
     let padding = String(repeating: " ", count: max(1, 20 - name.count))
     print(

@@ -24,7 +24,7 @@ struct CorpusDamageTests {
     let disk = opened.disk
     defer { disk.close() }
     #expect(disk.size == content.size, sourceLocation: sourceLocation)
-    let unreadable = try disk.places(in: 0..<disk.size).filter { $0.storage == .unreadable }.map(\.range)
+    let unreadable = try disk.locations(in: 0..<disk.size).filter { $0.storage == .unreadable }.map(\.range)
     #expect(unreadable == lost, sourceLocation: sourceLocation)
     try expectRead(disk, content, but: lost, sourceLocation: sourceLocation)
     // Lost ranges are not reported as zeros, and their neighbours have the right state.
@@ -107,12 +107,12 @@ struct CorpusDamageTests {
   @Test func aTableEntryIsReplacedByTheRedundantOne() throws {
     let (path, plan, layout) = try hosted()
     for index in plan.stored {
-      guard let table = layout.tables[index / 512], let place = layout.grains[index] else { continue }
+      guard let table = layout.tables[index / 512], let sector = layout.grains[index] else { continue }
       for bad in Self.badEntries(layout) {
         try patch(path, at: table * 512 + index % 512 * 4, littleEndian([bad]))
         try expectLost([], path, plan.content)
       }
-      try patch(path, at: table * 512 + index % 512 * 4, littleEndian([UInt32(place)]))
+      try patch(path, at: table * 512 + index % 512 * 4, littleEndian([UInt32(sector)]))
     }
   }
 

@@ -73,7 +73,7 @@ private func expectReadRightly(_ image: CorpusImage, _ bytes: ExpectedBytes, sou
     let difference = extents.difference(expected.cut(to: part))
     #expect(difference == nil, "\(image.name): extents in \(part)", sourceLocation: sourceLocation)
   }
-  try expectRightPlaces(disk, image, bytes, sourceLocation: sourceLocation)
+  try expectRightLocations(disk, image, bytes, sourceLocation: sourceLocation)
 }
 
 extension [DiskExtent] {

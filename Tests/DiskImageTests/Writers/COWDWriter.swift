@@ -39,7 +39,7 @@ struct COWDWriter {
     }
     layout.length = next
     for (table, list) in entries {
-      if let place = layout.tables[table] { try file.put(littleEndian(list), atSector: place) }
+      if let sector = layout.tables[table] { try file.put(littleEndian(list), atSector: sector) }
     }
     try file.put(littleEndian(directory), atSector: layout.directory)
 

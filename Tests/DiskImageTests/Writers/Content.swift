@@ -97,7 +97,7 @@ struct Content {
       for sector in 0..<(count / 512) {
         var word = Seeded(seed &* 0x2545_f491_4f6c_dd1d ^ (offset / 512 + UInt64(sector))).first
         memcpy(base + sector * 512, template, 512)
-        for place in 0..<8 { memcpy(base + sector * 512 + place * 64, &word, 8) }
+        for index in 0..<8 { memcpy(base + sector * 512 + index * 64, &word, 8) }
       }
       used = count
     }

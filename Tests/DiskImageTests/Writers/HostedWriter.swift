@@ -43,7 +43,7 @@ struct HostedWriter {
       next += Self.descriptorSectors
     }
     func putDirectory() throws -> (UInt64, [UInt64: UInt64]) {
-      let place = next
+      let sector = next
       next += roundUp(tableCount * 4, to: 512) / 512
       var tables: [UInt64: UInt64] = [:]
       var directory = [UInt32](repeating: 0, count: Int(tableCount))
@@ -52,8 +52,8 @@ struct HostedWriter {
         tables[table] = next
         next += tableSectors
       }
-      try file.put(littleEndian(directory), atSector: place)
-      return (place, tables)
+      try file.put(littleEndian(directory), atSector: sector)
+      return (sector, tables)
     }
     if redundant { (layout.redundantDirectory, layout.redundantTables) = try putDirectory() }
     (layout.directory, layout.tables) = try putDirectory()
@@ -73,8 +73,8 @@ struct HostedWriter {
       let entries = (first..<(first + entriesPerTable)).map { index -> UInt32 in
         plan.states[index] == .zero ? 1 : UInt32(layout.grains[index] ?? 0)
       }
-      for place in [layout.tables[table], layout.redundantTables[table]] {
-        if let place { try file.put(littleEndian(entries), atSector: place) }
+      for sector in [layout.tables[table], layout.redundantTables[table]] {
+        if let sector { try file.put(littleEndian(entries), atSector: sector) }
       }
     }
 

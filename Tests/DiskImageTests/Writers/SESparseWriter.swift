@@ -47,12 +47,12 @@ struct SESparseWriter {
 
     layout.directory = directory.start
     layout.tablesStart = tables.start
-    for (place, index) in plan.stored.reversed().enumerated() {
-      let sector = grains.start + (firstGrain + UInt64(place)) * 8
+    for (position, index) in plan.stored.reversed().enumerated() {
+      let sector = grains.start + (firstGrain + UInt64(position)) * 8
       layout.grains[index] = sector
       try file.put(plan.bytes(index), atSector: sector)
     }
-    for (place, table) in used.reversed().enumerated() {
+    for (position, table) in used.reversed().enumerated() {
       let first = table * Self.entriesPerTable
       let entries = (first..<(first + Self.entriesPerTable)).map { index -> UInt64 in
         switch plan.states[index] {
@@ -62,9 +62,9 @@ struct SESparseWriter {
         case .unallocated, nil: 0
         }
       }
-      layout.tables[table] = tables.start + UInt64(place) * Self.tableSectors
-      try file.put(littleEndian(entries), atSector: tables.start + UInt64(place) * Self.tableSectors)
-      let pointer: UInt64 = 0x1000_0000_0000_0000 | UInt64(place)
+      layout.tables[table] = tables.start + UInt64(position) * Self.tableSectors
+      try file.put(littleEndian(entries), atSector: tables.start + UInt64(position) * Self.tableSectors)
+      let pointer: UInt64 = 0x1000_0000_0000_0000 | UInt64(position)
       try file.put(littleEndian([pointer]), at: directory.start * 512 + table * 8)
     }
 

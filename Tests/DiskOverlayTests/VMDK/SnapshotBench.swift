@@ -163,12 +163,12 @@ struct SnapshotBytes {
   }
 
   /// The offset of a grain's entry, in the primary or the redundant grain table.
-  func place(ofGrain grain: Int, inCopy: Bool = false) -> Int {
+  func entryOffset(ofGrain grain: Int, inCopy: Bool = false) -> Int {
     number(number(inCopy ? 48 : 56, 8) * 512 + grain / 512 * 4, 4) * 512 + grain % 512 * 4
   }
 
   func entries(_ count: Int, inCopy: Bool = false) -> [Int] {
-    (0..<count).map { number(place(ofGrain: $0, inCopy: inCopy), 4) }
+    (0..<count).map { number(entryOffset(ofGrain: $0, inCopy: inCopy), 4) }
   }
 
   var isUnclean: Bool { data[72] != 0 }

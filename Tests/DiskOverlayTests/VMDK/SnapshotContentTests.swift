@@ -89,22 +89,22 @@ struct SnapshotContentTests {
     let step = 1536
     let count = bench.content.count / step
     DispatchQueue.concurrentPerform(iterations: 8) { thread in
-      for place in stride(from: thread, to: count, by: 8) {
+      for index in stride(from: thread, to: count, by: 8) {
         let bytes = [UInt8](repeating: UInt8(thread + 1), count: step)
         do {
-          try bytes.withUnsafeBytes { try disk.write($0, at: UInt64(place * step)) }
-          if place % 67 == 0 { try disk.flush() }
+          try bytes.withUnsafeBytes { try disk.write($0, at: UInt64(index * step)) }
+          if index % 67 == 0 { try disk.flush() }
           var back = [UInt8](repeating: 0, count: step)
-          try back.withUnsafeMutableBytes { try disk.read(into: $0, at: UInt64(place * step)) }
+          try back.withUnsafeMutableBytes { try disk.read(into: $0, at: UInt64(index * step)) }
           #expect(back == bytes)
         } catch {
           Issue.record(error)
         }
       }
     }
-    for place in 0..<count {
+    for index in 0..<count {
       bench.content.replaceSubrange(
-        place * step..<(place + 1) * step, with: repeatElement(UInt8(place % 8 + 1), count: step))
+        index * step..<(index + 1) * step, with: repeatElement(UInt8(index % 8 + 1), count: step))
     }
     #expect(try bench.holdsWhatIsExpected(disk))
     try disk.close()

@@ -48,8 +48,8 @@ struct SnapshotDamageTests {
     try bench.write(disk, [1], at: 0)
     try disk.close()
     var file = try SnapshotBytes(bench.file)
-    file.set(file.place(ofGrain: 5, inCopy: true), 4, 0x4000)
-    file.set(file.place(ofGrain: 0, inCopy: true), 4, 0)
+    file.set(file.entryOffset(ofGrain: 5, inCopy: true), 4, 0x4000)
+    file.set(file.entryOffset(ofGrain: 0, inCopy: true), 4, 0)
     try file.data.write(to: url(bench.file))
     disk = try bench.open().disk
     try bench.write(disk, [2], at: 1)
@@ -92,7 +92,7 @@ struct SnapshotDamageTests {
     }
     #expect(try refusal { $0.data.removeLast(65536) }.contains("it was truncated or is damaged"))
 
-    let first = good.place(ofGrain: 0)
+    let first = good.entryOffset(ofGrain: 0)
     let sector = good.number(first, 4)
     #expect(
       try refusal { $0.set(first, 4, 1) }
@@ -203,7 +203,7 @@ struct SnapshotDamageTests {
     let bench = try SnapshotBench(size: 4 << 20)
     try bench.open().disk.close()
     var file = try SnapshotBytes(bench.file)
-    for copy in [false, true] { file.set(file.place(ofGrain: 0, inCopy: copy), 4, 0xffff_ff00) }
+    for copy in [false, true] { file.set(file.entryOffset(ofGrain: 0, inCopy: copy), 4, 0xffff_ff00) }
     try file.data.write(to: url(bench.file))
     #expect(truncate(bench.file.string, 1 << 41) == 0)
     bench.content.replaceSubrange(0..<65536, with: repeatElement(0, count: 65536))

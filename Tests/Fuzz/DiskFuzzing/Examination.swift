@@ -31,14 +31,14 @@ struct Examination {
   mutating func run(_ names: [FilePath]) throws {
     try readEdges()
     for _ in 0..<4 {
-      _ = read(at: place(below: disk.size), count: Int(random.next() % 4096))
-      _ = read(at: place(below: min(disk.size, 1 << 20)), count: Int(random.next() % 8192))
+      _ = read(at: offset(below: disk.size), count: Int(random.next() % 4096))
+      _ = read(at: offset(below: min(disk.size, 1 << 20)), count: Int(random.next() % 8192))
     }
     for range in ranges() {
       try checkExtents(range)
-      try checkPlaces(range)
+      try checkLocations(range)
     }
-    // Every place of the disk is looked at for these.
+    // Every byte of the disk is looked at for these.
     if disk.size <= 1 << 22, let name = names.isEmpty ? nil : names[Int(random.next() % UInt64(names.count))] {
       try checkReverse(of: name, 0..<1024)
       let start = random.next() % (1 << 16)
@@ -46,11 +46,11 @@ struct Examination {
     }
   }
 
-  private mutating func place(below end: UInt64) -> UInt64 { random.next() % max(1, end) }
+  private mutating func offset(below end: UInt64) -> UInt64 { random.next() % max(1, end) }
 
   private mutating func ranges() -> [Range<UInt64>] {
     let size = disk.size
-    let middle = place(below: size)
+    let middle = offset(below: size)
     let length: UInt64 = random.next() % 64 == 0 ? 1 << 28 : 1 << 18
     return [
       0..<min(size, length), middle..<(middle + min(size - middle, 1 << 17)), (size - min(size, 1 << 16))..<size,
@@ -93,7 +93,7 @@ struct Examination {
     return (offset, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
   }
 
-  // MARK: Extents and places
+  // MARK: Extents and locations
 
   private mutating func checkExtents(_ range: Range<UInt64>) throws {
     var found: [DiskExtent] = []
@@ -118,29 +118,29 @@ struct Examination {
     }
   }
 
-  private mutating func checkPlaces(_ range: Range<UInt64>) throws {
-    var found: [DiskPlace] = []
+  private mutating func checkLocations(_ range: Range<UInt64>) throws {
+    var found: [DiskLocation] = []
     do throws(DiskError) {
-      try disk.places(in: range) { place in
-        found.append(place)
+      try disk.locations(in: range) { location in
+        found.append(location)
         return found.count < Examination.answers
       }
     } catch {
-      throw Violation(description: "places fails: \(error)")
+      throw Violation(description: "locations fails: \(error)")
     }
     try check(found.map(\.range), cover: range)
-    for place in found.prefix(6) {
-      let sample = sample(of: place.range)
-      switch place.storage {
+    for location in found.prefix(6) {
+      let sample = sample(of: location.range)
+      switch location.storage {
       case .hole, .zero:
         guard let sample, sample.bytes.allSatisfy({ $0 == 0 }) else {
-          throw Violation(description: "\(place) does not read as zeros")
+          throw Violation(description: "\(location) does not read as zeros")
         }
       case .file(let file, let offset):
         guard let sample, files.paths.contains(file) else { continue }
-        let start = offset + (sample.offset - place.range.lowerBound)
+        let start = offset + (sample.offset - location.range.lowerBound)
         guard files.file(file, holds: sample.bytes, at: start) else {
-          throw Violation(description: "\(place) reads other bytes than its file has")
+          throw Violation(description: "\(location) reads other bytes than its file has")
         }
       case .compressed, .unreadable: continue
       }
@@ -165,23 +165,23 @@ struct Examination {
     var seen = 0
     var violation: Violation?
     do throws(DiskError) {
-      try disk.places(ofBytes: stored, in: file) { place in
+      try disk.locations(ofBytes: stored, in: file) { location in
         let isRight =
-          switch place.storage {
+          switch location.storage {
           case .file(let other, let offset):
             other == file && stored.contains(offset)
-              && place.range.upperBound - place.range.lowerBound <= stored.upperBound - offset
+              && location.range.upperBound - location.range.lowerBound <= stored.upperBound - offset
           case .compressed(let other, let bytes, _): other == file && bytes.overlaps(stored)
           case .zero, .hole, .unreadable: false
           }
-        if !isRight || place.range.upperBound > disk.size {
-          violation = Violation(description: "\(place) is said to show bytes \(stored) of \(file)")
+        if !isRight || location.range.upperBound > disk.size {
+          violation = Violation(description: "\(location) is said to show bytes \(stored) of \(file)")
         }
         seen += 1
         return seen < Examination.answers && violation == nil
       }
     } catch {
-      throw Violation(description: "the reverse of places fails: \(error)")
+      throw Violation(description: "the reverse of locations fails: \(error)")
     }
     if let violation { throw violation }
   }

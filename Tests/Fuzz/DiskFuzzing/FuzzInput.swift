@@ -3,7 +3,7 @@ import DiskImage
 /// What a fuzzer's bytes mean.
 ///
 /// Byte 0 is the kind, byte 1 the options, byte 2 by how many times 8 KiB the first file is longer than its bytes, byte 3
-/// chooses the places that are read. What follows are the files.
+/// chooses the offsets that are read. What follows are the files.
 struct FuzzInput {
   /// By its number, of which byte 0 is a multiple more.
   enum Kind: UInt8, CaseIterable {

@@ -25,10 +25,10 @@ enum Repair {
     if compressed, file.number(at: 56, width: 8) == .max, file.count >= 2048 {
       let footer = (file.count - 1024) / 512 * 512
       file.removeSubrange((footer + 1024)...)
-      // All but the places of the directories is as in the header.
-      let places = Array(file[footer + 48..<footer + 64])
+      // All but the offsets of the directories is as in the header.
+      let offsets = Array(file[footer + 48..<footer + 64])
       file.replaceSubrange(footer..<footer + 512, with: file[0..<512])
-      file.replaceSubrange(footer + 48..<footer + 64, with: places)
+      file.replaceSubrange(footer + 48..<footer + 64, with: offsets)
     }
   }
 

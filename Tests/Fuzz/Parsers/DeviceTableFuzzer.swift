@@ -3,7 +3,7 @@
 extension ParserFuzzer {
   /// What the appliance says of its block devices: partitions, the device mapper's tables and md's arrays.
   static let deviceTable = ParserFuzzer(text: "device-table") { text in
-    try checkPlaces(DeviceTable(parsing: text), of: devices(in: text))
+    try checkLocations(DeviceTable(parsing: text), of: devices(in: text))
   }
 
   /// md's arrays alone, and their layouts: two disks, the level and the numbers, in a few bytes.
@@ -21,7 +21,7 @@ extension ParserFuzzer {
       text += "disk 8:\(slot) \(slot + 1)\ndevice 8:\(slot) - 0 131072\n"
       if size > 0 { text += "member 9:0 8:\(slot) \(slot) \(input.byte()) \(size) in_sync\n" }
     }
-    try checkPlaces(DeviceTable(parsing: text), of: ["9:0"])
+    try checkLocations(DeviceTable(parsing: text), of: ["9:0"])
   }
 
   private static func devices(in text: String) -> [Substring] {
@@ -33,16 +33,16 @@ extension ParserFuzzer {
     return found
   }
 
-  /// A place lies on a disk, and in the part of the device that was asked for.
-  static func checkPlaces(_ table: DeviceTable, of devices: [Substring]) throws {
+  /// A location lies on a disk, and in the part of the device that was asked for.
+  static func checkLocations(_ table: DeviceTable, of devices: [Substring]) throws {
     for device in devices {
       _ = table.isFollowed(device)
       let end = table.end(of: device) ?? 0
       for range in [0..<4096, end / 2..<end / 2 + 65536, (end > 4096 ? end - 4096 : 0)..<end] {
-        for place in table.places(of: range, on: device) ?? [] {
-          try check(place.disk > 0 && !place.range.isEmpty, "\(place) of \(device)")
-          let size = place.range.upperBound - place.range.lowerBound
-          try check(place.offset <= UInt64(range.count) && size <= UInt64(range.count), "\(place) of \(range)")
+        for location in table.locations(of: range, on: device) ?? [] {
+          try check(location.disk > 0 && !location.range.isEmpty, "\(location) of \(device)")
+          let size = location.range.upperBound - location.range.lowerBound
+          try check(location.offset <= UInt64(range.count) && size <= UInt64(range.count), "\(location) of \(range)")
         }
       }
       for disk in 1...2 { _ = table.parts(of: device, heldBy: 4096..<1 << 17, ofDisk: disk) }

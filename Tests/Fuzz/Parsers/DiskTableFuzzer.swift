@@ -10,9 +10,9 @@ extension ParserFuzzer {
     var disk = [UInt8](repeating: 0, count: (Int(input.byte()) + 1) << 10)
     let sectors = disk.count / 512
     while !input.isAtEnd {
-      let place = Int(input.next(2))
-      let sector = place & 0x7fff
-      let offset = (place & 0x8000 == 0 ? sector % sectors : sectors - 1 - sector % sectors) * 512 + Int(input.byte())
+      let number = Int(input.next(2))
+      let sector = number & 0x7fff
+      let offset = (number & 0x8000 == 0 ? sector % sectors : sectors - 1 - sector % sectors) * 512 + Int(input.byte())
       let piece = input.take(Int(input.next(2)) % 1024).prefix(max(0, disk.count - offset))
       disk.replaceSubrange(offset..<offset + piece.count, with: piece)
     }

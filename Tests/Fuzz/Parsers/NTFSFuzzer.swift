@@ -17,7 +17,8 @@ extension ParserFuzzer {
       for kept in StoredAttribute.all(of: number, in: &table, withData: true) {
         if case .resident(_, let parts) = kept {
           try check(
-            parts.allSatisfy { $0.place >= 0 && $0.length > 0 && $0.place + $0.length <= 512 }, "parts \(parts)")
+            parts.allSatisfy { $0.recordOffset >= 0 && $0.length > 0 && $0.recordOffset + $0.length <= 512 },
+            "parts \(parts)")
         }
       }
       table.budget = Table.most

@@ -101,11 +101,11 @@ private final class OverlayBench: Sendable {
     try checkExtents(of: overlay)
     var all = [UInt8](repeating: 0, count: Self.size)
     try? all.withUnsafeMutableBytes { try overlay.read(into: $0, at: 0) }
-    let place = UInt64(seed) * 256
+    let offset = UInt64(seed) * 256
     let written: [UInt8] = Array(repeating: seed | 1, count: 1000)
     do {
-      try written.withUnsafeBytes { try overlay.write($0, at: place) }
-      try overlay.zero(place + 1000..<place + 70_000)
+      try written.withUnsafeBytes { try overlay.write($0, at: offset) }
+      try overlay.zero(offset + 1000..<offset + 70_000)
       try overlay.flush()
     } catch {
       return
@@ -113,7 +113,7 @@ private final class OverlayBench: Sendable {
     // memcmp is not instrumented: to look at each byte would take longer than all the rest.
     let expected = written + [UInt8](repeating: 0, count: 69_000)
     var found = [UInt8](repeating: 1, count: expected.count)
-    try found.withUnsafeMutableBytes { try overlay.read(into: $0, at: place) }
+    try found.withUnsafeMutableBytes { try overlay.read(into: $0, at: offset) }
     try check(memcmp(found, expected, 1000) == 0, "what was written is not there")
     try check(memcmp(found, expected, expected.count) == 0, "what was zeroed is not zeros")
   }

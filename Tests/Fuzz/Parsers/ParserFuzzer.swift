@@ -54,7 +54,7 @@ struct FuzzNumbers {
 
   mutating func next(_ bytes: Int) -> UInt64 {
     var value: UInt64 = 0
-    for place in 0..<bytes { value |= UInt64(rest.popFirst() ?? 0) << (8 * UInt64(place)) }
+    for index in 0..<bytes { value |= UInt64(rest.popFirst() ?? 0) << (8 * UInt64(index)) }
     return value
   }
 

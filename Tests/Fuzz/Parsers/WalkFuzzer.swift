@@ -7,7 +7,7 @@ import WalkRecord
 extension ParserFuzzer {
   /// What a walker of a hostile appliance may tell, and what the recorder sees meanwhile.
   ///
-  /// Each step begins with a byte: 255 is a read, with a disk, a place in blocks and a length; any other is the type
+  /// Each step begins with a byte: 255 is a read, with a disk, an offset in blocks and a length; any other is the type
   /// of a record, followed by its flags, its length and that many bytes.
   static let walk = ParserFuzzer("walk") { bytes in
     var input = FuzzNumbers(bytes)

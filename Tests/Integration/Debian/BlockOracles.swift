@@ -5,8 +5,8 @@ typealias Sectors = [UInt64: UInt64]
 
 extension Sectors {
   /// Adds an extent. All numbers are in bytes and multiples of 512, except for the last length of a file.
-  mutating func add(offset: UInt64, place: UInt64, length: UInt64) {
-    for sector in 0..<(length + 511) / 512 { self[offset / 512 + sector] = place / 512 + sector }
+  mutating func add(offset: UInt64, volumeOffset: UInt64, length: UInt64) {
+    for sector in 0..<(length + 511) / 512 { self[offset / 512 + sector] = volumeOffset / 512 + sector }
   }
 
   /// The sectors of a file as a map gives them.
@@ -14,7 +14,7 @@ extension Sectors {
   init(_ lines: [MapText.Line], on start: UInt64) {
     self.init()
     for line in lines {
-      add(offset: line.offset, place: line.range.lowerBound - start, length: UInt64(line.range.count))
+      add(offset: line.offset, volumeOffset: line.range.lowerBound - start, length: UInt64(line.range.count))
     }
   }
 
@@ -39,7 +39,7 @@ enum BlockOracles {
       let numbers = line.split { !$0.isNumber }.compactMap { UInt64($0) }
       guard !result.isEmpty, line.contains("/"), numbers.count == 9, !line.contains("Uninit") else { continue }
       result[result.count - 1].add(
-        offset: numbers[4] * blockSize, place: numbers[6] * blockSize, length: numbers[8] * blockSize)
+        offset: numbers[4] * blockSize, volumeOffset: numbers[6] * blockSize, length: numbers[8] * blockSize)
     }
     return result
   }
@@ -58,13 +58,13 @@ enum BlockOracles {
       if words.elementsEqual(["file"]) { result.append([:]) }
       guard words.first == "data", words.count == 10, !result.isEmpty else { continue }
       let fields = Array(words)
-      let place = fields[5].dropFirst().dropLast().split(separator: "/").compactMap { UInt64($0) }
-      guard let offset = UInt64(fields[2]), place.count == 2, let count = UInt64(fields[7]) else {
+      let block = fields[5].dropFirst().dropLast().split(separator: "/").compactMap { UInt64($0) }
+      guard let offset = UInt64(fields[2]), block.count == 2, let count = UInt64(fields[7]) else {
         throw TestFailure(line)
       }
       guard fields[9] != "1" else { continue }
       result[result.count - 1].add(
-        offset: offset * numbers[0], place: (place[0] * numbers[1] + place[1]) * numbers[0],
+        offset: offset * numbers[0], volumeOffset: (block[0] * numbers[1] + block[1]) * numbers[0],
         length: count * numbers[0])
     }
     return result
@@ -80,7 +80,8 @@ enum BlockOracles {
       if words.first?.hasPrefix("0x") == true { isData = words.first == "0x80" }
       let numbers = words.compactMap { UInt64($0) }
       guard isData, words.count == 3, numbers.count == 3 else { continue }
-      result.add(offset: numbers[0] * clusterSize, place: numbers[1] * clusterSize, length: numbers[2] * clusterSize)
+      result.add(
+        offset: numbers[0] * clusterSize, volumeOffset: numbers[1] * clusterSize, length: numbers[2] * clusterSize)
     }
     return result
   }
@@ -97,10 +98,11 @@ enum BlockOracles {
         guard let start = line.firstRange(of: " \(attribute)='") else { return nil }
         return UInt64(line[start.upperBound...].prefix { $0.isNumber })
       }
-      guard let offset = number("file_offset"), let place = number("img_offset"), let length = number("len") else {
+      guard let offset = number("file_offset"), let volumeOffset = number("img_offset"), let length = number("len")
+      else {
         continue
       }
-      result[name, default: [:]].add(offset: offset, place: place, length: length)
+      result[name, default: [:]].add(offset: offset, volumeOffset: volumeOffset, length: length)
     }
     return result
   }

@@ -72,11 +72,11 @@ import Testing
       "f \(Self.root) /usr/local/sbin/at-work", "f \(Self.root) /usr/share/perl/5.36.0/perl5db.pl",
       "f \(Self.root) /var/lib/guest/ledger",
     ]
-    let places = wanted.map { name in
+    let indices = wanted.map { name in
       order.firstIndex { $0 == name || name.hasSuffix("-") && $0.hasPrefix(name) }
     }
-    for (name, place) in zip(wanted, places) { #expect(place != nil, "\(name)") }
-    #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted(), "\(wanted) at \(places)")
+    for (name, index) in zip(wanted, indices) { #expect(index != nil, "\(name)") }
+    #expect(indices.compactMap { $0 } == indices.compactMap { $0 }.sorted(), "\(wanted) at \(indices)")
     #expect(order.contains { $0.hasPrefix("s /dev/debian-vg/swap_1") })
     // Of the thousands of files that the guest did not ask for, none is read, except in the last megabyte of the
     // volume, where udev looks for the metadata of arrays.
@@ -134,8 +134,8 @@ import Testing
     for request in boot.log.requests where request.op == "read" {
       for piece in request.pieces {
         guard let object = piece.named.first(where: { $0.path == "/var/lib/guest/ledger" }) else { continue }
-        for place in stride(from: object.offset, to: object.offset + piece.length, by: 512) {
-          ledger[place / 512] = piece.stale ?? false
+        for offset in stride(from: object.offset, to: object.offset + piece.length, by: 512) {
+          ledger[offset / 512] = piece.stale ?? false
         }
       }
     }

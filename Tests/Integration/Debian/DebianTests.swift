@@ -65,11 +65,11 @@ import Testing
     let device = try guest.device("lvm")
     let volume = try #require(guest.told.lines("l", device).first).range
     let files = guest.files(on: device, count: Self.asked)
-    let places = try await BlockOracles.debugfs(
+    let found = try await BlockOracles.debugfs(
       files.map(\.path), image: "\(guest.disks[0])?offset=\(volume.lowerBound)")
-    #expect(places.count == files.count)
-    for (file, place) in zip(files, places) {
-      #expect(Sectors(file.lines, on: volume.lowerBound) == place, "\(file.path)")
+    #expect(found.count == files.count)
+    for (file, sectors) in zip(files, found) {
+      #expect(Sectors(file.lines, on: volume.lowerBound) == sectors, "\(file.path)")
     }
     let scratch = try Scratch()
     try await compareWithFiwalk(files, volume, of: guest, in: scratch)
@@ -82,10 +82,10 @@ import Testing
     let files = guest.files(on: device, count: Self.asked)
     let scratch = try Scratch()
     let image = try await slice(of: guest.disks[0], volume, in: scratch)
-    let places = try await BlockOracles.xfsDB(files.map(\.path), image: image)
-    #expect(places.count == files.count)
-    for (file, place) in zip(files, places) {
-      #expect(Sectors(file.lines, on: volume.lowerBound) == place.within(file.end), "\(file.path)")
+    let found = try await BlockOracles.xfsDB(files.map(\.path), image: image)
+    #expect(found.count == files.count)
+    for (file, sectors) in zip(files, found) {
+      #expect(Sectors(file.lines, on: volume.lowerBound) == sectors.within(file.end), "\(file.path)")
     }
   }
 
@@ -98,13 +98,13 @@ import Testing
     let image = try await slice(of: guest.disks[0], volume, in: scratch)
     var resident = 0
     for file in files {
-      let place = try await BlockOracles.ntfscluster(file.path, image: image)
-      if place.isEmpty {
+      let sectors = try await BlockOracles.ntfscluster(file.path, image: image)
+      if sectors.isEmpty {
         // Its data is in its record in the file table, so it is smaller than a cluster.
         resident += 1
         #expect(file.lines.allSatisfy { $0.range.count < 4096 }, "\(file.path)")
       } else {
-        #expect(Sectors(file.lines, on: volume.lowerBound) == place.within(file.end), "\(file.path)")
+        #expect(Sectors(file.lines, on: volume.lowerBound) == sectors.within(file.end), "\(file.path)")
       }
     }
     #expect(resident > 20 && resident < files.count / 2)
@@ -123,14 +123,14 @@ import Testing
   private func compareWithFiwalk(
     _ files: [DebianGuest.File], _ volume: Range<UInt64>, of guest: DebianGuest, in scratch: Scratch
   ) async throws {
-    let places = try await BlockOracles.fiwalk(slice(of: guest.disks[0], volume, in: scratch))
+    let found = try await BlockOracles.fiwalk(slice(of: guest.disks[0], volume, in: scratch))
     #expect(files.count > 500)
     for file in files {
       // On NTFS, fiwalk reports the bytes, and the map the clusters.
-      let place = try #require(places[file.path], "\(file.path)").within(file.end)
+      let sectors = try #require(found[file.path], "\(file.path)").within(file.end)
       let inMap = Sectors(file.lines, on: volume.lowerBound).within(file.end)
-      let end = (place.keys.max() ?? 0) + 1
-      #expect(inMap.within(end * 512) == place, "\(file.path)")
+      let end = (sectors.keys.max() ?? 0) + 1
+      #expect(inMap.within(end * 512) == sectors, "\(file.path)")
       #expect(inMap.keys.max() ?? 0 < (end + 7) / 8 * 8, "\(file.path)")
     }
   }

@@ -139,7 +139,7 @@ import Testing
   }
 
   /// Every range lies within all ranges before it.
-  @Test func aMillionRangesOverOnePlace() async throws {
+  @Test func aMillionRangesOverOneByte() async throws {
     let scratch = try Scratch()
     try scratch.makeHole("disk", size: 2 << 30)
     var map: [UInt8] = Array("# virt-bmap 2\n# disk 1 size=80000000 format=raw file=disk\n".utf8)

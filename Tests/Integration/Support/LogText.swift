@@ -54,9 +54,9 @@ struct LogText {
         guard !parts.isEmpty else { throw wrong() }
         for field in line.dropFirst().split(separator: 0x20, omittingEmptySubsequences: false) {
           if field.first == 0x2b {
-            let places = field.dropFirst().split(separator: 0x2c).map { UInt64(Array($0).text, radix: 16) }
-            guard !places.isEmpty, !places.contains(nil) else { throw wrong() }
-            offsets.append(places.compactMap { $0 })
+            let numbers = field.dropFirst().split(separator: 0x2c).map { UInt64(Array($0).text, radix: 16) }
+            guard !numbers.isEmpty, !numbers.contains(nil) else { throw wrong() }
+            offsets.append(numbers.compactMap { $0 })
             continue
           }
           if field.elementsEqual("stale".utf8) {

@@ -67,10 +67,10 @@ struct SmallDisks {
     try await tool("mkfs.btrfs", ["-q", "--rootdir", tree, filesystem])
     // Change one byte of /broken.
     let found = try await tool("grep", ["-obUaF", "line 1500 of a file", filesystem])
-    guard let place = found.output.text.split(separator: ":").first.flatMap({ Int($0) }) else {
+    guard let offset = found.output.text.split(separator: ":").first.flatMap({ Int($0) }) else {
       throw TestFailure("grep: \(found.output.text)")
     }
-    try overwrite(filesystem, at: place, with: [0x4c])
+    try overwrite(filesystem, at: offset, with: [0x4c])
     try await tool(
       "dd", ["if=\(filesystem)", "of=\(disk)", "bs=1M", "seek=65", "conv=notrunc,sparse", "status=none"])
     return disk

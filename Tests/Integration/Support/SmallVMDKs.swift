@@ -25,17 +25,17 @@ struct SmallVMDKs {
   /// that. Each file is in its own directory, and each parent is named relative to its snapshot.
   func chain(in directories: [String] = ["", "", ""]) async throws -> [FilePath] {
     for directory in Set(directories) where !directory.isEmpty { try scratch.makeDirectory(directory) }
-    let places = zip(directories, ["base.vmdk", "middle.vmdk", "top.vmdk"]).map { FilePath($0).appending($1) }
-    let up = { (place: FilePath) in place.components.count > 1 ? "../" : "" }
+    let paths = zip(directories, ["base.vmdk", "middle.vmdk", "top.vmdk"]).map { FilePath($0).appending($1) }
+    let up = { (path: FilePath) in path.components.count > 1 ? "../" : "" }
     let create = ["create", "-q", "-f", "vmdk"]
-    try await tool("qemu-img", create + [places[0].string, "8M"], in: scratch.path)
-    try await write("write -P 1 1M 1M", to: places[0])
+    try await tool("qemu-img", create + [paths[0].string, "8M"], in: scratch.path)
+    try await write("write -P 1 1M 1M", to: paths[0])
     try await tool(
-      "qemu-img", create + ["-F", "vmdk", "-b", up(places[1]) + places[0].string, places[1].string], in: scratch.path)
-    try await write("write -P 2 1M 128k", to: places[1])
+      "qemu-img", create + ["-F", "vmdk", "-b", up(paths[1]) + paths[0].string, paths[1].string], in: scratch.path)
+    try await write("write -P 2 1M 128k", to: paths[1])
     try await tool(
-      "qemu-img", create + ["-F", "vmdk", "-b", up(places[2]) + places[1].string, places[2].string], in: scratch.path)
-    return places.map { scratch.path.appending($0.components) }
+      "qemu-img", create + ["-F", "vmdk", "-b", up(paths[2]) + paths[1].string, paths[2].string], in: scratch.path)
+    return paths.map { scratch.path.appending($0.components) }
   }
 
   /// Runs a qemu-io command.
@@ -46,8 +46,8 @@ struct SmallVMDKs {
   /// Changes the content ID in an embedded descriptor, as writing to the disk does.
   func changeCID(of disk: FilePath) throws {
     let bytes = try [UInt8](contentsOf: disk)
-    guard let place = Data(bytes).range(of: Data("\nCID=".utf8)) else { throw TestFailure("\(disk): no CID") }
-    let last = bytes[place.upperBound...].prefix { $0 != 0x0a }.endIndex - 1
+    guard let range = Data(bytes).range(of: Data("\nCID=".utf8)) else { throw TestFailure("\(disk): no CID") }
+    let last = bytes[range.upperBound...].prefix { $0 != 0x0a }.endIndex - 1
     try overwrite(disk, at: UInt64(last), with: [bytes[last] == 0x31 ? 0x32 : 0x31])
   }
 

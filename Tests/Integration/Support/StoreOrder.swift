@@ -28,8 +28,8 @@ struct StoreOrder {
     let grains = (number(12, 8) + 127) / 128
     for directory in [number(56, 8), number(48, 8)] {
       for table in 0..<(grains + 511) / 512 {
-        let place = number(directory * 512 + table * 4, 4) * 512
-        tables.append(place..<place + 2048)
+        let offset = number(directory * 512 + table * 4, 4) * 512
+        tables.append(offset..<offset + 2048)
       }
     }
     for line in trace.split(separator: "\n") {
@@ -46,7 +46,7 @@ struct StoreOrder {
 
   private mutating func begin(_ call: Substring, of process: Substring) {
     if call.hasPrefix("fdatasync") { storing[process] = written }
-    guard let (bytes, place) = write(call), tables.contains(where: { $0.contains(place) }) else { return }
+    guard let (bytes, offset) = write(call), tables.contains(where: { $0.contains(offset) }) else { return }
     for start in stride(from: 0, to: bytes.count, by: 4) {
       let sector = bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
       guard sector != 0 else { continue }
@@ -60,11 +60,11 @@ struct StoreOrder {
       stored.formUnion(done)
       written.subtract(done)
     }
-    if let (_, place) = write(call), place % 65536 == 0 { written.insert(place) }
+    if let (_, offset) = write(call), offset % 65536 == 0 { written.insert(offset) }
   }
 
   /// The bytes and the offset in a call such as `pwrite64(4, "\x01\x02"..., 2, 4096`.
-  private func write(_ call: Substring) -> (bytes: [UInt8], place: Int)? {
+  private func write(_ call: Substring) -> (bytes: [UInt8], offset: Int)? {
     let parts = call.split(separator: "\"", maxSplits: 2, omittingEmptySubsequences: false)
     guard call.hasPrefix("pwrite64("), parts.count == 3 else { return nil }
     let bytes = parts[1].split(separator: "\\x").compactMap { UInt8($0, radix: 16) }

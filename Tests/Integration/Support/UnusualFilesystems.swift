@@ -67,7 +67,7 @@ struct UnusualFilesystems {
   /// another file. Nobody has the key. The kernel takes anything with this inode flag and this attribute for
   /// encrypted.
   /// - Returns: the disk, and the ranges of the files on it, by their sizes.
-  func encrypted() async throws -> (disk: FilePath, places: [Int: [Range<UInt64>]]) {
+  func encrypted() async throws -> (disk: FilePath, ranges: [Int: [Range<UInt64>]]) {
     let disk = try scratch.makeHole("encrypted.raw", size: 32 << 20)
     try scratch.write(Self.content, to: "content")
     try scratch.write(Array(Self.content.prefix(50_000)), to: "other")
@@ -80,12 +80,12 @@ struct UnusualFilesystems {
     try await debugfs(
       disk,
       "write content plain\nmkdir \(outer)\nmkdir \"\(inner)\"\nwrite content \"\(file)\"\nwrite other \"\(other)\"\n")
-    var places: [Int: [Range<UInt64>]] = [:]
+    var ranges: [Int: [Range<UInt64>]] = [:]
     for path in [outer, inner, file, other] {
       try await debugfs(disk, "sif \"\(path)\" flags 0x80800\nea_set -f context \"\(path)\" user.c\n")
       let said = try await tool("debugfs", ["-R", "imap \"\(path)\"", disk]).output.text
-      guard let place = try /block ([0-9]+), offset (0x[0-9a-f]+)/.firstMatch(in: said), let block = Int(place.1),
-        let offset = Int(place.2.dropFirst(2), radix: 16)
+      guard let match = try /block ([0-9]+), offset (0x[0-9a-f]+)/.firstMatch(in: said), let block = Int(match.1),
+        let offset = Int(match.2.dropFirst(2), radix: 16)
       else { throw TestFailure("debugfs: \(said)") }
       // debugfs cannot set attributes in the namespace of encryption, so change the namespace afterwards. The
       // attribute is the first in the inode, after the extra fields.
@@ -93,11 +93,11 @@ struct UnusualFilesystems {
     }
     for (path, size) in [(file, 300_000), (other, 50_000)] {
       let said = try await tool("debugfs", ["-R", "blocks \"\(path)\"", disk]).output.text
-      places[size] = said.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }.map {
+      ranges[size] = said.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }.map {
         $0 << 10..<($0 + 1) << 10
       }
     }
-    return (disk, places)
+    return (disk, ranges)
   }
 
   private static let content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }

@@ -44,7 +44,7 @@ struct VHDXLog {
   }
 
   private mutating func set(_ offset: Int, _ width: Int, _ value: Int) {
-    for place in 0..<width { bytes[offset + place] = UInt8(truncatingIfNeeded: value >> (place * 8)) }
+    for index in 0..<width { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (index * 8)) }
   }
 
   /// Sets the checksum (CRC-32C) of a structure, which comes after the four letters of its signature.

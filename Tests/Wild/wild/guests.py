@@ -38,10 +38,10 @@ def read_guests(images, sources, directory):
             name, _, options = line[1:].partition("]")
             groups.append(Group(name, options.split(), []))
             continue
-        name, *places = line.split()
+        name, *words = line.split()
         disks = []
-        for place in places:
-            source, _, pattern = place.partition(":")
+        for word in words:
+            source, _, pattern = word.partition(":")
             home = homes[source]
             files = sorted(home.glob(pattern.replace("[", "[[]")))
             if not files:
@@ -52,7 +52,7 @@ def read_guests(images, sources, directory):
 
 
 def decompressed(file, home):
-    """The file, in another place if it had to be decompressed."""
+    """The file, elsewhere if it had to be decompressed."""
     with file.open("rb") as opened:
         if opened.read(40).startswith(b"version https://git-lfs.github.com"):
             raise SystemExit(f"{file}: this is a pointer of Git LFS, not an image")

@@ -50,7 +50,8 @@ struct VMDKDisk: VirtualDisk {
       let target = UnsafeMutableRawBufferPointer(rebasing: buffer[inBuffer])
       switch content {
       case .unallocated, .zero: fillWithZeros(target)
-      case .flat(let file, let place), .stored(let file, let place): try file.read(into: target, at: place)
+      case .flat(let file, let fileOffset), .stored(let file, let fileOffset):
+        try file.read(into: target, at: fileOffset)
       case .compressed(let extent, let grain, let skipping):
         try inflater.read(grain, of: extent, skipping: skipping, into: target)
       case .damaged(let extent, let grain): throw extent.damage(ofGrain: grain)
@@ -69,12 +70,12 @@ struct VMDKDisk: VirtualDisk {
       case .zero: return try joiner.add(part, .zero, to: body)
       // Damaged and inaccessible ranges must not be reported as zeros. Reading them gives the error.
       case .stored, .compressed, .damaged, .inaccessible: return try joiner.add(part, .data, to: body)
-      case .flat(let file, let place):
+      case .flat(let file, let fileOffset):
         var wantsMore = true
-        try file.extents(in: place..<(place &+ (part.upperBound &- part.lowerBound))) {
+        try file.extents(in: fileOffset..<(fileOffset &+ (part.upperBound &- part.lowerBound))) {
           (extent) throws(DiskError) -> Bool in
-          let start = part.lowerBound &+ (extent.range.lowerBound &- place)
-          let end = part.lowerBound &+ (extent.range.upperBound &- place)
+          let start = part.lowerBound &+ (extent.range.lowerBound &- fileOffset)
+          let end = part.lowerBound &+ (extent.range.upperBound &- fileOffset)
           wantsMore = try joiner.add(start..<end, extent.state, to: body)
           return wantsMore
         }
@@ -84,25 +85,26 @@ struct VMDKDisk: VirtualDisk {
     if wantsMore { try joiner.finish(body) }
   }
 
-  func places(in range: Range<UInt64>, _ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+  func locations(in range: Range<UInt64>, _ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {
     try check(range, path: path)
-    var joiner = PlaceJoiner()
+    var joiner = LocationJoiner()
     let wantsMore = try forEachRun(in: range) { (part, content) throws(DiskError) -> Bool in
-      let storage: DiskPlace.Storage
+      let storage: DiskLocation.Storage
       switch content {
       case .unallocated: storage = .hole
       case .zero: storage = .zero
-      case .flat(let file, let place), .stored(let file, let place): storage = .file(file.path, offset: place)
+      case .flat(let file, let fileOffset), .stored(let file, let fileOffset):
+        storage = .file(file.path, offset: fileOffset)
       case .compressed(let extent, let grain, let skipping):
         do throws(DiskError) {
-          let bytes = try inflater.place(ofGrain: grain, of: extent)
+          let bytes = try inflater.compressedRange(ofGrain: grain, of: extent)
           storage = .compressed(extent.file.path, at: bytes, skipping: skipping)
         } catch {
           storage = .unreadable
         }
       case .damaged, .inaccessible: storage = .unreadable
       }
-      return try joiner.add(DiskPlace(range: part, storage: storage), to: body)
+      return try joiner.add(DiskLocation(range: part, storage: storage), to: body)
     }
     if wantsMore { try joiner.finish(body) }
   }

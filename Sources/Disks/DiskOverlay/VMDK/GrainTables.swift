@@ -22,9 +22,9 @@ struct GrainTables: Sendable {
           Int(new[end].grain) % Self.entriesPerTable != 0
         { end += 1 }
         let grain = Int(new[start].grain)
-        let place = UInt64(copy[grain / Self.entriesPerTable]) * 512 + UInt64(grain % Self.entriesPerTable * 4)
+        let offset = UInt64(copy[grain / Self.entriesPerTable]) * 512 + UInt64(grain % Self.entriesPerTable * 4)
         try new[start..<end].map { $0.entry.littleEndian }.withBytes { (bytes) throws(DiskError) in
-          try file.write(bytes, at: place)
+          try file.write(bytes, at: offset)
         }
         start = end
       }

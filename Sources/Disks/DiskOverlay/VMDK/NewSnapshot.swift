@@ -11,7 +11,7 @@ struct NewSnapshot {
   private static let sector: UInt64 = 512
   private static let descriptorSectors: UInt64 = 20
   /// The offset in the header of the byte that says whether the file is open for writing.
-  static let uncleanPlace: UInt64 = 72
+  static let uncleanOffset: UInt64 = 72
 
   /// In bytes.
   let diskSize: UInt64

@@ -115,7 +115,7 @@ struct SnapshotFile {
 
   private func mark(isUnclean: Bool) throws(DiskError) {
     try [UInt8(isUnclean ? 1 : 0)].withBytes { (bytes) throws(DiskError) in
-      try file.write(bytes, at: NewSnapshot.uncleanPlace)
+      try file.write(bytes, at: NewSnapshot.uncleanOffset)
     }
     try file.synchronize()
   }

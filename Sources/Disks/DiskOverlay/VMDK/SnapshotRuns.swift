@@ -21,7 +21,7 @@ extension VMDKOverlay {
       switch kind {
       case .absent: try base.read(into: part, at: range.lowerBound)
       case .zeroed: part.initializeMemory(as: UInt8.self, repeating: 0)
-      case .stored(let place): try file.read(into: part, at: place)
+      case .stored(let fileOffset): try file.read(into: part, at: fileOffset)
       }
       return true
     }
@@ -39,11 +39,11 @@ extension VMDKOverlay {
           return isWanted
         }
         return isWanted
-      case .stored(let place):
+      case .stored(let fileOffset):
         return try file.forEachPart(
-          of: place..<place + UInt64(range.count), length: snapshot.room.length
+          of: fileOffset..<fileOffset + UInt64(range.count), length: snapshot.room.length
         ) { (part, isHole) throws(DiskError) in
-          let start = range.lowerBound + (part.lowerBound - place)
+          let start = range.lowerBound + (part.lowerBound - fileOffset)
           return try body(DiskExtent(range: start..<start + UInt64(part.count), state: isHole ? .hole : .data))
         }
       }
@@ -68,7 +68,7 @@ extension VMDKOverlay {
 
   /// The offset in the file of a byte of the disk.
   /// - Parameter sector: the sector of its grain.
-  func place(of offset: UInt64, _ sector: UInt32) -> UInt64 { UInt64(sector) * 512 + offset % snapshot.grainBytes }
+  func fileOffset(of offset: UInt64, _ sector: UInt32) -> UInt64 { UInt64(sector) * 512 + offset % snapshot.grainBytes }
 
   /// Calls `body` with the parts of a range that are stored in one way, until it returns false.
   func forEachRun(
@@ -85,7 +85,7 @@ extension VMDKOverlay {
         switch run.entry {
         case GrainEntries.absent: .absent
         case GrainEntries.zeroed: .zeroed
-        default: .stored(at: place(of: position, run.entry))
+        default: .stored(at: fileOffset(of: position, run.entry))
         }
       guard try body(position..<end, kind) else { return }
       position = end

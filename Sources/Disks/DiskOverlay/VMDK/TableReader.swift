@@ -24,22 +24,22 @@ struct TableReader {
 
   func read() throws(DiskError) -> Found {
     let tables = GrainTables(
-      sectors: try image.directories.map { (place) throws(DiskError) in try directory(at: place) })
-    let metadataEnd = try checkPlaces(of: tables)
+      sectors: try image.directories.map { (offset) throws(DiskError) in try directory(at: offset) })
+    let metadataEnd = try checkRanges(of: tables)
     let grains = Int((image.size + image.grainBytes - 1) / image.grainBytes)
     let step = image.grainBytes / Self.sector
     var found = Found(
       tables: tables, entries: try GrainEntries(count: grains, path: file.path),
       next: (metadataEnd / Self.sector + step - 1) / step * step)
-    var places = GrainPlaces(after: metadataEnd, image: image, file: file, length: length)
+    var locations = GrainLocations(after: metadataEnd, image: image, file: file, length: length)
     let tableCount = (grains + GrainTables.entriesPerTable - 1) / GrainTables.entriesPerTable
     for table in 0..<tableCount {
       let first = table * GrainTables.entriesPerTable
       let count = min(GrainTables.entriesPerTable, grains - first)
-      let place = UInt64(tables.sectors[0][table]) * Self.sector
-      let entries = try numbers(at: place, count: count)
+      let offset = UInt64(tables.sectors[0][table]) * Self.sector
+      let entries = try numbers(at: offset, count: count)
       for (index, entry) in entries.enumerated() where entry != GrainEntries.absent {
-        try places.add(entry, of: first + index, saidAt: place + UInt64(index * 4))
+        try locations.add(entry, of: first + index, saidAt: offset + UInt64(index * 4))
         found.entries[first + index] = entry
       }
       if tables.sectors.count > 1 {
@@ -47,15 +47,15 @@ struct TableReader {
         if copy != entries { found.staleCopies.append(table) }
       }
     }
-    found.next = places.next ?? found.next
+    found.next = locations.next ?? found.next
     return found
   }
 
   /// The sectors of the tables, all of which must lie within the file.
-  private func directory(at place: UInt64) throws(DiskError) -> [UInt32] {
-    let entries = try numbers(at: place, count: Int(image.tables))
+  private func directory(at start: UInt64) throws(DiskError) -> [UInt32] {
+    let entries = try numbers(at: start, count: Int(image.tables))
     for (table, entry) in entries.enumerated() {
-      let offset = place + UInt64(table * 4)
+      let offset = start + UInt64(table * 4)
       guard entry != 0 else {
         throw DiskError(
           file.path, "has no grain table for the grain directory's entry at offset \(offset): it cannot be written",
@@ -72,34 +72,34 @@ struct TableReader {
   }
 
   /// - Returns: the offset of the end of the last header, descriptor, directory or table, in bytes.
-  private func checkPlaces(of tables: GrainTables) throws(DiskError) -> UInt64 {
-    var places = [0..<Self.sector, image.descriptor]
-    for directory in image.directories { places.append(directory..<directory + image.tables * 4) }
+  private func checkRanges(of tables: GrainTables) throws(DiskError) -> UInt64 {
+    var ranges = [0..<Self.sector, image.descriptor]
+    for directory in image.directories { ranges.append(directory..<directory + image.tables * 4) }
     for sector in tables.sectors.joined() {
-      places.append(UInt64(sector) * Self.sector..<UInt64(sector) * Self.sector + GrainTables.bytes)
+      ranges.append(UInt64(sector) * Self.sector..<UInt64(sector) * Self.sector + GrainTables.bytes)
     }
-    places.sort { $0.lowerBound < $1.lowerBound }
+    ranges.sort { $0.lowerBound < $1.lowerBound }
     var end: UInt64 = 0
-    for place in places {
-      guard place.lowerBound >= end else {
+    for range in ranges {
+      guard range.lowerBound >= end else {
         throw DiskError(
-          file.path, "a grain table or directory at offset \(place.lowerBound) overlaps another: the file is damaged",
+          file.path, "a grain table or directory at offset \(range.lowerBound) overlaps another: the file is damaged",
           errno: EIO)
       }
-      end = place.upperBound
+      end = range.upperBound
     }
     return end
   }
 
-  private func numbers(at place: UInt64, count: Int) throws(DiskError) -> [UInt32] {
+  private func numbers(at offset: UInt64, count: Int) throws(DiskError) -> [UInt32] {
     var numbers = [UInt32](repeating: 0, count: count)
-    try numbers.withMutableBytes { (bytes) throws(DiskError) in try file.read(into: bytes, at: place) }
+    try numbers.withMutableBytes { (bytes) throws(DiskError) in try file.read(into: bytes, at: offset) }
     return numbers.map(UInt32.init(littleEndian:))
   }
 }
 
 /// The locations of the grains in a file. No two may overlap.
-private struct GrainPlaces {
+private struct GrainLocations {
   private let metadataEnd: UInt64
   private let image: SparseImage
   private let file: StoredFile
@@ -122,13 +122,13 @@ private struct GrainPlaces {
     used = [UInt64](repeating: 0, count: Int(maximum / 64) + 1)
   }
 
-  /// - Parameter place: the offset of the entry in the file, for messages.
-  mutating func add(_ entry: UInt32, of grain: Int, saidAt place: UInt64) throws(DiskError) {
+  /// - Parameter offset: the offset of the entry in the file, for messages.
+  mutating func add(_ entry: UInt32, of grain: Int, saidAt offset: UInt64) throws(DiskError) {
     if entry == GrainEntries.zeroed, image.hasZeroedGrains { return }
     let sector = UInt64(entry)
     func wrong(_ what: String) -> DiskError {
       DiskError(
-        file.path, "the grain table's entry at offset \(place) is sector \(entry), \(what): it cannot be written",
+        file.path, "the grain table's entry at offset \(offset) is sector \(entry), \(what): it cannot be written",
         errno: EIO)
     }
     // The last grain needs to be in the file only up to the end of the disk.

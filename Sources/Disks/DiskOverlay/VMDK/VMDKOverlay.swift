@@ -81,8 +81,8 @@ public final class VMDKOverlay: StoredOverlay {
       let start = Int(range.lowerBound - offset)
       let part = UnsafeRawBufferPointer(rebasing: buffer[start..<start + range.count])
       try beginWriting()
-      if case .stored(let place) = kind {
-        try file.write(part, at: place)
+      if case .stored(let fileOffset) = kind {
+        try file.write(part, at: fileOffset)
       } else {
         try forEachGrain(of: range) { (range) throws(DiskError) in
           let start = Int(range.lowerBound - offset)
@@ -98,9 +98,9 @@ public final class VMDKOverlay: StoredOverlay {
     try forEachRun(of: range) { (range, kind) throws(DiskError) in
       switch kind {
       case .zeroed: break
-      case .stored(let place):
+      case .stored(let fileOffset):
         try beginWriting()
-        try file.zero(place..<place + UInt64(range.count))
+        try file.zero(fileOffset..<fileOffset + UInt64(range.count))
       case .absent: try zeroAbsent(range)
       }
       return true
@@ -193,8 +193,12 @@ public final class VMDKOverlay: StoredOverlay {
     case (GrainEntries.absent, let isFull): if isFull { try flush() }
     case (let sector, _):
       // Another thread has stored the grain in the meantime.
-      let place = place(of: range.lowerBound, sector)
-      if let bytes { try file.write(bytes, at: place) } else { try file.zero(place..<place + UInt64(range.count)) }
+      let fileOffset = fileOffset(of: range.lowerBound, sector)
+      if let bytes {
+        try file.write(bytes, at: fileOffset)
+      } else {
+        try file.zero(fileOffset..<fileOffset + UInt64(range.count))
+      }
     }
   }
 
@@ -209,13 +213,13 @@ public final class VMDKOverlay: StoredOverlay {
       let (sector, isZeros) = try snapshot.room.take(in: file)
       entry = sector
       do throws(DiskError) {
-        let place = UInt64(sector) * 512
+        let offset = UInt64(sector) * 512
         if let bytes, UInt64(bytes.count) == snapshot.grainBytes {
-          try file.write(bytes, at: place)
+          try file.write(bytes, at: offset)
         } else if bytes == nil, range == whole {
-          if !isZeros { try file.zero(place..<place + snapshot.grainBytes) }
+          if !isZeros { try file.zero(offset..<offset + snapshot.grainBytes) }
         } else {
-          try fill(whole, at: place, isZeroed: old == GrainEntries.zeroed, but: range, bytes)
+          try fill(whole, at: offset, isZeroed: old == GrainEntries.zeroed, but: range, bytes)
         }
       } catch {
         snapshot.room.release(sector)
@@ -231,7 +235,8 @@ public final class VMDKOverlay: StoredOverlay {
 
   /// Writes a whole grain: the given part, and the rest from the base disk, or zeros if `isZeroed`.
   private func fill(
-    _ grain: Range<UInt64>, at place: UInt64, isZeroed: Bool, but range: Range<UInt64>, _ bytes: UnsafeRawBufferPointer?
+    _ grain: Range<UInt64>, at offset: UInt64, isZeroed: Bool, but range: Range<UInt64>,
+    _ bytes: UnsafeRawBufferPointer?
   ) throws(DiskError) {
     var failure: DiskError?
     withUnsafeTemporaryAllocation(byteCount: Int(snapshot.grainBytes), alignment: 16) { buffer in
@@ -254,7 +259,7 @@ public final class VMDKOverlay: StoredOverlay {
         } else {
           part(range).initializeMemory(as: UInt8.self, repeating: 0)
         }
-        try file.write(UnsafeRawBufferPointer(buffer), at: place)
+        try file.write(UnsafeRawBufferPointer(buffer), at: offset)
       } catch {
         failure = error
       }

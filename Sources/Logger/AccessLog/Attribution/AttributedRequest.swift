@@ -38,7 +38,7 @@ package struct AttributedRequest: Sendable {
 
   /// The owner at an index from `owners(of:)` or `named(in:)`.
   @inline(__always)
-  subscript(owner place: Int) -> Owner { owners[place] }
+  subscript(owner index: Int) -> Owner { owners[index] }
 
   /// The indices of all owners of a part, the most specific first, equally specific ones in the order of the map. Empty
   /// if nothing covers the part.
@@ -87,8 +87,8 @@ package struct AttributedRequest: Sendable {
       var start = range.lowerBound
       while start < range.upperBound {
         let run = written.run(in: start..<range.upperBound)
-        for place in whole.owners(of: number) {
-          var owner = whole[owner: place]
+        for index in whole.owners(of: number) {
+          var owner = whole[owner: index]
           owner.offset &+= start - range.lowerBound
           add(owner)
         }

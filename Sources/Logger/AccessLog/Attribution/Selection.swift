@@ -59,8 +59,8 @@ struct MemorizedSelection: Sendable {
 
   private mutating func keeps(_ request: AttributedRequest, _ part: Int, _ map: SharedMap?) -> Bool {
     guard let map else { return false }
-    for place in request.named(in: part) {
-      let object = request[owner: place].object
+    for index in request.named(in: part) {
+      let object = request[owner: index].object
       let number = Int(object.rawValue)
       if verdicts[number] == Verdict.unknown {
         verdicts[number] = selection.keeps(object, map) ? Verdict.kept : Verdict.dropped

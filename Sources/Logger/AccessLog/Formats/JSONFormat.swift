@@ -78,9 +78,9 @@ package struct JSONFormat: LogFormat {
     output.append(contentsOf: ",\"objects\":[".utf8)
     if let map {
       let owners = request.owners(of: part)
-      for place in owners {
-        if place > owners.lowerBound { output.append(0x2c) }
-        append(request[owner: place], map, hasOffsets, to: &output)
+      for index in owners {
+        if index > owners.lowerBound { output.append(0x2c) }
+        append(request[owner: index], map, hasOffsets, to: &output)
       }
     }
     output.append(0x5d)

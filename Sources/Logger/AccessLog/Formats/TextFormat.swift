@@ -115,8 +115,8 @@ package struct TextFormat: LogFormat {
     next.objects.removeAll(keepingCapacity: true)
     next.offsets.removeAll(keepingCapacity: true)
     let named = request.named(in: part)
-    for place in named {
-      let owner = request[owner: place]
+    for index in named {
+      let owner = request[owner: index]
       guard !next.objects.contains(owner.object) else { continue }
       next.objects.append(owner.object)
       if writesOffsets { next.offsets.append(owner.offset) }
@@ -148,7 +148,7 @@ package struct TextFormat: LogFormat {
       hasHeading = true
       heading.operation = operation
       heading.objects.removeAll(keepingCapacity: true)
-      for place in pending.objects.indices { heading.objects.append(pending.objects[place]) }
+      for index in pending.objects.indices { heading.objects.append(pending.objects[index]) }
       appendObjects(operation, pending, map, to: &output)
     } else if lineLength >= Self.longLine {
       endLine(in: &output)
@@ -186,8 +186,8 @@ package struct TextFormat: LogFormat {
       output.append(contentsOf: " -\n".utf8)
       return
     }
-    for place in part.objects.indices {
-      let object = part.objects[place]
+    for index in part.objects.indices {
+      let object = part.objects[index]
       output.append(contentsOf: operation.word.utf8)
       output.append(0x20)
       output.append(map.index.map.objects.kind(of: object).rawValue)

@@ -24,7 +24,7 @@ final class EventRing: Sendable {
     mask = UInt64(size - 1)
     events = .allocate(capacity: size)
     turns = .allocate(capacity: size)
-    for place in 0..<size { (turns + place).initialize(to: Atomic(UInt64(place))) }
+    for index in 0..<size { (turns + index).initialize(to: Atomic(UInt64(index))) }
   }
 
   deinit {
@@ -46,16 +46,16 @@ final class EventRing: Sendable {
   func put(_ event: AccessEvent) -> UInt64? {
     var number = next.load(ordering: .relaxed)
     while true {
-      let place = Int(truncatingIfNeeded: number & mask)
-      let turn = turns[place].load(ordering: .acquiring)
+      let index = Int(truncatingIfNeeded: number & mask)
+      let turn = turns[index].load(ordering: .acquiring)
       if turn == number {
         let mine = next.weakCompareExchange(expected: number, desired: number &+ 1, ordering: .sequentiallyConsistent)
         guard mine.exchanged else {
           number = mine.original
           continue
         }
-        (events + place).initialize(to: event)
-        turns[place].store(number &+ 1, ordering: .releasing)
+        (events + index).initialize(to: event)
+        turns[index].store(number &+ 1, ordering: .releasing)
         return number &+ 1
       }
       if Int64(bitPattern: turn &- number) < 0 { return nil }
@@ -69,10 +69,10 @@ final class EventRing: Sendable {
     let before = batch.count
     var number = first.load(ordering: .relaxed)
     while batch.count - before < capacity {
-      let place = Int(truncatingIfNeeded: number & mask)
-      guard turns[place].load(ordering: .acquiring) == number &+ 1 else { break }
-      batch.append((events + place).move())
-      turns[place].store(number &+ UInt64(capacity), ordering: .releasing)
+      let index = Int(truncatingIfNeeded: number & mask)
+      guard turns[index].load(ordering: .acquiring) == number &+ 1 else { break }
+      batch.append((events + index).move())
+      turns[index].store(number &+ UInt64(capacity), ordering: .releasing)
       number &+= 1
     }
     // Threads that wait for room read this.

@@ -14,8 +14,8 @@ final class DeviceConnection: Connection {
     self.device = device
     self.disks = disks.mapValues { WholeBlocks($0) }
     exportDescription = description
-    try device.forEachPart(of: 0..<device.size) { part, disk, place in
-      let end = place.addingReportingOverflow(part.upperBound - part.lowerBound)
+    try device.forEachPart(of: 0..<device.size) { part, disk, diskOffset in
+      let end = diskOffset.addingReportingOverflow(part.upperBound - part.lowerBound)
       guard let size = disks[disk]?.size, !end.overflow, end.partialValue <= size else {
         throw PluginError(errno: .invalid, "the map has a part of this export behind the end of disk \(disk)")
       }
@@ -39,9 +39,9 @@ final class DeviceConnection: Connection {
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-    try forEachPart(of: offset..<offset &+ UInt64(buffer.count)) { range, disk, place in
+    try forEachPart(of: offset..<offset &+ UInt64(buffer.count)) { range, disk, diskOffset in
       let start = Int(range.lowerBound - offset)
-      try disk.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + range.count]), at: place)
+      try disk.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + range.count]), at: diskOffset)
       return true
     }
   }
@@ -49,10 +49,10 @@ final class DeviceConnection: Connection {
   func extents(
     in range: Range<UInt64>, one: Bool, _ body: (Range<UInt64>, ExtentState) throws -> Bool
   ) throws {
-    try forEachPart(of: range) { part, disk, place in
+    try forEachPart(of: range) { part, disk, diskOffset in
       var isWanted = true
-      try disk.extents(in: place..<place + UInt64(part.count), one: one) { extent, state in
-        let start = part.lowerBound + (extent.lowerBound - place)
+      try disk.extents(in: diskOffset..<diskOffset + UInt64(part.count), one: one) { extent, state in
+        let start = part.lowerBound + (extent.lowerBound - diskOffset)
         isWanted = try body(start..<start + UInt64(extent.count), state) && !one
         return isWanted
       }
@@ -61,8 +61,8 @@ final class DeviceConnection: Connection {
   }
 
   func cache(_ range: Range<UInt64>) throws {
-    try forEachPart(of: range) { part, disk, place in
-      try disk.cache(place..<place + UInt64(part.count))
+    try forEachPart(of: range) { part, disk, diskOffset in
+      try disk.cache(diskOffset..<diskOffset + UInt64(part.count))
       return true
     }
   }
@@ -74,9 +74,9 @@ final class DeviceConnection: Connection {
   private func forEachPart(
     of range: Range<UInt64>, _ body: (Range<UInt64>, WholeBlocks, UInt64) throws -> Bool
   ) throws {
-    try device.forEachPart(of: range) { part, disk, place in
+    try device.forEachPart(of: range) { part, disk, diskOffset in
       guard let disk = disks[disk] else { throw PluginError(errno: .inputOutput, "disk \(disk) is not served") }
-      return try body(part, disk, place)
+      return try body(part, disk, diskOffset)
     }
   }
 }

@@ -39,9 +39,9 @@ struct ActiveRanges {
     let mapped = map.ranges[index]
     let entry = Entry(index: index, mapped: mapped, kind: map.objects.kind(of: mapped.object))
     count += 1
-    var place = listed.count
-    while place > 0, entry < listed[place - 1] { place -= 1 }
-    listed.insert(entry, at: place)
+    var position = listed.count
+    while position > 0, entry < listed[position - 1] { position -= 1 }
+    listed.insert(entry, at: position)
     if listed.count > MapIndex.ownersListed { others.insert(listed.removeLast()) }
   }
 
@@ -61,21 +61,21 @@ struct ActiveRanges {
     }
     var others = OwnerList.Others(unlisted: count - listed.count)
     guard !listed.isEmpty else { return OwnerList(end: others) }
-    for place in listed.indices.dropFirst().reversed() {
-      if let list = listed[place].list, lists[list].others == others {
+    for index in listed.indices.dropFirst().reversed() {
+      if let list = listed[index].list, lists[list].others == others {
         others = OwnerList.Others(list: list)
         continue
       }
       let list = lists.count
-      lists.append(self.list(from: place, others))
-      listed[place].list = list
+      lists.append(self.list(from: index, others))
+      listed[index].list = list
       others = OwnerList.Others(list: list)
     }
     return list(from: 0, others)
   }
 
-  private func list(from place: Int, _ others: OwnerList.Others) -> OwnerList {
-    let (entry, next) = (listed[place], place + 1)
+  private func list(from index: Int, _ others: OwnerList.Others) -> OwnerList {
+    let (entry, next) = (listed[index], index + 1)
     return OwnerList(
       entry.mapped.object, shift: entry.mapped.objectOffset &- entry.mapped.range.lowerBound,
       isSecondEqual: next < listed.count && entry.isAsSpecific(as: listed[next]), others: others)

@@ -4,10 +4,10 @@ struct Heap<Element: Comparable> {
 
   mutating func insert(_ element: Element) {
     elements.append(element)
-    var place = elements.count - 1
-    while place > 0, case let parent = (place - 1) / 2, elements[place] < elements[parent] {
-      elements.swapAt(place, parent)
-      place = parent
+    var index = elements.count - 1
+    while index > 0, case let parent = (index - 1) / 2, elements[index] < elements[parent] {
+      elements.swapAt(index, parent)
+      index = parent
     }
   }
 
@@ -16,15 +16,15 @@ struct Heap<Element: Comparable> {
     guard let last = elements.popLast() else { return nil }
     guard let first = elements.first else { return last }
     elements[0] = last
-    var place = 0
+    var index = 0
     while true {
-      var least = place
-      for child in [2 * place + 1, 2 * place + 2] where child < elements.count && elements[child] < elements[least] {
+      var least = index
+      for child in [2 * index + 1, 2 * index + 2] where child < elements.count && elements[child] < elements[least] {
         least = child
       }
-      guard least != place else { return first }
-      elements.swapAt(place, least)
-      place = least
+      guard least != index else { return first }
+      elements.swapAt(index, least)
+      index = least
     }
   }
 }

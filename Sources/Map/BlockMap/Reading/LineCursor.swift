@@ -12,31 +12,31 @@ struct LineProblem: Error {
 /// The line's newline is in memory too, so that reading the current byte is safe even at the end of the line: a newline
 /// is not part of any field and stops every loop.
 struct LineCursor {
-  private(set) var place: UnsafePointer<UInt8>
+  private(set) var position: UnsafePointer<UInt8>
   /// The position of the line's newline.
   let end: UnsafePointer<UInt8>
 
   @inline(__always)
-  init(place: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>) {
-    self.place = place
+  init(position: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>) {
+    self.position = position
     self.end = end
   }
 
   @inline(__always)
-  var isAtEnd: Bool { place >= end }
+  var isAtEnd: Bool { position >= end }
 
   /// The current byte; at the end, the newline.
   @inline(__always)
-  var byte: UInt8 { place.pointee }
+  var byte: UInt8 { position.pointee }
 
   /// The rest of the line.
-  var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: place, count: end - place) }
+  var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: position, count: end - position) }
 
   /// Skips the current byte if it is `byte`.
   @inline(__always)
   mutating func skip(_ byte: UInt8) -> Bool {
-    guard place < end, place.pointee == byte else { return false }
-    place += 1
+    guard position < end, position.pointee == byte else { return false }
+    position += 1
     return true
   }
 
@@ -45,7 +45,7 @@ struct LineCursor {
     guard rest.starts(with: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) else {
       return false
     }
-    place += text.utf8CodeUnitCount
+    position += text.utf8CodeUnitCount
     return true
   }
 
@@ -58,11 +58,11 @@ struct LineCursor {
   /// Parses a hexadecimal number, in upper or lower case.
   @inline(__always)
   mutating func hex(_ field: StaticString) throws(LineProblem) -> UInt64 {
-    let start = place
+    let start = position
     var value: UInt64 = 0
     var lost: UInt64 = 0
     while true {
-      let byte = place.pointee
+      let byte = position.pointee
       var digit = byte &- 0x30
       if digit > 9 {
         digit = (byte | 0x20) &- 0x61
@@ -71,10 +71,10 @@ struct LineCursor {
       }
       lost |= value >> 60
       value = value << 4 | UInt64(digit)
-      place += 1
+      position += 1
     }
-    guard place > start, lost == 0 else {
-      throw LineProblem("\(field) \(place > start ? "does not fit in 64 bits" : "is not a hexadecimal number")")
+    guard position > start, lost == 0 else {
+      throw LineProblem("\(field) \(position > start ? "does not fit in 64 bits" : "is not a hexadecimal number")")
     }
     return value
   }
@@ -83,9 +83,9 @@ struct LineCursor {
   @inline(__always)
   mutating func diskNumber() throws(LineProblem) -> UInt32 {
     var value: UInt32 = 0
-    while place.pointee &- 0x30 <= 9, value <= FormatLimits.disks {
-      value = value &* 10 &+ UInt32(place.pointee &- 0x30)
-      place += 1
+    while position.pointee &- 0x30 <= 9, value <= FormatLimits.disks {
+      value = value &* 10 &+ UInt32(position.pointee &- 0x30)
+      position += 1
     }
     guard value >= 1, value <= FormatLimits.disks else {
       throw LineProblem("DISK is not a number from 1 to \(FormatLimits.disks)")
@@ -96,9 +96,9 @@ struct LineCursor {
   /// Returns the bytes up to the next space or the end.
   @inline(__always)
   mutating func word() -> UnsafeRawBufferPointer {
-    let start = place
-    while place < end, place.pointee != 0x20 { place += 1 }
-    return UnsafeRawBufferPointer(start: start, count: place - start)
+    let start = position
+    while position < end, position.pointee != 0x20 { position += 1 }
+    return UnsafeRawBufferPointer(start: start, count: position - start)
   }
 
   /// Parses a word, in which bytes can be escaped.

@@ -36,7 +36,7 @@ struct MapParser {
       do {
         try parseLine(
           LineCursor(
-            place: start.assumingMemoryBound(to: UInt8.self),
+            position: start.assumingMemoryBound(to: UInt8.self),
             end: UnsafePointer(newline.assumingMemoryBound(to: UInt8.self))))
       } catch {
         throw problem(error)
@@ -65,7 +65,7 @@ struct MapParser {
 
   @inline(__always)
   private mutating func parseLine(_ cursor: LineCursor) throws(LineProblem) {
-    guard cursor.end - cursor.place <= FormatLimits.lineBytes else {
+    guard cursor.end - cursor.position <= FormatLimits.lineBytes else {
       throw LineProblem(Self.tooLong)
     }
     if cursor.byte == 0x23 || line == 1 {

@@ -4,23 +4,23 @@ enum Unescaper {
   static func unescape(
     _ name: UnsafeRawBufferPointer, as field: Escaping.Field, into output: inout [UInt8]
   ) throws(LineProblem) {
-    var place = 0
-    while place < name.count {
-      let byte = name[place]
+    var position = 0
+    while position < name.count {
+      let byte = name[position]
       guard byte == 0x5c else {
         guard byte >= field.lowestPlain, byte != 0x7f else {
-          if byte == 0x0d, place == name.count - 1 { throw LineProblem(crlf) }
+          if byte == 0x0d, position == name.count - 1 { throw LineProblem(crlf) }
           throw LineProblem("a byte \(describe(byte)) in a name must be written as an escape")
         }
         output.append(byte)
-        place += 1
+        position += 1
         continue
       }
-      guard place + 3 < name.count else { throw LineProblem(badEscape) }
-      let digits = (name[place + 1] &- 0x30, name[place + 2] &- 0x30, name[place + 3] &- 0x30)
+      guard position + 3 < name.count else { throw LineProblem(badEscape) }
+      let digits = (name[position + 1] &- 0x30, name[position + 2] &- 0x30, name[position + 3] &- 0x30)
       guard digits.0 <= 3, digits.1 <= 7, digits.2 <= 7 else { throw LineProblem(badEscape) }
       output.append(digits.0 << 6 | digits.1 << 3 | digits.2)
-      place += 4
+      position += 4
     }
   }
 
@@ -39,9 +39,9 @@ enum Unescaper {
   static func isPlain(_ name: UnsafeRawBufferPointer) -> Bool {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let tops: UInt64 = 0x8080_8080_8080_8080
-    var place = 0
-    while place &+ 8 <= name.count {
-      let word = name.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+    var position = 0
+    while position &+ 8 <= name.count {
+      let word = name.loadUnaligned(fromByteOffset: position, as: UInt64.self)
       let backslash = word ^ ones &* 0x5c
       let delete = word ^ ones &* 0x7f
       // The well-known test for a zero byte, and the same for a byte below 0x20. A borrow into the next byte can only
@@ -49,12 +49,12 @@ enum Unescaper {
       let low = (word &- ones &* 0x20) & ~word
       let equal = (backslash &- ones) & ~backslash | (delete &- ones) & ~delete
       if (low | equal) & tops != 0 { return false }
-      place &+= 8
+      position &+= 8
     }
-    while place < name.count {
-      let byte = name[place]
+    while position < name.count {
+      let byte = name[position]
       if byte < 0x20 || byte == 0x5c || byte == 0x7f { return false }
-      place &+= 1
+      position &+= 1
     }
     return true
   }

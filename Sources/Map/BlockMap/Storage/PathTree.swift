@@ -83,8 +83,8 @@ struct PathTree: Sendable {
       chain.append(next)
       next = nodes[Int(next)].parent
     }
-    for (place, next) in chain.reversed().enumerated() {
-      if place > 0 { output.append(Self.slash) }
+    for (index, next) in chain.reversed().enumerated() {
+      if index > 0 { output.append(Self.slash) }
       appendEscapedName(next, to: &output)
     }
   }
@@ -108,8 +108,8 @@ struct PathTree: Sendable {
     }
     return withName(of: nodeA) { nameA in
       withName(of: nodeB) { nameB in
-        for place in 0..<min(nameA.count, nameB.count) where nameA[place] != nameB[place] {
-          return nameA[place] < nameB[place]
+        for index in 0..<min(nameA.count, nameB.count) where nameA[index] != nameB[index] {
+          return nameA[index] < nameB[index]
         }
         // The shorter name is followed by a slash or by nothing.
         if nameA.count < nameB.count { return nodeA == a || Self.slash < nameB[nameA.count] }

@@ -16,13 +16,13 @@ struct SlotTable: Sendable {
   @inline(__always)
   func find(_ hash: UInt32, isEqual: (UInt32) -> Bool) -> UInt32? {
     slots.withUnsafeBufferPointer { slots in
-      var place = Int(hash) & mask
+      var index = Int(hash) & mask
       while true {
-        let slot = slots[place]
+        let slot = slots[index]
         if slot == Self.empty { return nil }
         let number = UInt32(truncatingIfNeeded: slot)
         if UInt32(truncatingIfNeeded: slot >> 32) == hash && isEqual(number) { return number }
-        place = (place &+ 1) & mask
+        index = (index &+ 1) & mask
       }
     }
   }
@@ -31,21 +31,21 @@ struct SlotTable: Sendable {
   @inline(__always)
   mutating func insert(_ hash: UInt32, number: UInt32) {
     if count &* 2 >= slots.count { grow() }
-    Self.place(UInt64(hash) << 32 | UInt64(number), in: &slots, mask: mask)
+    Self.put(UInt64(hash) << 32 | UInt64(number), in: &slots, mask: mask)
     count &+= 1
   }
 
   @inline(__always)
-  private static func place(_ slot: UInt64, in slots: inout [UInt64], mask: Int) {
-    var place = Int(slot >> 32) & mask
-    while slots[place] != empty { place = (place &+ 1) & mask }
-    slots[place] = slot
+  private static func put(_ slot: UInt64, in slots: inout [UInt64], mask: Int) {
+    var index = Int(slot >> 32) & mask
+    while slots[index] != empty { index = (index &+ 1) & mask }
+    slots[index] = slot
   }
 
   private mutating func grow() {
     var larger = [UInt64](repeating: Self.empty, count: slots.count * 4)
     let newMask = larger.count - 1
-    for slot in slots where slot != Self.empty { Self.place(slot, in: &larger, mask: newMask) }
+    for slot in slots where slot != Self.empty { Self.put(slot, in: &larger, mask: newMask) }
     slots = larger
     mask = newMask
   }

@@ -9,7 +9,7 @@ import SystemPackage
 ///
 /// A target that exists and is not a regular file (`/dev/stdout`, a FIFO) is written directly.
 public struct AtomicFile: ~Copyable {
-  private enum Place {
+  private enum State {
     /// An unnamed file, which will become the target.
     case unnamed
     /// A file with this temporary name, which will be renamed to the target.
@@ -25,7 +25,7 @@ public struct AtomicFile: ~Copyable {
   /// The regular file to replace, after symbolic links.
   private let target: FilePath
   private let descriptor: FileDescriptor
-  private var place: Place
+  private var state: State
 
   private static let permissions = FilePermissions(rawValue: 0o666)
   private static let namesTried = 100
@@ -40,11 +40,11 @@ public struct AtomicFile: ~Copyable {
 
   /// If `allowingUnnamed` is false, behaves as on a filesystem without `O_TMPFILE`.
   init(path: FilePath, allowingUnnamed: Bool) throws(MapError) {
-    let (target, descriptor, place) = try Self.begin(path, allowingUnnamed)
+    let (target, descriptor, state) = try Self.begin(path, allowingUnnamed)
     self.path = path
     self.target = target
     self.descriptor = descriptor
-    self.place = place
+    self.state = state
   }
 
   /// Throws what `init` would, as far as this can be known without opening the target. Leaves nothing behind.
@@ -58,7 +58,7 @@ public struct AtomicFile: ~Copyable {
   }
 
   deinit {
-    switch place {
+    switch state {
     case .named(let temporary):
       _ = temporary.withPlatformString { unlink($0) }
       close(descriptor.rawValue)
@@ -80,23 +80,23 @@ public struct AtomicFile: ~Copyable {
 
   /// Turns the output into the target. On an error, the target is unchanged.
   public mutating func commit() throws(MapError) {
-    switch place {
+    switch state {
     case .closed, .direct(owned: false):
       break
     case .direct(owned: true):
-      place = .closed
+      state = .closed
       guard close(descriptor.rawValue) == 0 else { throw .system(path, Self.lastError, doing: "cannot write") }
     case .unnamed:
       try sync()
       try link()
       close(descriptor.rawValue)
-      place = .closed
+      state = .closed
       syncDirectory()
     case .named(let temporary):
       try sync()
       try rename(temporary)
       close(descriptor.rawValue)
-      place = .closed
+      state = .closed
       syncDirectory()
     }
   }
@@ -105,7 +105,7 @@ public struct AtomicFile: ~Copyable {
 
   private static func begin(
     _ path: FilePath, _ allowingUnnamed: Bool
-  ) throws(MapError) -> (FilePath, FileDescriptor, Place) {
+  ) throws(MapError) -> (FilePath, FileDescriptor, State) {
     switch try TargetFile.find(path) {
     case .descriptor(let descriptor):
       return (path, descriptor, .direct(owned: false))
@@ -118,8 +118,8 @@ public struct AtomicFile: ~Copyable {
       }
     case .regular(let found):
       try checkOverwritable(found, for: path)
-      let (descriptor, place) = try create(beside: found, for: path, allowingUnnamed)
-      return (found, descriptor, place)
+      let (descriptor, state) = try create(beside: found, for: path, allowingUnnamed)
+      return (found, descriptor, state)
     }
   }
 
@@ -132,7 +132,7 @@ public struct AtomicFile: ~Copyable {
 
   private static func create(
     beside target: FilePath, for path: FilePath, _ allowingUnnamed: Bool
-  ) throws(MapError) -> (FileDescriptor, Place) {
+  ) throws(MapError) -> (FileDescriptor, State) {
     if allowingUnnamed, let unnamed = createUnnamed(in: directory(of: target)) { return (unnamed, .unnamed) }
     for _ in 0..<namesTried {
       let name = temporaryName(beside: target)
@@ -179,7 +179,7 @@ public struct AtomicFile: ~Copyable {
       let name = Self.temporaryName(beside: target)
       switch linkUnnamed(to: name) {
       case nil:
-        place = .named(name)
+        state = .named(name)
         return try rename(name)
       case .some(.fileExists): continue
       case .some(let error): throw .system(path, error, doing: "cannot create a file in its directory")

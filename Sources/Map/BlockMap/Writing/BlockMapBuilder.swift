@@ -53,8 +53,8 @@ public struct BlockMapBuilder: Sendable {
     kind: ObjectKind, device: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?
   ) -> ObjectID? {
     guard let path else { return objects.intern(kind: kind, device: device, path: nil) }
-    guard let place = objects.paths.intern(path: path) else { return nil }
-    return objects.intern(kind: kind, device: device, path: place)
+    guard let node = objects.paths.intern(path: path) else { return nil }
+    return objects.intern(kind: kind, device: device, path: node)
   }
 
   /// The path of a name in a directory. Without a directory, the name is what comes before the first slash of the path.
@@ -165,10 +165,10 @@ public struct BlockMapBuilder: Sendable {
       range.disk < 1 || Int(range.disk) > disks.count
         || range.range.lowerBound >= disks[Int(range.disk) - 1].size
     }
-    for place in ranges.indices {
-      let size = disks[Int(ranges[place].disk) - 1].size
-      if ranges[place].range.upperBound > size {
-        ranges[place].range = ranges[place].range.lowerBound..<size
+    for index in ranges.indices {
+      let size = disks[Int(ranges[index].disk) - 1].size
+      if ranges[index].range.upperBound > size {
+        ranges[index].range = ranges[index].range.lowerBound..<size
       }
     }
   }

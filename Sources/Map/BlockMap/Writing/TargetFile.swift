@@ -16,20 +16,20 @@ enum TargetFile {
   /// Finds out what `path` is.
   static func find(_ path: FilePath) throws(MapError) -> TargetFile {
     guard !path.isEmpty else { throw .file(path, "the name of the output file is empty") }
-    var place = path
+    var target = path
     for _ in 0..<linksFollowed {
-      if let descriptor = openDescriptor(place) { return .descriptor(descriptor) }
+      if let descriptor = openDescriptor(target) { return .descriptor(descriptor) }
       var status = stat()
-      guard place.withPlatformString({ lstat($0, &status) }) == 0 else {
+      guard target.withPlatformString({ lstat($0, &status) }) == 0 else {
         let error = Errno(rawValue: errno)
         guard error == .noSuchFileOrDirectory else { throw .system(path, error) }
-        return .regular(place)
+        return .regular(target)
       }
       switch status.st_mode & S_IFMT {
-      case S_IFREG: return .regular(place)
+      case S_IFREG: return .regular(target)
       case S_IFDIR: throw .file(path, "is a directory")
-      case S_IFLNK: place = try follow(place, for: path)
-      default: return .special(place)
+      case S_IFLNK: target = try follow(target, for: path)
+      default: return .special(target)
       }
     }
     throw .system(path, .tooManySymbolicLinkLevels)

@@ -27,7 +27,7 @@ package struct DiskGrouping {
   ///   - members: the members on all disks.
   package init(disks: [Int], members: [DiskMember]) {
     let members = Dictionary(grouping: members, by: \.disk)
-    let ordered = Self.place(disks, members) { disk, sets in
+    let ordered = Self.group(disks, members) { disk, sets in
       sets.firstIndex { !Self.conflict(disk, $0, members) } ?? sets.count
     }
     guard ordered.count > 1 else {
@@ -35,22 +35,22 @@ package struct DiskGrouping {
       return
     }
     // The order of the disks is the user's choice of what belongs together, unless the members contradict it.
-    let byState = Self.place(disks, members) { disk, sets in
+    let byState = Self.group(disks, members) { disk, sets in
       // A new set is better than one whose members are in another state, as long as this does not make more sets
       // than needed.
       let candidates =
         sets.indices.filter { !Self.conflict(disk, sets[$0], members) }
         + (sets.count < ordered.count ? [sets.count] : [])
       let scores = candidates.map { $0 < sets.count ? Self.likeness(disk, sets[$0], members) : 0 }
-      guard let best = scores.max(), let place = scores.firstIndex(of: best) else { return sets.count }
-      return candidates[place]
+      guard let best = scores.max(), let index = scores.firstIndex(of: best) else { return sets.count }
+      return candidates[index]
     }
     let (usual, fewer) = (Self.doubts(in: ordered, members), Self.doubts(in: byState, members))
     (sets, doubts) = fewer.count < usual.count ? (byState, fewer) : (ordered, usual)
     copies = Self.copies(disks, members)
   }
 
-  private static func place(
+  private static func group(
     _ disks: [Int], _ members: [Int: [DiskMember]], _ choose: (Int, [[Int]]) -> Int
   ) -> [[Int]] {
     var sets: [[Int]] = []

@@ -32,8 +32,8 @@ package struct DiskSet: Equatable, Sendable {
   package func nameInAppliance(_ name: [UInt8]) -> [UInt8] {
     guard !suffix.isEmpty else { return name }
     if name.suffix(suffix.count) == suffix[...] { return Array(name.dropLast(suffix.count)) }
-    guard let place = name.indices.first(where: { name[$0...].starts(with: suffix + [0x2f]) }) else { return name }
-    return Array(name[..<place] + name[(place + suffix.count)...])
+    guard let index = name.indices.first(where: { name[$0...].starts(with: suffix + [0x2f]) }) else { return name }
+    return Array(name[..<index] + name[(index + suffix.count)...])
   }
 
   private var suffix: [UInt8] { number > 1 ? Array("@\(number)".utf8) : [] }

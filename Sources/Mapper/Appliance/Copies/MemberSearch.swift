@@ -41,7 +41,8 @@ package enum MemberSearch {
     }
     var result: [Found] = []
     for (label, target) in labels {
-      guard let number = numbers[target], let found = properties[number], let (disk, partition) = place(of: label),
+      guard let number = numbers[target], let found = properties[number],
+        let (disk, partition) = diskAndPartition(of: label),
         disks.contains(disk), let kind = found["TYPE"].flatMap({ DiskMember.Kind(rawValue: String($0)) }),
         let uuid = found["UUID"]
       else { continue }
@@ -64,7 +65,7 @@ package enum MemberSearch {
 
   /// Returns the disk and the partition that a label stands for: a label made by `Appliance.label`, followed by the
   /// partition number.
-  private static func place(of label: Substring) -> (disk: Int, partition: Substring)? {
+  private static func diskAndPartition(of label: Substring) -> (disk: Int, partition: Substring)? {
     let prefix = Appliance.label(ofDisk: 0).dropLast()
     guard label.hasPrefix(prefix) else { return nil }
     let letters = label.dropFirst(prefix.count).prefix { ("a"..."j").contains($0) }

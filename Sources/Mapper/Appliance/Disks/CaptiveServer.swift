@@ -105,7 +105,7 @@ package enum CaptiveServer {
   ) async throws -> T {
     let arguments = try image.arguments(keyFile: keyFile)
     guard let address = NBDAddress("nbd+unix:///?socket=\(socket.string)".utf8) else {
-      throw MapperError.source(image.source.name, "\(socket): not a place for a socket")
+      throw MapperError.source(image.source.name, "\(socket): no socket can have this path")
     }
     let said = FilePath(bytes: socket.bytes + Array(".log".utf8))
     let pidFile = FilePath(bytes: socket.bytes + Array(".pid".utf8))

@@ -26,26 +26,26 @@ public enum ImageFormat: String, CaseIterable, Sendable {
 /// One of the guest's disks, as the user names it.
 public struct DiskSource: Sendable {
   /// The location of a disk.
-  public enum Place: Equatable, Sendable {
+  public enum Location: Equatable, Sendable {
     case file(FilePath)
     /// An NBD export, which is always read as raw.
     case server(NBDAddress)
   }
 
-  public var place: Place
+  public var location: Location
   /// The format, or nil to guess it from the name.
   public var format: ImageFormat?
   /// The sector size, or nil to detect it from the partition table or the image format.
   public var sectorSize: SectorSize?
 
-  public init(_ place: Place, format: ImageFormat?) {
-    self.place = place
+  public init(_ location: Location, format: ImageFormat?) {
+    self.location = location
     self.format = format
   }
 
   /// The name as the user gave it.
   package var name: [UInt8] {
-    switch place {
+    switch location {
     case .file(let path): path.bytes
     case .server(let address): address.bytes
     }
@@ -55,14 +55,14 @@ public struct DiskSource: Sendable {
   /// each other, and could assemble the guest's volumes from parts of both.
   package static func checkDistinct(_ sources: [DiskSource]) throws(MapperError) {
     for (index, source) in sources.enumerated() {
-      guard !sources[..<index].contains(where: { $0.place.isSame(as: source.place) }) else {
+      guard !sources[..<index].contains(where: { $0.location.isSame(as: source.location) }) else {
         throw .givenTwice(source.name)
       }
     }
   }
 }
 
-extension DiskSource.Place {
+extension DiskSource.Location {
   fileprivate func isSame(as other: Self) -> Bool {
     switch (self, other) {
     case (.file(let one), .file(let other)): isSameFile(one, other)

@@ -37,7 +37,7 @@ package struct GuestDisk: Sendable {
 
   /// Whether the user gave an NBD URI instead of a file.
   package var isNBDSource: Bool {
-    if case .server = source.place { true } else { false }
+    if case .server = source.location { true } else { false }
   }
 
   /// Opens the disk for reading in this process.
@@ -94,7 +94,7 @@ package enum ExaminedDisk: Sendable {
   package init(
     _ source: DiskSource, options: OpenOptions, keys: [DeviceKey], reporter: any Reporter, isCancelled: () -> Bool
   ) throws {
-    switch source.place {
+    switch source.location {
     case .server(let address):
       guard source.format ?? .raw == .raw else {
         throw MapperError.source(source.name, "what an NBD server serves is read as a raw disk only")

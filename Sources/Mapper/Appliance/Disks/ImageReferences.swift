@@ -31,10 +31,10 @@ package enum ImageReferences: Equatable {
     // backing file name; from version 3 on, the incompatible features, where bit 2 means an external data file.
     if header.starts(with: [0x51, 0x46, 0x49, 0xfb]) {
       if fields.big(at: 4, width: 4) >= 3, fields.big(at: 72, width: 8) & 4 != 0 { return .dataFile }
-      let place = fields.big(at: 8, width: 8)
-      guard place != 0 else { return nil }
+      let offset = fields.big(at: 8, width: 8)
+      guard offset != 0 else { return nil }
       let count = min(fields.big(at: 16, width: 4), UInt64(longestName))
-      return .backingFile(bytes(place, Int(count)))
+      return .backingFile(bytes(offset, Int(count)))
     }
     // QED, https://wiki.qemu.org/Features/QED/Specification: magic, the features at offset 16, where bit 0 means a
     // backing file, and the offset and size of its name at offset 56.

@@ -101,7 +101,7 @@ package struct BtrfsTree {
 
     /// Real chunks have at most 10 GiB, and stripes 64 KiB, but a damaged tree may contain anything.
     private var hasStripes: Bool {
-      (1...Target.maximumChunk).contains(stripe) && length / stripe <= DeviceTable.maximumPlaces
+      (1...Target.maximumChunk).contains(stripe) && length / stripe <= DeviceTable.maximumLocations
     }
 
     /// nil if the chunk is invalid or its profile is not supported.

@@ -3,7 +3,7 @@ import Bytes
 /// The block devices as the appliance's kernel sees them, and what each is made of, down to the guest's disks.
 ///
 /// A device is a disk or a list of segments, each with a `Target` that says how it lies on the devices below.
-/// `places` goes down from a device to the disks, and `parts` goes up from a disk to a device. Both return every
+/// `locations` goes down from a device to the disks, and `parts` goes up from a disk to a device. Both return every
 /// copy.
 ///
 /// The tables come from an appliance that may be hostile: a device may be below itself, or many times below another.
@@ -17,7 +17,7 @@ package struct DeviceTable {
   }
 
   /// A range of a disk, in bytes, that holds the bytes of a device from `offset` on.
-  package struct Place: Equatable {
+  package struct Location: Equatable {
     /// The disk's number, from 1.
     package var disk: Int
     package var range: Range<UInt64>
@@ -61,7 +61,7 @@ package struct DeviceTable {
   }
 
   /// The most pieces of one volume: a map has no room for more, because stripes are often no larger than 64 KiB.
-  package static let maximumPlaces: UInt64 = 1 << 20
+  package static let maximumLocations: UInt64 = 1 << 20
   /// The most pieces of a range. No filesystem has an extent of so many stripes: 512 GiB, at 64 KiB each.
   private static let maximumPiecesOfRange: UInt64 = 1 << 23
 
@@ -72,14 +72,14 @@ package struct DeviceTable {
   }
 
   /// Where all of the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order;
-  /// nil if that is unknown, if it is in more than `maximumPlaces` pieces, or if the device is a disk itself.
-  package func places(of number: Substring) -> [Place]? {
+  /// nil if that is unknown, if it is in more than `maximumLocations` pieces, or if the device is a disk itself.
+  package func locations(of number: Substring) -> [Location]? {
     guard case .made(let segments) = devices[number], let end = segments.map(\.range.upperBound).max() else {
       return nil
     }
     var known: [Substring: UInt64] = [:]
-    guard pieces(of: number, depth: 0, &known) <= Self.maximumPlaces else { return nil }
-    return places(of: 0..<end, on: number)
+    guard pieces(of: number, depth: 0, &known) <= Self.maximumLocations else { return nil }
+    return locations(of: 0..<end, on: number)
   }
 
   /// The offset of a device's end, in bytes; nil if unknown.
@@ -127,17 +127,17 @@ package struct DeviceTable {
   }
 
   /// Where `range` (in bytes) of the device `number` lies on the guest's disks, every copy; nil if that is unknown
-  /// or exceeds `maximumSteps` or `maximumPiecesOfRange`. Bytes beyond the device's end have no place.
-  package func places(of range: Range<UInt64>, on number: Substring) -> [Place]? {
-    var places: [Place] = []
+  /// or exceeds `maximumSteps` or `maximumPiecesOfRange`. Bytes beyond the device's end have no location.
+  package func locations(of range: Range<UInt64>, on number: Substring) -> [Location]? {
+    var locations: [Location] = []
     var steps = Self.maximumSteps(range)
-    let isKnown = add(range, on: number, depth: 0, offset: 0, to: &places, &steps)
-    return isKnown ? places : nil
+    let isKnown = add(range, on: number, depth: 0, offset: 0, to: &locations, &steps)
+    return isKnown ? locations : nil
   }
 
   /// The parts of the device `number` that a range of a disk holds.
   ///
-  /// This is the reverse of `places`: if there are several copies, each of them gives the same part. Parts beyond
+  /// This is the reverse of `locations`: if there are several copies, each of them gives the same part. Parts beyond
   /// `maximumSteps` are left out.
   package func parts(of number: Substring, heldBy range: Range<UInt64>, ofDisk disk: Int) -> [Part] {
     guard let device = devices.first(where: { if case .disk(disk) = $0.value { true } else { false } })?.key else {
@@ -166,14 +166,14 @@ package struct DeviceTable {
     for upper in users[device, default: []] {
       guard case .made(let segments) = devices[upper] else { continue }
       for segment in segments {
-        segment.target.forEachPart(on: device, range) { part, place in
+        segment.target.forEachPart(on: device, range) { part, offset in
           // The leg's device may be larger than the segment.
           let size = segment.range.upperBound - segment.range.lowerBound
           let common = part.clamped(to: 0..<size)
           guard !common.isEmpty, steps > 0 else { return }
           steps -= 1
           let start = segment.range.lowerBound
-          let disk = onDisk &+ (place - range.lowerBound) &+ (common.lowerBound - part.lowerBound)
+          let disk = onDisk &+ (offset - range.lowerBound) &+ (common.lowerBound - part.lowerBound)
           let found = start + common.lowerBound..<start + common.upperBound
           if upper == wanted {
             parts.append(Part(range: found, onDisk: disk))
@@ -230,38 +230,38 @@ package struct DeviceTable {
     for below in Set(segments.flatMap(\.target.devicesBelow)) { users[below, default: []].append(name) }
   }
 
-  /// Where the parity of the device `number` is; empty if it has none, nil if it is in more than `maximumPlaces`
+  /// Where the parity of the device `number` is; empty if it has none, nil if it is in more than `maximumLocations`
   /// pieces.
-  package func parity(of number: Substring) -> [Place]? {
+  package func parity(of number: Substring) -> [Location]? {
     guard case .made(let segments) = devices[number] else { return [] }
     let striped = segments.filter { if case .parity = $0.target { true } else { false } }
     let pieces = striped.reduce(0) { $0 &+ $1.target.pieces(size: $1.range.upperBound - $1.range.lowerBound) }
-    guard pieces <= Self.maximumPlaces else { return nil }
-    var places: [Place] = []
+    guard pieces <= Self.maximumLocations else { return nil }
+    var locations: [Location] = []
     var steps = Self.maximumSteps(0..<Self.maximumPiecesOfRange * 512)
     for segment in striped {
       segment.target.forEachParity(size: segment.range.upperBound - segment.range.lowerBound) { piece in
         guard let end = piece.leg.offset.plus(piece.length) else { return }
         _ = add(
           piece.leg.offset..<end, on: piece.leg.device, depth: 1, offset: segment.range.lowerBound &+ piece.offset,
-          to: &places, &steps)
+          to: &locations, &steps)
       }
     }
-    return places
+    return locations
   }
 
-  /// Adds the places of every copy of a part of a device.
-  /// - Parameter offset: the `offset` that the first byte gets in its place.
+  /// Adds the locations of every copy of a part of a device.
+  /// - Parameter offset: the `offset` that the first byte gets in its location.
   /// - Returns: false if a device below is unknown or not supported, or a limit is exceeded.
   private func add(
-    _ wanted: Range<UInt64>, on device: Substring, depth: Int, offset: UInt64, to places: inout [Place],
+    _ wanted: Range<UInt64>, on device: Substring, depth: Int, offset: UInt64, to locations: inout [Location],
     _ steps: inout UInt64
   ) -> Bool {
     guard depth < Self.maximumDepth else { return false }
     switch devices[device] {
     case .disk(let number):
       let found = wanted.clamped(to: 0..<(diskSizes[device] ?? .max))
-      if !found.isEmpty { append(Place(disk: number, range: found, offset: offset), to: &places) }
+      if !found.isEmpty { append(Location(disk: number, range: found, offset: offset), to: &locations) }
       return true
     case .made(let segments):
       var isKnown = true
@@ -281,7 +281,7 @@ package struct DeviceTable {
           }
           isKnown = add(
             piece.leg.offset..<end, on: piece.leg.device, depth: depth + 1,
-            offset: offset &+ (start &+ piece.offset &- wanted.lowerBound), to: &places, &steps)
+            offset: offset &+ (start &+ piece.offset &- wanted.lowerBound), to: &locations, &steps)
         }
       }
       return isKnown
@@ -289,13 +289,13 @@ package struct DeviceTable {
     }
   }
 
-  private func append(_ place: Place, to places: inout [Place]) {
-    if let last = places.last, last.disk == place.disk, last.range.upperBound == place.range.lowerBound,
-      last.offset &+ (last.range.upperBound - last.range.lowerBound) == place.offset
+  private func append(_ location: Location, to locations: inout [Location]) {
+    if let last = locations.last, last.disk == location.disk, last.range.upperBound == location.range.lowerBound,
+      last.offset &+ (last.range.upperBound - last.range.lowerBound) == location.offset
     {
-      places[places.count - 1].range = last.range.lowerBound..<place.range.upperBound
+      locations[locations.count - 1].range = last.range.lowerBound..<location.range.upperBound
     } else {
-      places.append(place)
+      locations.append(location)
     }
   }
 }

@@ -58,8 +58,8 @@ package struct RAID10Layout: Equatable {
   /// - Parameter chunk: at most 2^52.
   package func forEachCopy(of chunk: UInt64, _ body: (Int, UInt64) -> Void) {
     for copy in 0..<UInt64(near) {
-      let place = chunk * UInt64(near) + copy
-      let (row, device) = (place / UInt64(devices), Int(place % UInt64(devices)))
+      let index = chunk * UInt64(near) + copy
+      let (row, device) = (index / UInt64(devices), Int(index % UInt64(devices)))
       for turn in 0..<far {
         let start = isOffset ? row * UInt64(far) : row
         body(shifted(device, by: turn * near), start + UInt64(turn) * (isOffset ? 1 : stride))
@@ -72,9 +72,9 @@ package struct RAID10Layout: Equatable {
     let turn = isOffset ? row % UInt64(far) : row / stride
     guard turn < UInt64(far) else { return nil }
     let first = isOffset ? row / UInt64(far) : row % stride
-    let (place, overflow) = first.multipliedReportingOverflow(by: UInt64(devices))
-    guard !overflow, place < UInt64.max - UInt64(devices) else { return nil }
-    return (place + UInt64(shifted(device, by: -Int(turn) * near))) / UInt64(near)
+    let (index, overflow) = first.multipliedReportingOverflow(by: UInt64(devices))
+    guard !overflow, index < UInt64.max - UInt64(devices) else { return nil }
+    return (index + UInt64(shifted(device, by: -Int(turn) * near))) / UInt64(near)
   }
 
   /// The device `count` positions after this one in its set, wrapping around.
@@ -82,7 +82,7 @@ package struct RAID10Layout: Equatable {
     let number = min(device / setSize, devices / setSize - 1)
     let first = number * setSize
     let size = number == devices / setSize - 1 ? devices - first : setSize
-    let place = (device - first + count) % size
-    return first + (place < 0 ? place + size : place)
+    let index = (device - first + count) % size
+    return first + (index < 0 ? index + size : index)
   }
 }

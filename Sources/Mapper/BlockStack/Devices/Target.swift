@@ -85,9 +85,9 @@ package enum Target: Equatable {
       case .parity(let chunk, let rotation, let legs):
         let data = legs.count - rotation.parities
         Self.forEachChunk(of: onLeg, chunk: chunk) { stripe, part in
-          guard let place = (0..<data).first(where: { rotation.data($0, stripe: stripe, legs: legs.count) == index })
+          guard let position = (0..<data).first(where: { rotation.data($0, stripe: stripe, legs: legs.count) == index })
           else { return }
-          Self.hand(stripe.times(UInt64(data))?.plus(UInt64(place)), chunk, part, leg, body)
+          Self.hand(stripe.times(UInt64(data))?.plus(UInt64(position)), chunk, part, leg, body)
         }
       }
     }
@@ -138,11 +138,11 @@ package enum Target: Equatable {
 
   private static func add(_ leg: Leg?, at start: UInt64, _ range: Range<UInt64>, _ body: (Piece) -> Void) {
     guard let leg else { return }
-    let (place, overflow) = leg.offset.addingReportingOverflow(start)
+    let (offset, overflow) = leg.offset.addingReportingOverflow(start)
     guard !overflow else { return }
     body(
       Piece(
-        leg: Leg(device: leg.device, offset: place), offset: range.lowerBound,
+        leg: Leg(device: leg.device, offset: offset), offset: range.lowerBound,
         length: range.upperBound - range.lowerBound))
   }
 

@@ -5,36 +5,36 @@ import Bytes
 package struct BSDLabel {
   private static let magic: [UInt8] = [0x57, 0x45, 0x56, 0x82]
   /// The possible offsets of the label, in bytes: 512 on i386 and others, 64 on Alpha and others.
-  private static let places: [UInt64] = [512, 64]
+  private static let offsets: [UInt64] = [512, 64]
   private static let headerSize = 148
   private static let entrySize = 16
   private static let maximumPartitions = 22
 
   /// The partitions that are in use.
   private let partitions: [DiskTable.Partition]
-  private let place: UInt64
+  private let offset: UInt64
   private let size: Int
 
   package static func find(in bytes: TableBytes, _ mbr: MBRTable?) -> BSDLabel? {
     // If the MBR has partitions, the label is in one of them. FreeBSD's "dangerously dedicated" disks are different:
     // their single entry starts at sector 0 and is only there for the BIOS.
     guard mbr.map({ $0.entries.isEmpty || $0.isDedicated }) ?? true else { return nil }
-    return places.lazy.compactMap { BSDLabel(bytes, at: $0) }.first
+    return offsets.lazy.compactMap { BSDLabel(bytes, at: $0) }.first
   }
 
-  private init?(_ bytes: TableBytes, at place: UInt64) {
-    guard let header = bytes.bytes(at: place, count: Self.headerSize), header.has(Self.magic, at: 0),
+  private init?(_ bytes: TableBytes, at offset: UInt64) {
+    guard let header = bytes.bytes(at: offset, count: Self.headerSize), header.has(Self.magic, at: 0),
       header.has(Self.magic, at: 132)
     else { return nil }
     let count = Int(header.little(at: 138, width: 2))
     let sector = header.little(at: 40, width: 4)
     guard (1...Self.maximumPartitions).contains(count), [512, 1024, 2048, 4096].contains(sector),
-      let all = bytes.bytes(at: place, count: Self.headerSize + count * Self.entrySize)
+      let all = bytes.bytes(at: offset, count: Self.headerSize + count * Self.entrySize)
     else { return nil }
     // The label is valid if the XOR of all its 16-bit words is zero.
     let sum = stride(from: 0, to: all.count, by: 2).reduce(UInt64(0)) { $0 ^ all.little(at: $1, width: 2) }
     guard sum == 0 else { return nil }
-    self.place = place
+    self.offset = offset
     size = all.count
     partitions = (0..<count).compactMap { index in
       let entry = Self.headerSize + index * Self.entrySize
@@ -53,8 +53,8 @@ package struct BSDLabel {
       // The kernel numbers the partitions inside an MBR entry from 5.
       for index in table.partitions.indices { table.partitions[index].number = 5 + index }
     }
-    if place >= UInt64(MBRTable.size) { table.areas.add("boot block", at: 0, count: place, kind: .boot) }
-    table.areas.add("BSD label", at: place, count: UInt64(size), kind: .boot)
+    if offset >= UInt64(MBRTable.size) { table.areas.add("boot block", at: 0, count: offset, kind: .boot) }
+    table.areas.add("BSD label", at: offset, count: UInt64(size), kind: .boot)
     return table
   }
 }

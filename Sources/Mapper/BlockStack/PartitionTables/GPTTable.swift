@@ -108,17 +108,17 @@ package enum GPTTable {
   private static func table(_ found: Found, at number: UInt64, _ sectorSize: SectorSize) -> DiskTable {
     var table = DiskTable(kind: .gpt)
     let size = found.header.entrySize
-    var misplaced = 0
+    var invalid = 0
     for index in 0..<found.entries.count / size {
-      let place = index * size
+      let offset = index * size
       // An entry is unused if its type is all zeros.
-      guard found.entries[place..<place + 16].contains(where: { $0 != 0 }) else { continue }
-      let first = found.entries.little(at: place + 32, width: 8)
-      let last = found.entries.little(at: place + 40, width: 8)
+      guard found.entries[offset..<offset + 16].contains(where: { $0 != 0 }) else { continue }
+      let first = found.entries.little(at: offset + 32, width: 8)
+      let last = found.entries.little(at: offset + 40, width: 8)
       guard first <= last, let start = first.times(sectorSize.bytes),
         let end = last.plus(1).flatMap({ $0.times(sectorSize.bytes) })
       else {
-        misplaced += 1
+        invalid += 1
         continue
       }
       guard table.partitions.count < maximumPartitions else {
@@ -128,9 +128,9 @@ package enum GPTTable {
       }
       table.partitions.append(DiskTable.Partition(number: index + 1, range: start..<end))
     }
-    if misplaced > 0 {
+    if invalid > 0 {
       table.damage.append(
-        DiskTable.Damage(text: "entries without a valid place: \(misplaced)", isLoss: true))
+        DiskTable.Damage(text: "entries without a valid range: \(invalid)", isLoss: true))
     }
     if found.isShortened {
       table.damage.append(

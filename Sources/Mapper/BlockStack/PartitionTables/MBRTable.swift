@@ -29,11 +29,11 @@ package struct MBRTable {
     guard sector.has([0x55, 0xaa], at: 510) else { return nil }
     var entries: [Entry] = []
     for index in 0..<4 {
-      let place = Self.firstEntry + index * Self.entrySize
-      guard sector[place] & 0x7f == 0 else { return nil }
+      let offset = Self.firstEntry + index * Self.entrySize
+      guard sector[offset] & 0x7f == 0 else { return nil }
       let entry = Entry(
-        number: index + 1, type: sector[place + 4], start: sector.little(at: place + 8, width: 4),
-        count: sector.little(at: place + 12, width: 4))
+        number: index + 1, type: sector[offset + 4], start: sector.little(at: offset + 8, width: 4),
+        count: sector.little(at: offset + 12, width: 4))
       if entry.count > 0 { entries.append(entry) }
     }
     self.entries = entries

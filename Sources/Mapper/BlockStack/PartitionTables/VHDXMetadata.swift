@@ -16,8 +16,8 @@ package enum VHDXMetadata {
   /// - Parameter bytes: returns `count` bytes of the image at an offset, fewer at its end.
   package static func sectorSize(bytes: (_ at: UInt64, _ count: Int) -> [UInt8]) -> SectorSize? {
     guard bytes(0, 8).elementsEqual("vhdxfile".utf8) else { return nil }
-    for place in regionTables {
-      let table = bytes(place, 64 << 10)
+    for offset in regionTables {
+      let table = bytes(offset, 64 << 10)
       guard table.starts(with: "regi".utf8) else { continue }
       let count = Int(min(table.little(at: 8, width: 4), maximumEntries))
       for entry in 0..<count where table.has(metadataRegion, at: 16 + entry * 32) {
@@ -33,8 +33,8 @@ package enum VHDXMetadata {
     guard table.starts(with: "metadata".utf8) else { return nil }
     let count = Int(min(table.little(at: 10, width: 2), maximumEntries))
     for entry in 0..<count where table.has(logicalSectorSize, at: 32 + entry * 32) {
-      guard let place = region.plus(table.little(at: 32 + entry * 32 + 16, width: 4)) else { return nil }
-      let value = bytes(place, 4)
+      guard let offset = region.plus(table.little(at: 32 + entry * 32 + 16, width: 4)) else { return nil }
+      let value = bytes(offset, 4)
       return value.count == 4 ? SectorSize(rawValue: Int(value.little(at: 0, width: 4))) : nil
     }
     return nil

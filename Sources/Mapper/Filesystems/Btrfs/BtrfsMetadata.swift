@@ -30,13 +30,14 @@ enum BtrfsMetadata {
     var areas: [DeviceArea] = []
     for line in text.lines {
       let fields = line.fields
-      guard fields.count == 3, fields[0] == "super", let place = UInt64(fields[2]) else { continue }
-      let isFirst = place == firstSuperblock
-      if isFirst { areas.append(DeviceArea(kind: .boot, name: "boot block", range: 0..<place, device: fields[1])) }
-      guard place.plus(superblockBytes) != nil else { continue }
+      guard fields.count == 3, fields[0] == "super", let offset = UInt64(fields[2]) else { continue }
+      let isFirst = offset == firstSuperblock
+      if isFirst { areas.append(DeviceArea(kind: .boot, name: "boot block", range: 0..<offset, device: fields[1])) }
+      guard offset.plus(superblockBytes) != nil else { continue }
       areas.append(
         DeviceArea(
-          name: isFirst ? "superblock" : "backup superblock", range: place..<place + superblockBytes, device: fields[1])
+          name: isFirst ? "superblock" : "backup superblock", range: offset..<offset + superblockBytes,
+          device: fields[1])
       )
     }
     guard let tree = BtrfsTree(parsing: text) else { return areas }

@@ -67,8 +67,8 @@ enum ExtAttributeValues {
     guard let first = blocks.first ?? nil, let last = blocks.last ?? nil, first > 0, first <= last, blocks.count <= 2,
       let start = first.times(size), let end = last.plus(1)?.times(size)
     else { return nil }
-    let place = parts[0].dropFirst().dropLast().parts(between: "-").first.flatMap { UInt64($0) } ?? 0
-    guard end - start <= maximumBytes, let offset = place.times(size), offset < maximumBytes else { return nil }
+    let block = parts[0].dropFirst().dropLast().parts(between: "-").first.flatMap { UInt64($0) } ?? 0
+    guard end - start <= maximumBytes, let offset = block.times(size), offset < maximumBytes else { return nil }
     return (start..<end, offset)
   }
 }

@@ -82,8 +82,8 @@ enum ExtMetadata {
     for entry in list.parts(between: ",") {
       let parts = entry.parts(between: ":")
       guard parts.count == 2, let blocks = range(parts[1].trimmed) else { continue }
-      let place = parts[0].trimmed.dropFirst().prefix { $0 != ")" && $0 != "[" }
-      let first = range(place)?.lowerBound
+      let fileBlocks = parts[0].trimmed.dropFirst().prefix { $0 != ")" && $0 != "[" }
+      let first = range(fileBlocks)?.lowerBound
       guard let count = (blocks.upperBound - blocks.lowerBound).times(blockSize) else { continue }
       areas.add(
         first == nil && inode.name != "resize inode" ? "\(inode.name) map" : inode.name,

@@ -24,11 +24,11 @@ struct InodeTable {
   /// The range on the device of an inline file's bytes after the first 60.
   /// - Parameter first: where the first 60 bytes are on the device.
   func rest(behind first: UInt64) -> Range<UInt64>? {
-    guard first >= InlineData.listPlace, first < 1 << 62 else { return nil }
-    let start = first - UInt64(InlineData.listPlace)
+    guard first >= InlineData.listOffset, first < 1 << 62 else { return nil }
+    let start = first - UInt64(InlineData.listOffset)
     guard start % inodeSize == 0, let bytes = Self.read(device, at: start / Self.block * Self.block) else { return nil }
-    let place = Int(start % Self.block)
-    guard let range = InlineData.rest(in: Array(bytes[place..<place + Int(inodeSize)])) else { return nil }
+    let offset = Int(start % Self.block)
+    guard let range = InlineData.rest(in: Array(bytes[offset..<offset + Int(inodeSize)])) else { return nil }
     return start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound)
   }
 

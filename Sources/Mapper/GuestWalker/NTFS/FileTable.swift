@@ -69,8 +69,8 @@ struct FileTable: RecordSource {
       guard fill(cache[index].buffer, from: slot * Self.slotBytes, at: start % Self.slotBytes) else { return nil }
       cache[index].number = slot
     }
-    let place = Int(start % Self.slotBytes)
-    return FileRecord(Array(cache[index].buffer.bytes[place..<place + Int(recordSize)]))
+    let offset = Int(start % Self.slotBytes)
+    return FileRecord(Array(cache[index].buffer.bytes[offset..<offset + Int(recordSize)]))
   }
 
   /// Reads a part of the table, with zeros after the table's end.
@@ -78,20 +78,21 @@ struct FileTable: RecordSource {
   private func fill(_ buffer: AlignedBuffer, from start: UInt64, at needed: UInt64) -> Bool {
     buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0)
     var known: UInt64 = 0
-    for place in places(of: start..<start + Self.slotBytes) {
-      let target = Int(place.offset)
-      let count = Int(place.device.upperBound - place.device.lowerBound)
+    for location in locations(of: start..<start + Self.slotBytes) {
+      let target = Int(location.offset)
+      let count = Int(location.device.upperBound - location.device.lowerBound)
       guard target + count <= buffer.bytes.count,
         read(
-          UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[target..<target + count]), at: place.device.lowerBound)
+          UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[target..<target + count]), at: location.device.lowerBound
+        )
       else { return false }
-      known = place.offset + UInt64(count)
+      known = location.offset + UInt64(count)
     }
     return needed + recordSize <= known
   }
 
   /// The device ranges, in bytes, of a range of the table, each with its offset in that range.
-  func places(of range: Range<UInt64>) -> [(device: Range<UInt64>, offset: UInt64)] {
+  func locations(of range: Range<UInt64>) -> [(device: Range<UInt64>, offset: UInt64)] {
     var result: [(device: Range<UInt64>, offset: UInt64)] = []
     // Find the first run that ends after the start of the range.
     var (low, high) = (0, runs.count)
@@ -109,16 +110,16 @@ struct FileTable: RecordSource {
       guard let cluster = run.cluster else { continue }
       let start = max(range.lowerBound, run.start * clusterSize)
       let end = min(range.upperBound, (run.start + run.count) * clusterSize)
-      let place = cluster * clusterSize + (start - run.start * clusterSize)
-      result.append((place..<place + (end - start), start - range.lowerBound))
+      let offset = cluster * clusterSize + (start - run.start * clusterSize)
+      result.append((offset..<offset + (end - start), start - range.lowerBound))
     }
     return result
   }
 
   /// The device ranges of some bytes of a record, each with its offset in the file.
-  func places(of part: ResidentPart, record: UInt64) -> [(device: Range<UInt64>, offset: UInt64)] {
-    let start = record * recordSize + UInt64(part.place)
-    return places(of: start..<start + UInt64(part.length)).map { ($0.device, $0.offset + UInt64(part.offset)) }
+  func locations(of part: ResidentPart, record: UInt64) -> [(device: Range<UInt64>, offset: UInt64)] {
+    let start = record * recordSize + UInt64(part.recordOffset)
+    return locations(of: start..<start + UInt64(part.length)).map { ($0.device, $0.offset + UInt64(part.offset)) }
   }
 
   mutating func bytes(of runs: [Run], size: UInt64) -> [UInt8]? {
@@ -139,8 +140,8 @@ struct FileTable: RecordSource {
     return result.count == size ? result : nil
   }
 
-  private func read(_ bytes: UnsafeMutableRawBufferPointer, at place: UInt64) -> Bool {
-    place < Self.maximumBytes && pread(device, bytes.baseAddress, bytes.count, off_t(place)) == bytes.count
+  private func read(_ bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
+    offset < Self.maximumBytes && pread(device, bytes.baseAddress, bytes.count, off_t(offset)) == bytes.count
   }
 
   private mutating func forgetAll() {

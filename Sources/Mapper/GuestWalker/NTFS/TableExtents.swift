@@ -73,10 +73,10 @@ extension FileTable {
   }
 
   private func resident(_ part: ResidentPart, _ record: UInt64) -> [FileLayout.Piece] {
-    places(of: part, record: record).map { place in
+    locations(of: part, record: record).map { location in
       FileLayout.Piece(
-        offset: place.offset, length: place.device.upperBound - place.device.lowerBound, layout: .exact,
-        physical: place.device.lowerBound, isInRecord: true)
+        offset: location.offset, length: location.device.upperBound - location.device.lowerBound, layout: .exact,
+        physical: location.device.lowerBound, isInRecord: true)
     }
   }
 

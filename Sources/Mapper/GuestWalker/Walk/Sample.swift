@@ -19,7 +19,7 @@ struct Sample {
   }
 
   /// The parts of the sample that want a file. Most files are not wanted by any, and use no memory.
-  struct Places {
+  struct Parts {
     fileprivate var isLarge: Bool
     fileprivate var isScattered: Bool
     fileprivate var sparse: Int?
@@ -40,17 +40,17 @@ struct Sample {
     private var state: UInt64 = 0x6d61_7076_6972_7462
 
     /// The index at which to save the next candidate; nil to skip it.
-    mutating func place(quota: Int) -> Int? {
+    mutating func nextIndex(quota: Int) -> Int? {
       seen += 1
       guard kept.count >= quota else { return kept.count }
       // A fixed seed chooses the same files in each run, so that failures can be reproduced.
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let place = (state >> 33) % seen
-      return place < UInt64(quota) ? Int(place) : nil
+      let index = (state >> 33) % seen
+      return index < UInt64(quota) ? Int(index) : nil
     }
 
-    mutating func keep(_ candidate: Candidate, at place: Int) {
-      if place < kept.count { kept[place] = candidate } else { kept.append(candidate) }
+    mutating func keep(_ candidate: Candidate, at index: Int) {
+      if index < kept.count { kept[index] = candidate } else { kept.append(candidate) }
     }
   }
 
@@ -61,21 +61,21 @@ struct Sample {
   }
 
   /// The parts that want a file; nil if none does. Must be called exactly once for each file.
-  mutating func places(for traits: Traits) -> Places? {
+  mutating func parts(for traits: Traits) -> Parts? {
     guard quota > 0 else { return nil }
-    let places = Places(
+    let parts = Parts(
       isLarge: hasRoom(largest, for: traits, by: { $0.size }),
       isScattered: traits.pieces > 1 && hasRoom(scattered, for: traits, by: { $0.pieces }),
-      sparse: traits.hasHoles ? sparse.place(quota: quota) : nil, any: any.place(quota: quota))
-    let isWanted = places.isLarge || places.isScattered || places.sparse != nil || places.any != nil
-    return isWanted ? places : nil
+      sparse: traits.hasHoles ? sparse.nextIndex(quota: quota) : nil, any: any.nextIndex(quota: quota))
+    let isWanted = parts.isLarge || parts.isScattered || parts.sparse != nil || parts.any != nil
+    return isWanted ? parts : nil
   }
 
-  mutating func add(_ candidate: Candidate, at places: Places) {
-    if places.isLarge { Self.keep(candidate, in: &largest, quota: quota, by: { $0.size }) }
-    if places.isScattered { Self.keep(candidate, in: &scattered, quota: quota, by: { $0.pieces }) }
-    if let place = places.sparse { sparse.keep(candidate, at: place) }
-    if let place = places.any { any.keep(candidate, at: place) }
+  mutating func add(_ candidate: Candidate, to parts: Parts) {
+    if parts.isLarge { Self.keep(candidate, in: &largest, quota: quota, by: { $0.size }) }
+    if parts.isScattered { Self.keep(candidate, in: &scattered, quota: quota, by: { $0.pieces }) }
+    if let index = parts.sparse { sparse.keep(candidate, at: index) }
+    if let index = parts.any { any.keep(candidate, at: index) }
   }
 
   private func hasRoom(_ kept: [Candidate], for traits: Traits, by rank: (Traits) -> UInt64) -> Bool {
@@ -87,8 +87,8 @@ struct Sample {
   private static func keep(
     _ candidate: Candidate, in kept: inout [Candidate], quota: Int, by rank: (Traits) -> UInt64
   ) {
-    let place = kept.firstIndex { rank($0.traits) < rank(candidate.traits) } ?? kept.count
-    kept.insert(candidate, at: place)
+    let index = kept.firstIndex { rank($0.traits) < rank(candidate.traits) } ?? kept.count
+    kept.insert(candidate, at: index)
     if kept.count > quota { kept.removeLast() }
   }
 

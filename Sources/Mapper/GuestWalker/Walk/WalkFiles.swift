@@ -157,9 +157,9 @@ extension Walk {
   private mutating func addToSample(
     _ object: Record.ObjectID, _ traits: Sample.Traits, name: [UInt8], in directory: OpenDirectory
   ) {
-    guard let places = sample.places(for: traits), let path = path(to: name) else { return }
+    guard let parts = sample.parts(for: traits), let path = path(to: name) else { return }
     sample.add(
-      Sample.Candidate(object: object, parent: directory.object, name: name, path: path, traits: traits), at: places)
+      Sample.Candidate(object: object, parent: directory.object, name: name, path: path, traits: traits), to: parts)
   }
 
   /// Adds an encrypted file that cannot be opened without its key.

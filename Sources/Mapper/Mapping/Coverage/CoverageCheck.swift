@@ -42,7 +42,7 @@ struct CoverageCheck {
       }
     }
     for journal in guest.inventory.devices where journal.type == "jbd" {
-      draft.add(.metadata, journal.name, path: Array("journal".utf8), guest.wholePlaces(of: journal) ?? [])
+      draft.add(.metadata, journal.name, path: Array("journal".utf8), guest.wholeLocations(of: journal) ?? [])
     }
   }
 
@@ -73,11 +73,11 @@ struct CoverageCheck {
   /// inside the one that is the whole disk.
   private func hasNestedPartitions(_ device: ProbedDevice) -> Bool {
     let number = device.number[...]
-    guard !guest.devices.isDisk(number), let places = guest.devices.places(of: number), places.count == 1,
-      let place = places.first
+    guard !guest.devices.isDisk(number), let locations = guest.devices.locations(of: number), locations.count == 1,
+      let location = locations.first
     else { return false }
-    return guest.partitions[place.disk, default: []].contains { inner in
-      inner.range != place.range && place.range.clamped(to: inner.range) == inner.range
+    return guest.partitions[location.disk, default: []].contains { inner in
+      inner.range != location.range && location.range.clamped(to: inner.range) == inner.range
     }
   }
 
@@ -88,11 +88,11 @@ struct CoverageCheck {
     let number = device.number[...]
     let isDecrypted = guest.devices.isMade(
       of: Set(guest.openedDevices.compactMap { guest.inventory.number(of: $0.name) }), number)
-    if var places = guest.wholePlaces(of: device), let end = guest.devices.end(of: number) {
+    if var locations = guest.wholeLocations(of: device), let end = guest.devices.end(of: number) {
       guard end > 2 * margin else { return .onlyZeros }
-      places = margin == 0 ? places : guest.devices.places(of: margin..<end - margin, on: number) ?? places
+      locations = margin == 0 ? locations : guest.devices.locations(of: margin..<end - margin, on: number) ?? locations
       // Where nothing was ever written, the disk holds zeros, whatever they decrypt to.
-      if let answer = try search.look(at: places), !isDecrypted || answer != .data { return answer }
+      if let answer = try search.look(at: locations), !isDecrypted || answer != .data { return answer }
     }
     return try contentInAppliance(of: device)
   }

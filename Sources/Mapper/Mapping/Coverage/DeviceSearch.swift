@@ -20,10 +20,10 @@ struct DeviceSearch {
 
   /// - Returns: nil if a disk cannot be opened.
   /// - Throws: `MapperError` if the user stops the run, or if the server of an image is gone.
-  mutating func look(at places: [DeviceTable.Place]) throws(MapperError) -> ContentSearch.Answer? {
-    for place in places {
-      guard let disk = try disk(place.disk) else { return nil }
-      let answer = search.look(at: place.range, of: disk, isCancelled: isCancelled)
+  mutating func look(at locations: [DeviceTable.Location]) throws(MapperError) -> ContentSearch.Answer? {
+    for location in locations {
+      guard let disk = try disk(location.disk) else { return nil }
+      let answer = search.look(at: location.range, of: disk, isCancelled: isCancelled)
       guard !isCancelled() else { throw .interrupted }
       guard answer == .onlyZeros else { return answer }
     }

@@ -16,7 +16,7 @@ struct PartitionMapper {
       guest.reporter.message("examining \(shown(partition)) ...")
       draft.findings.partitions += 1
       let range = table.extent(of: known).clamped(to: 0..<guest.guestDisks[diskNumber - 1].size)
-      draft.add(.partition, partition, [DeviceTable.Place(disk: diskNumber, range: range, offset: 0)])
+      draft.add(.partition, partition, [DeviceTable.Location(disk: diskNumber, range: range, offset: 0)])
     }
     // A tool in the appliance locates most of the partition tables that the kernel accepts.
     let isKernels = !(guest.partitions[diskNumber] ?? []).isEmpty
@@ -24,7 +24,7 @@ struct PartitionMapper {
     for area in table.areas {
       draft.add(
         area.kind, disk, path: area.name.map { Array($0.utf8) },
-        [DeviceTable.Place(disk: diskNumber, range: area.range, offset: area.offset)])
+        [DeviceTable.Location(disk: diskNumber, range: area.range, offset: area.offset)])
     }
   }
 
@@ -33,14 +33,14 @@ struct PartitionMapper {
     for partition in guest.inventory.stackedPartitions {
       guest.reporter.message("examining \(shown(partition)) ...")
       draft.findings.partitions += 1
-      guard let number = guest.inventory.number(of: partition), let places = guest.devices.places(of: number),
-        !places.isEmpty
+      guard let number = guest.inventory.number(of: partition), let locations = guest.devices.locations(of: number),
+        !locations.isEmpty
       else {
         guest.reporter.detail(
           "\(shown(partition)): it is in too many pieces or not supported, and is not in the map itself")
         continue
       }
-      draft.add(.partition, partition, places)
+      draft.add(.partition, partition, locations)
     }
   }
 }

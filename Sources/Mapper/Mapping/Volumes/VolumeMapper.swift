@@ -21,12 +21,12 @@ struct VolumeMapper {
       guest.reporter.message("examining \(shown(volume)) ...")
       draft.findings.logicalVolumes += 1
       guard let number = guest.inventory.number(of: volume) else { continue }
-      guard let places = guest.devices.places(of: number), !places.isEmpty else {
+      guard let locations = guest.devices.locations(of: number), !locations.isEmpty else {
         guest.reporter.warning(
           "\(shown(volume)): this volume type is not supported: files inside it are mapped, the volume itself is not")
         continue
       }
-      draft.add(.logicalVolume, volume, places)
+      draft.add(.logicalVolume, volume, locations)
     }
   }
 
@@ -37,21 +37,22 @@ struct VolumeMapper {
       guard let device = guest.inventory.devices.first(where: { $0.name == array }),
         device.holdsFilesystem || guest.devices.hasPartitions(device.number[...])
       else { continue }
-      guard let places = guest.devices.places(of: device.number[...]), !places.isEmpty else {
+      guard let locations = guest.devices.locations(of: device.number[...]), !locations.isEmpty else {
         guest.reporter.detail(
           "\(shown(array)): it is in too many pieces or not supported, and is not in the map itself")
         continue
       }
-      draft.add(.logicalVolume, array, places)
+      draft.add(.logicalVolume, array, locations)
     }
   }
 
   private func addOpenedDevices(to draft: inout MapDraft) {
     for device in guest.openedDevices {
-      guard let number = guest.inventory.number(of: device.name), let places = guest.devices.places(of: number) else {
+      guard let number = guest.inventory.number(of: device.name), let locations = guest.devices.locations(of: number)
+      else {
         continue
       }
-      draft.add(.logicalVolume, device.name, places)
+      draft.add(.logicalVolume, device.name, locations)
     }
   }
 

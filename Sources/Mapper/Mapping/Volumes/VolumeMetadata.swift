@@ -37,11 +37,11 @@ struct VolumeMetadata {
       draft.add(areas, of: content, guest.devices)
     }
     for content in contents where isSwap(content.type) && !guest.devices.isInVolume(content.number[...]) {
-      guard let places = guest.wholePlaces(of: content) else {
+      guard let locations = guest.wholeLocations(of: content) else {
         draft.warnOfGap("\(shown(content.name)): this swap space is in too many pieces and is not in the map")
         continue
       }
-      draft.add(.swap, content.name, places)
+      draft.add(.swap, content.name, locations)
     }
   }
 

@@ -14,7 +14,7 @@ struct BtrfsItems {
     // A replayed log is written to new blocks, which the guest's disk does not have.
     let written = guest.pump.written
     let isOnDisk = { (range: Range<UInt64>) in
-      !(space.table.places(of: range, on: space.device) ?? []).contains { written.overlap($0) }
+      !(space.table.locations(of: range, on: space.device) ?? []).contains { written.overlap($0) }
     }
     var directories: [Record.ObjectID: [Range<UInt64>]] = [:]
     for (inode, blocks) in tree.directories {

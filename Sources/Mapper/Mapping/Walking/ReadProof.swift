@@ -50,7 +50,7 @@ struct ReadProof {
     let asked = Set(objects).sorted().filter { object in
       guard let file = files[object], !file.hasEncoded else { return false }
       return !file.ranges.contains { range in
-        written.overlap(DeviceTable.Place(disk: Int(range.disk), range: range.range, offset: 0))
+        written.overlap(DeviceTable.Location(disk: Int(range.disk), range: range.range, offset: 0))
       }
     }
     guard !asked.isEmpty else { return [] }

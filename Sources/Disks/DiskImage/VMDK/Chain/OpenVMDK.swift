@@ -67,10 +67,10 @@ private struct ChainOpener {
     seen.append(identity)
     if try ExtentHeader.isAtStart(of: file) {
       let header = try ExtentHeader.read(from: file, options: options)
-      guard let place = header.descriptor else {
+      guard let range = header.descriptor else {
         return (Image(file: file, descriptor: nil, header: header), isDescriptor: false)
       }
-      let text = try file.bytes(at: place.lowerBound, count: place.count)
+      let text = try file.bytes(at: range.lowerBound, count: range.count)
       guard !Descriptor.isEmpty(text) else {
         return (Image(file: file, descriptor: nil, header: header), isDescriptor: false)
       }

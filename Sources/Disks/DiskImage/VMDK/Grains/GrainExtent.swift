@@ -49,7 +49,7 @@ final class GrainExtent: Sendable {
     case .stored where layout.compression != .none:
       content = .compressed(self, grain: index, skipping: inGrain)
     case .stored:
-      content = .stored(file, at: layout.place(state) &+ inGrain)
+      content = .stored(file, at: layout.offset(of: state) &+ inGrain)
       let step = layout.unitStep
       var unit = state.unit &+ step
       while next <= last, let following = GrainState.stored(unit: unit), self.state(ofGrain: next) == following {

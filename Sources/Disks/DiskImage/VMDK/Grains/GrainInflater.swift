@@ -44,7 +44,7 @@ struct GrainInflater: Sendable {
 
   /// Where in the file the compressed bytes of a grain are.
   /// - Throws: `DiskError` with `EIO` if the grain is damaged.
-  func place(ofGrain grain: UInt64, of extent: GrainExtent) throws(DiskError) -> Range<UInt64> {
+  func compressedRange(ofGrain grain: UInt64, of extent: GrainExtent) throws(DiskError) -> Range<UInt64> {
     let found = try extent.compressedGrain(grain)
     guard extent.layout.compression == .bare else { return found }
     // The end of the grain is known only after decompressing it.
@@ -58,10 +58,10 @@ struct GrainInflater: Sendable {
   private func inflate(
     _ grain: UInt64, of extent: GrainExtent, into target: UnsafeMutableRawBufferPointer
   ) throws(DiskError) -> Int {
-    let place = try extent.compressedGrain(grain)
+    let range = try extent.compressedGrain(grain)
     let result = try withInflater { (inflater) throws(DiskError) in
-      try inflater.inflate(count: place.count, into: target) { (compressed) throws(DiskError) in
-        try extent.file.read(into: compressed, at: place.lowerBound)
+      try inflater.inflate(count: range.count, into: target) { (compressed) throws(DiskError) in
+        try extent.file.read(into: compressed, at: range.lowerBound)
       }
     }
     let wanted = extent.range(ofGrain: grain)
@@ -77,7 +77,7 @@ struct GrainInflater: Sendable {
     }
     throw DiskError(
       extent.file.path,
-      "the grain at offset \(place.lowerBound), for the extent's bytes \(wanted.lowerBound)-\(wanted.upperBound - 1), "
+      "the grain at offset \(range.lowerBound), for the extent's bytes \(wanted.lowerBound)-\(wanted.upperBound - 1), "
         + wrong, errno: EIO)
   }
 
@@ -105,7 +105,7 @@ extension GrainExtent {
   fileprivate func compressedGrain(_ grain: UInt64) throws(DiskError) -> Range<UInt64> {
     let state = state(ofGrain: grain)
     guard state.kind == .stored else { throw damage(ofGrain: grain) }
-    let start = layout.place(state)
+    let start = layout.offset(of: state)
     // Deflate adds a few bytes to each block of incompressible data.
     let maximum = layout.grainBytes * 2 + 512
     guard layout.compression == .marked else { return start..<min(file.length, start &+ maximum) }

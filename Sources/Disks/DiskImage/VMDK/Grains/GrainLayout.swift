@@ -54,7 +54,7 @@ struct GrainLayout: Sendable {
   func entries(inTable table: UInt64) -> UInt64 { min(entriesPerTable, grains &- table &* entriesPerTable) }
 
   /// What a directory entry says about a table.
-  enum TablePlace: Equatable {
+  enum TableLocation: Equatable {
     /// None of its grains is allocated.
     case absent
     /// In bytes from the start of the file.
@@ -65,7 +65,7 @@ struct GrainLayout: Sendable {
   /// - Parameters:
   ///   - entry: an entry of a directory.
   ///   - count: the number of entries of the table that are used.
-  func table(_ entry: UInt64, count: UInt64, in file: HostFile) -> TablePlace {
+  func table(_ entry: UInt64, count: UInt64, in file: HostFile) -> TableLocation {
     if entry == 0 { return .absent }
     switch entries {
     case .sectors:
@@ -108,7 +108,7 @@ struct GrainLayout: Sendable {
   }
 
   /// The offset of a stored grain, in bytes from the start of the file.
-  func place(_ state: GrainState) -> UInt64 {
+  func offset(of state: GrainState) -> UInt64 {
     switch entries {
     case .sectors: state.unit &* VMDKLimits.sectorBytes
     case .tagged(_, _, let grains): grains &+ state.unit &* grainBytes

@@ -20,7 +20,7 @@ struct GrainState: Equatable {
   static let zero = GrainState(.zero)
   static let damaged = GrainState(.damaged)
 
-  /// - Parameter unit: the location, in the units of `GrainLayout.place`. It must be less than 2^38, which is enough
+  /// - Parameter unit: the location, in the units of `GrainLayout.offset`. It must be less than 2^38, which is enough
   ///   for a 32-bit sector number, and for the index of a 4 KiB grain in a file of 1 PiB.
   /// - Returns: `nil` if `unit` is too large.
   static func stored(unit: UInt64) -> GrainState? {

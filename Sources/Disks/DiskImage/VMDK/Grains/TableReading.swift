@@ -74,7 +74,7 @@ extension GrainExtent {
     _ table: UInt64, _ start: UInt64, directory: Int, into states: UnsafeMutableBufferPointer<GrainState>
   ) -> Outcome {
     do throws(DiskError) {
-      let entry = try file.number(at: place(ofTable: table, directory: directory), width: layout.entries.width)
+      let entry = try file.number(at: entryOffset(ofTable: table, directory: directory), width: layout.entries.width)
       switch layout.table(entry, count: layout.entries(inTable: table), in: file) {
       case .absent:
         states.update(repeating: .unallocated)
@@ -82,11 +82,12 @@ extension GrainExtent {
       case .damaged:
         states.update(repeating: .damaged)
         return .damaged
-      case .at(let place):
+      case .at(let tableOffset):
         let width = UInt64(layout.entries.width)
         let first = table &* layout.entriesPerTable &+ start
         var hasDamage = false
-        try file.withNumbers(at: place &+ start &* width, count: states.count, width: Int(width)) { offset, entry in
+        try file.withNumbers(at: tableOffset &+ start &* width, count: states.count, width: Int(width)) {
+          offset, entry in
           let range = range(ofGrain: first &+ UInt64(offset))
           let state = layout.grain(entry, bytes: range.upperBound &- range.lowerBound, in: file)
           hasDamage = hasDamage || state == .damaged
@@ -101,7 +102,7 @@ extension GrainExtent {
   }
 
   /// The offset in the file of the directory entry of a table, in bytes.
-  private func place(ofTable table: UInt64, directory: Int) -> UInt64 {
+  private func entryOffset(ofTable table: UInt64, directory: Int) -> UInt64 {
     layout.directories[directory] &+ table &* UInt64(layout.entries.width)
   }
 
@@ -116,7 +117,8 @@ extension GrainExtent {
         var first = asked
         do throws(DiskError) {
           try file.withNumbers(
-            at: place(ofTable: table &+ absent, directory: directory), count: Int(asked), width: layout.entries.width
+            at: entryOffset(ofTable: table &+ absent, directory: directory), count: Int(asked),
+            width: layout.entries.width
           ) { offset, entry in
             if entry != 0, UInt64(offset) < first { first = UInt64(offset) }
           }
@@ -139,15 +141,15 @@ extension GrainExtent {
     let bytes = "the extent's bytes \(range.lowerBound)-\(range.upperBound &- 1)"
     let end = "the file has \(file.length) bytes: it was truncated or is damaged"
     do throws(DiskError) {
-      let directoryEntry = place(ofTable: table, directory: 0)
+      let directoryEntry = entryOffset(ofTable: table, directory: 0)
       let entry = try file.number(at: directoryEntry, width: layout.entries.width)
-      guard case .at(let place) = layout.table(entry, count: layout.entries(inTable: table), in: file) else {
+      guard case .at(let tableOffset) = layout.table(entry, count: layout.entries(inTable: table), in: file) else {
         return DiskError(
           file.path,
           "the grain directory entry at offset \(directoryEntry), for \(bytes), is \(described(entry)), where no grain "
             + "table can be; \(end)", errno: EIO)
       }
-      let tableEntry = place &+ (index &- table &* layout.entriesPerTable) &* UInt64(layout.entries.width)
+      let tableEntry = tableOffset &+ (index &- table &* layout.entriesPerTable) &* UInt64(layout.entries.width)
       let grain = try file.number(at: tableEntry, width: layout.entries.width)
       return DiskError(
         file.path,

@@ -153,7 +153,7 @@ struct HostedHeader {
     let usable = [directory, hasCopy ? redundantDirectory : 0].map { start -> Range<UInt64>? in
       guard start > 0, let range = sectorRange(start, bytes: bytes, in: file) else { return nil }
       // A directory must not overlap the header or the descriptor.
-      let others = [descriptorPlace(in: file), 0..<VMDKLimits.sectorBytes]
+      let others = [descriptorRange(in: file), 0..<VMDKLimits.sectorBytes]
       return others.contains { $0.overlaps(range) } ? nil : range
     }
     if usable[0] == nil, usable[1] != nil {
@@ -177,7 +177,7 @@ struct HostedHeader {
     return found
   }
 
-  private func descriptorPlace(in file: HostFile) -> Range<UInt64> {
+  private func descriptorRange(in file: HostFile) -> Range<UInt64> {
     guard descriptorSector > 0, descriptorSectors <= VMDKLimits.descriptorBytes / VMDKLimits.sectorBytes else {
       return 0..<0
     }

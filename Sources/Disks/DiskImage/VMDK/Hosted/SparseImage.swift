@@ -58,10 +58,10 @@ package struct SparseImage: Sendable {
       )
     }
 
-    guard let place = header.descriptor else {
+    guard let range = header.descriptor else {
       throw DiskError(path, "has no descriptor inside: it is a part of a VMDK and cannot be written", errno: ENOTSUP)
     }
-    let text = try file.bytes(at: place.lowerBound, count: place.count)
+    let text = try file.bytes(at: range.lowerBound, count: range.count)
     guard !Descriptor.isEmpty(text) else {
       throw DiskError(path, "has no descriptor inside: it is a part of a VMDK and cannot be written", errno: ENOTSUP)
     }
@@ -87,7 +87,7 @@ package struct SparseImage: Sendable {
     grainBytes = layout.grainBytes
     tables = layout.tables
     directories = layout.directories
-    self.descriptor = place
+    self.descriptor = range
     descriptorText = text
     parentCID = descriptor.parentCID
     guard case .sectors(let zeroed) = layout.entries else {

@@ -1,7 +1,7 @@
 public import SystemPackage
 
 /// Where a range of a disk is stored.
-public struct DiskPlace: Equatable, Sendable {
+public struct DiskLocation: Equatable, Sendable {
   /// How the bytes are stored.
   public enum Storage: Equatable, Sendable {
     /// As they are, in `file`, starting at `offset` (in bytes).
@@ -27,29 +27,29 @@ public struct DiskPlace: Equatable, Sendable {
   }
 }
 
-/// Merges adjacent ranges that are also contiguous in storage, so that `VirtualDisk.places` reports them as one.
-struct PlaceJoiner {
-  private var pending: DiskPlace?
+/// Merges adjacent ranges that are also contiguous in storage, so that `VirtualDisk.locations` reports them as one.
+struct LocationJoiner {
+  private var pending: DiskLocation?
 
   /// Adds a range, which must start where the previous one ended.
   /// - Returns: false if `body` does not want any more.
   mutating func add(
-    _ place: DiskPlace, to body: (DiskPlace) throws(DiskError) -> Bool
+    _ location: DiskLocation, to body: (DiskLocation) throws(DiskError) -> Bool
   ) throws(DiskError) -> Bool {
     guard let last = pending else {
-      pending = place
+      pending = location
       return true
     }
-    if continues(last, place) {
-      pending = DiskPlace(range: last.range.lowerBound..<place.range.upperBound, storage: last.storage)
+    if continues(last, location) {
+      pending = DiskLocation(range: last.range.lowerBound..<location.range.upperBound, storage: last.storage)
       return true
     }
-    pending = place
+    pending = location
     return try body(last)
   }
 
-  private func continues(_ last: DiskPlace, _ place: DiskPlace) -> Bool {
-    switch (last.storage, place.storage) {
+  private func continues(_ last: DiskLocation, _ location: DiskLocation) -> Bool {
+    switch (last.storage, location.storage) {
     case (.file(let file, let offset), .file(let other, let next)):
       next == offset &+ (last.range.upperBound &- last.range.lowerBound) && file == other
     case (.zero, .zero), (.hole, .hole), (.unreadable, .unreadable): true
@@ -58,7 +58,7 @@ struct PlaceJoiner {
   }
 
   /// Passes the last range to `body`. Do not call this after `body` has returned false.
-  mutating func finish(_ body: (DiskPlace) throws(DiskError) -> Bool) throws(DiskError) {
+  mutating func finish(_ body: (DiskLocation) throws(DiskError) -> Bool) throws(DiskError) {
     if let last = pending {
       pending = nil
       _ = try body(last)

@@ -3,7 +3,7 @@ import SystemPackage
 import Testing
 
 /// Maps bytes of a file to the disk, and compares that with where the writers put the grains.
-struct CorpusPlacesTests {
+struct CorpusLocationsTests {
   private let workspace: Workspace
 
   init() throws { workspace = try Workspace() }
@@ -19,20 +19,20 @@ struct CorpusPlacesTests {
     for (index, sector) in sectors {
       let offset = sector * 512
       let range = index * plan.grain..<min((index + 1) * plan.grain, plan.size)
-      let whole = [DiskPlace(range: range, storage: .file(file, offset: offset))]
+      let whole = [DiskLocation(range: range, storage: .file(file, offset: offset))]
       #expect(
-        try disk.places(ofBytes: offset..<(offset + plan.grain), in: file) == whole, sourceLocation: sourceLocation)
+        try disk.locations(ofBytes: offset..<(offset + plan.grain), in: file) == whole, sourceLocation: sourceLocation)
       let part = [
-        DiskPlace(
+        DiskLocation(
           range: (range.lowerBound + 7)..<(range.lowerBound + 300), storage: .file(file, offset: offset + 7))
       ]
       #expect(
-        try disk.places(ofBytes: (offset + 7)..<(offset + 300), in: file) == part, sourceLocation: sourceLocation)
-      #expect(try disk.places(in: range) == whole, sourceLocation: sourceLocation)
+        try disk.locations(ofBytes: (offset + 7)..<(offset + 300), in: file) == part, sourceLocation: sourceLocation)
+      #expect(try disk.locations(in: range) == whole, sourceLocation: sourceLocation)
     }
     let first = try #require(sectors.values.min())
-    #expect(try disk.places(ofBytes: 0..<first * 512, in: file) == [], sourceLocation: sourceLocation)
-    #expect(try disk.places(ofBytes: 0..<UInt64.max, in: "/nowhere") == [], sourceLocation: sourceLocation)
+    #expect(try disk.locations(ofBytes: 0..<first * 512, in: file) == [], sourceLocation: sourceLocation)
+    #expect(try disk.locations(ofBytes: 0..<UInt64.max, in: "/nowhere") == [], sourceLocation: sourceLocation)
   }
 
   private func descriptor(_ type: String, _ extent: String, _ plan: GrainPlan) throws -> FilePath {
@@ -82,14 +82,14 @@ struct CorpusPlacesTests {
     let disk = try openDisk(at: path).disk
     for (index, stored) in layout.grains {
       let range = index * plan.grain..<min((index + 1) * plan.grain, plan.size)
-      let place = DiskPlace(range: range, storage: .compressed(path, at: stored, skipping: 0))
-      #expect(try disk.places(in: range) == [place])
-      #expect(try disk.places(ofBytes: (stored.lowerBound + 1)..<(stored.lowerBound + 2), in: path) == [place])
-      let part = DiskPlace(
+      let location = DiskLocation(range: range, storage: .compressed(path, at: stored, skipping: 0))
+      #expect(try disk.locations(in: range) == [location])
+      #expect(try disk.locations(ofBytes: (stored.lowerBound + 1)..<(stored.lowerBound + 2), in: path) == [location])
+      let part = DiskLocation(
         range: (range.lowerBound + 100)..<range.upperBound, storage: .compressed(path, at: stored, skipping: 100))
-      #expect(try disk.places(in: part.range) == [part])
+      #expect(try disk.locations(in: part.range) == [part])
     }
-    #expect(try disk.places(ofBytes: 0..<128 * 512, in: path) == [])
+    #expect(try disk.locations(ofBytes: 0..<128 * 512, in: path) == [])
   }
 
   /// Bytes of a parent that its snapshot has replaced are not part of the disk.
@@ -109,8 +109,8 @@ struct CorpusPlacesTests {
     let file = workspace("base-extent.vmdk")
     for (index, replaced) in [(2, true), (5, true), (9, false)] as [(UInt64, Bool)] {
       let offset = try #require(layout.grains[index]) * 512
-      let place = DiskPlace(range: index * 65536..<(index + 1) * 65536, storage: .file(file, offset: offset))
-      #expect(try disk.places(ofBytes: offset..<(offset + 65536), in: file) == (replaced ? [] : [place]))
+      let location = DiskLocation(range: index * 65536..<(index + 1) * 65536, storage: .file(file, offset: offset))
+      #expect(try disk.locations(ofBytes: offset..<(offset + 65536), in: file) == (replaced ? [] : [location]))
     }
   }
 }

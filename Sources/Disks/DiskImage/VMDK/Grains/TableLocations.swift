@@ -19,8 +19,8 @@ extension GrainLayout {
     var failure: DiskError?
     for directory in directories {
       do throws(DiskError) {
-        guard let places = try tablePlaces(directory, of: file, atMost: budget.tableRanges) else { return [] }
-        found += places
+        guard let ranges = try tableRanges(directory, of: file, atMost: budget.tableRanges) else { return [] }
+        found += ranges
         good.append(directory)
       } catch {
         failure = failure ?? error
@@ -37,34 +37,34 @@ extension GrainLayout {
   /// The ranges of the tables of one directory, with adjacent ones merged.
   /// - Returns: `nil` if there are more than `limit`.
   /// - Throws: `DiskError` if two tables overlap, or if the directory cannot be read.
-  private func tablePlaces(
+  private func tableRanges(
     _ directory: UInt64, of file: HostFile, atMost limit: Int
   ) throws(DiskError) -> [Range<UInt64>]? {
     let width = UInt64(entries.width)
-    var places: [Range<UInt64>] = []
+    var ranges: [Range<UInt64>] = []
     var table: UInt64 = 0
     while table < tables {
       let count = min(tables - table, 4096)
       try file.withNumbers(at: directory &+ table &* width, count: Int(count), width: Int(width)) { offset, entry in
         let used = entries(inTable: table &+ UInt64(offset))
-        guard case .at(let place) = self.table(entry, count: used, in: file), places.count <= limit else { return }
-        let range = place..<(place &+ used &* width)
-        if let last = places.last, last.upperBound == range.lowerBound {
-          places[places.count - 1] = last.lowerBound..<range.upperBound
+        guard case .at(let start) = self.table(entry, count: used, in: file), ranges.count <= limit else { return }
+        let range = start..<(start &+ used &* width)
+        if let last = ranges.last, last.upperBound == range.lowerBound {
+          ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
         } else {
-          places.append(range)
+          ranges.append(range)
         }
       }
-      guard places.count <= limit else { return nil }
+      guard ranges.count <= limit else { return nil }
       table += count
     }
-    places.sort { $0.lowerBound < $1.lowerBound }
-    for (place, next) in zip(places, places.dropFirst()) where next.lowerBound < place.upperBound {
+    ranges.sort { $0.lowerBound < $1.lowerBound }
+    for (range, next) in zip(ranges, ranges.dropFirst()) where next.lowerBound < range.upperBound {
       throw DiskError(
         file.path,
         "two entries of the grain directory at offset \(directory) point to grain tables that overlap, at byte "
           + "\(next.lowerBound): the file is damaged", errno: EIO)
     }
-    return places
+    return ranges
   }
 }
