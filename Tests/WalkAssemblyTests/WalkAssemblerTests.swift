@@ -171,6 +171,20 @@ import WalkRecord
     }
   }
 
+  /// Only so many ranges of a chunk are stored. What has more is not complete.
+  @Test(arguments: [Chunk.Layout.stream, .encoded])
+  func moreRangesThanAreStored(layout: Chunk.Layout) throws {
+    for (ranges, failures) in [(ChunkReads.maximumRanges, 0), (ChunkReads.maximumRanges + 1, 1)] {
+      var walk = try walk([
+        .object(id: 2, parent: 1, kind: .file, name: bytes("a")), chunk(1, of: 2, length: 0, layout),
+      ])
+      for index in 0..<UInt64(ranges) { walk.read(disk: 1, offset: index * 1024, length: 512) }
+      try walk.take(.end)
+      #expect(walk.failureCount == failures)
+      #expect(walk.failures.map(\.path) == Array(repeating: bytes("/a"), count: failures))
+    }
+  }
+
   @Test func progress() throws {
     var walk = try walk([chunk(1, of: 1, length: 0, .stream)])
     #expect(walk.progress == 0.1)

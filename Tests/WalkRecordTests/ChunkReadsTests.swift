@@ -65,4 +65,14 @@ import Testing
     #expect(reads.dropped == 10)
     #expect(reads.isAmbiguous)
   }
+
+  /// The ranges that are stored may look like the whole chunk.
+  @Test func aChunkWithDroppedReadsIsAmbiguous() {
+    let count = UInt64(ChunkReads.maximumRanges)
+    var reads = reads([], length: count)
+    for index in (0..<count).reversed() { reads.add(disk: 1, range: index..<index + 1) }
+    #expect(!reads.isAmbiguous && reads.merged.map(\.range) == [0..<count])
+    reads.add(disk: 1, range: 10 * count..<10 * count + 1)
+    #expect(reads.isAmbiguous)
+  }
 }

@@ -36,17 +36,17 @@ package struct WalkAssembler {
     package var isMetadata = false
   }
 
-  private let bounds: WalkBounds
+  let bounds: WalkBounds
   package private(set) var tree: ObjectTree
   package var found: [Found] = []
-  private var reported: [Reported] = []
+  var reported: [Reported] = []
   /// The locations that the filesystem reports for files that were also read.
-  package private(set) var claims: [Reported] = []
+  package internal(set) var claims: [Reported] = []
   /// Files that were read as a proof, but of which some reads were not seen because the appliance had the data in
   /// memory.
-  package private(set) var unseen: [Record.ObjectID] = []
+  package internal(set) var unseen: [Record.ObjectID] = []
   /// The reads that show whether pieces are where the filesystem says.
-  private var proofs: [ChunkReads] = []
+  var proofs: [ChunkReads] = []
   private var current: ChunkReads?
   /// Ambiguous chunks that the walker may still read again in smaller pieces.
   private var pending: [UInt32: ChunkReads] = [:]
@@ -65,7 +65,7 @@ package struct WalkAssembler {
   package private(set) var isComplete = false
   private var hasBegun = false
   /// Set if there are more ranges than the bounds allow; `resolve` is then incomplete.
-  package private(set) var excess: AssemblyError?
+  package internal(set) var excess: AssemblyError?
 
   /// The maximum number of failures stored with their names; further ones are only counted.
   private static let maximumNamedFailures = 10_000
@@ -148,7 +148,7 @@ package struct WalkAssembler {
     start <= WalkBounds.maximumBytes && length <= WalkBounds.maximumBytes - start
   }
 
-  private mutating func addFailure(in parent: Record.ObjectID, _ name: [UInt8], _ errno: Int32) {
+  mutating func addFailure(in parent: Record.ObjectID, _ name: [UInt8], _ errno: Int32) {
     failureCount += 1
     if namedFailures.count < Self.maximumNamedFailures { namedFailures.append((parent, name, errno)) }
   }
@@ -176,6 +176,7 @@ package struct WalkAssembler {
     for chunk in pending.values.sorted(by: { $0.chunk.number < $1.chunk.number }) {
       // These are down to one block and still in several ranges: all of them belong to it.
       add(chunk.merged, of: chunk.chunk)
+      reportDropped(chunk)
     }
     pending.removeAll(keepingCapacity: true)
     pendingReads = 0
@@ -192,10 +193,21 @@ package struct WalkAssembler {
       } else {
         add(chunk.merged, of: chunk.chunk)
       }
-    case .encoded: add(chunk.merged, of: chunk.chunk)
-    case .stream: addStream(chunk)
+    case .encoded:
+      add(chunk.merged, of: chunk.chunk)
+      reportDropped(chunk)
+    case .stream:
+      addStream(chunk)
+      reportDropped(chunk)
     case .proof: proofs.append(chunk)
     }
+  }
+
+  /// If a chunk that is not read again has more ranges than are stored, its object is not completely in the map.
+  private mutating func reportDropped(_ reads: ChunkReads) {
+    guard reads.dropped > 0 else { return }
+    let (parent, name) = tree.parentAndName(of: reads.chunk.object)
+    addFailure(in: parent, name, E2BIG)
   }
 
   private mutating func add(_ extent: ReportedExtent) {
@@ -279,169 +291,5 @@ package struct WalkAssembler {
   /// filesystem's address space.
   package mutating func addMetadata(_ object: Record.ObjectID, _ range: Range<UInt64>, offset: UInt64) {
     reported.append(Reported(object: object, physical: range, offset: offset, isMetadata: true))
-  }
-
-  /// Locates every copy of what was read and of what the filesystem reported. If an object is reported beyond the
-  /// device's end, the part on the device is located, and the object counts as a failure.
-  /// - Parameters:
-  ///   - device: the table's name for the filesystem's address space.
-  ///   - isAllRead: whether everything that can be read was read. A reported object that the table cannot locate
-  ///     then counts as a failure.
-  /// - Returns: an object that is not where the filesystem says, either because reading contradicts it or because
-  ///   the table cannot locate it; nil if there is none, if cancelled, and if `excess` is set.
-  package mutating func resolve(
-    _ table: DeviceTable, device: Substring, isAllRead: Bool = false, isCancelled: () -> Bool = { false }
-  ) -> Record.ObjectID? {
-    for reads in proofs {
-      guard !isCancelled() else { return nil }
-      switch proof(by: reads, table, device) {
-      case .proved: continue
-      case .elsewhere: return reads.chunk.object
-      case .unseen: if unseen.last != reads.chunk.object { unseen.append(reads.chunk.object) }
-      }
-    }
-    proofs = []
-    if table.hasCopies {
-      for index in found.indices {
-        if index & 0xfff == 0, isCancelled() { return nil }
-        guard found.count <= bounds.ranges else {
-          excess = .tooManyRanges(bounds.ranges)
-          return nil
-        }
-        addCopies(of: found[index], table, device)
-      }
-    }
-    let end = table.end(of: device) ?? .max
-    var outside: Set<Record.ObjectID> = []
-    var unlocated: Set<Record.ObjectID> = []
-    for (count, extent) in reported.enumerated() {
-      if count & 0xfff == 0, isCancelled() { return nil }
-      // One piece may give many ranges, one for each stripe.
-      guard found.count <= bounds.ranges else {
-        excess = .tooManyRanges(bounds.ranges)
-        return nil
-      }
-      guard let locations = table.locations(of: extent.physical, on: device) else {
-        if extent.isMetadata { continue }
-        guard isAllRead else { return extent.object }
-        unlocated.insert(extent.object)
-        continue
-      }
-      // Bytes beyond the device's end belong to something else.
-      if extent.physical.upperBound > end { outside.insert(extent.object) }
-      for location in locations {
-        guard let disk = UInt8(exactly: location.disk) else { continue }
-        found.append(
-          Found(
-            object: extent.object, diskRange: ChunkReads.DiskRange(disk: disk, range: location.range),
-            offset: extent.isEncoded ? extent.offset : extent.offset &+ location.offset, isEncoded: extent.isEncoded,
-            isMetadata: extent.isMetadata))
-      }
-    }
-    reported = []
-    for object in outside.sorted() {
-      let (parent, name) = tree.parentAndName(of: object)
-      addFailure(in: parent, name, EUCLEAN)
-    }
-    for object in unlocated.sorted() {
-      let (parent, name) = tree.parentAndName(of: object)
-      addFailure(in: parent, name, ENOTSUP)
-    }
-    return nil
-  }
-
-  /// What reading a piece shows about the location that the filesystem reports.
-  private enum Proof {
-    case proved
-    /// All reads are at that location, but some of the piece was not read.
-    case unseen
-    case elsewhere
-  }
-
-  /// Checks that what was read of a piece is part of one of its copies, unless some of it is on a missing device.
-  private func proof(by reads: ChunkReads, _ table: DeviceTable, _ device: Substring) -> Proof {
-    let chunk = reads.chunk
-    let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
-    guard !overflow, let locations = table.locations(of: chunk.physical..<end, on: device) else { return .elsewhere }
-    // A read is rounded up to a block. Different bytes of a piece may be read from different copies.
-    let block: UInt64 = 4096
-    let allowed = locations.map { location in
-      ChunkReads.DiskRange(
-        disk: UInt8(truncatingIfNeeded: location.disk),
-        range: location.range.lowerBound..<(min(location.range.upperBound, UInt64.max - block) + block - 1) / block
-          * block)
-    }
-    let stored = locations.map { location in
-      ChunkReads.DiskRange(
-        disk: 0, range: location.offset..<location.offset + (location.range.upperBound - location.range.lowerBound))
-    }
-    // Data on a missing device is reconstructed from the others, so reads prove nothing.
-    let whole = ChunkReads.DiskRange(disk: 0, range: 0..<chunk.length)
-    guard ChunkReads.isCovered(whole, by: stored) else { return .proved }
-    let read = reads.merged.reduce(0) { $0 &+ ($1.range.upperBound - $1.range.lowerBound) }
-    guard reads.merged.allSatisfy({ ChunkReads.isCovered($0, by: allowed) }) else { return .elsewhere }
-    return read >= chunk.length ? .proved : .unseen
-  }
-
-  /// Adds the other disk ranges that hold the same bytes as a range that was read.
-  private mutating func addCopies(of original: Found, _ table: DeviceTable, _ device: Substring) {
-    let diskRange = original.diskRange
-    for part in table.parts(of: device, heldBy: diskRange.range, ofDisk: Int(diskRange.disk)) {
-      for copy in table.locations(of: part.range, on: device) ?? [] {
-        let start = part.onDisk &+ copy.offset
-        guard let disk = UInt8(exactly: copy.disk), disk != diskRange.disk || copy.range.lowerBound != start else {
-          continue
-        }
-        var other = original
-        other.diskRange = ChunkReads.DiskRange(disk: disk, range: copy.range)
-        if !original.isEncoded { other.offset = original.offset &+ (start &- diskRange.range.lowerBound) }
-        found.append(other)
-      }
-    }
-  }
-
-  /// Adds what was found to the map, under every name of each object.
-  ///
-  /// - Returns: about how many names are left out because their paths are too long for a map.
-  package func add(to builder: inout BlockMapBuilder, device: [UInt8], isCancelled: () -> Bool = { false }) -> Int {
-    var left = 0
-    var count = 0
-    var paths = MapPaths(tree)
-    let owners = Set(found.lazy.filter(\.isMetadata).map(\.object))
-    var linked: [Record.ObjectID: [ObjectID]] = [:]
-    var metadataLinked: [Record.ObjectID: [ObjectID]] = [:]
-    tree.forEachLink { object, parent, name in
-      let isFile = tree.kind(of: object) == .file
-      guard isFile || owners.contains(object) else { return }
-      let path = paths.path(in: parent, name: name, of: &builder)
-      if owners.contains(object), let path, let id = builder.addObject(kind: .metadata, device: device, at: path) {
-        metadataLinked[object, default: []].append(id)
-      }
-      guard isFile else { return }
-      if let path, let id = builder.addObject(kind: .file, device: device, at: path) {
-        linked[object, default: []].append(id)
-      } else {
-        left += 1
-      }
-    }
-    var last: (object: Record.ObjectID, isMetadata: Bool, names: [ObjectID])?
-    for range in found {
-      count &+= 1
-      if count & 0xfff == 0, isCancelled() || builder.isTooLarge { return left }
-      if last?.object != range.object || last?.isMetadata != range.isMetadata {
-        let kind: ObjectKind =
-          range.isMetadata ? .metadata : tree.kind(of: range.object) == .directory ? .directory : .file
-        let path = paths.path(of: range.object, of: &builder)
-        let first = path.flatMap { builder.addObject(kind: kind, device: device, at: $0) }
-        if first == nil { left += 1 }
-        let others = (range.isMetadata ? metadataLinked : linked)[range.object, default: []]
-        last = (range.object, range.isMetadata, (first.map { [$0] } ?? []) + others)
-      }
-      for name in last?.names ?? [] {
-        builder.addRange(
-          of: name, disk: Int(range.diskRange.disk), range: range.diskRange.range, objectOffset: range.offset)
-      }
-    }
-    return left
   }
 }

@@ -1,3 +1,5 @@
+import Algorithms
+
 /// The reads of one chunk. The recorder asks whether they are ambiguous, and the mapper where they are.
 ///
 /// Memory is bounded: at most `maximumRanges` ranges are stored, and further ones are only counted.
@@ -81,6 +83,7 @@ public struct ChunkReads: Sendable {
   /// Whether the reads leave open which of the chunk's bytes each range holds.
   public var isAmbiguous: Bool {
     guard chunk.layout.isExact, !ranges.isEmpty else { return false }
+    if dropped > 0 { return true }
     if chunk.layout == .unproven, reads != 1 { return true }
     if chunk.layout == .ordered, ranges.count != 1 { return true }
     let merged = merged
@@ -89,19 +92,5 @@ public struct ChunkReads: Sendable {
     // own block list next to its data.
     let length = only.upperBound - only.lowerBound
     return length < chunk.length || length - chunk.length >= Self.largestBlock
-  }
-}
-
-extension Array {
-  /// The index of the first element for which `belongsBehind` is true. All such elements must be at the end of the
-  /// array.
-  fileprivate func partitioningIndex(where belongsBehind: (Element) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = low + (high - low) / 2
-      if belongsBehind(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
   }
 }
