@@ -10,6 +10,7 @@ let nbdkitModule: [LinkerSetting] = [
   ])
 ]
 
+let algorithms = Target.Dependency.product(name: "Algorithms", package: "swift-algorithms")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -30,6 +31,7 @@ let package = Package(
     .library(name: "nbdkit-bmaprecorder-plugin", type: .dynamic, targets: ["RecorderPlugin"]),
   ],
   dependencies: [
+    .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
@@ -58,7 +60,7 @@ let package = Package(
     .target(name: "Inflate", dependencies: ["CDeflate"], path: "Sources/Bindings/Inflate"),
     .target(name: "Digest", dependencies: ["CCrypto"], path: "Sources/Bindings/Digest"),
     .target(
-      name: "DiskImage", dependencies: ["Inflate", systemPackage], path: "Sources/Disks/DiskImage"),
+      name: "DiskImage", dependencies: ["Inflate", algorithms, systemPackage], path: "Sources/Disks/DiskImage"),
     .target(
       name: "DiskOverlay",
       dependencies: ["DiskImage", "Digest", "CLinux", systemPackage], path: "Sources/Disks/DiskOverlay"),
@@ -75,10 +77,10 @@ let package = Package(
     .target(
       name: "LibvirtDomain",
       dependencies: ["CLibvirt", "CLibXML", systemPackage], path: "Sources/Bindings/LibvirtDomain"),
-    .target(name: "WalkRecord", path: "Sources/Mapper/WalkRecord"),
-    .target(name: "NTFSRecords", path: "Sources/Mapper/NTFSRecords"),
+    .target(name: "WalkRecord", dependencies: [algorithms], path: "Sources/Mapper/WalkRecord"),
+    .target(name: "NTFSRecords", dependencies: [algorithms], path: "Sources/Mapper/NTFSRecords"),
     .target(
-      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "CLinux"],
+      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "CLinux", algorithms],
       path: "Sources/Mapper/GuestWalker"),
     .executableTarget(
       name: "WalkerProgram", dependencies: ["GuestWalker"],
@@ -92,7 +94,7 @@ let package = Package(
         "NBDKit", "DiskImage", "NBDSource", "Version", "WalkRecord", systemPackage,
       ], path: "Sources/Mapper/RecorderPlugin",
       linkerSettings: nbdkitModule),
-    .target(name: "DiskExports", dependencies: ["BlockMap"], path: "Sources/Logger/DiskExports"),
+    .target(name: "DiskExports", dependencies: ["BlockMap", algorithms], path: "Sources/Logger/DiskExports"),
     .target(
       name: "DiskLogger",
       dependencies: [
@@ -113,7 +115,7 @@ let package = Package(
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"], path: "Sources/Logger/AccessLog"),
     .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"], path: "Sources/Bindings/Guestfs"),
-    .target(name: "BlockStack", dependencies: ["BlockMap", "Bytes"], path: "Sources/Mapper/BlockStack"),
+    .target(name: "BlockStack", dependencies: ["BlockMap", "Bytes", algorithms], path: "Sources/Mapper/BlockStack"),
     .target(
       name: "WalkAssembly", dependencies: ["BlockMap", "BlockStack", "Bytes", "WalkRecord"],
       path: "Sources/Mapper/WalkAssembly"),
@@ -122,7 +124,7 @@ let package = Package(
     .target(
       name: "Appliance",
       dependencies: [
-        "BlockMap", "BlockStack", "Bytes", "DiskImage", "Filesystems", "Guestfs", "NBDSource", "WalkAssembly",
+        "BlockMap", "BlockStack", "Bytes", "CLinux", "DiskImage", "Filesystems", "Guestfs", "NBDSource", "WalkAssembly",
         "WalkRecord",
         subprocess, systemPackage,
       ],
@@ -130,7 +132,7 @@ let package = Package(
     .target(
       name: "FileProof",
       dependencies: [
-        "Appliance", "BlockMap", "BlockStack", "Bytes", "Digest", "DiskImage", "Guestfs", systemPackage,
+        "Appliance", "BlockMap", "BlockStack", "Bytes", "Digest", "DiskImage", "Guestfs", algorithms, systemPackage,
       ],
       path: "Sources/Mapper/FileProof"),
     .target(
@@ -279,7 +281,8 @@ let package = Package(
 // way, and its insides can be imported.
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
-    "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "GuestWalker", "Inflate",
+    "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
+    "GuestWalker", "Inflate",
     "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {

@@ -59,7 +59,7 @@ private typealias Piece = FileLayout.Piece
     Piece(offset: 307_200, length: 5000, layout: .exact, physical: 1_000_448),
   ]
 
-  private func parts(_ filesystem: any Filesystem) -> [Piece] {
+  private func parts(_ filesystem: any WalkedFilesystem) -> [Piece] {
     var pieces = KnownPieces(known)
     var parts: [Piece] = []
     while !pieces.isComplete { parts += pieces.nextPage(for: filesystem) }
@@ -103,7 +103,7 @@ private typealias Piece = FileLayout.Piece
 
 /// Pieces of files on filesystems that do not report where data is.
 @Suite struct UnmappedPagesTests {
-  private func pieces(_ filesystem: any Filesystem, size: UInt64) throws -> [Piece] {
+  private func pieces(_ filesystem: any WalkedFilesystem, size: UInt64) throws -> [Piece] {
     let descriptor = open(filesystem.mount.directory + "/file", O_RDONLY)
     try #require(descriptor >= 0)
     defer { close(descriptor) }

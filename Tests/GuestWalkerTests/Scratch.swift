@@ -64,7 +64,7 @@ final class Scratch {
   ///
   /// The channel is a file to which every write is appended, whatever its offset. Answers are read as zeros, so no
   /// chunk is ambiguous.
-  func walk(_ filesystem: any Filesystem, _ method: WalkMethod) throws -> [Record] {
+  func walk(_ filesystem: any WalkedFilesystem, _ method: WalkMethod) throws -> [Record] {
     let start = 2 << 20
     let descriptor = open(path + "/channel", O_RDWR | O_CREAT | O_APPEND | O_TRUNC, 0o644)
     guard descriptor >= 0, ftruncate(descriptor, off_t(start)) == 0 else { throw Failure() }

@@ -125,7 +125,7 @@ import WalkRecord
       throw Scratch.Failure()
     }
     for filesystem in [Other(try scratch.mount(), method: .read), XFS(try scratch.mount(), method: .read)]
-      as [any Filesystem]
+      as [any WalkedFilesystem]
     {
       let said = said(try scratch.walk(filesystem, .read))
       #expect(!said.contains { $0.hasSuffix(": link") || $0.hasSuffix(": pipe") })

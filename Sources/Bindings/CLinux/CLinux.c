@@ -105,6 +105,12 @@ clinux_getdents (int fd, void *buffer, size_t size)
 }
 
 int
+clinux_private_pipe (int ends[2])
+{
+  return pipe2 (ends, O_CLOEXEC);
+}
+
+int
 clinux_punch_hole (int fd, uint64_t offset, uint64_t size)
 {
   return fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) offset, (off_t) size);

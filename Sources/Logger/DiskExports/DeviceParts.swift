@@ -1,3 +1,4 @@
+import Algorithms
 public import BlockMap
 
 /// A guest device, assembled from ranges of the guest's disks.
@@ -58,11 +59,6 @@ public struct DeviceParts: Sendable {
   }
 
   private func last(notAbove offset: UInt64) -> Int {
-    var (low, high) = (0, parts.count)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if parts[middle].start <= offset { low = middle } else { high = middle }
-    }
-    return low
+    parts.partitioningIndex { $0.start > offset } - 1
   }
 }

@@ -33,11 +33,7 @@ struct LoggerPlugin: Plugin {
 
   static let dumpFields = [
     (key: "bmaplogger_formats", value: DiskFormat.allCases.map(\.rawValue).joined(separator: " ")),
-    (
-      key: "bmaplogger_vmdk_types",
-      value: "monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat streamOptimized vmfs vmfsThin "
-        + "vmfsSparse seSparse vmfsRaw vmfsRDM vmfsRDMP fullDevice partitionedDevice custom"
-    ),
+    (key: "bmaplogger_vmdk_types", value: CreateType.names.joined(separator: " ")),
     (
       key: "bmaplogger_operations",
       value: Operation.allCases.map(\.word).joined(separator: " ")

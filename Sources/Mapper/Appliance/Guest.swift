@@ -88,14 +88,6 @@ package struct Guest {
     devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
   }
 
-  /// Whether a byte is allowed in a device name that is passed to a shell.
-  package func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-    default: "+_.-/".utf8.contains(byte)
-    }
-  }
-
   /// The address space in which a filesystem reports where its files are.
   package struct AddressSpace {
     package var table: DeviceTable

@@ -1,3 +1,4 @@
+import Algorithms
 import BlockMap
 
 /// The disk ranges that a file covers, and which of the file's bytes each holds.
@@ -42,13 +43,9 @@ package struct Cover {
   package func firstMissing(of location: DeviceTable.Location, from offset: UInt64) -> UInt64? {
     guard let disk = UInt32(exactly: location.disk) else { return location.range.lowerBound }
     let parts = ranges[key(disk, location.range.lowerBound, offset &+ location.offset), default: []]
-    // Find the last range that starts at or before the location.
-    var (low, high) = (0, parts.count)
-    while low < high {
-      let middle = low + (high - low) / 2
-      if parts[middle].lowerBound <= location.range.lowerBound { low = middle + 1 } else { high = middle }
-    }
-    guard low > 0, parts[low - 1].upperBound > location.range.lowerBound else { return location.range.lowerBound }
-    return parts[low - 1].upperBound >= location.range.upperBound ? nil : parts[low - 1].upperBound
+    // The last range that starts at or before the location is the one before this.
+    let next = parts.partitioningIndex { $0.lowerBound > location.range.lowerBound }
+    guard next > 0, parts[next - 1].upperBound > location.range.lowerBound else { return location.range.lowerBound }
+    return parts[next - 1].upperBound >= location.range.upperBound ? nil : parts[next - 1].upperBound
   }
 }

@@ -1,3 +1,4 @@
+import Algorithms
 import BlockMap
 import BlockStack
 import Bytes
@@ -89,13 +90,9 @@ package struct ExtentCheck {
       let addresses = table.parts(of: device, heldBy: start..<start + 1, ofDisk: Int(range.disk)).map(
         \.range.lowerBound)
       let isKnown = addresses.contains { address in
-        var (low, high) = (0, sorted.count)
-        while low < high {
-          let middle = low + (high - low) / 2
-          if sorted[middle].physical <= address { low = middle + 1 } else { high = middle }
-        }
-        guard low > 0 else { return false }
-        let extent = sorted[low - 1]
+        let next = sorted.partitioningIndex { $0.physical > address }
+        guard next > 0 else { return false }
+        let extent = sorted[next - 1]
         let length = UInt64(extent.logical.count)
         return address - extent.physical < (extent.isEncoded ? max(length, Self.maximumEncoded) : length)
       }

@@ -1,3 +1,4 @@
+import BlockStack
 import Bytes
 import Glibc
 import Guestfs
@@ -42,7 +43,7 @@ package struct GuestQuestions {
   /// system call accepts.
   private static let functions = #"""
     export LC_ALL=C
-    device=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
+    device=\(mountedDevice)
     digest() { echo "= $1"; if e=$( { b2sum <"$2"; } 2>&1 ); then echo "$e"; else echo "! ${e##*: }"; fi; }
     parts() {
       f=$1; shift

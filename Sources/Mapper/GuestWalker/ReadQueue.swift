@@ -51,7 +51,7 @@ struct ReadQueue {
   /// On filesystems that need a second read, files up to this size are first read in one go.
   private static let smallFile: UInt64 = 1 << 20
 
-  private let filesystem: any Filesystem
+  private let filesystem: any WalkedFilesystem
   private let channel: Channel
   private var items: [Item] = []
   /// The pieces of each item to be read next.
@@ -60,7 +60,7 @@ struct ReadQueue {
   private var nextChunk: UInt32 = 1
   private let buffer = AlignedBuffer(size: Int(FileLayout.maximumPiece) + 65_536)
 
-  init(filesystem: any Filesystem, channel: Channel) {
+  init(filesystem: any WalkedFilesystem, channel: Channel) {
     self.filesystem = filesystem
     self.channel = channel
   }

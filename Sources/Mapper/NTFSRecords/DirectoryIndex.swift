@@ -1,3 +1,5 @@
+import Algorithms
+
 /// The names in a directory, as its index has them: a tree whose root is in the directory's record and whose other
 /// nodes are blocks in clusters of their own.
 ///
@@ -145,15 +147,8 @@ public enum DirectoryIndex {
       var parts: [Run] = []
       let first = offset / clusterSize
       let last = (end - 1) / clusterSize
-      // The first run that does not end before the node.
-      var (next, high) = (0, runs.count)
-      while next < high {
-        let middle = next + (high - next) / 2
-        if runs[middle].start + runs[middle].count <= first { next = middle + 1 } else { high = middle }
-      }
-      while next < runs.count, runs[next].start <= last {
-        let run = runs[next]
-        next += 1
+      for run in runs[runs.partitioningIndex { $0.start + $0.count > first }...] {
+        guard run.start <= last else { break }
         guard let cluster = run.cluster else { return nil }
         let start = max(run.start, first)
         let count = min(run.start + run.count, last + 1) - start

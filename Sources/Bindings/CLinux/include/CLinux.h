@@ -43,6 +43,9 @@ int64_t clinux_seek_hole (int fd, uint64_t offset);
 /* fallocate: makes SIZE bytes from OFFSET on a hole, without changing the file's size. */
 int clinux_punch_hole (int fd, uint64_t offset, uint64_t size);
 
+/* pipe2 with O_CLOEXEC: no program that is started ever inherits an end. */
+int clinux_private_pipe (int ends[2]);
+
 /* readahead. */
 long clinux_readahead (int fd, uint64_t offset, size_t count);
 

@@ -1,3 +1,4 @@
+import Algorithms
 import Glibc
 import SystemPackage
 
@@ -30,14 +31,9 @@ struct Layer: Sendable {
   /// relative to the start of the layer.
   /// - Parameters: in bytes; `position` is less than `end`, and `end` is at most `size`.
   func run(at position: UInt64, upTo end: UInt64) -> ExtentRun {
-    var low = 0
-    var high = extents.count
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if starts[middle] <= position { low = middle } else { high = middle }
-    }
-    let start = starts[low]
-    let run = extents[low].run(at: position &- start, upTo: min(end, starts[low + 1]) &- start)
+    let number = starts.partitioningIndex { $0 > position } - 1
+    let start = starts[number]
+    let run = extents[number].run(at: position &- start, upTo: min(end, starts[number + 1]) &- start)
     return ExtentRun(content: run.content, end: run.end &+ start)
   }
 

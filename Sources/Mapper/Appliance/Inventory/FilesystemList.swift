@@ -83,8 +83,7 @@ extension Guest {
       inAppliance[name] = String(decoding: self.inAppliance(name), as: UTF8.self)
       names.append(name)
     }
-    // LVM allows letters, digits and +_.- in names. Names with anything else are not passed to a shell.
-    let known = names.filter { inAppliance[$0]?.utf8.allSatisfy { isNameByte($0) } ?? false }
+    let known = names.filter { inAppliance[$0]?.utf8.allSatisfy { isNameByte($0) || $0 == 0x2f } ?? false }
     let descriptions = try descriptions(of: known.compactMap { inAppliance[$0] })
     let devices = known.compactMap { name -> ProbedDevice? in
       guard var found = inAppliance[name].flatMap({ descriptions[$0[...]] }) else { return nil }
@@ -93,7 +92,8 @@ extension Guest {
     }
     return Inventory(
       devices: devices, logicalVolumes: volumes, arrays: arrays, stackedPartitions: stacked,
-      unusable: names.filter { name in !(inAppliance[name]?.utf8.allSatisfy { isNameByte($0) } ?? false) })
+      unusable: names.filter { name in !(inAppliance[name]?.utf8.allSatisfy { isNameByte($0) || $0 == 0x2f } ?? false) }
+    )
   }
 
   /// Returns the device mapper's devices that do not belong to LVM. libguestfs's call for this runs lvm once for

@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import Glibc
 import SystemPackage
 
@@ -17,7 +18,7 @@ package func firstLines(of file: FilePath) -> [String] {
 package func privatePipe() throws(MapperError) -> (reading: FileDescriptor, writing: FileDescriptor) {
   var ends: [Int32] = [-1, -1]
   // Another thread may start a program at any moment, so the ends must never be inheritable.
-  guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .recorder("no pipe: \(String(cString: strerror(errno)))") }
+  guard clinux_private_pipe(&ends) == 0 else { throw .recorder("no pipe: \(String(cString: strerror(errno)))") }
   return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
 }
 

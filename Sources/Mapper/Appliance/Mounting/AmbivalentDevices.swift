@@ -73,7 +73,7 @@ package struct Candidates: Equatable {
   package init(_ found: [Substring]) {
     for candidate in found.prefix(Self.maximum) {
       let parts = candidate.parts(between: ":")
-      guard parts.count >= 2, parts[1].utf8.allSatisfy(Self.isNameByte), !all.contains(parts[1]) else { continue }
+      guard parts.count >= 2, parts[1].utf8.allSatisfy(isNameByte), !all.contains(parts[1]) else { continue }
       all.append(parts[1])
       if parts[0] == "filesystem", DeviceDescription.isFilesystem(parts[1]) { filesystems.append(parts[1]) }
     }
@@ -81,13 +81,5 @@ package struct Candidates: Equatable {
     // of another filesystem's data.
     let discs: Set<Substring> = ["iso9660", "udf"]
     filesystems = filesystems.filter { !discs.contains($0) } + filesystems.filter { discs.contains($0) }
-  }
-
-  /// Whether a byte is allowed in a type that is passed to mount(8).
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-    default: "+_.-".utf8.contains(byte)
-    }
   }
 }

@@ -77,7 +77,7 @@ package struct BtrfsTree {
   /// Prints what `init(parsing:)` reads, for the subvolume on /sysroot. Names are hidden because a name could
   /// contain a line that looks like the tool's own output.
   package static let script = """
-    d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)
+    d=\(mountedDevice)
     btrfs filesystem show --raw /sysroot | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p' | while read i p; do
       echo "devid $i $(cat /sys/class/block/$(basename $(readlink -f $p))/dev)"
     done

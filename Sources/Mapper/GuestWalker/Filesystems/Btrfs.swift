@@ -2,7 +2,7 @@ import WalkRecord
 
 /// Btrfs: directories, attributes and small files are in trees. The walker reads directories and files; virt-bmap
 /// reads the trees for the rest.
-final class Btrfs: Filesystem {
+final class Btrfs: WalkedFilesystem {
   static let magics: Set<UInt64> = [0x9123_683e]
   let mount: Mount
 

@@ -2,7 +2,7 @@ import Glibc
 import WalkRecord
 
 /// ext2, ext3 and ext4: FIEMAP reports where files and directories are.
-final class Ext: Filesystem {
+final class Ext: WalkedFilesystem {
   static let magics: Set<UInt64> = [0xef53]
 
   /// Unless everything is read, only blocks that the filesystem itself needs are read through the device's cache.

@@ -4,7 +4,7 @@ import WalkRecord
 
 /// FAT12, FAT16 and FAT32: the kernel follows cluster chains while it reads files and directories. The tables are
 /// read into the cache first, so that everything read for an object is its own.
-final class FAT: Filesystem {
+final class FAT: WalkedFilesystem {
   static let magics: Set<UInt64> = [0x4d44]
   let mount: Mount
   /// FAT12 and FAT16 have it right after the tables, so reading the tables may also read its start.
@@ -21,24 +21,5 @@ final class FAT: Filesystem {
 
   func extents(of layout: FileLayout, number: UInt64) -> [FileLayout.Piece]? {
     layout.blockList(mayHaveHoles: false, endsWithCluster: false)
-  }
-}
-
-/// exFAT, which is read like FAT.
-final class ExFAT: Filesystem {
-  static let magics: Set<UInt64> = [0x2011_bab0]
-  let mount: Mount
-
-  init(_ mount: Mount, method: WalkMethod) throws(WalkError) {
-    self.mount = mount
-    _ = try AllocationTables.readIntoCache(of: mount) { AllocationTables(ofExFAT: $0) }
-  }
-
-  let announcement = DirectoryAnnouncement.beforeLookup
-  let extentSource = ExtentSource.fibmap
-
-  func extents(of layout: FileLayout, number: UInt64) -> [FileLayout.Piece]? {
-    // The kernel maps a file up to the end of its last cluster.
-    layout.blockList(mayHaveHoles: false, endsWithCluster: true)
   }
 }

@@ -7,7 +7,7 @@ import WalkRecord
 ///
 /// The walker reads the table itself, because FIBMAP on ntfs-3g takes as long as reading the block does. ntfs-3g
 /// reads its device through the page cache, in whole pages, and does not reread cached pages.
-final class NTFS: Filesystem {
+final class NTFS: WalkedFilesystem {
   /// FUSE.
   static let magics: Set<UInt64> = [0x6573_5546]
   let mount: Mount

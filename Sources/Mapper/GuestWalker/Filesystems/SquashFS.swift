@@ -1,7 +1,7 @@
 import WalkRecord
 
 /// SquashFS: everything is compressed, and nothing reports where it is.
-final class SquashFS: Filesystem {
+final class SquashFS: WalkedFilesystem {
   static let magics: Set<UInt64> = [0x7371_7368]
   let mount: Mount
 

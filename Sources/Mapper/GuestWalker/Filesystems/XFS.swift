@@ -1,7 +1,7 @@
 import Glibc
 import WalkRecord
 
-final class XFS: Filesystem {
+final class XFS: WalkedFilesystem {
   static let magics: Set<UInt64> = [0x5846_5342]
   let mount: Mount
 

@@ -34,7 +34,7 @@ struct FileLayout {
   /// An hour of work under emulation: 4 TiB of holes.
   private static let maximumBlindPieces: UInt64 = 1 << 20
 
-  let filesystem: any Filesystem
+  let filesystem: any WalkedFilesystem
   private(set) var descriptor: Int32
   let size: UInt64
   /// Bytes the filesystem has allocated for the file.
@@ -51,7 +51,7 @@ struct FileLayout {
   /// The file's known pieces; nil if nothing is known.
   private var known: KnownPieces?
 
-  init(descriptor: Int32, size: UInt64, allocated: UInt64, filesystem: any Filesystem) {
+  init(descriptor: Int32, size: UInt64, allocated: UInt64, filesystem: any WalkedFilesystem) {
     self.descriptor = descriptor
     self.size = size
     self.allocated = allocated
@@ -59,7 +59,7 @@ struct FileLayout {
     isComplete = size == 0
   }
 
-  init(descriptor: Int32, _ status: stat, filesystem: any Filesystem) {
+  init(descriptor: Int32, _ status: stat, filesystem: any WalkedFilesystem) {
     self.init(
       descriptor: descriptor, size: UInt64(max(0, status.st_size)),
       allocated: UInt64(max(0, status.st_blocks)) &* 512, filesystem: filesystem)

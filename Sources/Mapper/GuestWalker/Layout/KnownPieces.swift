@@ -11,7 +11,7 @@ struct KnownPieces {
 
   var isComplete: Bool { done >= pieces.count }
 
-  mutating func nextPage(for filesystem: any Filesystem) -> [FileLayout.Piece] {
+  mutating func nextPage(for filesystem: any WalkedFilesystem) -> [FileLayout.Piece] {
     let isOnDevice = filesystem.directReads == .device
     let isInPages = filesystem.directReads == .filesInPages && filesystem.mount.blockSize < FileLayout.memoryPage
     let limit = filesystem.largestRead

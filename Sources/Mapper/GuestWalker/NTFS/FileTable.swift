@@ -1,3 +1,4 @@
+import Algorithms
 import Glibc
 import NTFSRecords
 
@@ -94,19 +95,9 @@ struct FileTable: RecordSource {
   /// The device ranges, in bytes, of a range of the table, each with its offset in that range.
   func locations(of range: Range<UInt64>) -> [(device: Range<UInt64>, offset: UInt64)] {
     var result: [(device: Range<UInt64>, offset: UInt64)] = []
-    // Find the first run that ends after the start of the range.
-    var (low, high) = (0, runs.count)
-    while low < high {
-      let middle = low + (high - low) / 2
-      if (runs[middle].start + runs[middle].count) * clusterSize <= range.lowerBound {
-        low = middle + 1
-      } else {
-        high = middle
-      }
-    }
-    while low < runs.count, runs[low].start * clusterSize < range.upperBound {
-      let run = runs[low]
-      low += 1
+    let first = runs.partitioningIndex { ($0.start + $0.count) * clusterSize > range.lowerBound }
+    for run in runs[first...] {
+      guard run.start * clusterSize < range.upperBound else { break }
       guard let cluster = run.cluster else { continue }
       let start = max(range.lowerBound, run.start * clusterSize)
       let end = min(range.upperBound, (run.start + run.count) * clusterSize)

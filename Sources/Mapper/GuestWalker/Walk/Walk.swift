@@ -36,7 +36,7 @@ struct Walk {
   /// The number of directories that are read ahead together.
   private static let readAheadAtOnce = 256
 
-  let filesystem: any Filesystem
+  let filesystem: any WalkedFilesystem
   let channel: Channel
   let method: WalkMethod
   var sample: Sample
@@ -48,7 +48,7 @@ struct Walk {
   private var current: Int32 = -1
   let buffer = AlignedBuffer(size: 256 << 10)
 
-  init(filesystem: any Filesystem, channel: Channel, method: WalkMethod) {
+  init(filesystem: any WalkedFilesystem, channel: Channel, method: WalkMethod) {
     self.filesystem = filesystem
     self.channel = channel
     self.method = filesystem.extentSource == .none ? .read : method

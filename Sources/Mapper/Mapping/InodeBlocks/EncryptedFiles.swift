@@ -1,4 +1,5 @@
 import Appliance
+import BlockStack
 import Bytes
 import Filesystems
 import Guestfs
@@ -114,7 +115,7 @@ extension EncryptedFiles {
         text = try guest.output(
           of: Self.script, tools: Self.tools,
           variables:
-            "q=\(Self.encryptedQuestions) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)",
+            "q=\(Self.encryptedQuestions) d=\(mountedDevice)",
           orSay: "\(name): encrypted files are left out")
       }
       let answer = Answer(parsing: text ?? "", asked: part)

@@ -1,4 +1,5 @@
 import Appliance
+import BlockStack
 import Filesystems
 import Guestfs
 import WalkAssembly
@@ -28,7 +29,7 @@ struct InodeBlocks {
       guard
         let text = try guest.output(
           of: tool.script, tools: tool.tools,
-          variables: "q=\(Self.questionsFile) d=$(grep ' /sysroot ' /proc/mounts | tail -n 1 | cut -d ' ' -f 1)",
+          variables: "q=\(Self.questionsFile) d=\(mountedDevice)",
           orSay: "\(filesystem.shownName): what is stored beside links and files is left out")
       else { return }
       for block in tool.blocks(text, part) {

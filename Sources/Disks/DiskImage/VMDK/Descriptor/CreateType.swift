@@ -4,14 +4,19 @@ import SystemPackage
 /// The kinds of VMDK, by the `createType` of the descriptor.
 ///
 /// The kind is only informative. The extent lines of the descriptor say where and how each range of the disk is stored.
-enum CreateType {
-  /// In lower case, because products differ in how they write `seSparse`.
-  private static let known: Set<String> = [
-    "monolithicsparse", "monolithicflat", "twogbmaxextentsparse", "2gbmaxextentsparse", "twogbmaxextentflat",
-    "2gbmaxextentflat", "streamoptimized", "custom", "fulldevice", "partitioneddevice",
-    "vmfs", "vmfsthin", "vmfspreallocated", "vmfseagerzeroedthick", "vmfssparse", "sesparse",
-    "vmfsraw", "vmfsrdm", "vmfsrdmp", "vmfsrawdevicemap", "vmfspassthroughrawdevicemap",
+public enum CreateType {
+  /// The kinds that can be read.
+  public static let names = [
+    "monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat", "streamOptimized", "vmfs",
+    "vmfsThin", "vmfsSparse", "seSparse", "vmfsRaw", "vmfsRDM", "vmfsRDMP", "fullDevice", "partitionedDevice", "custom",
   ]
+  /// Other names of some of them.
+  private static let aliases = [
+    "2GbMaxExtentSparse", "2GbMaxExtentFlat", "vmfsPreallocated", "vmfsEagerZeroedThick", "vmfsRawDeviceMap",
+    "vmfsPassthroughRawDeviceMap",
+  ]
+  /// In lower case, because products differ in how they write `seSparse`.
+  private static let known = Set((names + aliases).map { $0.lowercased() })
 
   /// - Throws: `DiskError` with `ENOTSUP` if the kind is unknown.
   static func check(_ descriptor: Descriptor, path: FilePath) throws(DiskError) {

@@ -1,3 +1,5 @@
+import Algorithms
+
 /// Regions of a file that hold no grains: headers, descriptors, directories and tables.
 struct FileRegions: Sendable {
   /// In bytes, sorted. They neither overlap nor touch.
@@ -20,12 +22,7 @@ struct FileRegions: Sendable {
   func overlap(_ range: Range<UInt64>) -> Bool {
     // In most files, all of them come before the first grain.
     guard let last = all.last, range.lowerBound < last.upperBound else { return false }
-    var low = 0
-    var high = all.count
-    while low < high {
-      let middle = (low + high) / 2
-      if all[middle].upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
-    }
-    return low < all.count && all[low].lowerBound < range.upperBound
+    let next = all.partitioningIndex { $0.upperBound > range.lowerBound }
+    return next < all.count && all[next].lowerBound < range.upperBound
   }
 }

@@ -3,18 +3,18 @@ import WalkRecord
 
 /// Every filesystem that needs special treatment. To add one, write its file and add its type here; all others are
 /// `Other`.
-var filesystemTypes: [any Filesystem.Type] {
+var walkedFilesystems: [any WalkedFilesystem.Type] {
   [Ext.self, XFS.self, Btrfs.self, NTFS.self, FAT.self, ExFAT.self, Minix.self, SquashFS.self]
 }
 
 /// The type for the magic number that statfs(2) returns.
-func filesystemType(magic: UInt64) -> any Filesystem.Type {
-  filesystemTypes.first { $0.magics.contains(magic) } ?? Other.self
+func walkedFilesystem(magic: UInt64) -> any WalkedFilesystem.Type {
+  walkedFilesystems.first { $0.magics.contains(magic) } ?? Other.self
 }
 
-func mountedFilesystem(on directory: String, method: WalkMethod) throws(WalkError) -> any Filesystem {
+func mountedFilesystem(on directory: String, method: WalkMethod) throws(WalkError) -> any WalkedFilesystem {
   let mount = try Mount(on: directory)
-  let type = filesystemType(magic: mount.magic)
+  let type = walkedFilesystem(magic: mount.magic)
   // Earlier probing for a filesystem has left blocks in the cache, and the recorder would not see the walk read
   // those.
   guard !type.needsColdCache(for: method) || mount.dropDeviceCache() else { throw .system(mount.devicePath) }
@@ -25,7 +25,7 @@ func mountedFilesystem(on directory: String, method: WalkMethod) throws(WalkErro
 ///
 /// Every requirement except `magics`, `init` and `mount` has a default, which suits a filesystem that is read
 /// through the kernel and supports FIEMAP for its files: see `Other`.
-protocol Filesystem: DirectoryRules, ExtentRules, ReadRules {
+protocol WalkedFilesystem: DirectoryRules, ExtentRules, ReadRules {
   /// The filesystem's magic numbers in statfs(2): see linux/magic.h.
   static var magics: Set<UInt64> { get }
 
@@ -35,6 +35,6 @@ protocol Filesystem: DirectoryRules, ExtentRules, ReadRules {
   static func needsColdCache(for method: WalkMethod) -> Bool
 }
 
-extension Filesystem {
+extension WalkedFilesystem {
   static func needsColdCache(for method: WalkMethod) -> Bool { true }
 }

@@ -4,7 +4,7 @@ import WalkRecord
 @testable import GuestWalker
 
 /// Which type each filesystem gets, and the rules of each type.
-@Suite struct FilesystemTypeTests {
+@Suite struct WalkedFilesystemTests {
   @Test(
     arguments: [
       (0xef53, "Ext"), (0x5846_5342, "XFS"), (0x9123_683e, "Btrfs"), (0x6573_5546, "NTFS"), (0x4d44, "FAT"),
@@ -12,16 +12,16 @@ import WalkRecord
       (0x4d5a, "Minix"), (0x7371_7368, "SquashFS"), (0x5265_4973, "Other"), (0, "Other"), (.max, "Other"),
     ] as [(UInt64, String)])
   func theTypeIsKnownByItsMagic(magic: UInt64, name: String) {
-    #expect("\(filesystemType(magic: magic))" == name)
+    #expect("\(walkedFilesystem(magic: magic))" == name)
   }
 
   @Test func noMagicIsOfTwoTypes() {
-    let magics = filesystemTypes.flatMap { Array($0.magics) }
+    let magics = walkedFilesystems.flatMap { Array($0.magics) }
     #expect(Set(magics).count == magics.count)
   }
 
   @Test func onlyExtKeepsTheCache() {
-    for type in filesystemTypes + [Other.self] {
+    for type in walkedFilesystems + [Other.self] {
       let (read, extents) = (type.needsColdCache(for: .read), type.needsColdCache(for: .extents(proof: 1)))
       #expect(read && extents == (type != Ext.self))
     }
@@ -31,7 +31,7 @@ import WalkRecord
   @Test func rules() throws {
     let scratch = try Scratch()
     let mount = try scratch.mount()
-    func rules(_ filesystem: any Filesystem) -> String {
+    func rules(_ filesystem: any WalkedFilesystem) -> String {
       "\(filesystem.announcement) \(filesystem.extentSource) \(filesystem.metadata) \(filesystem.directReads)"
     }
     let read = WalkMethod.read

@@ -1,10 +1,3 @@
-struct F2FS: FilesystemType {
-  let names: [Substring] = ["f2fs"]
-  let reportsHoles = true
-
-  func optionWithoutReplay(for name: Substring) -> String? { "norecovery" }
-}
-
 struct NILFS2: FilesystemType {
   let names: [Substring] = ["nilfs2"]
   let reportsHoles = true

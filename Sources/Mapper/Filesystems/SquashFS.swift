@@ -4,9 +4,3 @@ struct SquashFS: FilesystemType {
   let evidence = FileEvidence.compression
   let isCompressed = true
 }
-
-/// Other filesystems that are written once, as an archive is. Their files need not be compressed.
-struct ReadOnlyArchive: FilesystemType {
-  let names: [Substring] = ["erofs", "romfs"]
-  let isCompressed = true
-}
