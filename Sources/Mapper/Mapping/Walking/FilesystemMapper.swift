@@ -8,6 +8,11 @@ import WalkAssembly
 import WalkRecord
 
 /// Maps the files and directories of filesystems.
+///
+/// A filesystem may be wrong about where its files are, or virt-bmap about the volumes below. So unless all files are
+/// read, some are read as a proof. If the reads, or bytes compared with the disks, contradict the filesystem, it is
+/// walked again by reading all files. What was found by reading is compared with the disks as well, and files that are
+/// wrong are left out of the map with a warning.
 struct FilesystemMapper {
   let method: MapMethod
 
