@@ -7,7 +7,7 @@ struct Violation: Error {
   let description: String
 }
 
-/// Queries all that a disk can report, within limits that a hostile disk cannot exceed, and cross-checks the answers.
+/// Queries everything that a disk can report, limited so that a hostile disk cannot take long, and compares the answers.
 struct Examination {
   private let disk: any VirtualDisk
   private let files: HostileFiles

@@ -8,8 +8,8 @@ private let memoryBound: rlim_t = 64 << 20
 /// How much processor time one input may take, in nanoseconds. On a busy machine, elapsed time proves nothing.
 private let timeBound: UInt64 = 1_000_000_000
 
-/// Calls `body` with inputs from libFuzzer until one traps, hangs, uses too much memory or gives a wrong answer,
-/// which `body` returns a description of. The arguments of the process are libFuzzer's.
+/// Calls `body` with inputs from libFuzzer until one traps, hangs, uses too much memory or gives a wrong answer. For a
+/// wrong answer, `body` returns a description, otherwise nil. The arguments of the process are passed to libFuzzer.
 /// - Parameter bounded: whether memory and time are limited; AddressSanitizer needs more of both.
 public func fuzz(bounded: Bool = true, _ body: @escaping (UnsafeRawBufferPointer) -> String?) -> Never {
   // Large allocations are mapped: zero pages cost nothing until they are used, so nothing has to be cleared in each

@@ -2,8 +2,8 @@
 
 extension ParserFuzzer {
   /// The records of a file table, 512 bytes each, one after the other, and queries about them. The first byte is the
-  /// cluster at which a run list starts; its lowest bit says whether the fixups are repaired, so that the code after
-  /// that check is reached.
+  /// cluster of the attribute at which a run list starts; its lowest bit says whether the fixups are repaired, so that
+  /// the code after that check is reached.
   static let ntfsRecords = ParserFuzzer("ntfs-records") { bytes in
     guard let first = bytes.first else { return }
     var table = Table(bytes: Array(bytes.dropFirst()), isRepaired: first & 1 != 0)

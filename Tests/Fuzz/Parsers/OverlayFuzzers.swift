@@ -12,7 +12,7 @@ extension ParserFuzzer {
     var file = Array(bytes.dropFirst())
     _ = OverlayHeader(Array(file.prefix(OverlayHeader.size)))
     if first & 1 != 0 { repair(&file, bench.header) }
-    // Otherwise the file gets the length that its header implies, of which most is a hole.
+    // Otherwise the file has the length that its header implies, up to 16 MiB, most of which is a hole.
     let length = OverlayHeader(Array(file.prefix(OverlayHeader.size))).map { Int(clamping: $0.fileSize) } ?? file.count
     try bench.write(file, length: first & 2 != 0 || length > 1 << 24 ? file.count : length)
     guard let kept = try? OverlayDisk.persistent(bench.file, over: bench.disk.disk, bench.header) else { return }
