@@ -39,7 +39,7 @@ struct WrittenSectorsTests {
       let start = number * step * 2
       let run = written.run(in: start..<start + 2 * step)
       #expect(run.isWritten)
-      // The first ranges are tracked per sector, the others in units of 2 MiB.
+      // The first 65,536 ranges are tracked per sector, the others in units of 2 MiB.
       #expect(run.end == start + (number < 65_536 ? 512 : step))
       #expect(written.run(in: start + step..<start + 2 * step) == (false, start + 2 * step))
     }

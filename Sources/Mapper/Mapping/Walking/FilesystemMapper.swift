@@ -9,10 +9,11 @@ import WalkRecord
 
 /// Maps the files and directories of filesystems.
 ///
-/// A filesystem may be wrong about where its files are, or virt-bmap about the volumes below. So unless all files are
-/// read, some are read as a proof. If the reads, or bytes compared with the disks, contradict the filesystem, it is
-/// walked again by reading all files. What was found by reading is compared with the disks as well, and files that are
-/// wrong are left out of the map with a warning.
+/// A filesystem may be wrong about where its files are, or virt-bmap about the volumes below it. So the method `auto`
+/// also reads some files as a proof. If a read contradicts the filesystem or, where the proof was incomplete, the
+/// file's bytes differ from those on the disks, the filesystem is walked again by reading all files. If files were
+/// found by reading, the bytes of some are compared with the disks, and wrong files are left out of the map with a
+/// warning.
 struct FilesystemMapper {
   let method: MapMethod
 
