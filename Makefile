@@ -1,17 +1,17 @@
-# make demo      build, make a guest, map it, boot it from the logger and show what it read
-# make check     formatting, a build without warnings, the tests
-# make check-debian   the same for a Debian root filesystem on everything: two hours under emulation
-# make check-debian-boot   a part of that: a Debian boots from the logger and writes into every kind of overlay
-# make check-wild   map and verify images that others made, which are downloaded once: half an hour under emulation, or less
-#                with WILD="--group tables --group forensics"
+# make demo      build, make a guest, map it, boot it through the logger and show what it read
+# make check     check the formatting, build without warnings, run the tests
+# make check-debian   the same for a Debian root filesystem on every storage stack: two hours under emulation
+# make check-debian-boot   a part of that: boot a Debian through the logger and write to every kind of overlay
+# make check-wild   map and verify third-party images, which are downloaded once: up to half an hour under emulation;
+#                choose some with WILD="--group tables --group forensics"
 # make man       the manual pages, in .build/man
 # make install   PREFIX=/usr/local DESTDIR=
-# make benchmark time the mapper on 20,000 files, reading a disk in several formats, looking up what is where, and serving
-#                with the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not among them)
-# make fuzz      RUNS=2000000 PARSERS="vmdk walk": run the parsers of outside data on generated inputs, see
+# make benchmark time the mapper on 20,000 files, reading a disk in several formats, look-ups in a map, and serving with
+#                the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not included)
+# make fuzz      RUNS=2000000 PARSERS="vmdk walk": run the parsers of untrusted data on generated inputs, see
 #                Tests/Fuzz/run
 # make clean
-# demo and check install the Debian packages they need first (scripts/setup).
+# demo and check first install the Debian packages they need (scripts/setup).
 
 SHELL = /bin/bash
 .SHELLFLAGS = -eu -o pipefail -c
@@ -19,11 +19,11 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 SWIFT_FLAGS ?= -Xswiftc -warnings-as-errors
 
-# Where the tools, the tests and the examples find the built programs.
+# The tools, the tests and the examples look for the built programs here.
 export BMAP_BUILD ?= $(CURDIR)/.build/release
 demo = .build/demo
 
-# nbdkit looks for plugins in one place only, and for filters in another.
+# nbdkit looks for plugins in a single directory, and for filters in another.
 ifeq ($(PREFIX),/usr)
 plugindir = $(shell pkg-config --variable=plugindir nbdkit)
 filterdir = $(shell pkg-config --variable=filterdir nbdkit)
@@ -47,7 +47,7 @@ build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
 	$(MAKE) --no-print-directory man completions
 
-# What bash, zsh and fish complete virt-bmap's command line by.
+# The files for completing virt-bmap's command line in bash, zsh and fish.
 completions:
 	@mkdir -p $(completions)
 	@$(BMAP_BUILD)/virt-bmap --generate-completion-script bash >$(completions)/virt-bmap
@@ -62,7 +62,7 @@ $(man)/%.1: man/%.pod $(version_source)
 $(man)/%.5: man/%.pod $(version_source)
 	$(call pod2man,5)
 
-# Without a date, which would be that of the checkout.
+# No date, since it would be that of the checkout.
 define pod2man
 	@mkdir -p $(man)
 	@test -n "$(version)" || { echo "no version in $(version_source)" >&2; exit 1; }
@@ -71,7 +71,7 @@ define pod2man
 	    --center="Virtualization Support" --date=" " --utf8 --errors=die $< $@
 endef
 
-# Warnings are errors: podchecker's own status tells of errors only.
+# Warnings are errors, too, but the exit status of podchecker reports only errors.
 check-man:
 	podchecker -warnings -warnings man/*.pod 2>&1 | { ! grep -v 'pod syntax OK\.$$'; }
 
@@ -85,9 +85,9 @@ demo: build
 	@echo
 	@examples/boot-summary $(demo)/boot.log
 
-# The tests build apart: the static standard library has no Testing module. The corpus of images goes first, by itself,
-# then what runs no other programs: beside them, what boots, what has a time limit and what is interrupted at the right
-# moment would wait for a processor.
+# The tests are built separately: the static standard library has no Testing module. The corpus of images runs first
+# and alone, then the tests that boot no guests. The integration tests run last and alone: if they had to share the
+# processors, they could miss time limits, or the moment at which something is to be interrupted.
 check: build check-man
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
 	Tests/Oracles/setup
@@ -95,14 +95,14 @@ check: build check-man
 	$(SWIFT) test $(SWIFT_FLAGS) --skip DiskImageTests --skip Integration
 	$(SWIFT) test $(SWIFT_FLAGS) --filter Integration --skip DebianTests --skip DebianBootTests
 
-# What comes out has to be what Tests/Wild/expected says; Tests/Wild/check --update writes that anew. The downloads and the
-# images, 2 GB, are kept in .build/wild.
+# The output must match Tests/Wild/expected; Tests/Wild/check --update rewrites that. The downloads and the images
+# (2 GB) are stored in .build/wild.
 check-wild: build
 	Tests/Oracles/setup
 	Tests/Wild/fetch .build/wild
 	Tests/Wild/check .build/wild $(WILD)
 
-# Too long for each time.
+# Takes too long to run every time.
 check-debian: check-debian-boot
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DebianTests
 
@@ -115,12 +115,12 @@ benchmark-walk: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
 	$(BMAP_BUILD)/bench-walk $(BMAP_BUILD)/virt-bmap .build/benchmark/20k-lvm.raw .build/benchmark/20k.raw
 
-# As root, which alone can mount a filesystem without an appliance.
+# Run as root: only root can mount a filesystem without an appliance.
 benchmark-native: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
 	$(BMAP_BUILD)/bench-native $(BMAP_BUILD)/virt-bmap-walker .build/benchmark/20k.raw 1048576
 
-# A million files: a quarter of an hour, and 4 GB in .build/benchmark.
+# Maps up to a million files: takes a quarter of an hour, and 4 GB in .build/benchmark.
 benchmark-scale: build
 	for count in 100000 500000 1000000; do Tests/Integration/Guests/make-many-guest .build/benchmark $$count; done
 	$(BMAP_BUILD)/bench-scale $(BMAP_BUILD)/virt-bmap .build/benchmark/many-{100000,500000,1000000}.raw
@@ -129,7 +129,7 @@ benchmark-scale: build
 benchmark-vmdk: build
 	$(BMAP_BUILD)/bench-vmdk $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
 
-# The index of a million and of ten million ranges. Needs 4 GB of memory.
+# Times the index with one million and with ten million ranges. Needs 4 GB of memory.
 benchmark-map: build
 	$(BMAP_BUILD)/bench-map
 
@@ -137,15 +137,16 @@ benchmark-map: build
 benchmark-serve: build
 	$(BMAP_BUILD)/bench-serve $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
 
-# A few minutes of a core's time for each parser; one build for all of them. What it finds is kept in .build-fuzz, and the
-# next time goes on from there. An input that shows a fault goes into Tests/Fuzz/corpora (of VMDKs, Tests/Fuzz/corpus), which
-# the tests run through the parsers each time. With SANITIZE=address in the environment, AddressSanitizer looks on.
+# Takes a few minutes of processor time for each parser; there is one build for all of them. The inputs found are
+# saved in .build-fuzz, and the next run continues from there. An input that reveals a bug should go to
+# Tests/Fuzz/corpora (for VMDKs, Tests/Fuzz/corpus), which the tests run through the parsers each time. Set
+# SANITIZE=address in the environment to use AddressSanitizer.
 RUNS ?= 2000000
 PARSERS ?= vmdk $(notdir $(wildcard Tests/Fuzz/corpora/*))
 fuzz: setup
 	for parser in $(PARSERS); do Tests/Fuzz/run $$parser -runs=$(RUNS); done
 
-# Needs what "make build" made, and nothing else: run it as root after that.
+# Uses only what "make build" made: run it as root after that.
 install: $(pages) completions
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/virt-bmap" "$(DESTDIR)$(plugindir)" \
 	    "$(DESTDIR)$(filterdir)" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man5"

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# What the scripts that build or boot guests share. Source it; it runs nothing.
+# Functions shared by the scripts that build or boot guests. Source this file; it runs nothing by itself.
 
-# die MESSAGE...: one line on stderr, exit status 1.
+# die MESSAGE...: print one line on stderr and exit with status 1.
 die() {
     echo "${0##*/}: $*" >&2
     exit 1
 }
 
-# need COMMAND...: stop unless every command is there. Debian keeps mke2fs and others out of a user's PATH.
+# need COMMAND...: stop unless every command exists. On Debian, mke2fs and others are not in a user's PATH.
 need() {
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
     local command
@@ -26,9 +26,9 @@ newest_kernel() {
     printf '%s\n' "${versions[@]}" | sort -V | tail -n 1
 }
 
-# accelerator: print kvm or tcg. A /dev/kvm that opens may still kill qemu or hang its guest, so a kernel without
-# a root filesystem is booted under KVM first: where KVM works, it panics and leaves within two seconds.
-# BMAP_ACCEL=kvm or BMAP_ACCEL=tcg overrides; so does force_tcg in LIBGUESTFS_BACKEND_SETTINGS.
+# accelerator: print kvm or tcg. Even if /dev/kvm can be opened, it may kill qemu or hang its guest, so a kernel
+# without a root filesystem is booted under KVM first: if KVM works, it panics and exits within two seconds.
+# BMAP_ACCEL=kvm or BMAP_ACCEL=tcg overrides this; so does force_tcg in LIBGUESTFS_BACKEND_SETTINGS.
 accelerator() {
     if [[ -z ${BMAP_ACCEL:-} ]]; then
         if [[ ${LIBGUESTFS_BACKEND_SETTINGS:-} == *force_tcg* ]]; then
@@ -46,7 +46,7 @@ accelerator() {
     echo "$BMAP_ACCEL"
 }
 
-# guestfish_run ARGUMENT...: guestfish, without KVM where KVM does not work.
+# guestfish_run ARGUMENT...: run guestfish, without KVM if KVM does not work.
 guestfish_run() {
     if [[ $(accelerator) == tcg && -z ${LIBGUESTFS_BACKEND_SETTINGS:-} ]]; then
         LIBGUESTFS_BACKEND_SETTINGS=force_tcg guestfish "$@"
@@ -55,8 +55,8 @@ guestfish_run() {
     fi
 }
 
-# fill_files: for each line "SIZE<tab>PATH" on stdin, write a file of that many bytes. Every 64-byte line of it
-# says which file it belongs to and where in the file it lies, so that no two blocks of a guest are alike.
+# fill_files: for each line "SIZE<tab>PATH" on stdin, write a file of that size. Every 64-byte line in it gives the
+# file and the number of the line, so that no two blocks of a guest are alike.
 fill_files() {
     LC_ALL=C awk -F '\t' '
         function line(n) { return sprintf("%-50.50s %012d\n", name, n) }

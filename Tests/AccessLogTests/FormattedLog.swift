@@ -2,7 +2,7 @@ import BlockMap
 
 @testable import AccessLog
 
-/// A format of the log, and the attribution that the log's writer does for it.
+/// A log format together with the attribution of requests, as the log's writer combines them.
 struct FormattedLog<Format: LogFormat> {
   private var attribution: Attribution
   private var format: Format

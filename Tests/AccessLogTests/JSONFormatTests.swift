@@ -41,13 +41,13 @@ struct JSONFormatTests {
     #expect(line.contains(#""device":"/dev/a\\040b","path":"/c \"d\\012e\\134f\\377é\\302\\205""#), "\(line)")
   }
 
-  /// RFC 8259 asks for less than terminals need.
+  /// Terminals need more characters escaped than RFC 8259 requires.
   @Test func noControlCharacterIsLeft() {
     var text: [UInt8] = []
     JSONText.append(text: "a\u{1b}[31m\u{7f}\u{80}\u{9b}\u{9f}\u{a0}é\n", to: &text)
     let expected = #""a\u001b[31m\u007f\u0080\u009b\u009f"# + "\u{a0}é" + #"\u000a""#
     #expect(String(decoding: text, as: UTF8.self) == expected)
-    // What another library wrote, in which only what it has to is escaped.
+    // JSON written by another library, which escapes only what it must.
     let others = JSONText.printable((#"{"a":"\u001b"# + "\u{7f}\u{9b}ü" + #"\n"}"#).utf8)
     #expect(String(decoding: others, as: UTF8.self) == #"{"a":"\u001b\u007f\u009bü\n"}"#)
   }
@@ -89,9 +89,9 @@ struct JSONFormatTests {
   }
 }
 
-/// What a map of very many ranges makes of one request.
+/// How one request is logged if the map has a very large number of ranges for it.
 struct LargeRequestTests {
-  /// Thousands of ranges, each a byte behind the last one, over one another.
+  /// Thousands of overlapping ranges, each starting one byte after the previous one.
   private func index() throws -> MapIndex {
     let path = FilePath("/tmp/bmap-large-\(UInt64.random(in: 0...UInt64.max))")
     var text = "# virt-bmap 2\n# disk 1 size=10000000 format=raw file=x\n"

@@ -55,8 +55,8 @@ struct LogTests {
     }
   }
 
-  /// A queue far smaller than what comes from many threads: each waits, nothing is dropped, and what one thread
-  /// recorded stays in order.
+  /// Many threads share a queue that is far too small. They wait, nothing is dropped, and the requests of each thread
+  /// stay in order.
   @Test func aFullQueueWaits() throws {
     let pipe = try TestPipe()
     let (reader, output) = (pipe.reading, Reports())
@@ -92,7 +92,7 @@ struct LogTests {
     let reports = Reports()
     let log = try log(full.rawValue, reports)
     for number in 0..<UInt64(1000) { log.record(read(number..<number + 1)) }
-    // A second failing write, after the first was reported.
+    // A second write fails after the first failure was reported.
     while reports.all.isEmpty { usleep(1000) }
     for number in 0..<UInt64(10) { log.record(read(number..<number + 1)) }
     log.close()

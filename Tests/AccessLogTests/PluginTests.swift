@@ -2,11 +2,11 @@ import Foundation
 import Glibc
 import Testing
 
-/// The logger in a real nbdkit, asked by real clients.
+/// The plugin in a real nbdkit, with real clients.
 struct PluginTests {
   private static let plugin = Bundle.main.bundleURL.appendingPathComponent("libnbdkit-bmaplogger-plugin.so").path
 
-  /// A disk of 64 MiB and a map of it.
+  /// A 64 MiB disk and a map of it.
   private static let setup = """
     set -e
     truncate -s 64M disk.img
@@ -16,7 +16,7 @@ struct PluginTests {
 
     """
 
-  /// Runs shell text in a directory of its own, where `$P` is the plugin; gives its output, both streams.
+  /// Runs a shell script in a temporary directory, with the plugin's path in `$P`. Returns its stdout and stderr.
   private func shell(_ script: String) throws -> String {
     var name = Array("/tmp/logger-test-XXXXXX".utf8CString)
     guard mkdtemp(&name) != nil else { throw POSIXError(.EIO) }
@@ -68,7 +68,7 @@ struct PluginTests {
     #expect(output == "read -\n 1000-2000\n")
   }
 
-  /// In the background the working directory is another, and standard output is gone.
+  /// In the background, the working directory changes and standard output is closed.
   @Test func servesFromTheBackgroundByRelativeNames() throws {
     let output = try shell(
       """
@@ -216,7 +216,7 @@ struct PluginTests {
       ])
   }
 
-  /// As kill -9 leaves it.
+  /// The server is killed with SIGKILL.
   @Test func aKeptOverlayOutlivesTheServer() throws {
     let output = try shell(
       """
@@ -264,7 +264,7 @@ struct PluginTests {
         """)
   }
 
-  /// Many requests at a time over several connections: each byte that was copied is in the log once.
+  /// Many requests in parallel over several connections: each range that was copied is in the log exactly once.
   @Test func missesNothingOfParallelClients() throws {
     let output = try shell(
       """
@@ -290,7 +290,7 @@ struct PluginTests {
     #expect(output.hasSuffix("\n0\n"))
   }
 
-  /// What is wrong with a command line, and the line that says so. None of it may serve, or leave a log.
+  /// Wrong command lines and their error messages. None of them may serve the disk or leave a log file.
   static let wrong = [
     ("", "give the disk to serve: file=DISK"),
     ("no.img bmap=map", "DIR/no.img: cannot open: No such file or directory"),
@@ -338,7 +338,7 @@ struct PluginTests {
       """)
     var lines = output.split(separator: "\n").map(String.init)
     #expect(lines.popLast() == "unharmed")
-    // A hint of nbdkit's own follows a parameter that is missing or unknown.
+    // After a missing or unknown parameter, nbdkit adds a hint of its own.
     let messages = lines.filter { $0.contains(": error: ") }
     #expect(messages.count == Self.wrong.count)
     for (message, (command, expected)) in zip(messages, Self.wrong) {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import AccessLog
 
-/// A map from lines such as `1 0 1000 v /dev/sda`, with one disk of 1 MiB.
+/// The index of a map made of lines such as `1 0 1000 v /dev/sda`, for one disk of 1 MiB.
 func index(_ lines: String) throws -> MapIndex {
   let text = "# virt-bmap 2\n# disk 1 size=100000 format=raw file=a\n" + lines + "\n"
   var name = Array("/tmp/access-log-XXXXXX".utf8CString)
@@ -19,7 +19,7 @@ func index(_ lines: String) throws -> MapIndex {
   return MapIndex(try BlockMap(contentsOf: path))
 }
 
-/// Requests of disk 1 by connection 3 that came at 12.345678 s and took 98.7 us.
+/// A request for disk 1 on connection 3 that arrived at 12.345678 s and took 98.7 us.
 func read(_ range: Range<UInt64>, errno: Int32 = 0) -> AccessEvent { event(.read, range, errno: errno) }
 
 func event(_ operation: Operation, _ range: Range<UInt64>, errno: Int32 = 0) -> AccessEvent {
@@ -28,14 +28,14 @@ func event(_ operation: Operation, _ range: Range<UInt64>, errno: Int32 = 0) -> 
     latency: 98_765, errno: errno)
 }
 
-/// What a log reports.
+/// Collects the messages that a log reports.
 final class Reports: Sendable {
   private let lines = Mutex<[String]>([])
   var all: [String] { lines.withLock { $0 } }
   func add(_ line: String) { lines.withLock { $0.append(line) } }
 }
 
-/// A pipe, of which both ends are closed with the value unless that was done before.
+/// A pipe. Ends that are still open are closed when the object is released.
 final class TestPipe {
   let reading: FileDescriptor
   private var writing: FileDescriptor?
@@ -58,14 +58,14 @@ final class TestPipe {
     writing = nil
   }
 
-  /// What can be read at once, after waiting for the first of it.
+  /// Waits for data, then returns what can be read at once.
   func some() throws -> String {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     let count = try buffer.withUnsafeMutableBytes { try reading.read(into: $0) }
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
-  /// All that comes until the writing end is closed.
+  /// Returns everything up to the end of the data.
   func rest() throws -> String {
     var all = ""
     while true {

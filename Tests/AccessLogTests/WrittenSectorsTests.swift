@@ -3,7 +3,7 @@ import Testing
 @testable import AccessLog
 
 struct WrittenSectorsTests {
-  /// Against a byte a sector.
+  /// Compares the runs with a model that has one flag per sector.
   @Test func runsAreWhatWasInserted() {
     for size: UInt64 in [1 << 16, 3 << 20] {
       var written = WrittenSectors()
@@ -30,7 +30,7 @@ struct WrittenSectorsTests {
     }
   }
 
-  /// A guest that writes everywhere costs no more memory, and what it wrote stays written.
+  /// If a guest writes everywhere, memory stays bounded, and everything it wrote still counts as written.
   @Test func manyRanges() {
     var written = WrittenSectors()
     let step: UInt64 = 2 << 20
@@ -39,7 +39,7 @@ struct WrittenSectorsTests {
       let start = number * step * 2
       let run = written.run(in: start..<start + 2 * step)
       #expect(run.isWritten)
-      // Of the first ones it is known to the sector, of the others to the 2 MiB.
+      // The first 65,536 ranges are tracked per sector, the others in units of 2 MiB.
       #expect(run.end == start + (number < 65_536 ? 512 : step))
       #expect(written.run(in: start + step..<start + 2 * step) == (false, start + 2 * step))
     }

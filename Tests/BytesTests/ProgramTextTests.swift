@@ -2,9 +2,9 @@ import Testing
 
 @testable import Bytes
 
-/// What is taken apart is bytes: no name that a guest chose hides a separator.
+/// Text is split as bytes, so that no name chosen by a guest can hide a separator.
 @Suite struct ProgramTextTests {
-  /// A combining mark makes one grapheme cluster of itself and what is before it.
+  /// A combining mark, which forms one grapheme cluster with the character before it.
   private static let mark = "\u{301}"
 
   @Test func linesAndFields() {

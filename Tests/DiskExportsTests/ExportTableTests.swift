@@ -4,7 +4,7 @@ import Glibc
 import SystemPackage
 import Testing
 
-/// What is offered of a map's devices.
+/// Which devices of a map are exported, and which ranges of the disks they consist of.
 struct ExportTableTests {
   private func table(_ lines: String, disks: ClosedRange<Int> = 1...2) throws -> ExportTable {
     let path = FilePath("/tmp/bmap-exports-\(UInt64.random(in: 0...UInt64.max))")
@@ -70,13 +70,13 @@ struct ExportTableTests {
     let both = try table(volumes)
     #expect(parts(both, "/dev/vg/striped") == ["0 2:1000", "1000 1:1000", "2000 2:2000", "3000 1:2000", "4000"])
     #expect(parts(both, "/dev/vg/mirror").last == "2000")
-    // A part of it is nowhere.
+    // A part of the volume is on no disk.
     #expect(both[Array("/dev/vg/gap".utf8)] == nil)
-    // One leg is enough for a mirror, and not for a stripe.
+    // One leg is enough for a mirror, but not for a striped volume.
     let one = try table(volumes, disks: 1...1)
     #expect(one[Array("/dev/vg/striped".utf8)] == nil && one[Array("/dev/sdb".utf8)] == nil)
     #expect(parts(one, "/dev/vg/mirror") == ["0 1:5000", "2000"])
-    // What is on one disk has no gap, and is not all.
+    // The part on one disk has no gap, but is not the whole volume.
     let span = try table("1 0 1000 l /dev/vg/span\n2 0 1000 l@1000 /dev/vg/span\n", disks: 1...1)
     #expect(span[Array("/dev/vg/span".utf8)] == nil)
     let second = try table(volumes, disks: 2...2)

@@ -3,7 +3,7 @@ import Testing
 @testable import Filesystems
 
 @Suite struct FilesystemTypeTests {
-  /// A second type with the same name would never be asked.
+  /// A second type with the same name would never be used.
   @Test func eachNameBelongsToOneType() {
     let names = filesystemTypes.flatMap(\.names)
     #expect(names.count == Set(names).count)
@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  /// A journal that is replayed would write over what another filesystem on the device holds.
+  /// Replaying a journal could overwrite data of another filesystem on the device.
   @Test func journalsAreLeftAlone() {
     for (name, option) in [
       ("ext2", nil), ("ext3", "noload"), ("ext4", "noload"), ("xfs", "norecovery"), ("btrfs", "rescue=nologreplay"),

@@ -3,7 +3,7 @@ import Testing
 @testable import Filesystems
 @testable import WalkAssembly
 
-/// The output of debugfs and xfs_db for inodes, as filtered by the scripts.
+/// Parsing the output of debugfs and xfs_db about inodes, as filtered by the scripts.
 @Suite struct InodeBlocksTests {
   @Test func ext() {
     let text = """
@@ -30,12 +30,12 @@ import Testing
         [12, 2333, 0], [13, 2328, 1], [17, 8451, 0], [17, 10241, 1], [18, 7, 0], [18, 20, 0], [18, 21, 0],
       ])
     #expect(found.allSatisfy { $0.range.count == 1024 && $0.offset == 0 })
-    // Inodes that were not asked about are ignored: a link's target may look like an answer.
+    // Answers about other inodes are ignored: a link's target may look like an answer.
     #expect(ExtInodeBlocks.blocks(parsing: text, inodes: [12, 17]).map(\.inode) == [12])
     #expect(ExtInodeBlocks.questions(about: [12, 13]) == "stat <12>\nstat <13>\n")
   }
 
-  /// Inodes that hold attribute values; 12 and 13 share one.
+  /// Inodes that hold attribute values. Inodes 12 and 13 share one.
   @Test func extValuesInInodes() {
     let text = """
       block size: 1024
@@ -75,7 +75,7 @@ import Testing
       ])
   }
 
-  /// Blocks shared by many files are limited to about a million entries.
+  /// If many files share blocks, the result is limited to about a million entries.
   @Test func extValuesOfVeryManyFiles() {
     let owners = (1...2000).map { "owner \($0)\nvalue 5\n" }.joined()
     let pieces = (0..<1000).map { "piece (\($0)):\(2 * $0 + 100)\n" }.joined()

@@ -4,7 +4,7 @@ import LibvirtDomain
 import SystemPackage
 import Testing
 
-/// The disks of domains of libvirt's test driver, which are described by a file.
+/// Reads domains from libvirt's test driver, which takes them from a file.
 @Suite final class DomainTests {
   private let directory: String
 
@@ -18,7 +18,7 @@ import Testing
 
   private static let uuid = "4a64cc71-19c4-2fd0-2323-3050941ea3c3"
 
-  /// A node with one domain that has these disks.
+  /// Writes a node description with one domain that has these disks, and returns its URI.
   private func node(_ disks: String, state: Int = 5, more: String = "") throws -> String {
     let path = "\(directory)/node.xml"
     let text = """

@@ -6,11 +6,11 @@ import Synchronization
 import SystemPackage
 import Testing
 
-/// What servers serve is read as it is, whatever they want of their clients.
+/// Disks are read correctly from NBD servers, whatever the servers require of their clients.
 @Suite struct NBDDiskTests {
   private static let size = (10 << 20) + 1234
 
-  /// A disk with data at its start, in the middle and at its end.
+  /// A disk with data at the start, in the middle and at the end.
   private func workspace() throws -> Workspace {
     let workspace = try Workspace()
     let noise = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 16) }
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  /// In a debug build, `==` takes a hundred times as long.
+  /// Compares with memcmp: in a debug build, `==` takes a hundred times as long.
   private func equal(_ one: [UInt8], _ other: ArraySlice<UInt8>) -> Bool {
     one.withUnsafeBytes { one in
       other.withUnsafeBytes { other in
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  /// Requests have to be multiples of 4096 bytes, 64 KiB at most, and the disk does not end at such a multiple.
+  /// The server accepts only requests that are multiples of the minimum size and at most 64 KiB.
   @Test(arguments: [4096, 65536])
   func blockSizes(minimum: Int) async throws {
     let workspace = try workspace()
@@ -81,13 +81,13 @@ import Testing
     }
   }
 
-  /// Many threads, over one connection and over several, get each what it asked for.
+  /// Many threads read in parallel, over one or several connections, and each gets the data it asked for.
   @Test(arguments: [1, 2, 0])
   func parallelReads(clients: Int) async throws {
     let workspace = try workspace()
     try await Server.qemu(["--shared=\(clients)"], in: workspace) { server in
       let disk = try NBDDisk(at: server.address())
-      // A raw disk has whole sectors for qemu: it rounds its size up.
+      // qemu rounds the size of a raw disk up to whole sectors.
       let size = Self.size
       let expected = try bytes(of: try openDisk(at: workspace("disk"), format: .raw).disk, at: 0, size)
       let wrong = Atomic<Int>(0)
@@ -129,7 +129,8 @@ import Testing
     return found
   }
 
-  /// qemu-nbd ends with its last client. Who only asks is none, so that there is a disk to be read afterwards.
+  /// qemu-nbd exits when its last client disconnects. `NBDExport.ask` must not count as one, so that the disk can
+  /// still be read afterwards.
   @Test func askingIsNotBeingAClient() async throws {
     let workspace = try workspace()
     try await Server.qemu([], in: workspace) { server in

@@ -5,7 +5,7 @@ import Synchronization
 import SystemPackage
 import Testing
 
-/// Servers that are not there, do not have the disk, or go away: one clear error.
+/// Servers that are missing, do not have the export, or go away: each gives one clear error.
 @Suite struct NBDFailureTests {
   private func failure(_ body: () throws -> Void) throws -> DiskError {
     try #require(throws: DiskError.self) { try body() }
@@ -31,7 +31,7 @@ import Testing
         error.description
           == "nbd+unix:///?socket=\(workspace("none")): cannot connect: connect: No such file or directory")
     }
-    // No service has this port.
+    // No service listens on this port.
     let refused = try failure { _ = try NBDExport.ask(at: nbdAddress("nbd://127.0.0.1:1/")) }
     #expect(refused.description.hasPrefix("nbd://127.0.0.1:1/: cannot connect: "), "\(refused)")
     #expect(refused.description.contains("refused"), "\(refused)")
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  /// What the server says of one read is not the end of the others.
+  /// An error that the server returns for one read does not affect later reads.
   @Test func anErrorOfTheServers() async throws {
     let workspace = try Workspace()
     try workspace.write("disk", size: 1 << 20, [(0, [1, 2, 3])])
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  /// It accepts, and says nothing: who waits can be told to stop.
+  /// A server that accepts connections but never answers: waiting for it can be cancelled.
   @Test func aSilentServer() throws {
     let workspace = try Workspace()
     let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)

@@ -5,7 +5,7 @@ import Subprocess
 import SystemPackage
 import Testing
 
-/// A directory of a test's own, removed with all that is in it when the test ends.
+/// A temporary directory for a test, removed with its contents when the test ends.
 final class Workspace: Sendable {
   let path: FilePath
 
@@ -19,7 +19,7 @@ final class Workspace: Sendable {
 
   func callAsFunction(_ name: String) -> FilePath { path.appending(name) }
 
-  /// A file with these parts and holes elsewhere.
+  /// Writes a sparse file that has data only in these parts.
   func write(_ name: String, size: Int, _ parts: [(at: Int, bytes: [UInt8])]) throws {
     let file = try FileDescriptor.open(
       self(name), .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
@@ -30,19 +30,19 @@ final class Workspace: Sendable {
   }
 }
 
-/// A server that runs for a test.
+/// A server process that runs during a test.
 struct Server: Sendable {
   let id: pid_t
   let socket: FilePath
 
   /// - Parameters:
-  ///   - export: what comes between `nbd+unix:///` and the question mark.
-  ///   - scheme: with `+unix`.
+  ///   - export: the part of the URI between `nbd+unix:///` and the question mark.
+  ///   - scheme: the URI scheme, including `+unix`.
   func address(_ export: String = "", scheme: String = "nbd+unix", user: String = "", more: String = "") -> NBDAddress {
     nbdAddress("\(scheme)://\(user)/\(export)?socket=\(socket)\(more)")
   }
 
-  /// Whether it runs, and is no zombie.
+  /// Whether the process is running and not a zombie.
   var isAlive: Bool {
     var information = siginfo_t()
     return waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo == 0
@@ -50,13 +50,13 @@ struct Server: Sendable {
 
   func kill() { Glibc.kill(id, SIGKILL) }
 
-  /// Starts a server on the socket `s` of the workspace, waits until it listens, runs `body` and ends it.
+  /// Starts a server on the socket `s` in the workspace, waits until it is ready, runs `body`, and kills the server.
   static func run(
     _ program: String, _ arguments: [String], in workspace: Workspace,
     body: @escaping @Sendable (Server) async throws -> Void
   ) async throws {
     let socket = workspace("s")
-    // What an earlier one may have left.
+    // An earlier server may have left its PID file.
     unlink(workspace("pid").string)
     let result = try await Subprocess.run(
       .name(program), arguments: Arguments(arguments), workingDirectory: workspace.path, input: .none,
@@ -77,7 +77,7 @@ struct Server: Sendable {
     try result.closureResult.get()
   }
 
-  /// nbdkit serves `disk`, or what the arguments say instead.
+  /// Runs nbdkit with these arguments, which name the plugin and what it serves.
   static func nbdkit(
     _ arguments: [String], in workspace: Workspace, body: @escaping @Sendable (Server) async throws -> Void
   ) async throws {
@@ -86,7 +86,7 @@ struct Server: Sendable {
       in: workspace, body: body)
   }
 
-  /// qemu-nbd serves the raw file `disk`.
+  /// Runs qemu-nbd, which serves the raw file `disk`.
   static func qemu(
     _ arguments: [String], in workspace: Workspace, body: @escaping @Sendable (Server) async throws -> Void
   ) async throws {
@@ -105,7 +105,7 @@ func nbdAddress(_ uri: String) -> NBDAddress {
 
 struct Timeout: Error {}
 
-/// Waits for something to become true, not for ever.
+/// Waits until a condition is true, but not longer than 30 seconds.
 func waitUntil(_ isTrue: () -> Bool) async throws {
   let deadline = ContinuousClock.now + .seconds(30)
   while !isTrue() {

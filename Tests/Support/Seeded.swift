@@ -1,4 +1,4 @@
-/// Numbers that look random and are the same in each run: SplitMix64.
+/// A pseudorandom number generator (SplitMix64) that gives the same numbers in each run.
 public struct Seeded: RandomNumberGenerator {
   private var state: UInt64
   public init(_ seed: UInt64) { state = seed }

@@ -4,16 +4,16 @@ import Testing
 @testable import FileProof
 @testable import Verification
 
-/// What is read of a file that may be holes for the most part.
+/// Which parts of a sparse file are read for verification.
 @Suite struct DataLayoutTests {
   @Test func whatTheToolSays() {
     let two = DataLayout(parsing: ["0 7", "16 31", "8 15", "800 1599", "found"], size: 500_000)
     #expect(two?.parts == [0..<16384, 409_600..<500_000])
     #expect(two?.bytes == 16384 + 90_400)
     #expect(DataLayout(parsing: ["found"], size: 1 << 40)?.parts == [])
-    // Behind the end: what the filesystem has set aside.
+    // Past the end of the file: preallocated blocks.
     #expect(DataLayout(parsing: ["800 1599", "found"], size: 100)?.parts == [])
-    // It does not tell, or what it says makes no sense.
+    // The answer is missing, incomplete or makes no sense.
     #expect(DataLayout(parsing: [], size: 100) == nil)
     #expect(DataLayout(parsing: ["0 7"], size: 100) == nil)
     #expect(DataLayout(parsing: ["7 0", "found"], size: 100) == nil)
@@ -21,7 +21,7 @@ import Testing
     #expect(DataLayout(parsing: ["0 18446744073709551615", "found"], size: 100) == nil)
   }
 
-  /// In more extents than are asked for: what is behind them is read.
+  /// A file has more extents than are asked for: everything after the last one reported is read.
   @Test func moreExtentsThanAnybodyAsksFor() throws {
     let lines = (0..<DataLayout.maximumExtents).map { "\($0 * 16) \($0 * 16 + 7)"[...] }
     let layout = try #require(DataLayout(parsing: lines, size: 1 << 40))
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  /// In so many parts, the largest holes are left out.
+  /// With too many extents, the smallest holes are read as well; only the largest are skipped.
   @Test func theSmallestHolesAreRead() {
     let extents = (0..<10_000).map { number -> Range<UInt64> in
       let start = UInt64(number) << 20 + UInt64(number / 5000) << 40
@@ -44,7 +44,7 @@ import Testing
     #expect(zip(layout.parts, layout.parts.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound })
   }
 
-  /// Without an end worth waiting for, a file is not read, whatever its inode says.
+  /// A file that would take too long to read is skipped, whatever size its inode claims.
   @Test func whatIsBeyondReach() {
     func file(_ size: UInt64, _ allocated: UInt64) -> FilesystemWork.File {
       FilesystemWork.File(size: size, allocated: allocated, inode: 1)
@@ -55,7 +55,7 @@ import Testing
     #expect(!isBeyond(1 << 50, 0, DataLayout([0..<4096])))
     #expect(isBeyond(1 << 50, 0, DataLayout([0..<11 << 30])))
     #expect(!isBeyond(8 << 30, 8 << 30) && !isBeyond(4 << 30, 0) && isBeyond(5 << 30, 0))
-    // More is allocated than the disks have.
+    // More is allocated than the disks can hold.
     #expect(isBeyond(1 << 50, 1 << 50))
   }
 

@@ -8,9 +8,9 @@ import Testing
 @testable import FileProof
 @testable import Verification
 
-/// What decides whether a map is right.
+/// The checks that decide whether a map is correct.
 @Suite struct VerificationTests {
-  /// A mirror 9:0 of two partitions of 1 MiB each, at 1 and at 3 MiB.
+  /// A mirror (9:0) of two 1 MiB partitions, at 1 MiB and at 3 MiB.
   private let mirror = DeviceTable(
     parsing: """
       device 8:0 - - 16384
@@ -33,11 +33,11 @@ import Testing
     #expect(check.problem(of: [first, second]) == nil)
     #expect(check.problem(of: [first]) == "a copy is missing: disk 1 at 301000")
     #expect(check.problem(of: [second]) == "a copy is missing: disk 1 at 101000")
-    // In two parts, and only the second of one leg.
+    // The second leg in two ranges, then only the first of the two.
     let parts = [try range(0x301000, 0x1000, at: 0x500), try range(0x302000, 0x1000, at: 0x1500)]
     #expect(check.problem(of: [first] + parts) == nil)
     #expect(check.problem(of: [first, parts[0]]) == "a copy is missing: disk 1 at 302000")
-    // There, but for another part of the file.
+    // The range is there, but for another offset in the file.
     #expect(check.problem(of: [first, try range(0x301000, 0x2000)]) == "a copy is missing: disk 1 at 301000")
     #expect(check.problem(of: [first, try range(0x301000, 0x2000)], isEncoded: true) == nil)
     #expect(check.problem(of: [try range(0x200000, 0x200)]) == "disk 1 at 200000 is not on the filesystem's device")
@@ -67,7 +67,7 @@ import Testing
         line: "   0: \(logical / 512).. 0: \(physical / 512).. 0: \(count / 512): \(flags)"))
   }
 
-  /// The filesystem's word alone does not excuse a map: its ranges have to be where the extents are.
+  /// The filesystem's word alone does not excuse a file: the map's ranges must match the extents.
   @Test func aCompressedFileIsExceptedIfItsRangesAreThere() throws {
     let check = ExtentCheck(table: mirror, device: "9:0")
     let extents = [
@@ -94,7 +94,7 @@ import Testing
     let extents = [try extent(0, 0, 0x1000, "last,inline,eof")]
     #expect(check.explain(extents, size: 100, ranges: []) == .excepted(.inline))
     #expect(check.explain(extents, size: 100, ranges: [try range(0x101000, 100)]) == .none(nil))
-    // Compressed, they are others than the file's; but every copy of them has to be there.
+    // Compressed inline data differs from the file's bytes, but every copy of it must be there.
     let compressed = [try extent(0, 0, 0x1000, "last,encoded,not_aligned,inline,eof")]
     let copies = [try range(0x101000, 70), try range(0x301000, 70)]
     #expect(check.explain(compressed, size: 100, ranges: copies) == .excepted(.compressed))
@@ -106,7 +106,7 @@ import Testing
     #expect(check.explain([], size: 100, ranges: []) == .none(nil))
   }
 
-  /// An array that goes on without one of its devices.
+  /// An array that runs without one of its devices.
   @Test func whatALostDeviceHeldIsExcepted() throws {
     let table = DeviceTable(
       parsing: """
@@ -154,14 +154,14 @@ import Testing
     }
     let whole = try rebuild.file(size: 3 << 20, of: [try range(0, 3 << 20)])
     #expect(try whole == digest(bytes))
-    // Out of order on the disk, with a hole, and two copies of a part.
+    // Out of order on the disk, with a hole, and with two copies of one part.
     let parts = [
       try range(0, 5000), try range(2 << 20, 5000), try range(100_000, 1000, at: 8000), try range(7, 10, at: 9000),
     ]
     let zeros = { [UInt8](repeating: 0, count: $0) }
     let expected = bytes[..<5000] + zeros(3000) + bytes[100_000..<101_000] + bytes[7..<12]
     #expect(try rebuild.file(size: 9005, of: parts) == digest(Array(expected)))
-    // Of the parts with data alone; the others have to be zeros.
+    // Only the parts with data are read; the others must be zeros.
     let sparse = [try range(0, 5000), try range(100_000, 1000, at: 1 << 50)]
     let layout = DataLayout([0..<5000, 1 << 50..<(1 << 50) + 700])
     #expect(
@@ -173,7 +173,7 @@ import Testing
     #expect(
       try rebuild.file(size: 1 << 50, of: [try range(0, 5000), try range(0, 5000, at: 1 << 40)], layout: layout)
         == .impossible(FileRebuild.differs))
-    // A copy that is another one from its byte 4000 on.
+    // From byte 4000 of the file on, the two copies differ.
     let wrong = [
       try range(0, 4000), try range(0x200000, 4000), try range(4000, 1000, at: 4000), try range(9, 9, at: 4000),
     ]

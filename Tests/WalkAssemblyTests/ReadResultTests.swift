@@ -5,7 +5,7 @@ import WalkRecord
 @testable import BlockStack
 @testable import WalkAssembly
 
-/// What was read is held against what the filesystem says, and what is missing of a proof is told from a contradiction.
+/// Reads are compared with what the filesystem reports, and a missing proof is distinguished from a contradiction.
 @Suite struct ReadResultTests {
   private static let table = DeviceTable(parsing: "device 8:0 - - 204800\ndisk 8:0 1\n")
 
@@ -33,7 +33,7 @@ import WalkRecord
     return walk
   }
 
-  /// A file whose beginning was in the appliance's cache is neither proved nor elsewhere.
+  /// A file that is partly in the appliance's cache is not proved, but is not reported as being elsewhere either.
   @Test func whatWasNotReadIsNotElsewhere() throws {
     for (start, length, isUnseen, isElsewhere) in [
       (0x10000, 8192, false, false), (0x11000, 4096, true, false), (0x10000, 0, true, false),
@@ -53,7 +53,7 @@ import WalkRecord
     var walk = try begun("right", "late", "elsewhere", "nowhere", "encoded")
     try walk.take(chunk(1, of: 2, length: 8192, .exact))
     walk.read(disk: 1, offset: 0x10000, length: 8192)
-    // Its first block was read unasked: the rest is believed to be the beginning.
+    // Its first block had been read ahead, so the read of the rest is taken for the start of the file.
     try walk.take(chunk(2, of: 3, length: 8192, .stream))
     walk.read(disk: 1, offset: 0x21000, length: 4096)
     try walk.take(chunk(3, of: 4, length: 4096, .exact))
@@ -73,7 +73,7 @@ import WalkRecord
     #expect(walk.ranges(of: [5])[5]?.ranges.isEmpty == true && walk.ranges(of: [6])[6]?.hasEncoded == true)
     walk.forget([3, 4])
     #expect(walk.ranges(of: [2, 3, 4]).values.reduce(0) { $0 + $1.ranges.count } == 1)
-    // What is claimed is not in the map.
+    // Extents that are only to be checked are not added to the map.
     var builder = BlockMapBuilder()
     #expect(walk.add(to: &builder, device: Array("/dev/sda1".utf8)) == 0)
   }

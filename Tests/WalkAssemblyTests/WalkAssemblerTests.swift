@@ -10,7 +10,7 @@ import WalkRecord
 @Suite struct WalkAssemblerTests {
   private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
-  /// The lines of the map that a walk makes, but for the disk's.
+  /// The lines of the map that a walk produces, without the header.
   private func map(_ walk: WalkAssembler) throws -> [String] {
     var builder = BlockMapBuilder()
     builder.addDisk(DiskDescription(size: 1 << 30, format: Array("raw".utf8), file: Array("disk".utf8)))
@@ -31,7 +31,7 @@ import WalkRecord
     return result.split(separator: 0x0a).map { String(decoding: $0, as: UTF8.self) }.filter { !$0.hasPrefix("#") }
   }
 
-  /// A walk with the root directory, numbered 1.
+  /// Starts a walk with the root directory, which has the number 1.
   private func walk(_ records: [Record]) throws -> WalkAssembler {
     var walk = WalkAssembler()
     try walk.take(.begin(inodes: 10, bytes: 1 << 20))
@@ -110,7 +110,7 @@ import WalkRecord
       .object(id: 2, parent: 1, kind: .file, name: bytes("f")), chunk(1, of: 2, length: 12288, .stream),
     ])
     for offset in [0x9000, 0x2000, 0x1000] as [UInt64] { walk.read(disk: 1, offset: offset, length: 4096) }
-    // A directory's neighbouring blocks are read at the same time.
+    // Neighbouring blocks of a directory are requested at the same time and arrive in any order, so they are merged.
     try walk.take(chunk(2, of: 1, length: 0, .stream))
     for offset in [0x30000, 0x20800, 0x20000] as [UInt64] { walk.read(disk: 1, offset: offset, length: 2048) }
     try walk.take(.end)
@@ -151,7 +151,7 @@ import WalkRecord
     #expect(walk.failures.count == 10_000)
   }
 
-  /// What a filesystem says to be behind its device's end belongs to somebody else.
+  /// Extents past the end of the filesystem's device are rejected: those bytes belong to something else.
   @Test func extentsOutsideTheDevice() throws {
     let disks = "device 8:0 - - 204800\ndevice 8:1 8:0 2048 20480\ndevice 8:2 8:0 22528 182272\ndisk 8:0 1\n"
     for (device, line) in [("8:1", "1 afe000 b00000 f /dev/sda1 /a"), ("8:0", "")] {
@@ -211,7 +211,7 @@ import WalkRecord
     #expect(throws: AssemblyError.self) { try walk.take(record) }
   }
 
-  /// A link's target, and a file's attributes under each of its names, are the filesystem's; the file's data are not.
+  /// The metadata of links and files is added under each of their names; a file's data is not metadata.
   @Test func whatIsKeptBesideTheBytes() throws {
     var walk = try walk([
       .object(id: 2, parent: 1, kind: .other, name: bytes("link")), .inode(id: 2, number: 20),
@@ -222,11 +222,11 @@ import WalkRecord
     walk.read(disk: 1, offset: 0x1000, length: 4096)
     try walk.take(
       .extent(ReportedExtent(object: 3, offset: 0, length: 1024, physical: 0x8000, content: .metadata)))
-    // What is read after a report belongs to nothing.
+    // Reads after an extent record belong to no object.
     walk.read(disk: 1, offset: 0xa000, length: 4096)
     walk.addMetadata(2, 0x3000..<0x3400, offset: 0)
     walk.addInlineData(of: 20, 0x5000..<0x5010, offset: 0, isEncoded: false)
-    // Beyond the end of the device there is nothing.
+    // Ranges past the end of the device are dropped.
     walk.addMetadata(2, UInt64.max - 2048..<UInt64.max - 1024, offset: 0)
     try walk.take(.end)
     let table = DeviceTable(parsing: "device 8:0 - - 2097152\ndisk 8:0 1\n")

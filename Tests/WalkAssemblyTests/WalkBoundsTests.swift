@@ -7,7 +7,7 @@ import WalkRecord
 @testable import BlockStack
 @testable import WalkAssembly
 
-/// What a compromised appliance may say, and what comes of it.
+/// How records from a compromised appliance are handled.
 @Suite struct WalkBoundsTests {
   private static let root = Record.object(id: 1, parent: 0, kind: .directory, name: [])
   private static let begin = Record.begin(inodes: 1, bytes: 1)
@@ -48,7 +48,7 @@ import WalkRecord
     #expect(bounds.names == 1 << 17 + 1 << 16 && bounds.ranges == 4 << 20)
     #expect(WalkBounds(bytes: 1 << 20, isCompressed: true, mapBytes: .max).names > 1 << 20)
     let large = WalkBounds(bytes: 1 << 50, isCompressed: false, mapBytes: 1 << 30)
-    // More files would be believed if the map had room for them.
+    // More files would be plausible if the map had room for them.
     #expect(large.names == 1 << 26 && large.areOfMap && !bounds.areOfMap)
     #expect(WalkBounds(bytes: .max, isCompressed: true, mapBytes: .max).names > 0)
     let few = WalkBounds(bytes: 0, isCompressed: false, mapBytes: 0)
@@ -68,7 +68,7 @@ import WalkRecord
     }
   }
 
-  /// As deep as the walker goes, and no deeper.
+  /// Directories may be as deep as the walker goes, and no deeper.
   @Test func nestedLevels() throws {
     var walk = WalkAssembler()
     try walk.take(Self.root)
@@ -80,7 +80,7 @@ import WalkRecord
     #expect(walk.tree.count > 8192 && walk.tree.count < 8200)
   }
 
-  /// One range that is in a great many stripes.
+  /// One range that is split into very many stripes.
   @Test func aRangeInManyStripes() throws {
     var walk = WalkAssembler(bounds: WalkBounds(bytes: 0, isCompressed: false, mapBytes: 0))
     for record in [Self.root, .object(id: 2, parent: 1, kind: .file, name: Self.name)] { try walk.take(record) }
@@ -128,7 +128,7 @@ import WalkRecord
     return .channel(buffer.padded())
   }
 
-  /// A walk that lies costs itself, and the next one is in order.
+  /// A walk that lies fails by itself; the next walk is not affected.
   @Test func thePumpGoesOn() throws {
     let (reading, events) = try FileDescriptor.pipe()
     let (control, words) = try FileDescriptor.pipe()
@@ -142,7 +142,7 @@ import WalkRecord
     func failure(of result: Result<WalkAssembler, AssemblyError>) -> AssemblyError? {
       if case .failure(let error) = result { error } else { nil }
     }
-    // Nobody's.
+    // Records that arrive outside a walk are ignored.
     try send(try write([Self.begin, Self.root, .end]))
     #expect(failure(of: try pump.finish()) == .noEnd)
 

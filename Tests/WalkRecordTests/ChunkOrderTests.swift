@@ -1,7 +1,7 @@
 import Testing
 import WalkRecord
 
-/// Whether the reads of a chunk say which of its bytes each range holds.
+/// Whether the reads of a chunk prove which range holds which of its bytes.
 @Suite struct ChunkOrderTests {
   private func isAmbiguous(_ layout: Chunk.Layout, length: UInt64, reads: [Range<UInt64>]) -> Bool {
     var chunk = ChunkReads(Chunk(number: 1, object: 1, offset: 0, length: length, layout: layout))
@@ -13,17 +13,17 @@ import WalkRecord
     #expect(!isAmbiguous(.exact, length: 7000, reads: [0x2000..<0x3000, 0x1000..<0x2000]))
   }
 
-  /// Two clusters of a file, the second before the first on the disk.
+  /// Two clusters of a file, the second located before the first on the disk.
   @Test func neighboursInTheWrongOrderAreAmbiguous() {
     #expect(isAmbiguous(.unproven, length: 1024, reads: [0x1200..<0x1400, 0x1000..<0x1200]))
   }
 
-  /// The requests of a program may overtake one another, so their order proves nothing.
+  /// A program's requests may overtake one another, so their order proves nothing.
   @Test func neighboursInTheRightOrderAreAmbiguous() {
     #expect(isAmbiguous(.unproven, length: 1024, reads: [0x1000..<0x1200, 0x1200..<0x1400]))
   }
 
-  /// A program that reads a page at a time, one after the other.
+  /// A program that reads one page after the other.
   @Test func whatIsReadInOrderIsExact() {
     #expect(!isAmbiguous(.ordered, length: 8192, reads: [0x1000..<0x2000, 0x2000..<0x3000]))
     #expect(isAmbiguous(.ordered, length: 8192, reads: [0x2000..<0x3000, 0x1000..<0x2000]))

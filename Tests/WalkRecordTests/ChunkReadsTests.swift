@@ -14,12 +14,12 @@ import Testing
   @Test func oneRangeOfTheRightLengthIsNotAmbiguous() {
     #expect(!reads([0..<8192]).isAmbiguous)
     #expect(!reads([4096..<8192, 0..<4096]).isAmbiguous)
-    // Up to the end of a block.
+    // The range extends to the end of a block.
     #expect(!reads([0..<8192], length: 5000).isAmbiguous)
     #expect(!reads([0..<4096, 4096..<8192], length: 4097).isAmbiguous)
-    // Read twice.
+    // The range is read twice.
     #expect(!reads([0..<8192, 0..<8192]).isAmbiguous)
-    // A hole.
+    // The chunk is a hole.
     #expect(!reads([]).isAmbiguous)
   }
 
@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test func mergedRangesKeepTheOrderOfTheirFirstReads() {
-    // The four sectors of one cluster, out of order, between two others.
+    // The four sectors of one cluster, read out of order, between two other clusters.
     let order = reads([9000..<9512, 512..<1024, 1536..<2048, 1024..<1536, 0..<512, 4096..<4608]).mergedInOrder
     #expect(order.map(\.range) == [9000..<9512, 0..<2048, 4096..<4608])
     #expect(reads([]).mergedInOrder.isEmpty)

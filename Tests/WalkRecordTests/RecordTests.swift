@@ -4,7 +4,7 @@ import Testing
 @testable import WalkRecord
 
 @Suite struct RecordTests {
-  /// One of each, with fields at their ends.
+  /// One record of each type, with fields at their limits.
   static let samples: [Record] = [
     .begin(inodes: 0, bytes: .max), .object(id: 1, parent: 0, kind: .directory, name: []),
     .object(id: .max, parent: 0x0102_0304_0506_0708, kind: .file, name: Array(0...255)),
@@ -66,9 +66,9 @@ import Testing
     let good = buffer.padded()
     for bytes in [
       [], Array(good.prefix(7)), [UInt8](repeating: 0, count: 512), Array("VBW2".utf8) + good.dropFirst(4),
-      // Lengths: less than the header, more than there is.
+      // The length is less than the header, or more than the buffer.
       good.replacing(4, with: 7), good.replacing(5, with: 3),
-      // A type and a layout that there are not, and a payload longer than what is left.
+      // An unknown type or layout, or a payload longer than the rest of the buffer.
       good.replacing(8, with: 99), good.replacing(8, with: 0), good.replacing(8, with: 4), good.replacing(8, with: 11),
       good.replacing(10, with: 1),
     ] {

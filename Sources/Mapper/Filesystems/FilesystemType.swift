@@ -1,33 +1,33 @@
 import BlockStack
 import WalkAssembly
 
-/// What virt-bmap knows about a type of filesystem, or about a family of types.
+/// What virt-bmap knows about a filesystem type, or about a family of types.
 ///
-/// Any filesystem that the appliance can mount is mapped. A type of its own makes the map complete, or the work faster.
-/// Every requirement but the first has a default, which suits a filesystem of which nothing else is known.
+/// Any filesystem that the appliance can mount is mapped. A specific type makes the map more complete, or faster to
+/// make. Every requirement but the first has a default that suits an unknown filesystem.
 package protocol FilesystemType: Sendable {
-  /// blkid(8)'s names of the types.
+  /// The names that blkid(8) has for the types.
   var names: [Substring] { get }
 
-  /// Finds what the filesystem stores besides files; nil if no tool does.
+  /// The tool that finds what the filesystem stores besides files; nil if there is none.
   var metadata: MetadataTool? { get }
 
-  /// Finds what the filesystem stores for single inodes besides their data; nil if no tool does.
+  /// The tool that finds what the filesystem stores for single inodes besides their data; nil if there is none.
   var inodeBlocks: InodeBlocksTool? { get }
 
   /// How to find out why a file cannot be rebuilt from the map.
   var evidence: FileEvidence { get }
 
-  /// Whether the kernel says where a file has data and where it has holes, for the whole file at once.
+  /// Whether the kernel reports the data and the holes of a whole file at once.
   var reportsHoles: Bool { get }
 
-  /// Whether names and data may be compressed: together they may then be larger than the device.
+  /// Whether names and data may be compressed. If so, they may add up to more than the size of the device.
   var isCompressed: Bool { get }
 
-  /// Whether the filesystem may be on several devices, and has addresses of its own for all of them.
+  /// Whether the filesystem may span several devices, and has one logical address space for all of them.
   var hasLogicalAddresses: Bool { get }
 
-  /// The mount(8) option that leaves the journal as it is; nil if there is none.
+  /// The mount(8) option that disables journal replay; nil if there is none.
   /// - Parameter name: one of `names`.
   func optionWithoutReplay(for name: Substring) -> String?
 }
@@ -42,17 +42,18 @@ extension FilesystemType {
   package func optionWithoutReplay(for name: Substring) -> String? { nil }
 }
 
-/// Every filesystem about which something is known. To add one, write its file and add it here.
+/// All filesystem types that virt-bmap knows. To add one, write a file for it and add it here.
 package let filesystemTypes: [any FilesystemType] = [
   Ext(), XFS(), Btrfs(), NTFS(), FAT(), SquashFS(), ReadOnlyArchive(), F2FS(), NILFS2(),
 ]
 
-/// - Parameter name: blkid(8)'s name of the type.
+/// The type with this name; an unknown filesystem if there is none.
+/// - Parameter name: the name that blkid(8) has for the type.
 package func filesystemType(named name: some StringProtocol) -> any FilesystemType {
   filesystemTypes.first { $0.names.contains { $0 == name } } ?? OtherFilesystem()
 }
 
-/// A filesystem about which nothing is known.
+/// A filesystem that virt-bmap knows nothing about.
 private struct OtherFilesystem: FilesystemType {
   let names: [Substring] = []
 }
@@ -61,9 +62,9 @@ private struct OtherFilesystem: FilesystemType {
 package struct MetadataTool: Sendable {
   /// The programs that the script needs.
   package let tools: [String]
-  /// A shell script, for the device `$d`.
+  /// A shell script. It reads the device from `$d`.
   package let script: String
-  /// Parses what the script prints.
+  /// Parses the output of the script.
   package let areas: @Sendable (String) -> [DeviceArea]
 }
 
@@ -71,22 +72,22 @@ package struct MetadataTool: Sendable {
 package struct InodeBlocksTool: Sendable {
   /// The programs that the script needs.
   package let tools: [String]
-  /// A shell script, for the device `$d` and the file `$q` with the questions.
+  /// A shell script. It reads the device from `$d`, and the name of the file with the questions from `$q`.
   package let script: String
-  /// Makes the questions about inodes. The closure returns whether an inode is a file.
+  /// Makes the questions about inodes. The closure tells whether an inode is a file.
   package let questions: @Sendable ([UInt64], (UInt64) -> Bool) -> String
-  /// Parses what the script prints about these inodes.
+  /// Parses the output of the script about these inodes.
   package let blocks: @Sendable (String, [UInt64]) -> [InodeBlock]
-  /// Whether the tool reports where all of a directory is.
+  /// Whether the tool reports all blocks of a directory.
   package let reportsDirectories: Bool
 }
 
 /// How to find out why a file cannot be rebuilt from the map.
 package enum FileEvidence: Sendable {
-  /// From the file's extents, as filefrag(8) prints them.
+  /// The file's extents, as filefrag(8) prints them.
   case extents
-  /// From NTFS's file table, by ntfs-3g's tools, which also read files that ntfs-3g itself does not show.
+  /// NTFS's file table, as ntfs-3g's tools read it. They can also read files that ntfs-3g itself hides.
   case fileTable
-  /// It is compressed, as all files are, and shares its blocks with others.
+  /// None is needed: all files are compressed and may share blocks.
   case compression
 }

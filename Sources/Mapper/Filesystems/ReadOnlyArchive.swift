@@ -1,4 +1,4 @@
-/// Other filesystems that are written once, as an archive is. Their files need not be compressed.
+/// Other filesystems that are written once, like an archive. Their files may be uncompressed.
 struct ReadOnlyArchive: FilesystemType {
   let names: [Substring] = ["erofs", "romfs"]
   let isCompressed = true

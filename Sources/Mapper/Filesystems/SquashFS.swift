@@ -1,4 +1,4 @@
-/// SquashFS and cramfs, whose files are all compressed and share blocks.
+/// SquashFS and cramfs. Their files are compressed and may share blocks.
 struct SquashFS: FilesystemType {
   let names: [Substring] = ["squashfs", "cramfs"]
   let evidence = FileEvidence.compression

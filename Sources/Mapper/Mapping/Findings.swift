@@ -1,4 +1,4 @@
-/// What a run has found, for its last message.
+/// What a run found, for the final message.
 public struct Findings: Sendable {
   public internal(set) var partitions = 0
   public internal(set) var logicalVolumes = 0
@@ -7,8 +7,8 @@ public struct Findings: Sendable {
   public internal(set) var files = 0
   /// Files and directories that could not be read.
   public internal(set) var unreadable = 0
-  /// Other gaps that a warning has named, such as volumes that could not be examined, damaged partition tables, and
-  /// filesystems with paths that a map cannot hold.
+  /// Other gaps that warnings have reported, such as volumes that could not be examined, damaged partition tables,
+  /// and paths that are too long for a map.
   public internal(set) var incomplete = 0
   /// Filesystems that could not be mounted or walked.
   public internal(set) var notMounted = 0

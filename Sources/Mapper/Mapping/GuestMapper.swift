@@ -3,9 +3,9 @@ import BlockStack
 import DiskImage
 import WalkRecord
 
-/// Maps everything on a guest's disks, one step after the other.
+/// Maps everything on a guest's disks, step by step.
 struct GuestMapper {
-  /// The walker's file on this machine.
+  /// The path of the walker on this machine.
   let walker: String
   let method: MapMethod
   /// Which problems to tolerate when virt-bmap opens the disks to search devices whose content is not recognized.
@@ -49,7 +49,7 @@ struct GuestMapper {
     }
   }
 
-  /// Not every filesystem reports a read error: FAT goes on without part of a directory.
+  /// Not every filesystem reports read errors: FAT silently skips part of a directory.
   private func warnOfUnreadableDisks(_ guest: Guest, _ draft: inout MapDraft) {
     for (number, offset) in guest.pump.unreadable.sorted(by: { $0.key < $1.key }) {
       guard number >= 1, number <= guest.guestDisks.count else { continue }

@@ -2,7 +2,7 @@ import Appliance
 import BlockMap
 import BlockStack
 
-/// The map and the findings of a run, while the run adds to them.
+/// The map and the findings of a run while it is in progress.
 struct MapDraft: Sendable {
   var map: BlockMapBuilder
   var findings = Findings()
@@ -29,7 +29,7 @@ struct MapDraft: Sendable {
   mutating func add(_ areas: [DeviceArea], of content: ProbedDevice, _ table: DeviceTable) {
     var count: UInt64 = 0
     for area in areas {
-      // What lies beyond the end of its device is on no disk.
+      // An area past the end of its device is on no disk.
       let locations = table.locations(of: area.range, on: area.device ?? content.number[...]) ?? []
       count += UInt64(locations.count)
       guard count <= DeviceTable.maximumLocations else {
@@ -41,8 +41,8 @@ struct MapDraft: Sendable {
     }
   }
 
-  /// Adds what an array stores besides its data to restore what a lost device held.
-  /// - Parameter number: the table's name for the array.
+  /// Adds an array's redundancy (parity), from which it rebuilds the data of a lost device.
+  /// - Parameter number: the array's name in the table (`MAJOR:MINOR`).
   mutating func addParity(of number: Substring, to device: [UInt8], _ table: DeviceTable) {
     guard let locations = table.parity(of: number) else {
       return reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
@@ -50,7 +50,7 @@ struct MapDraft: Sendable {
     if !locations.isEmpty { add(.raid, device, locations) }
   }
 
-  /// Warns of something that the map lacks. A run with such a warning does not end with status 0.
+  /// Warns about something that the map lacks. A run with such a warning does not exit with status 0.
   mutating func warnOfGap(_ message: String) {
     findings.incomplete += 1
     reporter.warning(message)

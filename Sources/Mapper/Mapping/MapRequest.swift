@@ -5,7 +5,7 @@ import WalkRecord
 
 /// What to map, and how.
 public struct MapRequest: Sendable {
-  /// The guest's disks in order; at least one.
+  /// The guest's disks, in order. There is at least one.
   public var disks: [DiskSource]
   /// How to find files.
   public var method = MapMethod.auto(proof: MapMethod.usualProof)
@@ -25,7 +25,7 @@ public struct MapRequest: Sendable {
   /// The map of a guest with ten million files takes a quarter of this.
   public static let usualMapBytes: UInt64 = 4 << 30
 
-  /// More disks would not fit into the appliance besides its own.
+  /// The appliance has no room for more disks besides its own.
   public static let maximumDisks = 200
 
   public init(disks: [DiskSource], output: FilePath) {
@@ -34,19 +34,19 @@ public struct MapRequest: Sendable {
   }
 }
 
-/// How virt-bmap finds out where a file is.
+/// How virt-bmap locates files.
 public enum MapMethod: Equatable, Sendable {
-  /// Read the file.
+  /// Read each file and record the reads of the disks.
   case read
-  /// Ask the filesystem and follow its answer through the volumes below it, where both are possible.
+  /// Ask the filesystem and translate its answer through the volumes below, where both are possible. Otherwise read.
   case extents
-  /// Like `extents`, but then read `proof` files of each filesystem (nil: all) to check that they are where it says. If
-  /// one is not, read all files of the filesystem.
+  /// Like `extents`, but then read `proof` files of each filesystem (nil: all) to check that they are where the
+  /// filesystem says. If one is not, read all files of the filesystem.
   case auto(proof: Int?)
 
   public static let usualProof = 64
 
-  /// The walker's argument for the method.
+  /// The argument that selects the method in the walker.
   var walkerArgument: String {
     switch self {
     case .read: WalkMethod.read.argument

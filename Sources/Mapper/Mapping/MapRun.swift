@@ -6,9 +6,9 @@ import SystemPackage
 
 /// Maps a guest's disks and writes the map.
 ///
-/// `isCancelled` is polled. Whoever makes it true must also end the child processes (`ChildProcesses.kill`), since most
-/// of the time is spent waiting for them. Throws `DiskError`, `MapError` or `MapperError`; the output file is then
-/// unchanged.
+/// `isCancelled` is polled. Whoever makes it true must also kill the child processes (`ChildProcesses.kill`), since
+/// most of the time is spent waiting for them. Throws `DiskError`, `MapError` or `MapperError`; the output file is
+/// then left unchanged.
 public func mapDisk(
   _ request: MapRequest, reporter: any Reporter, isCancelled: @escaping @Sendable () -> Bool
 ) async throws -> Findings {
@@ -31,7 +31,7 @@ public func mapDisk(
   return draft.findings
 }
 
-/// A slip in the options must not overwrite a disk with its own map.
+/// Prevents a mistyped option from overwriting a disk with its own map.
 private func check(_ output: FilePath, isNoneOf inputs: [FilePath]) throws(MapError) {
   guard !inputs.contains(where: { isSameFile($0, output) }) else {
     throw .file(output, "the map would overwrite the disk")

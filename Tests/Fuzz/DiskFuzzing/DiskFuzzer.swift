@@ -1,19 +1,19 @@
 import DiskImage
 public import SystemPackage
 
-/// Makes disks of a fuzzer's bytes, opens them and reads them. Their files are removed with it.
+/// Makes disks from a fuzzer's input, opens them and reads them. Their files are removed when the object is released.
 public final class DiskFuzzer {
   private let files: HostileFiles
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Examination.most, alignment: 16)
 
-  /// - Parameter directory: where the files are; best in memory.
-  /// - Throws: where it cannot be written to.
+  /// - Parameter directory: the directory for the files, preferably in memory.
+  /// - Throws: an error if the directory cannot be written to.
   public init(in directory: FilePath = "/dev/shm") throws { files = try HostileFiles(in: directory) }
 
   deinit { buffer.deallocate() }
 
-  /// Opens one disk and asks it for all it can tell. A trap is found by the process's end.
-  /// - Returns: what the disk said or gave that cannot be right; nil where all was as it should be, errors included.
+  /// Opens one disk and examines it. A trap ends the process.
+  /// - Returns: a description of a wrong answer; nil if all is well, which includes errors.
   public func run(_ bytes: UnsafeRawBufferPointer) -> String? {
     guard let input = FuzzInput(bytes) else { return nil }
     do {

@@ -2,25 +2,25 @@ import DiskImage
 import Glibc
 import SystemPackage
 
-/// What a disk did that no disk may do, hostile or not.
+/// Something that no disk may do, hostile or not.
 struct Violation: Error {
   let description: String
 }
 
-/// Asks a disk for all that it can tell, as far as a hostile one can be asked in a moment, and compares the answers.
+/// Queries everything that a disk can report, limited so that a hostile disk cannot take long, and compares the answers.
 struct Examination {
   private let disk: any VirtualDisk
   private let files: HostileFiles
   private var random: SplitMix64
   private let buffer: UnsafeMutableRawBufferPointer
 
-  /// How many bytes may be read at once, and in all.
+  /// The most bytes that are read at once, and in `budget` those that are read in all.
   static let most = 65536
   private var budget = 256 << 10
-  /// How many answers of one question are waited for.
+  /// How many results of one query are accepted.
   private static let answers = 1000
 
-  /// - Parameter buffer: of `most` bytes.
+  /// - Parameter buffer: a buffer of `most` bytes.
   init(_ disk: any VirtualDisk, files: HostileFiles, seed: UInt8, buffer: UnsafeMutableRawBufferPointer) {
     self.disk = disk
     self.files = files
@@ -38,7 +38,7 @@ struct Examination {
       try checkExtents(range)
       try checkLocations(range)
     }
-    // Every byte of the disk is looked at for these.
+    // The reverse look-up visits every byte of the disk, so it is limited to small disks.
     if disk.size <= 1 << 22, let name = names.isEmpty ? nil : names[Int(random.next() % UInt64(names.count))] {
       try checkReverse(of: name, 0..<1024)
       let start = random.next() % (1 << 16)
@@ -60,7 +60,7 @@ struct Examination {
 
   // MARK: Reading
 
-  /// - Returns: false for an error.
+  /// - Returns: whether the read succeeded.
   private mutating func read(at offset: UInt64, count: Int) -> Bool {
     let count = min(count, Examination.most, budget)
     budget -= count
@@ -84,8 +84,8 @@ struct Examination {
     }
   }
 
-  /// Reads the beginning or the end of a range.
-  /// - Returns: nil for an error.
+  /// Reads the start or the end of a range.
+  /// - Returns: nil if the read failed or the budget is used up.
   private mutating func sample(of range: Range<UInt64>) -> (offset: UInt64, bytes: UnsafeRawBufferPointer)? {
     let count = Int(min(range.upperBound - range.lowerBound, 600))
     let offset = random.next() & 1 == 0 ? range.lowerBound : range.upperBound - UInt64(count)
@@ -147,7 +147,7 @@ struct Examination {
     }
   }
 
-  /// Ranges must not be empty, touch each other and cover the whole, or as much of it as was looked at.
+  /// Checks that the ranges are not empty, and cover the whole without gaps, or as much of it as was reported.
   private func check(_ ranges: [Range<UInt64>], cover whole: Range<UInt64>) throws {
     var position = whole.lowerBound
     for range in ranges {
@@ -187,7 +187,7 @@ struct Examination {
   }
 }
 
-/// Numbers that look random and are the same in each run.
+/// A pseudorandom number generator that gives the same numbers in each run.
 struct SplitMix64 {
   var state: UInt64
 

@@ -1,32 +1,32 @@
 import DiskImage
 
-/// What a fuzzer's bytes mean.
+/// The disk that a fuzzer's input describes.
 ///
-/// Byte 0 is the kind, byte 1 the options, byte 2 by how many times 8 KiB the first file is longer than its bytes, byte 3
-/// chooses the offsets that are read. What follows are the files.
+/// Byte 0 is the kind, byte 1 the options. Byte 2, modulo 64, is the size of the hole after the first file's bytes,
+/// in units of 8 KiB. Byte 3 seeds the choice of the offsets that are read. The files follow.
 struct FuzzInput {
-  /// By its number, of which byte 0 is a multiple more.
+  /// The kind of a disk: byte 0 modulo the number of kinds.
   enum Kind: UInt8, CaseIterable {
-    /// One file, an extent.
+    /// One file, which is an extent.
     case hosted, streamOptimized, cowd, seSparse
-    /// Three files, the first of which is opened. Two little-endian numbers of 2 bytes are the lengths of the first and
-    /// the second.
+    /// Three files; the first one is opened. The lengths of the first and the second come first, as two little-endian
+    /// 16-bit numbers.
     case files
-    /// A compressed grain in an image that is otherwise good, see `GrainImage`.
+    /// A compressed grain in an otherwise valid image, see `GrainImage`.
     case grain
   }
 
   let kind: Kind
   let options: OpenOptions
-  /// Whether magic numbers and the like are put right, so that what comes after them is reached.
+  /// Whether magic numbers and the like are repaired, so that the code after these checks is reached.
   let isRepaired: Bool
   let seed: UInt8
   /// The bytes of each file.
   private(set) var files: [[UInt8]]
-  /// How long the first file is, what follows its bytes being a hole.
+  /// The length of the first file. A hole follows its bytes.
   let length: Int
 
-  /// - Returns: nil for what is too short to mean anything.
+  /// - Returns: nil if the input is too short.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 4, let kind = Kind(rawValue: bytes[0] % UInt8(Kind.allCases.count)) else { return nil }
     self.kind = kind
@@ -61,8 +61,8 @@ struct FuzzInput {
     return [Array(first), Array(second), Array(others.dropFirst(second.count))]
   }
 
-  /// Takes absolute paths out of a file, so that a descriptor that may name any file names no device of this machine:
-  /// opening some does something.
+  /// Removes absolute paths from a file, so that a descriptor that may name any file cannot name a device of this
+  /// machine: opening some devices has side effects.
   private static func confine(_ file: inout [UInt8]) {
     for index in file.indices where file[index] == UInt8(ascii: "/") {
       if index == 0 || file[index - 1] != UInt8(ascii: ".") { file[index] = UInt8(ascii: "_") }

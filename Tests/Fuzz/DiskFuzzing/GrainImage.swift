@@ -1,7 +1,8 @@
-/// A streamOptimized image of two grains that has nothing wrong but the compressed bytes of the first.
+/// A streamOptimized image that is valid except for the compressed data of its two grains: the first comes from the
+/// fuzzer, the second is zeros.
 enum GrainImage {
-  /// - Parameter payload: a byte for the grain's size, one for whether it has a marker, two that are added to the size
-  ///   that the marker gives; then the compressed bytes.
+  /// - Parameter payload: one byte for the size of the grain, one for whether it has a marker, two that are added to
+  ///   the size in the marker; then the compressed data.
   static func bytes(around payload: Slice<UnsafeRawBufferPointer>) -> [UInt8] {
     let settings = Array(payload.prefix(4)) + [UInt8](repeating: 0, count: 4)
     let compressed = Array(payload.dropFirst(4))
@@ -18,12 +19,12 @@ enum GrainImage {
     file.set(1, at: 56, width: 8)
     file.replaceSubrange(73..<77, with: [0x0a, 0x20, 0x0d, 0x0a])
     file.set(1, at: 77, width: 2)
-    // The directory, and the only table.
+    // The grain directory, and the only grain table.
     file.set(2, at: 512, width: 4)
     file.set(4, at: 1024, width: 4)
     file.set(3, at: 1028, width: 4)
     guard hasMarkers else { return file + compressed }
-    // The second grain's bytes are zeros, which are no end of anything.
+    // The marker of the second grain: 100 bytes of data, all zeros, which are not a valid stream.
     file.set(grain, at: 1536, width: 8)
     file.set(100, at: 1544, width: 4)
     var marker = [UInt8](repeating: 0, count: 12)

@@ -1,15 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// The files that a disk is made of, in a directory in memory. They stay open and are written again and again.
+/// The files of a disk, in a directory in memory. They stay open and are rewritten for each input.
 final class HostileFiles {
   let directory: FilePath
-  /// The one that is opened first.
+  /// The paths of the files; the first one is opened.
   let paths: [FilePath]
   private let descriptors: [CInt]
   private var lengths: [Int]
 
-  /// - Parameter parent: where the directory is made.
+  /// - Parameter parent: where to create the directory.
   init(in parent: FilePath) throws {
     var template = Array(parent.appending("fuzz-vmdk-XXXXXX").string.utf8CString)
     guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
@@ -30,8 +30,8 @@ final class HostileFiles {
     rmdir(directory.string)
   }
 
-  /// Gives the files their bytes; those that are left have none.
-  /// - Parameter length: of the first.
+  /// Writes the contents to the files. Files without contents become empty.
+  /// - Parameter length: the length of the first file.
   func write(_ contents: [[UInt8]], length: Int) throws {
     for (index, descriptor) in descriptors.enumerated() {
       let bytes = index < contents.count ? contents[index] : []
@@ -45,7 +45,7 @@ final class HostileFiles {
     }
   }
 
-  /// Whether a file has these bytes there.
+  /// Whether a file has these bytes at an offset.
   func file(_ file: FilePath, holds bytes: UnsafeRawBufferPointer, at offset: UInt64) -> Bool {
     guard let index = paths.firstIndex(of: file), let from = off_t(exactly: offset) else { return false }
     return withUnsafeTemporaryAllocation(byteCount: max(1, bytes.count), alignment: 1) { stored in

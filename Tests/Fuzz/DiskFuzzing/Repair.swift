@@ -1,6 +1,6 @@
-/// Puts right what a mutation breaks most often and what keeps the rest from being looked at.
+/// Repairs what mutations break most often, so that the code after these checks is reached.
 enum Repair {
-  /// - Parameter kind: what the file is meant to be; nil to go by its first byte.
+  /// - Parameter kind: the type of the file; nil to detect it from the first byte.
   static func repair(_ file: inout [UInt8], as kind: FuzzInput.Kind?) {
     switch kind {
     case .hosted: hosted(&file, compressed: false)
@@ -21,11 +21,11 @@ enum Repair {
 
   private static func hosted(_ file: inout [UInt8], compressed: Bool) {
     hostedHeader(&file, at: 0, compressed: compressed)
-    // The footer, where the header says that there is one.
+    // The footer, if the header says that there is one.
     if compressed, file.number(at: 56, width: 8) == .max, file.count >= 2048 {
       let footer = (file.count - 1024) / 512 * 512
       file.removeSubrange((footer + 1024)...)
-      // All but the offsets of the directories is as in the header.
+      // Except for the offsets of the directories, the footer equals the header.
       let offsets = Array(file[footer + 48..<footer + 64])
       file.replaceSubrange(footer..<footer + 512, with: file[0..<512])
       file.replaceSubrange(footer + 48..<footer + 64, with: offsets)
@@ -67,7 +67,7 @@ enum Repair {
   }
 
   private static func descriptor(_ file: inout [UInt8]) {
-    // An image with its descriptor inside may be the first file as well.
+    // The first file may also be an image with an embedded descriptor.
     if file.first == UInt8(ascii: "K") { return repair(&file, as: nil) }
     let start = Array("# Disk DescriptorFile\n".utf8)
     if !file.starts(with: start) { file.insert(contentsOf: start, at: 0) }
@@ -79,7 +79,7 @@ enum Repair {
 }
 
 extension [UInt8] {
-  /// A little-endian number.
+  /// Reads a little-endian number.
   func number(at offset: Int, width: Int) -> UInt64 {
     self[offset..<offset + width].reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }

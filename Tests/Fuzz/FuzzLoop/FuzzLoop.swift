@@ -1,21 +1,21 @@
 import CLibFuzzer
 import Glibc
 
-/// How much memory one input may take, beside the fuzzer's own: every allocation beyond it fails, which ends the
+/// How much memory one input may use on top of the fuzzer's own, in bytes. Allocations beyond it fail, which ends the
 /// process.
 private let memoryBound: rlim_t = 64 << 20
 
-/// How long one input may take, in nanoseconds of the processor: on a busy machine, a clock on the wall proves
-/// nothing.
+/// How much processor time one input may take, in nanoseconds. On a busy machine, elapsed time proves nothing.
 private let timeBound: UInt64 = 1_000_000_000
 
-/// Gives `body` what libFuzzer makes up, until one traps, hangs, takes too much memory or gives an answer that cannot
-/// be right, which `body` tells. The process's arguments are libFuzzer's.
-/// - Parameter bounded: whether memory and time are bounded; AddressSanitizer needs more of both.
+/// Calls `body` with inputs from libFuzzer until one traps, hangs, uses too much memory or gives a wrong answer. For a
+/// wrong answer, `body` returns a description, otherwise nil. The arguments of the process are passed to libFuzzer.
+/// - Parameter bounded: whether memory and time are limited; AddressSanitizer needs more of both.
 public func fuzz(bounded: Bool = true, _ body: @escaping (UnsafeRawBufferPointer) -> String?) -> Never {
-  // A large allocation is pages that are zeros until they are used, not memory that has to be cleared in each run.
+  // Large allocations are mapped: zero pages cost nothing until they are used, so nothing has to be cleared in each
+  // run.
   mallopt(M_MMAP_THRESHOLD, 1 << 20)
-  // What one run frees the next one uses: to give it back to the kernel takes longer than many a run.
+  // The next run reuses what one run frees: returning it to the kernel takes longer than many runs.
   mallopt(M_TRIM_THRESHOLD, 16 << 20)
   state.body = body
   state.isBounded = bounded
@@ -28,7 +28,7 @@ public func fuzz(bounded: Bool = true, _ body: @escaping (UnsafeRawBufferPointer
     })
 }
 
-/// libFuzzer calls a C function, which captures nothing. It has one thread.
+/// Global state, since libFuzzer calls a C function, which captures nothing. It has one thread.
 private struct State {
   var body: (UnsafeRawBufferPointer) -> String? = { _ in nil }
   var isBounded = true
@@ -37,7 +37,7 @@ private struct State {
 nonisolated(unsafe) private var state = State()
 
 private func run(_ bytes: UnsafeRawBufferPointer) {
-  // What the fuzzer itself keeps grows slowly.
+  // The fuzzer's own memory grows slowly, so the limit is updated from time to time.
   if state.isBounded, state.runs % 256 == 0 {
     let bound = writableMemory() + memoryBound
     var limit = rlimit(rlim_cur: bound, rlim_max: rlim_t.max)
@@ -50,7 +50,7 @@ private func run(_ bytes: UnsafeRawBufferPointer) {
   if state.isBounded, taken > timeBound { fatalError("took \(taken / 1_000_000) ms") }
 }
 
-/// Bytes of memory that this process can write to, see proc(5).
+/// The memory that this process can write to, in bytes (see proc(5)).
 private func writableMemory() -> rlim_t {
   guard let status = fopen("/proc/self/statm", "r") else { return 0 }
   defer { fclose(status) }
@@ -61,7 +61,7 @@ private func writableMemory() -> rlim_t {
   return fields.count > 5 ? (rlim_t(fields[5]) ?? 0) * rlim_t(sysconf(CInt(_SC_PAGESIZE))) : 0
 }
 
-/// What this thread has used, in nanoseconds.
+/// The processor time that this thread has used, in nanoseconds.
 private func processorTime() -> UInt64 {
   var time = timespec()
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

@@ -3,12 +3,12 @@ import SystemPackage
 @testable import BlockMap
 
 extension ParserFuzzer {
-  /// The text of a map, its index and questions to it.
+  /// A map's text, its index, and look-ups in it.
   static let blockMap = ParserFuzzer("block-map") { bytes in
     let map: BlockMap
     do throws(MapError) {
       var parser = MapParser(path: "fuzz.bmap")
-      // A buffer of its own, which ends where the input does.
+      // The buffer ends where the input does, so AddressSanitizer detects an access past its end.
       try parser.parse(bytes)
       map = try parser.finish(endsInNewline: bytes.last == 0x0a)
     } catch {
@@ -41,7 +41,7 @@ extension ParserFuzzer {
     return start..<(end.overflow ? UInt64.max : end.partialValue)
   }
 
-  /// Pieces have no gaps, and every owner covers its piece.
+  /// Checks that pieces have no gaps and the expected number of owners.
   private static func checkPieces(
     _ index: MapIndex, _ request: Range<UInt64>, disk: Int, _ scratch: inout [Owner]
   ) throws {

@@ -1,7 +1,7 @@
 @testable import DiskImage
 
 extension ParserFuzzer {
-  /// The text of a VMDK's descriptor.
+  /// A VMDK descriptor.
   static let vmdkDescriptor = ParserFuzzer("vmdk-descriptor") { bytes in
     for home in [Descriptor.Home.ownFile, .extent] {
       do {

@@ -1,12 +1,12 @@
 @testable import BlockStack
 
 extension ParserFuzzer {
-  /// What the appliance says of its block devices: partitions, the device mapper's tables and md's arrays.
+  /// The appliance's report about its block devices: partitions, device mapper tables and md arrays.
   static let deviceTable = ParserFuzzer(text: "device-table") { text in
     try checkLocations(DeviceTable(parsing: text), of: devices(in: text))
   }
 
-  /// md's arrays alone, and their layouts: two disks, the level and the numbers, in a few bytes.
+  /// Only md arrays and their layouts, in a few bytes: the level, the number of disks, and the numbers.
   static let arrays = ParserFuzzer("arrays") { bytes in
     var input = FuzzNumbers(bytes)
     let levels = ["linear", "raid0", "raid1", "raid4", "raid5", "raid6", "raid10"]
@@ -33,7 +33,7 @@ extension ParserFuzzer {
     return found
   }
 
-  /// A location lies on a disk, and in the part of the device that was asked for.
+  /// Checks that each location is on a disk, and within the requested range of the device.
   static func checkLocations(_ table: DeviceTable, of devices: [Substring]) throws {
     for device in devices {
       _ = table.isFollowed(device)

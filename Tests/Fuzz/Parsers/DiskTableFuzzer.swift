@@ -2,9 +2,9 @@
 @testable import BlockStack
 
 extension ParserFuzzer {
-  /// Partition tables on a disk: MBR, GPT, BSD disklabels and Apple partition maps. A whole disk would be too large an input,
-  /// so it is given in pieces: the sector (of 512 bytes, counted from the end if the highest bit is set), the byte in it, the
-  /// length, and the bytes.
+  /// Partition tables on a disk: MBR, GPT, BSD disklabels and Apple partition maps. A whole disk would be too large
+  /// an input, so the input consists of the disk's size and pieces of it: the sector (of 512 bytes, counted from the
+  /// end if the highest bit is set), the byte in the sector, the length, and the bytes.
   static let diskTable = ParserFuzzer("disk-table") { bytes in
     var input = FuzzNumbers(bytes)
     var disk = [UInt8](repeating: 0, count: (Int(input.byte()) + 1) << 10)

@@ -1,7 +1,7 @@
 @testable import GuestWalker
 
 extension ParserFuzzer {
-  /// An inode of ext4, with attributes in it.
+  /// An ext4 inode with extended attributes in it.
   static let extInode = ParserFuzzer("ext-inode") { bytes in
     let inode = Array(bytes)
     guard let rest = InlineData.rest(in: inode) else { return }

@@ -2,14 +2,14 @@
 @testable import Filesystems
 @testable import WalkAssembly
 
-/// What the filesystems' own tools print in the appliance.
+/// The output of the filesystems' own tools in the appliance.
 extension ParserFuzzer {
   static let extMetadata = ParserFuzzer(text: "ext-metadata") { try checkAreas(ExtMetadata.areas(parsing: $0)) }
   static let xfsMetadata = ParserFuzzer(text: "xfs-metadata") { try checkAreas(XFSMetadata.areas(parsing: $0)) }
   static let ntfsMetadata = ParserFuzzer(text: "ntfs-metadata") { try checkAreas(NTFSMetadata.areas(parsing: $0)) }
   static let fatMetadata = ParserFuzzer(text: "fat-metadata") { try checkAreas(FATMetadata.areas(parsing: $0)) }
 
-  /// btrfs(8)'s chunks, superblocks and trees.
+  /// The chunks, superblocks and trees that btrfs(8) prints.
   static let btrfs = ParserFuzzer(text: "btrfs") { text in
     try checkAreas(BtrfsMetadata.areas(parsing: text))
     guard let tree = BtrfsTree(parsing: text) else { return }
@@ -26,7 +26,7 @@ extension ParserFuzzer {
     try checkBlocks(XFSInodeBlocks.blocks(parsing: text, inodes: inodes))
   }
 
-  /// What is asked about.
+  /// The inodes in the questions.
   private static let inodes: [UInt64] = Array(12..<44) + [128, 131, 1 << 40]
 
   static func checkAreas(_ areas: [DeviceArea]) throws {

@@ -2,8 +2,8 @@
 @testable import BlockStack
 
 extension ParserFuzzer {
-  /// What images of other formats say of files beside them, of their encryption and of their sectors. The region tables of a
-  /// VHDX are far into it: the input has them, and its metadata, one behind the other.
+  /// What images of other formats say about their backing files and external data files, encryption and sector size.
+  /// The region tables of a VHDX are far into the image; the input has them, and its metadata, one after the other.
   static let imageHeaders = ParserFuzzer("image-headers") { bytes in
     let image = Array(bytes)
     func part(_ offset: UInt64, _ count: Int) -> [UInt8] {
@@ -19,7 +19,7 @@ extension ParserFuzzer {
     }
     _ = ImageEncryption(inHeader: header)
     _ = VHDXMetadata.sectorSize(bytes: part)
-    // As if everything behind the signature began at the first region table.
+    // Reads the input as if everything after the signature started at the first region table.
     _ = VHDXMetadata.sectorSize { offset, count in
       let moved = offset < regionTable ? offset : offset - regionTable + 8
       return part(moved, count)

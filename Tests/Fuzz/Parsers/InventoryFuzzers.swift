@@ -3,10 +3,10 @@
 @testable import Filesystems
 @testable import Mapping
 
-/// What the appliance says of devices, volumes and copies before anything is mounted, and of the list of files when a map is
-/// verified.
+/// The appliance's reports about devices, volumes and copies before anything is mounted, and the file lists and
+/// answers when a map is verified.
 extension ParserFuzzer {
-  /// blkid(8), the kernel's partitions, mdadm(8), lvm(8), btrfs(8), ldmtool(1) and the kernel's log.
+  /// The output of blkid(8), mdadm(8), lvm(8), btrfs(8) and ldmtool(1), the kernel's partitions and the kernel log.
   static let devices = ParserFuzzer(text: "devices") { text in
     var found: [Substring: ProbedDevice] = [:]
     _ = Guest.parse(text, into: &found)
@@ -28,7 +28,8 @@ extension ParserFuzzer {
     try check(log.reason.map { !$0.isEmpty } ?? true, "an empty reason")
   }
 
-  /// udev's database, and what tells copies of a member apart; then what sets the disks come into.
+  /// udev's database, what distinguishes copies of a member, and the grouping of disks into sets that follows from
+  /// both.
   static let members = ParserFuzzer(text: "members") { text in
     let disks = [1, 2, 3]
     var found = MemberSearch.members(parsing: text, disks: disks)
@@ -37,7 +38,7 @@ extension ParserFuzzer {
     try check(grouping.sets.joined().sorted() == disks, "\(grouping.sets)")
   }
 
-  /// The tree of roots and the list of subvolumes; behind the first NUL, the answers to what is asked one by one.
+  /// The tree of roots and the list of subvolumes; after the first NUL, the answers about single subvolumes.
   static let btrfsSubvolumes = ParserFuzzer("btrfs-subvolumes") { bytes in
     let parts = bytes.split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false).map(Array.init)
     guard let list = parts.first else { return }
@@ -47,7 +48,7 @@ extension ParserFuzzer {
     try check(subvolumes.paths.values.allSatisfy { !$0.isEmpty }, "an empty path")
   }
 
-  /// find(1)'s and b2sum(1)'s lines.
+  /// The lines that find(1) and b2sum(1) print.
   static let guestListing = ParserFuzzer("guest-listing") { bytes in
     for line in Array(bytes).split(separator: 0x0a) {
       if let entry = GuestListing.entry(line) { try check(entry.path.count <= line.count, "\(entry)") }
@@ -57,7 +58,7 @@ extension ParserFuzzer {
     }
   }
 
-  /// The answers to questions about single files.
+  /// The answers about single files.
   static let guestAnswers = ParserFuzzer(text: "guest-answers") { text in
     try GuestQuestions.forEachAnswer(in: text) { number, lines in
       _ = Explanation(attribute: lines, ranges: [])
@@ -71,7 +72,7 @@ extension ParserFuzzer {
     }
   }
 
-  /// debugfs(8)'s list of the pieces of encrypted files, and of what is kept beside files.
+  /// The block lists of encrypted files and of extended attribute values, as debugfs(8) prints them.
   static let encryptedFiles = ParserFuzzer(text: "encrypted-files") { text in
     let answer = EncryptedFiles.Answer(parsing: text, asked: [12, 13, 1 << 40])
     try check(answer.pieces.allSatisfy { !$0.range.isEmpty }, "\(answer)")

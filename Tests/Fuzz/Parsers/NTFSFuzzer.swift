@@ -1,8 +1,9 @@
 @testable import NTFSRecords
 
 extension ParserFuzzer {
-  /// Records of a file table, one after the other, each of 512 bytes, and what is asked of them. The first byte says
-  /// whether the fixups are put right, so that what comes after them is reached.
+  /// The records of a file table, 512 bytes each, one after the other, and queries about them. The first byte is the
+  /// cluster of the attribute at which a run list starts; its lowest bit says whether the fixups are repaired, so that
+  /// the code after that check is reached.
   static let ntfsRecords = ParserFuzzer("ntfs-records") { bytes in
     guard let first = bytes.first else { return }
     var table = Table(bytes: Array(bytes.dropFirst()), isRepaired: first & 1 != 0)
@@ -38,13 +39,13 @@ extension ParserFuzzer {
     }
   }
 
-  /// Records, and clusters of 512 bytes that hold the same.
+  /// A file table whose records are also the volume's clusters of 512 bytes.
   private struct Table: RecordSource {
     static let most = 4096
 
     let bytes: [UInt8]
     let isRepaired: Bool
-    /// How many records may be asked for.
+    /// How many more records may be read.
     var budget = Self.most
 
     var count: Int { bytes.count / 512 }

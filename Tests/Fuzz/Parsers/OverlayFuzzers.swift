@@ -5,14 +5,14 @@ import SystemPackage
 @testable import DiskOverlay
 
 extension ParserFuzzer {
-  /// The file of an overlay that is kept: its header and its bits. The first byte says whether the header is put
-  /// right, so that what comes after it is reached.
+  /// A persistent overlay file: its header and its bitmap. In the first byte, bit 0 says whether the header is
+  /// repaired, so that the code after that check is reached, and bit 1 whether the file ends with the input.
   static let overlay = ParserFuzzer("overlay") { bytes in
     guard let first = bytes.first, let bench = OverlayBench.shared else { return }
     var file = Array(bytes.dropFirst())
     _ = OverlayHeader(Array(file.prefix(OverlayHeader.size)))
     if first & 1 != 0 { repair(&file, bench.header) }
-    // Of the right length, of which most are zeros.
+    // Otherwise the file has the length that its header implies, up to 16 MiB, most of which is a hole.
     let length = OverlayHeader(Array(file.prefix(OverlayHeader.size))).map { Int(clamping: $0.fileSize) } ?? file.count
     try bench.write(file, length: first & 2 != 0 || length > 1 << 24 ? file.count : length)
     guard let kept = try? OverlayDisk.persistent(bench.file, over: bench.disk.disk, bench.header) else { return }
@@ -24,8 +24,8 @@ extension ParserFuzzer {
     file.replaceSubrange(0..<OverlayHeader.size, with: header.bytes)
   }
 
-  /// A VMDK snapshot that is to be taken up as an overlay. The first byte says whether its magic number and its size
-  /// are put right.
+  /// A VMDK snapshot that is reopened as an overlay. In the first byte, bit 0 says whether the magic number and the
+  /// size are repaired; the upper four bits are how many grains follow the input.
   static let snapshot = ParserFuzzer("snapshot") { bytes in
     guard let first = bytes.first, let bench = OverlayBench.shared else { return }
     var file = Array(bytes.dropFirst())
@@ -36,23 +36,23 @@ extension ParserFuzzer {
         12..<20, with: (0..<8).map { UInt8(truncatingIfNeeded: bench.disk.disk.size >> (9 + 8 * $0)) })
       file.replaceSubrange(73..<77, with: [0x0a, 0x20, 0x0d, 0x0a])
     }
-    // Grains are of 64 KiB, and need not be in the input.
+    // Grains have 64 KiB and need not be in the input.
     try bench.write(file, length: file.count + Int(first >> 4) << 16)
     guard let kept = try? VMDKOverlay.persistent(bench.file, over: bench.disk.disk, bench.parent) else { return }
     try bench.exercise(kept.disk, seed: first)
   }
 }
 
-/// A small disk, and a file that is to be an overlay over it, in memory. One for the whole process, which has one
-/// thread.
+/// A small disk, and the file of an overlay on top of it, in memory. There is one for the whole process, which has
+/// one thread.
 private final class OverlayBench: Sendable {
   static let shared = try? OverlayBench()
 
   let disk: OpenedDisk
-  /// What tells this disk from others. To compute its digest takes as long as all the rest of a run.
+  /// Identifies the disk. Computing its digest takes as long as the rest of a run.
   let header: OverlayHeader
   let parent: SnapshotParent
-  /// Of either kind.
+  /// The overlay file, of either type.
   let file: FilePath
 
   private static let size = 192 << 10
@@ -93,7 +93,7 @@ private final class OverlayBench: Sendable {
     _ = try descriptor.writeAll(bytes)
   }
 
-  /// What was written is read again, whatever else is damaged.
+  /// Reads the overlay, writes to it and checks that the written data can be read, whatever else is damaged.
   func exercise(_ overlay: any Overlay, seed: UInt8) throws {
     defer { try? overlay.close() }
     try check(overlay.size == UInt64(Self.size), "the overlay has \(overlay.size) bytes")
@@ -110,7 +110,7 @@ private final class OverlayBench: Sendable {
     } catch {
       return
     }
-    // memcmp is not instrumented: to look at each byte would take longer than all the rest.
+    // memcmp is not instrumented: comparing each byte in Swift would take longer than the rest of the run.
     let expected = written + [UInt8](repeating: 0, count: 69_000)
     var found = [UInt8](repeating: 1, count: expected.count)
     try found.withUnsafeMutableBytes { try overlay.read(into: $0, at: offset) }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import SystemPackage
 import Testing
 
-/// The fuzzers' seeds, and what they have found, in a build that checks more than the fuzzers' own.
+/// Runs the fuzzers' seeds and past findings in a build with more checks than the fuzzers' own.
 @Suite(.serialized) struct ParserCorpusTests {
   private static let corpora = FilePath(#filePath).removingLastComponent().removingLastComponent().appending("corpora")
 
@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  /// A corpus that no parser has is never run.
+  /// A corpus without a parser would never be run.
   @Test func everyCorpusHasItsParser() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: Self.corpora.string)
     #expect(Set(names) == Set(ParserFuzzer.all.map(\.name)))

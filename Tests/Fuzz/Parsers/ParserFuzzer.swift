@@ -1,8 +1,8 @@
-/// Gives bytes from outside to a parser and looks at what it makes of them.
+/// Passes untrusted bytes to a parser and checks the result.
 ///
 /// To add one: write a file like the others, add a line to `all`, and put seeds into Tests/Fuzz/corpora/NAME.
 struct ParserFuzzer: Sendable {
-  /// Also of the directory with its inputs.
+  /// The name of the parser, and of the directory with its inputs.
   let name: String
   private let run: @Sendable (UnsafeRawBufferPointer) throws -> Void
 
@@ -13,18 +13,18 @@ struct ParserFuzzer: Sendable {
     .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
-  /// - Parameter run: throws `Violation` where what the parser says cannot be right. Refusing its input is right
-  /// always.
+  /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is
+  ///   always right.
   init(_ name: String, _ run: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void) {
     (self.name, self.run) = (name, run)
   }
 
-  /// Of a parser of text.
+  /// Makes a fuzzer for a parser of text.
   init(text name: String, _ run: @escaping @Sendable (String) throws -> Void) {
     self.init(name) { try run(String(decoding: $0, as: UTF8.self)) }
   }
 
-  /// What cannot be right; nil where all is as it should be. A trap is found by the process's end.
+  /// Describes a wrong result; nil if all is well. A trap ends the process.
   func violation(of bytes: UnsafeRawBufferPointer) -> String? {
     do {
       try run(bytes)
@@ -35,7 +35,7 @@ struct ParserFuzzer: Sendable {
   }
 }
 
-/// What a parser did that no input may make it do.
+/// Something that no input may make a parser do.
 struct Violation: Error, CustomStringConvertible {
   let description: String
 }
@@ -44,7 +44,7 @@ func check(_ isRight: Bool, _ message: @autoclosure () -> String) throws(Violati
   guard isRight else { throw Violation(description: message()) }
 }
 
-/// Takes numbers off the beginning of a fuzzer's bytes; zeros when they are used up.
+/// Takes numbers from the start of a fuzzer's input; zeros at its end.
 struct FuzzNumbers {
   private var rest: Slice<UnsafeRawBufferPointer>
 

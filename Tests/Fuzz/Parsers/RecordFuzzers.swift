@@ -1,7 +1,7 @@
 import WalkRecord
 
 extension ParserFuzzer {
-  /// A write to the channel disk. What was read is written again and read again.
+  /// A write to the channel disk. The records are encoded and decoded again.
   static let records = ParserFuzzer("records") { bytes in
     var found: [Record] = []
     do {
@@ -14,7 +14,7 @@ extension ParserFuzzer {
     try check(found == again, "records are not what they were when they are written again")
   }
 
-  /// What the recorder sends, in pieces: the first byte says of how many bytes.
+  /// The recorder's stream of events, in pieces: the first byte plus 1 is their size.
   static let recorderEvents = ParserFuzzer("recorder-events") { bytes in
     guard let first = bytes.first else { return }
     let stream = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())

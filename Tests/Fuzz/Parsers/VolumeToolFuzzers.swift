@@ -1,7 +1,7 @@
 @testable import FileProof
 @testable import Mapping
 
-/// What is said of partition tables and volumes, and of files when a map is verified.
+/// The tools' output about partition tables and volumes, and about files when a map is verified.
 extension ParserFuzzer {
   static let volumeMetadata = ParserFuzzer(text: "volume-metadata") { text in
     let lines = text.split(separator: "\n")
@@ -14,7 +14,7 @@ extension ParserFuzzer {
     try checkAreas(PartitionTableAreas.areas(parsing: text.split(separator: "\n")))
   }
 
-  /// filefrag(8)'s lines.
+  /// The lines that filefrag(8) prints.
   static let guestExtent = ParserFuzzer(text: "guest-extent") { text in
     for line in text.split(separator: "\n") {
       guard let extent = GuestExtent(line: line) else { continue }

@@ -5,10 +5,10 @@ import WalkRecord
 @testable import WalkAssembly
 
 extension ParserFuzzer {
-  /// What a walker of a hostile appliance may tell, and what the recorder sees meanwhile.
+  /// The records of a walker in a hostile appliance, mixed with the reads that the recorder sees.
   ///
-  /// Each step begins with a byte: 255 is a read, with a disk, an offset in blocks and a length; any other is the type
-  /// of a record, followed by its flags, its length and that many bytes.
+  /// Each step starts with a byte: 255 is a read, followed by the disk, the offset in blocks of 4 KiB and the length;
+  /// any other is the type of a record, followed by its flags, its length and that many bytes.
   static let walk = ParserFuzzer("walk") { bytes in
     var input = FuzzNumbers(bytes)
     var walk = WalkAssembler()
@@ -30,7 +30,7 @@ extension ParserFuzzer {
     } catch let violation as Violation {
       throw violation
     } catch {
-      // A lie was seen: nothing of it is used.
+      // A lie was detected: nothing of the walk is used.
       return
     }
     let table = DeviceTable(parsing: tables)
@@ -39,7 +39,7 @@ extension ParserFuzzer {
     _ = walk.add(to: &builder, device: Array("/dev/sda1".utf8))
   }
 
-  /// A mirror of two disks.
+  /// Two disks, and a linear device mapper device that maps all of the first one.
   private static let tables = """
     disk 8:0 1
     disk 8:16 2
@@ -50,7 +50,7 @@ extension ParserFuzzer {
 
     """
 
-  /// As a walker would write it, one record.
+  /// Encodes one record as a walker would.
   private static func write(type: UInt8, flags: UInt8, _ payload: [UInt8]) -> [UInt8] {
     let record = [type, flags, UInt8(payload.count), 0] + payload
     let length = UInt32(8 + record.count)

@@ -1,7 +1,7 @@
 import FuzzLoop
 import Glibc
 
-// Gives one of the parsers what libFuzzer makes up: the one that BMAP_PARSER names. Tests/Fuzz/run builds and runs it.
+// Runs libFuzzer on the parser that BMAP_PARSER names. Tests/Fuzz/run builds and runs this.
 
 guard let name = getenv("BMAP_PARSER").map({ String(cString: $0) }),
   let parser = ParserFuzzer.all.first(where: { $0.name == name })

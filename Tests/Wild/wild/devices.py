@@ -2,7 +2,7 @@
 
 import re
 
-# The names of devices in messages. A blank, a colon or a bracket ends them.
+# The names of devices in messages, which a space, a colon or a bracket ends.
 NAME = re.compile(r"/dev/[^\s:,;()'\"]+")
 DISK = re.compile(r"/dev/sd([a-z]+)(\d*)$")
 ARRAY = re.compile(r"/dev/md(\d+)(p\d+)?$")

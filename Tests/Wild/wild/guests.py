@@ -19,7 +19,7 @@ class Group:
     guests: list
 
 
-# An image that is larger than this is not one of those that are listed.
+# No image that is listed is larger than this.
 LARGEST = 2 << 30
 
 

@@ -39,7 +39,7 @@ def report(group, run):
                 faults.append(f"{devices.local(device)}: has content, and neither the map nor a warning says what it is")
         lines += [f"    {prefix}{devices.localized(message)}" for prefix, message in warnings[guest.name]]
         found.append((guest.name, lines, faults))
-    # What is of no guest is of the run.
+    # Messages that concern no single guest belong to the run.
     lines = [f"[{group.name}] status {run.status}, of verify {run.verify_status}"]
     # The numbers of arrays may differ from run to run.
     lines += sorted(f"    {prefix}{re.sub(ARRAY, '/dev/md?', devices.localized(message))}" for prefix, message in loose)
@@ -65,7 +65,7 @@ def describe(device, mapped, run):
             sums[line.kind] = sums.get(line.kind, 0) + line.end - line.start
             objects.setdefault(line.kind, set()).add(line.path)
     kinds = [f"{kind} {len(objects[kind])} objects {sums[kind]} bytes" for kind in sorted(sums, key=KINDS.find)]
-    # How much of a directory of exFAT the kernel reads ahead depends on how busy the machine is.
+    # How much of an exFAT directory the kernel reads ahead depends on how busy the machine is.
     if "type=exfat" in run.types.get(device, ""):
         kinds = [re.sub(r"^(d \d+ objects) \d+ bytes$", r"\1", kind) for kind in kinds]
     return ", ".join(filter(None, [run.types.get(device, ""), *kinds]))

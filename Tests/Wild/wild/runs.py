@@ -69,7 +69,7 @@ def program(arguments):
         return subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        # As timeout(1) ends. The other groups are still looked at.
+        # The status of timeout(1). The other groups still run.
         return subprocess.CompletedProcess(words, 124, "", f"not finished after {SECONDS} seconds")
 
 

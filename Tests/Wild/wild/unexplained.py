@@ -1,7 +1,7 @@
 """Devices that have content, of which the map says nothing but that they are there, and what their tables and headers are."""
 
 CONTAINERS = "vpl"
-# What a volume manager keeps on a device, and the parity of an array, say nothing of the rest of it.
+# The metadata of a volume manager, and an array's parity, do not explain the rest of a device.
 HEADERS = {"md superblock", "LVM label", "LVM metadata", "LVM metadata 2", "LUKS header"}
 
 
@@ -20,7 +20,7 @@ def unexplained(guest, devices, mapped, run):
         if line.device in seen:
             continue
         inside = [other for other in contents.get(line.disk, []) if overlap(line, other)]
-        # A partition or a volume that holds nothing is told by itself.
+        # Partitions and volumes inside are checked by themselves.
         parts = [
             other for other in containers
             if other is not line and other.disk == line.disk and overlap(line, other) and is_part(other, line)]

@@ -1,40 +1,40 @@
-/// The ranges that lie over the border where a sweep is, the most specific first.
+/// The ranges that cover the current position of a sweep, the most specific first.
 ///
-/// Only those that are listed are kept in order. The others are in a heap, so that adding and removing a range takes
-/// O(log n) time however many lie there.
+/// Only the ranges that are listed (`MapIndex.ownersListed` at most) are kept sorted. The others are in a heap, so
+/// that adding or removing a range takes O(log n) time however many overlap.
 struct ActiveRanges {
   private struct Entry: Comparable {
     /// The range's index in the map.
     let index: Int
     let mapped: MappedRange
     let kind: ObjectKind
-    /// The number of the last list that began with this range. Most often it fits again, since what a range lies in
-    /// stays the same.
+    /// The number of the last list that started with this range. It can usually be reused, since the ranges around
+    /// this one rarely change.
     var list: Int?
 
     private var length: UInt64 { mapped.range.upperBound &- mapped.range.lowerBound }
 
     static func == (a: Entry, b: Entry) -> Bool { a.index == b.index }
 
-    /// Whether `a` is listed first.
+    /// Whether `a` comes before `b` in the list.
     static func < (a: Entry, b: Entry) -> Bool {
       if a.kind.specificity != b.kind.specificity { return a.kind.specificity > b.kind.specificity }
       return a.length != b.length ? a.length < b.length : a.index < b.index
     }
 
-    /// Of devices that lie in one another the innermost is more specific.
+    /// Among nested devices, the innermost is more specific.
     func isAsSpecific(as other: Entry) -> Bool {
       kind.specificity == other.kind.specificity && (!kind.isDevice || length == other.length)
     }
   }
 
   private var listed: [Entry] = []
-  /// What is not listed. Ranges that have ended stay here until it would be their turn to be listed.
+  /// The ranges that are not listed. Ranges that have ended stay here until it is their turn to be listed.
   private var others = Heap<Entry>()
-  /// How many ranges lie here, those in `others` too.
+  /// How many ranges cover the current position, including those in `others`.
   private var count = 0
 
-  /// Adds a range, which begins here.
+  /// Adds a range that starts at the current position.
   mutating func insert(_ index: Int, of map: BlockMap) {
     let mapped = map.ranges[index]
     let entry = Entry(index: index, mapped: mapped, kind: map.objects.kind(of: mapped.object))
@@ -45,7 +45,7 @@ struct ActiveRanges {
     if listed.count > MapIndex.ownersListed { others.insert(listed.removeLast()) }
   }
 
-  /// Removes the ranges that end here, of which there are `ended`.
+  /// Removes the `ended` ranges that end at the current position.
   mutating func remove(_ ended: Int, endingAt border: UInt64) {
     count -= ended
     listed.removeAll { $0.mapped.range.upperBound == border }
@@ -54,7 +54,8 @@ struct ActiveRanges {
     }
   }
 
-  /// The list of the ranges here. Lists of others that are new are added to `lists`.
+  /// The list of the ranges at the current position. New lists of others are appended to `lists`; if that is full, no
+  /// range is listed, only their number.
   mutating func owners(in lists: inout [OwnerList]) -> OwnerList {
     guard lists.count <= OwnerList.maximumLists - MapIndex.ownersListed else {
       return OwnerList(end: OwnerList.Others(unlisted: count))

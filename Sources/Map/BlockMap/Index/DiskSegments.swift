@@ -1,9 +1,10 @@
-/// The segments of a disk: the stretches over which the same ranges of a map lie. There are no gaps between them.
+/// The segments of a disk: the stretches that are each covered by the same ranges of a map. There are no gaps between
+/// them.
 ///
-/// A binary search of a large array waits for memory at nearly every step. So the disk is cut into equal buckets, one for
-/// several segments, and a table says which segments start in each. A search reads the table and then goes through a few
-/// neighbours, which come from memory together. Only where segments crowd together, in the worst case all in one bucket,
-/// does it first halve their number until few are left.
+/// A binary search of a large array misses the cache at nearly every step. So the disk is divided into equal buckets,
+/// each holding several segments on average, and a table gives the first segment of each bucket. A look-up reads the
+/// table and then scans a few neighbouring segments, which share cache lines. Only where segments are crowded (in the
+/// worst case all in one bucket) does it start with a binary search, until few are left.
 struct DiskSegments: Sendable {
   struct Segment: Sendable {
     let start: UInt64
@@ -11,16 +12,16 @@ struct DiskSegments: Sendable {
   }
 
   private static let segmentsPerBucket = 8
-  /// How many neighbours are gone through one by one.
+  /// How many neighbouring segments are scanned linearly.
   private static let few = 32
 
   private let segments: [Segment]
-  /// The size of a bucket is this power of two, in bytes.
+  /// The size of a bucket, as a power of two: 1 << `bucketBits` bytes.
   private let bucketBits: UInt64
-  /// How many segments start before each bucket; the last element counts all.
+  /// How many segments start before each bucket; the last element is the number of all segments.
   private let buckets: [UInt32]
 
-  /// - Parameter segments: in the order of the disk, the first one from 0 on; empty for a disk without ranges.
+  /// - Parameter segments: sorted by offset, the first one starting at 0; empty for a disk without ranges.
   init(_ segments: [Segment] = []) {
     let last = segments.last?.start ?? 0
     var bits: UInt64 = 0
@@ -38,12 +39,12 @@ struct DiskSegments: Sendable {
     bucketBits = bits
   }
 
-  /// The segment that a byte lies in; nil if the disk has none.
+  /// The segment that contains a byte; nil if the disk has no segments.
   func segment(at byte: UInt64) -> Int? {
     let bucket = Int(min(byte >> bucketBits, UInt64(buckets.count - 2)))
     var low = Int(buckets[bucket])
     var high = Int(buckets[bucket + 1])
-    // Find the first segment that starts behind the byte.
+    // Find the first segment that starts after the byte.
     while high - low > Self.few {
       let middle = (low + high) / 2
       if segments[middle].start <= byte { low = middle + 1 } else { high = middle }
@@ -54,6 +55,6 @@ struct DiskSegments: Sendable {
 
   func owners(of segment: Int) -> OwnerList { segments[segment].owners }
 
-  /// Where a segment ends; the last one has no end.
+  /// The offset at which a segment ends; the last one has no end.
   func end(of segment: Int) -> UInt64 { segment + 1 < segments.count ? segments[segment + 1].start : .max }
 }

@@ -1,4 +1,4 @@
-/// A binary heap, which gives the least of its elements first.
+/// A binary min-heap.
 struct Heap<Element: Comparable> {
   private var elements: [Element] = []
 
@@ -11,7 +11,7 @@ struct Heap<Element: Comparable> {
     }
   }
 
-  /// - Returns: nil if there is none.
+  /// - Returns: the least element, or nil if the heap is empty.
   mutating func removeFirst() -> Element? {
     guard let last = elements.popLast() else { return nil }
     guard let first = elements.first else { return last }

@@ -1,22 +1,22 @@
-/// Finds the objects under a range of a disk.
+/// Finds the objects that own a range of a disk.
 ///
-/// The borders of the map's ranges cut each disk into segments, over each of which the same ranges lie. `SegmentSweep`
-/// makes them; for each it notes where the segment starts and a list of its owners. A look-up searches the starts and
-/// reads the list. It takes O(log n) time, and O(k) for the k pieces and owners that it finds.
+/// The ends of the map's ranges divide each disk into segments, each covered by the same ranges. `SegmentSweep`
+/// computes them and stores the start of each segment and the list of its owners. A look-up searches the starts and
+/// reads the list. It takes O(log n) time, plus O(k) for the k pieces and owners that it finds.
 ///
-/// A range adds at most two segments of 25 bytes each, and 16 bytes if other ranges lie in it. A guest decides how its
-/// ranges overlap, so the worst map has a bound, too: since at most `ownersListed` owners are listed, each of the 2 n
-/// borders of n ranges adds at most 64 entries of 16 bytes, and takes O(64 + log n) time.
+/// A range adds at most two segments of 25 bytes each, plus 16 bytes if other ranges are nested in it. Since a guest
+/// controls how its ranges overlap, the worst case is bounded too: at most `ownersListed` owners are listed, so each
+/// of the 2 n ends of n ranges adds at most 64 entries of 16 bytes and takes O(64 + log n) time.
 ///
-/// The index is immutable: any number of threads may ask at once.
+/// The index is immutable: any number of threads may use it at once.
 public struct MapIndex: Sendable {
-  /// How many ranges `forEachPiece` lists for one piece at most: the most specific ones.
+  /// The most owners that `forEachPiece` lists for one piece. The most specific ones are listed.
   public static let ownersListed = 64
 
   public let map: BlockMap
-  /// Disk 1 first; a disk without ranges has no segments.
+  /// Indexed by disk number minus 1. A disk without ranges has no segments.
   private let disks: [DiskSegments]
-  /// What `OwnerList.Others` refers to.
+  /// The lists that `OwnerList.Others` refers to by index.
   private let lists: [OwnerList]
 
   public init(_ map: BlockMap) {
@@ -36,14 +36,15 @@ public struct MapIndex: Sendable {
     lists = sweep.lists
   }
 
-  /// Calls `body` with the pieces of `request`, in order and without gaps, and for each with the objects over it.
+  /// Calls `body` with each piece of `request`, in order and without gaps, and with the owners of the piece.
   ///
-  /// The most specific comes first: by the kind's specificity, then that with the shorter range, then the order of
-  /// the map. A piece that no range covers has no owners. An empty request has no pieces.
+  /// Owners are sorted from the most specific: by the specificity of the kind, then by the length of the range
+  /// (shortest first), then in the order of the map. A piece that no range covers has no owners. An empty request has
+  /// no pieces.
   ///
   /// - Parameters:
-  ///   - disk: 1 for the first; a disk that the map does not know has no ranges.
-  ///   - scratch: where the owners are listed. Keep it for the next look-up, so that none allocates memory.
+  ///   - disk: the number of the disk, from 1; a disk that the map does not know has no ranges.
+  ///   - scratch: a buffer for the owners. Reuse it for the next look-up to avoid allocating memory.
   public func forEachPiece(
     of request: Range<UInt64>, disk: Int, scratch: inout [Owner], _ body: (Piece, Span<Owner>) throws -> Void
   ) rethrows {
@@ -62,7 +63,7 @@ public struct MapIndex: Sendable {
     }
   }
 
-  /// Lists the owners of a piece.
+  /// Lists the owners of a piece in `scratch`.
   private func list(_ owners: OwnerList, _ range: Range<UInt64>, in scratch: inout [Owner]) -> Piece {
     scratch.removeAll(keepingCapacity: true)
     var rest = owners

@@ -1,6 +1,6 @@
-/// An object with bytes at a piece of a request.
+/// An object that owns a piece of a request.
 public struct Owner: Hashable, Sendable {
   public var object: ObjectID
-  /// Where in the object the piece begins, in bytes.
+  /// The offset of the start of the piece in the object, in bytes.
   public var offset: UInt64
 }

@@ -1,11 +1,10 @@
-/// A part of a request over which the same ranges of the map lie.
+/// A part of a request that is covered by the same ranges of the map throughout.
 public struct Piece: Sendable {
-  /// The bytes on the disk.
+  /// The range of the disk, in bytes.
   public let range: Range<UInt64>
-  /// How many ranges of the map lie over it; more than are listed if there are more than
-  /// `MapIndex.ownersListed`.
+  /// How many ranges of the map cover it. If there are more than `MapIndex.ownersListed`, not all of them are listed.
   public let ownerCount: Int
-  /// How many of those listed, from the first one on, are equally specific: all names of a file, and all files that
-  /// share an extent. Of devices that lie in one another only the innermost counts.
+  /// How many of the listed owners, from the first on, are equally specific: all names of a file, and all files that
+  /// share an extent. Among nested devices only the innermost counts.
   public let mostSpecificCount: Int
 }

@@ -1,14 +1,15 @@
-/// Cuts disks into segments: goes through the borders of a disk's ranges in order, and keeps track of which lie there.
+/// Divides disks into segments: visits the starts and ends of a disk's ranges in order, and tracks which ranges are
+/// active.
 struct SegmentSweep {
   private let map: BlockMap
-  /// The lists of others that the segments of all disks have, by their numbers.
+  /// The lists of others that segments of all disks refer to, by index.
   private(set) var lists: [OwnerList] = []
 
   init(_ map: BlockMap) { self.map = map }
 
-  /// - Parameter bounds: which of the map's ranges are the disk's.
+  /// - Parameter bounds: the indices of the disk's ranges in the map.
   mutating func run(over bounds: Range<Int>) -> DiskSegments {
-    // Nearly sorted, since ranges that lie side by side are.
+    // Nearly sorted already, since ranges that do not overlap end in the order in which they start.
     let ends = map.ranges[bounds].map(\.range.upperBound).sorted()
     var segments: [DiskSegments.Segment] = []
     segments.reserveCapacityInHugePages(2 * ends.count + 1)

@@ -1,4 +1,4 @@
-/// Btrfs. What it stores for single inodes is in its tree (`BtrfsTree`).
+/// Btrfs. What it stores for single inodes is found in its trees (`BtrfsTree`).
 struct Btrfs: FilesystemType {
   let names: [Substring] = ["btrfs"]
   let reportsHoles = true

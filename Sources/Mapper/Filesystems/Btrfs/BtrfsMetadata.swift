@@ -1,14 +1,14 @@
 import BlockStack
 import Bytes
 
-/// Btrfs's superblocks and the chunks that hold its trees, as btrfs-inspect-internal(8) shows them.
+/// Btrfs's superblocks and the chunks that hold its trees, as btrfs-inspect-internal(8) prints them.
 ///
-/// In an object that is made of chunks, the offset of a byte is its address in the filesystem.
+/// For objects made of chunks, offsets are logical addresses of the filesystem.
 enum BtrfsMetadata {
   static let tools = ["btrfs"]
 
-  /// Prints what `areas(parsing:)` and `BtrfsTree` parse, for the filesystem on the device `$d`. With `$alone`, other
-  /// devices that claim to belong to it are copies and are left out.
+  /// Prints what `areas(parsing:)` and `BtrfsTree` parse, for the filesystem on the device `$d`. If `$alone` is set,
+  /// other devices that claim to belong to the filesystem are copies and are skipped.
   static let script = """
     if [ -n "$alone" ]; then
       btrfs inspect-internal dump-super $d | sed -nE "s|^dev_item.devid[[:space:]]+([0-9]+)$|\\1 $d|p"
@@ -23,7 +23,7 @@ enum BtrfsMetadata {
     """
 
   private static let superblockBytes: UInt64 = 4096
-  /// The offset of the first superblock; the space before it is left to boot loaders.
+  /// The offset of the first superblock; the space before it is reserved for boot loaders.
   private static let firstSuperblock: UInt64 = 64 << 10
 
   static func areas(parsing text: String) -> [DeviceArea] {

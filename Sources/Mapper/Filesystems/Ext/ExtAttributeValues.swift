@@ -1,19 +1,19 @@
 import Bytes
 import WalkAssembly
 
-/// The values of extended attributes that ext4 stores in inodes of their own (`ea_inode`), as debugfs(8) shows them.
-/// Files with the same value share one inode.
+/// The values of extended attributes that ext4 stores in separate inodes (`ea_inode`), as debugfs(8) prints them.
+/// Files with the same value share an inode.
 enum ExtAttributeValues {
-  /// Linux accepts no larger value; other systems may.
+  /// The largest value that Linux accepts; other systems may accept larger ones.
   private static let maximumBytes: UInt64 = 1 << 20
-  /// The limit for one whole answer: many files may share a value.
+  /// The limit on blocks for one whole answer: many files may share a value.
   private static let maximumBlocks = 1 << 20
   /// EXT4_EA_INODE_FL.
   private static let flag: UInt64 = 0x20_0000
 
   /// Prints what `blocks(parsing:size:)` parses, for the device `$d`. The file `$e` holds the inodes and their
-  /// attribute blocks, as the script of `ExtInodeBlocks` leaves them; this script overwrites it. What follows `end`,
-  /// which stands for a link's target, is the guest's text and is skipped.
+  /// attribute blocks, as printed by the script of `ExtInodeBlocks`; this script overwrites it. Text after `end`,
+  /// which stands for a link's target, comes from the guest and is skipped.
   static let script = """
     sed -nE '/^end$/,/^inode /{ /^inode /!d; }
       s/^inode ([0-9]+)$/inode_dump -x <\\1>/p; s/^acl ([1-9][0-9]*)$/block_dump -x \\1/p' $e >$q.values
@@ -45,7 +45,7 @@ enum ExtAttributeValues {
         if owners[number]?.last != owner { owners[number, default: []].append(owner) }
       case "holder": holder = number
       case "flags":
-        // An inode without the flag is an ordinary file, and its data is not the value of an attribute.
+        // Without the flag this is an ordinary file, whose data is not the value of an attribute.
         if UInt64(fields[1], radix: 16).map({ $0 & flag == 0 }) ?? true { holder = nil }
       case "piece":
         guard let holder, let piece = piece(fields[1], size: size) else { continue }

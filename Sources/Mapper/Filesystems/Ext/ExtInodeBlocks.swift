@@ -1,9 +1,9 @@
 import Bytes
 import WalkAssembly
 
-/// The blocks of ext2, ext3 and ext4 inodes that hold no file data, as debugfs(8) shows them: extended attributes, the
-/// blocks that map other blocks, and the targets of symbolic links. Attribute values in inodes of their own are
-/// included.
+/// The blocks of ext2, ext3 and ext4 inodes that hold no file data, as debugfs(8) prints them: extended attributes,
+/// block mapping (indirect and extent tree) blocks, and the targets of symbolic links. This includes attribute values
+/// in separate inodes.
 enum ExtInodeBlocks {
   static let tools = ["debugfs"]
 
@@ -11,10 +11,10 @@ enum ExtInodeBlocks {
     inodes.map { "stat <\($0)>\n" }.joined()
   }
 
-  /// Prints what `blocks(parsing:inodes:)` parses, for the device `$d`; `$q` holds the questions. From the lists of
-  /// blocks, split into one entry per line, the script keeps the blocks that are not data, and a link's only block.
-  /// `-c` keeps debugfs from reading the bitmaps. debugfs prints the target of a link without blocks, which may hold
-  /// any text, after everything that is used here.
+  /// Prints what `blocks(parsing:inodes:)` parses, for the device `$d`; `$q` holds the questions. The script splits
+  /// the block lists into one entry per line and keeps the blocks that are not data, and the first block, which is
+  /// the only one of a link. `-c` keeps debugfs from reading the bitmaps. If a link has no blocks, debugfs prints its
+  /// target, which may be any text, after everything that is used here.
   static let script = """
     echo "block size: $(stat -f -c %S /sysroot)"
     e=/dev/null
@@ -29,7 +29,7 @@ enum ExtInodeBlocks {
     fi
     """
 
-  /// - Parameter inodes: the inodes that were asked about, in the order of the questions.
+  /// - Parameter inodes: the inodes in the questions, in order.
   static func blocks(parsing text: String, inodes: [UInt64]) -> [InodeBlock] {
     let lines = text.lines
     guard let size = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(size) else { return [] }

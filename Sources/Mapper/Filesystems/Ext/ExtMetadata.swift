@@ -1,17 +1,17 @@
 import BlockStack
 import Bytes
 
-/// What ext2, ext3 and ext4 store besides files, as dumpe2fs(8) and debugfs(8) show it.
+/// What ext2, ext3 and ext4 store besides files, as dumpe2fs(8) and debugfs(8) print it.
 ///
-/// Each kind of area that block groups have is one object for the whole filesystem, in the order of the groups: the
-/// offset of a byte in the inode table, divided by the size of an inode, is the inode number minus 1.
+/// Each kind of block group area is one object for the whole filesystem, in the order of the groups. Thus the offset
+/// of an inode in the inode table, divided by the inode size, is the inode number minus 1.
 enum ExtMetadata {
   static let tools = ["dumpe2fs", "debugfs"]
 
   /// Prints what `areas(parsing:)` parses, for the device `$d`: some lines of `dumpe2fs -h`, the groups as printed by
-  /// `dumpe2fs -g`, and debugfs's lists of the blocks of the inodes that have no name. `-c` keeps debugfs from reading
-  /// the bitmaps, of which a large filesystem has thousands. Only the resize inode's list begins with a block that maps
-  /// others; the rest of that list is all reserved descriptors, which are known from elsewhere, and is dropped.
+  /// `dumpe2fs -g`, and debugfs's block lists of the inodes that have no name. `-c` keeps debugfs from reading the
+  /// bitmaps, of which a large filesystem has thousands. Only the resize inode's list starts with a doubly indirect
+  /// block (DIND); the rest of that list consists of reserved descriptors, which dumpe2fs reports, and is dropped.
   static let script = """
     h=$(timeout 600 dumpe2fs -h $d | sed -nE \
       's/^((Block|Inode|Group descriptor) size|(Inodes|Blocks) per group|Reserved GDT blocks|MMP block number|\
@@ -26,7 +26,7 @@ enum ExtMetadata {
       's/^debugfs: stat <([0-9]+)>$/inode \\1/p; /^\\(DIND\\)/ { s/,.*//p; d }; /^\\(/p' | head -c 64M
     """
 
-  /// The size of the area for the first part of a boot loader, which the superblock follows.
+  /// The size of the area before the superblock, which is reserved for the first stage of a boot loader.
   private static let bootBlockBytes: UInt64 = 1024
   private static let superblockBytes: UInt64 = 1024
 
@@ -38,7 +38,7 @@ enum ExtMetadata {
     let features = header.first { $0.hasPrefix("features ") }?.fields.dropFirst() ?? []
     var areas: [DeviceArea] = []
     areas.add("boot block", at: 0, count: bootBlockBytes, kind: .boot)
-    // The rest of the superblock's block holds nothing else.
+    // The rest of the superblock's block is unused.
     areas.add("superblock", at: bootBlockBytes, count: max(superblockBytes, blockSize - bootBlockBytes))
     areas.add("multiple mount protection", at: numbers["MMP block number"]?.times(blockSize), count: blockSize)
 
@@ -56,7 +56,7 @@ enum ExtMetadata {
     return areas
   }
 
-  /// The name for an inode that belongs to no file.
+  /// The name of an inode that belongs to no file.
   private struct InodeName {
     var name: String
 
@@ -74,8 +74,8 @@ enum ExtMetadata {
     }
   }
 
-  /// Adds one of debugfs's lists: `(0-11):505-516, (IND):517, (12-267[u]):518-773`. Where the parentheses hold no
-  /// number, the block maps others.
+  /// Adds one of debugfs's lists: `(0-11):505-516, (IND):517, (12-267[u]):518-773`. An entry without a number in
+  /// parentheses is a mapping block.
   private static func addBlocks(
     _ list: Substring, of inode: InodeName, _ blockSize: UInt64, to areas: inout [DeviceArea]
   ) {
@@ -102,11 +102,11 @@ enum ExtMetadata {
 }
 
 /// Reads the lines of `dumpe2fs -g`: `GROUP:BLOCK:SUPERBLOCK:DESCRIPTORS:BLOCK-BITMAP:INODE-BITMAP:INODE-TABLE`. The
-/// fields are blocks of the device, for the inode table the first one; -1 stands for what the group does not have.
+/// fields are block numbers on the device (for the inode table, its first block); -1 means that the group has none.
 private struct GroupReader {
   var numbers: ToolNumbers
   var blockSize: UInt64
-  /// Whether the descriptors are in the groups that they describe, one block for as many groups as fit.
+  /// Whether the descriptors are in the groups that they describe (`meta_bg`), one block for as many groups as fit.
   var hasMetaGroups: Bool
 
   func add(_ line: Substring, to areas: inout [DeviceArea]) {

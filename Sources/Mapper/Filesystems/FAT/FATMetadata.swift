@@ -1,8 +1,8 @@
 import BlockStack
 import Bytes
 
-/// What FAT stores besides files, as minfo(1) of mtools shows it. The root directory of FAT12 and FAT16 is not
-/// included: it is the directory `/`.
+/// What FAT stores besides files, as minfo(1) of mtools prints it. The root directory of FAT12 and FAT16 is left out:
+/// it is mapped as the directory `/`.
 enum FATMetadata {
   static let tools = ["minfo"]
 
@@ -18,7 +18,7 @@ enum FATMetadata {
     else { return [] }
     var areas: [DeviceArea] = []
     areas.add("boot sector", at: 0, count: sector)
-    // FAT32 has the size of a FAT in another field.
+    // FAT32 stores the size of a FAT in another field.
     let small = numbers["sectors per fat"] ?? 0
     guard let fat = (small > 0 ? small : numbers["Big fatlen"] ?? 0).times(sector) else { return areas }
     if small == 0 {

@@ -1,4 +1,4 @@
-/// NTFS, as ntfs-3g mounts it. What it stores for single files is in its file table, which the walker reads.
+/// NTFS, as ntfs-3g mounts it. The walker reads what it stores for single files from the file table.
 struct NTFS: FilesystemType {
   let names: [Substring] = ["ntfs"]
   let evidence = FileEvidence.fileTable

@@ -3,17 +3,18 @@ import Bytes
 
 /// NTFS's system files, as ntfsinfo(8) and ntfsls(8) locate them, and the backup boot sector.
 ///
-/// The files have the names that NTFS gives them, without a leading slash: `$MFT`, `$Secure:$SDS`,
-/// `$Secure:$SII:$INDEX_ALLOCATION`, `$Extend/$UsnJrnl:$J`.
+/// The names are NTFS's own, without a leading slash: `$MFT`, `$Secure:$SDS`, `$Secure:$SII:$INDEX_ALLOCATION`,
+/// `$Extend/$UsnJrnl:$J`.
 enum NTFSMetadata {
   static let tools = ["ntfsinfo", "ntfsls"]
 
-  /// The records of the root directory, which is the directory `/`, and of `$Extend`.
+  /// The file records of the root directory, which is mapped as the directory `/`, and of `$Extend`.
   private static let root: UInt64 = 5
   private static let extend: UInt64 = 11
 
-  /// Prints what `areas(parsing:)` parses, for the device `$d`: some lines of ntfsinfo's output for the records of all
-  /// system files. The boot sector's field at offset 40 is the volume's size in sectors; the backup follows them.
+  /// Prints what `areas(parsing:)` parses, for the device `$d`: some lines of ntfsinfo's output for the records of
+  /// all system files. The field at offset 40 of the boot sector is the size of the volume in sectors; the backup is
+  /// in the sector after them.
   static let script = """
     timeout 600 ntfsinfo -f -m $d | sed -nE 's/^[[:space:]]+((Sector|Cluster) Size):[[:space:]]+([0-9]+)$/\\1: \\3/p'
     n=$(timeout 600 ntfsls -f -a -s -i -R -p '/$Extend' $d | sed -nE 's/^ *([0-9]+) .*/\\1/p' | sort -nu | head -n 64)
@@ -87,7 +88,7 @@ enum NTFSMetadata {
     var parts: [String] = []
     var next = number
     while next != root {
-      // System files are not nested deeply; a loop ends here.
+      // System files are not deeply nested; the limit ends loops.
       guard parts.count < 8, let file = files[next], let name = file.name else { return nil }
       parts.append(name)
       next = file.parent ?? root
@@ -95,7 +96,8 @@ enum NTFSMetadata {
     return parts.reversed().joined(separator: "/")
   }
 
-  /// Removes the quotes that ntfsinfo puts around names. System files have simple names.
+  /// Removes the quotes that ntfsinfo puts around names. Returns nil for names with unusual characters, which no
+  /// system file has.
   private static func quoted(_ text: Substring) -> String? {
     guard text.count > 2, text.first == "'", text.last == "'" else { return nil }
     let name = text.dropFirst().dropLast()

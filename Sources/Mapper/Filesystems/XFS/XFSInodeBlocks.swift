@@ -1,9 +1,9 @@
 import Bytes
 import WalkAssembly
 
-/// The blocks of XFS inodes that hold no file data, as xfs_db(8) shows them: a link's target, a directory's entries and
-/// their index, extended attributes, and the trees that map all these and a file's data. For a file, the kernel itself
-/// reports where the attributes are.
+/// The blocks of XFS inodes that hold no file data, as xfs_db(8) prints them: the targets of symbolic links,
+/// directory entries and their index, extended attributes, and the B+trees that map all these and a file's data. For
+/// files, the kernel itself reports where the attributes are.
 enum XFSInodeBlocks {
   static let tools = ["xfs_db"]
   /// The unit of xfs_db's block addresses (daddr), in bytes.
@@ -28,7 +28,7 @@ enum XFSInodeBlocks {
       ' | head -c 256M
     """
 
-  /// - Parameter inodes: the inodes that were asked about, in the order of the questions.
+  /// - Parameter inodes: the inodes in the questions, in order.
   static func blocks(parsing text: String, inodes: [UInt64]) -> [InodeBlock] {
     let lines = text.lines
     let numbers = ToolNumbers(lines.prefix(2))
@@ -36,7 +36,7 @@ enum XFSInodeBlocks {
       return []
     }
     var result: [InodeBlock] = []
-    // Where the blocks of the last inode begin: the answer may be cut off.
+    // How many blocks belong to completed inodes: the output may be truncated.
     var complete = 0
     var next = 0
     var inode: UInt64?

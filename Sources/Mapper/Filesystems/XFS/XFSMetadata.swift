@@ -1,7 +1,7 @@
 import BlockStack
 import Bytes
 
-/// What XFS stores at fixed offsets, as xfs_db(8) shows it.
+/// XFS's structures at fixed offsets, and its log, as xfs_db(8) prints them.
 enum XFSMetadata {
   static let tools = ["xfs_db"]
 
@@ -15,8 +15,8 @@ enum XFSMetadata {
     fi
     """
 
-  /// More allocation groups than a filesystem has: a group is 1 TiB at most, and 16 MiB at least. A superblock may
-  /// claim any number, and each group takes about 400 bytes here.
+  /// A limit on allocation groups that no real filesystem reaches: a group has between 16 MiB and 1 TiB. A corrupt
+  /// superblock may claim any number, and each group takes about 400 bytes here.
   private static let maximumGroups: UInt64 = 1 << 16
 
   static func areas(parsing text: String) -> [DeviceArea] {
@@ -25,7 +25,7 @@ enum XFSMetadata {
       let groupSize = numbers["agblocks"]?.times(blockSize), let groups = numbers["agcount"], groups <= maximumGroups
     else { return [] }
     var areas: [DeviceArea] = []
-    // Each group begins with one sector for each of these ("XFS Algorithms & Data Structures", Allocation Groups).
+    // Each group starts with one sector for each of these ("XFS Algorithms & Data Structures", Allocation Groups).
     for group in 0..<groups {
       guard let start = group.times(groupSize), let end = sector.times(4), start.plus(end) != nil else { break }
       areas.add(group == 0 ? "superblock" : "backup superblock", at: start, count: sector)

@@ -1,7 +1,7 @@
 import DiskImage
 import Glibc
 
-/// Searches for anything but zeros, and reads no more than that takes.
+/// Searches for anything but zeros, reading as little as possible.
 struct ContentSearch {
   enum Answer: Equatable {
     case onlyZeros
@@ -10,7 +10,7 @@ struct ContentSearch {
     case tooLarge
   }
 
-  /// The most bytes that one run reads, over all devices: a large disk may be fully allocated and never written.
+  /// The most bytes that one run reads, over all devices: a large disk may be fully allocated but never written.
   static let maximumBytes: UInt64 = 4 << 30
   private static let pieceBytes = 1 << 20
 
@@ -21,8 +21,8 @@ struct ContentSearch {
 
   /// Searches a range of a disk.
   ///
-  /// Parts for which the image has no data are not read. Unreadable data counts as data, since it may not be zeros.
-  /// - Parameter isCancelled: is asked before each read; if it returns true, the answer is `tooLarge`.
+  /// Holes and zeroed extents are not read. Unreadable data counts as data, since it may not be zeros.
+  /// - Parameter isCancelled: called before each read; if it returns true, the answer is `tooLarge`.
   mutating func look(
     at range: Range<UInt64>, of disk: some VirtualDisk, isCancelled: () -> Bool = { false }
   ) -> Answer {
@@ -65,7 +65,7 @@ struct ContentSearch {
         return false
       }
       guard let start = piece.baseAddress else { return true }
-      // The first byte is zero, and each byte equals the next.
+      // The first byte is zero, and each byte equals the next one.
       return piece[0] == 0 && memcmp(start, start + 1, count - 1) == 0
     }
     if let failure { throw failure }

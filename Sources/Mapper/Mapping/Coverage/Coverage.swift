@@ -1,33 +1,34 @@
 import Appliance
 
-/// Whether the known facts about a device explain what is on it.
+/// Whether the known facts about a device explain its content.
 enum Coverage: Equatable {
-  /// The content is in the map, or is of a kind that has no names.
+  /// The content is in the map, or is of a kind that has no names to map.
   case explained
-  /// The map lacks the content; the text says why, and what to do.
+  /// The map lacks the content. The text says why, and what to do.
   case unexplained(String)
-  /// The same, but only if anything but zeros lies outside the first and the last `margin` bytes of the device.
+  /// The map lacks the content if anything but zeros is found outside the first and last `margin` bytes of the
+  /// device.
   case unexplainedIfFilled(String, margin: UInt64)
 }
 
-/// What is known of a device without reading it.
+/// What is known about a device without reading it.
 struct DeviceFacts {
-  /// blkid(8)'s names for the content of the device and for its partition table; empty if blkid finds none.
+  /// The names that blkid(8) has for the content of the device and for its partition table; empty if it finds none.
   var type: Substring = ""
   var tableType: Substring = ""
-  /// Several types that blkid found at once; the kernel mounts none of them.
+  /// Several types that blkid(8) found at once; the kernel mounts none of them.
   var candidates: [Substring] = []
   var partition: PartitionType?
-  /// Whether the kernel sees partitions on the device, or inside it.
+  /// Whether the kernel sees partitions on the device or inside it.
   var hasPartitions = false
-  /// Whether a running array, an active volume or an opened encrypted device is made of it.
+  /// Whether a running array, an active volume or an open encrypted device uses it.
   var isInUse = false
-  /// Whether it was examined as a filesystem or named in a warning.
+  /// Whether it was examined as a filesystem or has already been named in a warning.
   var isDone = false
-  /// Whether LVM knows it as an intact physical volume.
+  /// Whether LVM recognizes it as an intact physical volume.
   var isKnownToLVM = false
 
-  /// Room for the partition table itself, and what usually lies next to it, at the beginning and the end of a disk.
+  /// Room for the partition table, and for what usually lies next to it, at the start and the end of a disk.
   private static let tableMargin: UInt64 = 1 << 20
 
   var coverage: Coverage {
@@ -57,14 +58,14 @@ struct DeviceFacts {
     switch type {
     case "swap", "swsuspend", "jbd", "xfs_external_log", "DM_verity_hash": .explained
     case "LVM2_member" where isKnownToLVM: .explained
-    // Given a whole disk, ZFS partitions it, and blkid(8) finds ZFS on the disk as well.
+    // Given a whole disk, ZFS partitions it, and blkid(8) then finds ZFS on the disk, too.
     case "zfs_member" where hasPartitions: .explained
     default: .unexplained(UnassembledType.reason(type))
     }
   }
 }
 
-/// Types that blkid(8) recognizes and that nothing assembles.
+/// The types that blkid(8) recognizes but nothing assembles.
 enum UnassembledType {
   private static let allDisks = "if it has other disks, give them all"
 

@@ -5,15 +5,15 @@ import DiskImage
 import Glibc
 import Guestfs
 
-/// The last step of a run: checks whether what was found explains what is on the devices.
+/// The last step of a run: checks whether what was found explains the content of all devices.
 struct CoverageCheck {
   let guest: Guest
   /// Which problems to tolerate when virt-bmap opens the disks itself.
   let options: OpenOptions
 
-  /// Warns about each device that holds something the map does not cover, and says why.
+  /// Warns about each device with content that the map does not cover, and says why.
   ///
-  /// If everything is recognized, nothing is read.
+  /// If everything is recognized, no device is read.
   func warn(_ draft: inout MapDraft) throws {
     for name in guest.inventory.unusable {
       warn(&draft, of: name, type: "", "its name has unexpected bytes in it; it was not examined")
@@ -57,7 +57,7 @@ struct CoverageCheck {
     facts.candidates = Candidates(device.candidates).all
     facts.partition = device.partition
     facts.hasPartitions = guest.devices.hasPartitions(number) || (device.type.isEmpty && hasNestedPartitions(device))
-    // An array has its members even if it is not running.
+    // An array has members even if it is not running, so only holders count as use.
     facts.isInUse =
       device.type == "linux_raid_member"
       ? uses.held.contains(number) : guest.isPart(device) || guest.openedDevices.contains { $0.source == device.name }
@@ -69,8 +69,8 @@ struct CoverageCheck {
     return facts
   }
 
-  /// Whether other partitions lie inside this one. Those of a BSD disklabel do, and in a Sun label all partitions lie
-  /// inside the one that is the whole disk.
+  /// Whether other partitions lie inside this one, as those of a BSD disklabel do. In a Sun label, all partitions lie
+  /// inside the one that spans the whole disk.
   private func hasNestedPartitions(_ device: ProbedDevice) -> Bool {
     let number = device.number[...]
     guard !guest.devices.isDisk(number), let locations = guest.devices.locations(of: number), locations.count == 1,
@@ -81,7 +81,7 @@ struct CoverageCheck {
     }
   }
 
-  /// Searches a device, apart from `margin` bytes at its beginning and at its end.
+  /// Searches a device, except for `margin` bytes at its start and at its end.
   private func content(
     of device: ProbedDevice, margin: UInt64, _ search: inout DeviceSearch
   ) throws -> ContentSearch.Answer {
@@ -91,7 +91,8 @@ struct CoverageCheck {
     if var locations = guest.wholeLocations(of: device), let end = guest.devices.end(of: number) {
       guard end > 2 * margin else { return .onlyZeros }
       locations = margin == 0 ? locations : guest.devices.locations(of: margin..<end - margin, on: number) ?? locations
-      // Where nothing was ever written, the disk holds zeros, whatever they decrypt to.
+      // Unwritten parts of a disk read as zeros, whatever they decrypt to. Ciphertext, though, says nothing about the
+      // content.
       if let answer = try search.look(at: locations), !isDecrypted || answer != .data { return answer }
     }
     return try contentInAppliance(of: device)
@@ -118,8 +119,8 @@ struct CoverageCheck {
     }
   }
 
-  /// A device that exists but cannot be read may hold anything, so it counts as data. But if the server of its disk is
-  /// gone, the run has failed, and the recorder takes a moment to find out.
+  /// A device that exists but cannot be read may hold anything, so it counts as data. But if the disk's server is
+  /// gone, the run has failed, and the recorder takes a moment to notice.
   private func contentThatCannotBeRead() throws -> ContentSearch.Answer {
     for _ in 0..<10 {
       try guest.checkHelpers()

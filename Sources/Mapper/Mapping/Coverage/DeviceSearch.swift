@@ -4,7 +4,7 @@ import DiskImage
 
 /// Searches devices that lie on the guest's disks for anything but zeros.
 ///
-/// The recorder holds the disks for the appliance, so this opens them a second time, when it first needs them.
+/// The recorder has the disks open for the appliance, so this opens each a second time, when it is first needed.
 struct DeviceSearch {
   private let disks: [GuestDisk]
   private let options: OpenOptions
@@ -18,6 +18,7 @@ struct DeviceSearch {
     self.isCancelled = isCancelled
   }
 
+  /// Searches ranges of the disks, up to the first answer other than `onlyZeros`.
   /// - Returns: nil if a disk cannot be opened.
   /// - Throws: `MapperError` if the user stops the run, or if the server of an image is gone.
   mutating func look(at locations: [DeviceTable.Location]) throws(MapperError) -> ContentSearch.Answer? {
@@ -34,7 +35,7 @@ struct DeviceSearch {
     if let disk = opened[number] { return disk }
     guard disks.indices.contains(number - 1) else { return nil }
     let guestDisk = disks[number - 1]
-    // A foreign server may accept only one client, which is the recorder, and keep others waiting.
+    // Another server may accept only one client, which is the recorder, and keep others waiting.
     if case .server = guestDisk.reading, guestDisk.description.format.elementsEqual(ImageFormat.raw.rawValue.utf8) {
       return nil
     }
@@ -43,7 +44,7 @@ struct DeviceSearch {
       opened[number] = disk
       return disk
     } catch {
-      // virt-bmap started this server; if it accepts no client, it is gone.
+      // virt-bmap started this server, so if it accepts no client, it is gone.
       if case .server = guestDisk.reading { throw .source(guestDisk.description.file, String(describing: error)) }
       return nil
     }

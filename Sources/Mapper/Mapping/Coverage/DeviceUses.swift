@@ -2,14 +2,14 @@ import Appliance
 import Bytes
 import Guestfs
 
-/// What uses the devices of LVM, md and Windows dynamic disks, as far as the appliance has to be asked. Nothing is
-/// asked about a guest with neither md members nor dynamic disks, whose physical volumes are all in use.
+/// The users of LVM, md and Windows dynamic disk members, as far as only the appliance knows them. It is not asked if
+/// there are no md members or dynamic disks, and all physical volumes are in use.
 struct DeviceUses: Equatable {
-  /// The devices (`MAJOR:MINOR`) that something running holds.
+  /// The devices (`MAJOR:MINOR`) that a running device holds.
   var held: Set<Substring> = []
-  /// The physical volumes (`MAJOR:MINOR`) that LVM knows.
+  /// The physical volumes (`MAJOR:MINOR`) that LVM recognizes.
   var physicalVolumes: Set<Substring> = []
-  /// The volumes of dynamic disks that are missing, by the device names that they would have.
+  /// The missing volumes of dynamic disks, by the device names that they would have.
   var missingVolumes: [[UInt8]] = []
 
   init() {}
@@ -63,7 +63,7 @@ struct DeviceUses: Equatable {
     }
   }
 
-  /// Parses ldmtool(1)'s description of a disk group: a JSON object, with one line for each key and each list member.
+  /// Parses ldmtool(1)'s description of a disk group: a JSON object, with one line for each key and list element.
   private static func dynamicVolumes(_ lines: [Substring]) -> (name: String, volumes: [String]) {
     var name = ""
     var volumes: [String] = []
@@ -84,7 +84,7 @@ struct DeviceUses: Equatable {
 }
 
 extension DeviceUses {
-  /// Asks all questions in one call.
+  /// Runs all queries in one call.
   init(asking guest: Guest) throws {
     self.init()
     let members = guest.inventory.devices.filter { $0.type == "linux_raid_member" }.map(\.number)

@@ -6,8 +6,8 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// ext4 files that are encrypted (fscrypt) and whose key is missing. The kernel shows them under names made from the
-/// encrypted names and does not open them, but their inodes, which debugfs(8) reads, say where their bytes are.
+/// Encrypted ext4 files (fscrypt) whose key is missing. The kernel lists them under names derived from the encrypted
+/// names and does not open them, but debugfs(8) can read their inodes, which say where their data is.
 struct EncryptedFiles {
   let guest: Guest
   let filesystem: Guestfs.Filesystem
@@ -32,7 +32,7 @@ struct EncryptedFiles {
   /// A part of a file that is contiguous on the device.
   struct Piece: Equatable {
     var inode: UInt64
-    /// The filesystem's addresses, in bytes; it ends with a block.
+    /// The range in the filesystem's address space, in bytes: whole blocks.
     var range: Range<UInt64>
     /// The offset in the file, in bytes.
     var offset: UInt64
@@ -50,7 +50,7 @@ struct EncryptedFiles {
       guard let block = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(block) else { return }
       let known = Set(asked)
       var inode: UInt64?
-      // Blocks allocated beyond the end of a file are not part of it.
+      // Blocks allocated past the end of a file are not part of it.
       var end: UInt64 = 0
       for line in lines.dropFirst() {
         if line.hasPrefix("inode ") {
@@ -98,8 +98,8 @@ extension EncryptedFiles {
   /// The most inodes that the tool is asked about at once.
   private static let maximumEncrypted = 20_000
 
-  /// Finds the files that the walk could not open without their key. The filesystem must be mounted. A file that is not
-  /// found counts as unreadable.
+  /// Locates the files that the walk could not open without their key. The filesystem must be mounted. A file that
+  /// debugfs cannot locate counts as unreadable.
   func add(to walk: inout WalkAssembler) throws {
     let name = filesystem.shownName
     let inodes = walk.encrypted.keys.sorted()

@@ -6,8 +6,8 @@ import WalkAssembly
 import WalkRecord
 
 /// Finds what a filesystem stores for files, directories, links and special files besides their data, and on XFS the
-/// directories themselves. Btrfs has this in its tree (`BtrfsTree`), and NTFS in its file table, which the walker
-/// reads.
+/// directories themselves. For Btrfs, this comes from its trees (`BtrfsTree`), and for NTFS from the file table,
+/// which the walker reads.
 struct InodeBlocks {
   let guest: Guest
   let filesystem: Guestfs.Filesystem

@@ -7,8 +7,8 @@ import DiskImage
 struct PartitionMapper {
   let guest: Guest
 
-  /// Adds the partitions of a disk. If the kernel cannot read the partition table, adds what the table itself takes up,
-  /// too.
+  /// Adds the partitions of a disk. Also adds the partition table itself where no tool in the appliance can locate
+  /// it: if the kernel does not accept the table, or if it is an Apple partition map.
   func addPartitions(of disk: [UInt8], number diskNumber: Int, to draft: inout MapDraft) {
     let table = guest.guestDisks[diskNumber - 1].table
     for known in guest.partitions[diskNumber] ?? [] {
@@ -18,7 +18,7 @@ struct PartitionMapper {
       let range = table.extent(of: known).clamped(to: 0..<guest.guestDisks[diskNumber - 1].size)
       draft.add(.partition, partition, [DeviceTable.Location(disk: diskNumber, range: range, offset: 0)])
     }
-    // A tool in the appliance locates most of the partition tables that the kernel accepts.
+    // `VolumeMetadata` adds the other tables.
     let isKernels = !(guest.partitions[diskNumber] ?? []).isEmpty
     guard guest.tablesOfOurs.contains(diskNumber) || table.kind == .apple && isKernels else { return }
     for area in table.areas {
@@ -28,7 +28,7 @@ struct PartitionMapper {
     }
   }
 
-  /// Adds the partitions of arrays, wherever their parts lie on the disks.
+  /// Adds the partitions of arrays, wherever they lie on the disks.
   func addStackedPartitions(to draft: inout MapDraft) {
     for partition in guest.inventory.stackedPartitions {
       guest.reporter.message("examining \(shown(partition)) ...")
@@ -46,7 +46,8 @@ struct PartitionMapper {
 }
 
 extension DiskTable {
-  /// Where a partition is. The kernel limits an extended partition to its first sectors, so that nobody writes into it.
+  /// The range of a partition. The kernel truncates an extended partition to its first sectors, so that nobody writes
+  /// to it.
   func extent(of known: KernelPartition) -> Range<UInt64> {
     partitions.first {
       $0.isExtended && $0.number == known.number && $0.range.lowerBound == known.range.lowerBound

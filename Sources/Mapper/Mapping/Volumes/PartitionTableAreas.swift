@@ -2,13 +2,13 @@ import BlockMap
 import BlockStack
 import Bytes
 
-/// Where a disk's partition table is, as fdisk(8) shows it, and the gap after it that boot loaders use.
+/// The location of a disk's partition table, as fdisk(8) prints it, and the gap after it that boot loaders use.
 enum PartitionTableAreas {
-  /// Prints what `areas(parsing:)` parses, for the disk `$d`: what fdisk's expert command D prints for each part of the
-  /// table, and the start of the first partition, in sectors of 512 bytes.
+  /// Prints what `areas(parsing:)` parses, for the disk `$d`: the parts of the table as printed by fdisk's expert
+  /// command D, and the start of the first partition, in sectors of 512 bytes.
   ///
-  /// The device is read-only while fdisk runs: when a device that was open for writing is closed, udev makes the kernel
-  /// drop all its partitions for a moment.
+  /// The device is read-only while fdisk runs: when a device that was open for writing is closed, udev makes the
+  /// kernel remove all its partitions for a moment.
   static let script = """
     t=$(blkid -p -o value -s PTTYPE $d)
     case $t in
@@ -24,7 +24,7 @@ enum PartitionTableAreas {
     esac
     """
 
-  /// The map's names, by fdisk's.
+  /// The names in the map, by fdisk's names.
   private static let names: [Substring: String] = [
     "MBR": "MBR", "PMBR": "MBR", "GPT Header": "GPT header", "GPT Entries": "GPT table",
     "GPT Backup Entries": "backup GPT table", "GPT Backup Header": "backup GPT header", "Sun label": "Sun label",
@@ -52,8 +52,8 @@ enum PartitionTableAreas {
       }
     }
     guard let first else { return areas }
-    // The gap begins where the table at the beginning of the disk ends. No hole in the table is larger than the rest of
-    // a sector.
+    // The gap starts after the last part of the table before the first partition. Any gap between parts of the table
+    // is smaller than a sector.
     let end = areas.map(\.range).filter { $0.upperBound <= first }.map(\.upperBound).max() ?? first
     if end < first { areas.add("boot gap", at: end, count: first - end, kind: .boot) }
     return areas

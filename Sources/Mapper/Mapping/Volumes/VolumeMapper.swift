@@ -2,8 +2,8 @@ import Appliance
 import BlockMap
 import BlockStack
 
-/// Adds what is made of the disks and partitions to the map: logical volumes, arrays with their partitions and parity,
-/// and opened encrypted devices. Describes all devices in the map's header.
+/// Adds the devices built on the disks and partitions to the map: logical volumes, arrays with their partitions and
+/// parity, and open encrypted devices. Also describes all devices in the map's header.
 struct VolumeMapper {
   let guest: Guest
 
@@ -30,8 +30,8 @@ struct VolumeMapper {
     }
   }
 
-  /// Adds each array that holds a filesystem or a partition table, as a volume. An array that is part of other devices
-  /// is in the map only through them.
+  /// Adds each array that holds a filesystem or a partition table, as a volume. An array that is only a component of
+  /// other devices is in the map only through them.
   private func addArrays(to draft: inout MapDraft) {
     for array in guest.inventory.arrays {
       guard let device = guest.inventory.devices.first(where: { $0.name == array }),

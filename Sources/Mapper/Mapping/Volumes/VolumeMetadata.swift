@@ -5,7 +5,7 @@ import Bytes
 import Filesystems
 import Guestfs
 
-/// Adds what partition tables and volume managers store on devices to the map, and swap space.
+/// Adds the metadata of partition tables and volume managers to the map, and swap space.
 struct VolumeMetadata {
   let guest: Guest
 
@@ -61,11 +61,11 @@ struct VolumeMetadata {
   }
 }
 
-/// How to find the part of a device that a volume manager keeps for itself.
+/// Finds the part of a device that a volume manager reserves for its own metadata.
 enum VolumeHeader {
   case lvm, array, luks
 
-  /// Takes blkid(8)'s name of the type; nil for other types.
+  /// Takes the name that blkid(8) has for the type; nil for other types.
   init?(type: Substring) {
     switch type {
     case "LVM2_member": self = .lvm
@@ -113,8 +113,8 @@ enum VolumeHeader {
           number == 1 ? "LVM metadata" : "LVM metadata 2", at: numbers["mda_header_\(number).start"], count: size)
       }
     case .array:
-      // A superblock takes 4 KiB. That of version 0.90 begins at the last multiple of 64 KiB that leaves 64 KiB or more
-      // to the end of the device (md(4)).
+      // A superblock takes 4 KiB. Version 0.90 starts at the last multiple of 64 KiB that is at least 64 KiB before
+      // the end of the device (md(4)).
       let block: UInt64 = 64 << 10
       let old =
         numbers["Version"] == 0

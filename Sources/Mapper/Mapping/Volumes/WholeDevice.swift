@@ -2,7 +2,7 @@ import Appliance
 import BlockStack
 
 extension Guest {
-  /// Where the whole device lies on the disks; nil if that is not known.
+  /// The ranges of the disks that hold the whole device; nil if they are not known.
   func wholeLocations(of device: ProbedDevice) -> [DeviceTable.Location]? {
     let number = device.number[...]
     guard devices.isDisk(number), let end = devices.end(of: number) else {

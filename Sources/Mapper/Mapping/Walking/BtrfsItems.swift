@@ -3,15 +3,15 @@ import BlockStack
 import WalkAssembly
 import WalkRecord
 
-/// Adds to a walk what Btrfs stores in its trees: directories, small files and extended attributes, in blocks that they
-/// share with other items nearby. The tree says which blocks.
+/// Adds what Btrfs stores in its trees to a walk: directories, small files and extended attributes. They share blocks
+/// with neighbouring items; the trees say which blocks.
 struct BtrfsItems {
   let guest: Guest
   let space: Guest.AddressSpace
 
   func add(to walk: inout WalkAssembler) {
     guard let tree = space.tree, space.isFollowed else { return }
-    // A replayed log is written to new blocks, which the guest's disk does not have.
+    // Log replay writes to newly allocated blocks, which are not on the guest's disk.
     let written = guest.pump.written
     let isOnDisk = { (range: Range<UInt64>) in
       !(space.table.locations(of: range, on: space.device) ?? []).contains { written.overlap($0) }

@@ -7,11 +7,17 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// Maps the files and directories of one filesystem after the other.
+/// Maps the files and directories of filesystems.
+///
+/// A filesystem may be wrong about where its files are, or virt-bmap about the volumes below it. So the method `auto`
+/// also reads some files as a proof. If a read contradicts the filesystem or, where the proof was incomplete, the
+/// file's bytes differ from those on the disks, the filesystem is walked again by reading all files. If files were
+/// found by reading, the bytes of some are compared with the disks, and wrong files are left out of the map with a
+/// warning.
 struct FilesystemMapper {
   let method: MapMethod
 
-  /// Adds the files of a filesystem to the map. If that is not possible, warns, and counts it in the findings.
+  /// Adds the files of a filesystem to the map. On failure, warns and counts it in the findings.
   func map(_ filesystem: Guestfs.Filesystem, of guest: inout Guest, into draft: inout MapDraft) throws {
     guest.doneDevices.insert(filesystem.mountable)
     guest.reporter.message("examining \(filesystem.title) ...")
@@ -29,7 +35,7 @@ struct FilesystemMapper {
       try guest.warnOfMissingDevices(of: filesystem)
       result = try walked(filesystem, of: guest, &draft)
     } catch let error as GuestfsError {
-      // If the appliance is still running, the other filesystems may be in order.
+      // If the appliance is still running, the other filesystems may be fine.
       try guest.checkHelpers()
       try guest.unmount()
       draft.findings.notMounted += 1
@@ -50,7 +56,7 @@ struct FilesystemMapper {
     draft.findings.files += walk.tree.files
   }
 
-  /// Walks the mounted filesystem, by `method` if that is possible, and unmounts it.
+  /// Walks the mounted filesystem, using `method` if possible, and unmounts it.
   /// - Returns: nil, after a warning, if the filesystem cannot be walked.
   private func walked(
     _ filesystem: Guestfs.Filesystem, of guest: Guest, _ draft: inout MapDraft
@@ -61,7 +67,7 @@ struct FilesystemMapper {
     let proof = ReadProof(guest: guest, filesystem: filesystem, space: space)
     var method = method
     if filesystem.knownType.hasLogicalAddresses, space.tree == nil || !space.isFollowed {
-      // Reading files does not find what Btrfs stores in its trees, so without the trees the map lacks it.
+      // Reading files does not find what Btrfs stores in its trees, so the map would lack it.
       draft.warnOfGap(
         "filesystem on \(name) (btrfs): its trees cannot be read: small files and attributes stored in them are not in the map"
       )
@@ -109,13 +115,13 @@ struct FilesystemMapper {
     }
   }
 
-  /// Counts the files and directories that could not be read, and says which under `-v`.
+  /// Counts the files and directories that could not be read, and lists them under `-v`.
   private func report(_ walk: WalkAssembler, of filesystem: Guestfs.Filesystem, _ draft: inout MapDraft) {
     guard walk.failureCount > 0 else { return }
     draft.findings.unreadable += walk.failureCount
     for failure in walk.failures {
-      // Symbolic links are not followed. The kernel reports ELOOP for a directory that is its own ancestor, the walker
-      // for others that it comes to again.
+      // Symbolic links are not followed. ELOOP here means a directory that is its own ancestor (reported by the
+      // kernel) or that was already visited (reported by the walker).
       let reason =
         failure.errno == ELOOP
         ? "this directory is elsewhere, too, or within itself; it is mapped once"
@@ -127,7 +133,7 @@ struct FilesystemMapper {
 
 extension Guestfs.Filesystem {
   var shownName: String { shown(mountable) }
-  /// blkid(8)'s name of the type.
+  /// The name that blkid(8) has for the type.
   var typeName: String { String(decoding: type, as: UTF8.self) }
   /// How messages name the filesystem.
   var title: String { "filesystem on \(shownName) (\(typeName))" }

@@ -4,13 +4,13 @@ import BlockStack
 import Filesystems
 import Guestfs
 
-/// Adds what filesystems store besides files to the map.
+/// Adds the metadata of filesystems, that is all they store besides files, to the map.
 struct FilesystemMetadata {
   let guest: Guest
 
-  /// The filesystem need not be mountable.
+  /// Adds the metadata of one filesystem, which need not be mountable.
   func add(of filesystem: Guestfs.Filesystem, to draft: inout MapDraft) throws {
-    // The metadata of a subvolume is that of its filesystem.
+    // A subvolume shares the metadata of its filesystem, which is added once.
     guard let content = guest.inventory.devices.first(where: { $0.name == filesystem.mountable }),
       let source = filesystemType(named: content.type).metadata
     else { return }

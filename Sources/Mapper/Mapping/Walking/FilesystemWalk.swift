@@ -4,9 +4,9 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// Runs the walker on a mounted filesystem. A walker that lies, or does not end, costs only its own filesystem.
+/// Runs the walker on a mounted filesystem. If the walker lies or hangs, only this filesystem is lost.
 struct FilesystemWalk {
-  /// Where the walker is in the appliance.
+  /// The path of the walker in the appliance.
   static let walkerName = "/tmp/virt-bmap-walker"
 
   let guest: Guest
@@ -18,18 +18,19 @@ struct FilesystemWalk {
   enum Failure: Error {
     /// The walker did not finish.
     case notWalked(String)
-    /// What the walker reported cannot be right, or is too much.
+    /// What the walker reported is inconsistent or exceeds a limit.
     case notCredible(String)
   }
 
-  /// - Returns: a failure if the filesystem cannot be walked; it is then unmounted.
+  /// Runs the walker.
+  /// - Returns: a failure if the filesystem cannot be walked; it has then been unmounted.
   func run(_ method: MapMethod) throws -> Result<WalkAssembler, Failure> {
     guest.pump.begin(bounds)
     let watch = try WalkWatch(guest.pump)
     defer { guest.reporter.progress(nil) }
     do {
-      // If the kernel merged requests, adjacent pieces of a file in the wrong order would look like one piece. A walker
-      // that did not finish may have left merging on.
+      // Request merging must be off: otherwise adjacent pieces of a file that are in the wrong order would look like
+      // one piece. A walker that did not finish may have left it on.
       _ = try guest.appliance.shell(
         """
         for f in /sys/block/*/queue/nomerges; do echo 2 > $f; done
@@ -39,7 +40,7 @@ struct FilesystemWalk {
     } catch {
       watch.stop()
       let lie = guest.pump.abandon()
-      // If the appliance is still running, the other filesystems may be in order.
+      // If the appliance is still running, the other filesystems may be fine.
       try guest.checkHelpers()
       try guest.unmount()
       return .failure(lie.map { .notCredible(reason($0)) } ?? .notWalked(error.firstLine))
@@ -52,7 +53,7 @@ struct FilesystemWalk {
     }
   }
 
-  /// Why a walk cannot be used, for a message.
+  /// Explains, for a message, why a walk cannot be used.
   func reason(_ lie: AssemblyError) -> String {
     let isTooLarge =
       switch lie {
@@ -64,7 +65,8 @@ struct FilesystemWalk {
       : "the appliance's report about it cannot be right: \(lie)"
   }
 
-  /// The script that runs the walker, and kills it when virt-bmap says so: it polls the channel for that.
+  /// The script that runs the walker, and kills it when virt-bmap asks for that on the channel, which the script
+  /// polls.
   private static func script(_ method: MapMethod) -> String {
     let channel = "/dev/disk/guestfs/\(Appliance.channelLabel)"
     let position = Verdict.position / UInt64(Verdict.size)
@@ -86,7 +88,7 @@ struct FilesystemWalk {
       let (total, overflow) = sum.addingReportingOverflow(guest.guestDisks[number - 1].size)
       return overflow ? .max : total
     }
-    // A filesystem with logical addresses may be on several devices.
+    // A filesystem with logical addresses may span several devices.
     let device =
       filesystem.knownType.hasLogicalAddresses
       ? nil : guest.inventory.number(under: filesystem.mountable).flatMap { guest.devices.end(of: $0) }

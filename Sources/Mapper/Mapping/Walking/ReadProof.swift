@@ -9,27 +9,27 @@ import Guestfs
 import WalkAssembly
 import WalkRecord
 
-/// Proves what was found by reading: the bytes of some files, as the guest reads them, must equal those on the disks
-/// where the files were found. What the filesystem says about its files proves nothing, but shows which files to check.
+/// Verifies what was found by reading: for some files, the bytes that the guest reads must equal those on the disks
+/// where the files were found. The filesystem's own report proves nothing, but shows which files to check.
 struct ReadProof {
   let guest: Guest
   let filesystem: Guestfs.Filesystem
   let space: Guest.AddressSpace
 
-  /// How many files are compared.
+  /// How many files are compared in any case.
   private static let maximumCompared = 16
-  /// How many more are compared, of the files that are not where the filesystem says.
+  /// How many more files are compared, out of those that are not where the filesystem says.
   private static let maximumDoubted = 256
-  /// How many bytes of a large file are compared; that is proof enough.
+  /// How many bytes of a large file are compared. This is enough to detect a wrong location.
   private static let comparedBytes: UInt64 = 4 << 20
 
-  /// Proves a walk that has read everything, and removes the files that are wrong, with a warning.
+  /// Verifies a walk that read all files. Removes wrong files from it, with a warning.
   func prove(_ walk: inout WalkAssembler, _ draft: inout MapDraft) throws {
     let doubted = walk.contradictedFiles(space.table, device: space.device)
     let sample = Array(doubted.prefix(Self.maximumDoubted)) + walk.someFiles(count: Self.maximumCompared)
     var wrong = try filesWithOtherBytes(sample, in: walk)
     guard let first = wrong.min() else { return }
-    // If some of the doubted files are wrong, those that were not compared cannot be trusted.
+    // If some of the doubted files are wrong, those that were not compared cannot be trusted either.
     wrong.formUnion(doubted.dropFirst(Self.maximumDoubted))
     walk.forget(wrong)
     let others = wrong.count > 1 ? " and \(wrong.count - 1) other files" : ""
@@ -46,7 +46,7 @@ struct ReadProof {
   ) throws -> Set<Record.ObjectID> {
     let files = walk.ranges(of: Set(objects))
     let written = guest.pump.written
-    // Compressed bytes differ from the file's, and what a journal replay wrote is not on the disk.
+    // Compressed data differs from the file's bytes, and what a journal replay wrote is not on the disk.
     let asked = Set(objects).sorted().filter { object in
       guard let file = files[object], !file.hasEncoded else { return false }
       return !file.ranges.contains { range in
@@ -63,7 +63,7 @@ struct ReadProof {
     var different: [(object: Record.ObjectID, size: UInt64, inode: UInt64)] = []
     for (object, lines) in zip(asked, answers) {
       let fields = lines.first?.fields ?? []
-      // An unreadable file has been reported already.
+      // An unreadable file has already been reported.
       guard fields.count == 3, let size = UInt64(fields[0]), let inode = UInt64(fields[1]),
         let digest = fields[2].utf8.hexDecoded, let ranges = files[object]?.ranges
       else { continue }
