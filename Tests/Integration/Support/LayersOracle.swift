@@ -31,8 +31,6 @@ struct LayersOracle: Sendable {
   /// The sizes of directories, in bytes.
   var directorySizes: [ObjectName: UInt64] = [:]
   var segments: [Segment] = []
-  /// Files on NTFS whose data is in the file table. Nothing fills this in.
-  var resident: Set<ObjectName> = []
 
   static let shared = Shared {
     let guest = try await Guests.layers.value
