@@ -21,7 +21,8 @@ public struct LogParameters: Sendable {
     case "logfile": file = value.text == "-" ? nil : try value.absolutePath()
     case "logformat":
       guard let format = Format(rawValue: value.text) else {
-        throw PluginError(errno: .invalid, "logformat=\(value.text): give text or json")
+        let formats = Format.allCases.map(\.rawValue).joined(separator: " or ")
+        throw PluginError(errno: .invalid, "logformat=\(value.text): give \(formats)")
       }
       self.format = format
     case "offsets": writesOffsets = try value.boolean(of: key)
