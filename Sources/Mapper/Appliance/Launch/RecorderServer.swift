@@ -97,7 +97,9 @@ package struct RecorderServer: Sendable {
     let line: String? =
       switch error {
       case MapperError.recorder: lines.last
-      case MapperError.launch: lines.first { $0.contains("error: ") }
+      // qemu names the export that it could not open. Any other failure of the launch has another reason.
+      case MapperError.launch(let failure) where failure.contains("nbd:unix:"):
+        lines.first { $0.contains("error: ") }
       default: nil
       }
     guard let line else { return error }
