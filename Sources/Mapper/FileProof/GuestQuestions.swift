@@ -43,7 +43,7 @@ package struct GuestQuestions {
   /// system call accepts.
   private static let functions = #"""
     export LC_ALL=C
-    device=\(mountedDevice)
+    device=\#(mountedDevice)
     digest() { echo "= $1"; if e=$( { b2sum <"$2"; } 2>&1 ); then echo "$e"; else echo "! ${e##*: }"; fi; }
     parts() {
       f=$1; shift
