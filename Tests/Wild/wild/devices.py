@@ -1,4 +1,4 @@
-"""Whose device is whose: the names of a run, in which all guests are one, and those that each would have alone."""
+"""Translates device names: a run maps all guests of a group as one, and each guest alone would have other names."""
 
 import re
 
@@ -9,7 +9,7 @@ ARRAY = re.compile(r"/dev/md(\d+)(p\d+)?$")
 
 
 def letters(number):
-    """a for 1, aa for 27."""
+    """Returns a for 1, aa for 27."""
     text = ""
     while number:
         number, rest = divmod(number - 1, 26)
@@ -72,7 +72,7 @@ class Devices:
         return device
 
     def localized(self, message):
-        """The message with the names that the guest's own devices have, and with files' names alone."""
+        """Returns the message with the names that the devices have in the guest alone, and files without their directories."""
         for file in self.files:
             message = message.replace(file, file.rsplit("/", 1)[1])
         return NAME.sub(lambda match: self.local(match[0].rstrip(".")) + ("." if match[0].endswith(".") else ""), message)

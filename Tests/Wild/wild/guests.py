@@ -1,4 +1,4 @@
-"""What is to be mapped: guests, each with its disks, in groups that share a run."""
+"""Reads what to map: guests, each with its disks, in groups that share a run."""
 
 import dataclasses
 import gzip
@@ -52,7 +52,7 @@ def read_guests(images, sources, directory):
 
 
 def decompressed(file, home):
-    """The file, elsewhere if it had to be decompressed."""
+    """Returns the file's path, or that of its decompressed copy."""
     with file.open("rb") as opened:
         if opened.read(40).startswith(b"version https://git-lfs.github.com"):
             raise SystemExit(f"{file}: this is a pointer of Git LFS, not an image")

@@ -1,4 +1,4 @@
-"""Says in lines what became of each guest of a group."""
+"""Reports the results for each guest of a group, in lines."""
 
 import re
 
@@ -10,7 +10,7 @@ ARRAY = re.compile(r"/dev/md\d+")
 
 
 def report(group, run):
-    """For each guest its name, its lines and its faults, which no expected line can excuse."""
+    """Yields the name of each guest, its lines, and its faults, which no expected line can excuse."""
     devices = Devices(group, run)
     warnings = {guest.name: [] for guest in group.guests}
     loose = []
@@ -48,8 +48,8 @@ def report(group, run):
 
 
 def is_named(device, run, warnings, loose):
-    """Whether a warning says something of the device or, where it is a member of a group or an array, of what is made of it;
-    an array without a line in the map may be anybody's."""
+    """Returns whether a warning is about the device or, if it is a member of a group or an array, about what is made of it.
+    An array without a line in the map may belong to any guest."""
     if any(re.search(rf"{re.escape(device)}(?![\w/])", message) for _, message in warnings):
         return True
     made = r"/dev/(?!sd)\w"
@@ -57,7 +57,7 @@ def is_named(device, run, warnings, loose):
 
 
 def describe(device, mapped, run):
-    """How many bytes of each kind the device has in the map, and what the header says of it."""
+    """Returns how many bytes of each kind the device has in the map, and what the header says about it."""
     sums = {}
     objects = {}
     for line in mapped:

@@ -1,4 +1,4 @@
-"""Devices that have content, of which the map says nothing but that they are there, and what their tables and headers are."""
+"""Finds devices with content about which the map says no more than their names, tables and headers."""
 
 CONTAINERS = "vpl"
 # The metadata of a volume manager, and an array's parity, do not explain the rest of a device.
@@ -6,7 +6,7 @@ HEADERS = {"md superblock", "LVM label", "LVM metadata", "LVM metadata 2", "LUKS
 
 
 def unexplained(guest, devices, mapped, run):
-    """The devices, each with its size. Of a device that holds others, these are asked in its place."""
+    """Returns the devices, each with its size. A device that holds others is left out, because the others are looked at."""
     found = []
     headers, contents = {}, {}
     for line in mapped:
@@ -38,14 +38,14 @@ def overlap(one, other):
 
 
 def is_part(other, line):
-    """Whether a container lies in another, or is the inner one of two of the same size."""
+    """Returns whether a container lies in another, or is the inner one of two of the same size."""
     if (other.start, other.end) == (line.start, line.end):
         return CONTAINERS.find(other.kind) > CONTAINERS.find(line.kind)
     return line.start <= other.start and other.end <= line.end
 
 
 def outside(line, others):
-    """What of a line's range no other has."""
+    """Returns the parts of a line's range that no other line has."""
     position = line.start
     for other in sorted(others, key=lambda other: other.start):
         if other.start > position:
@@ -57,7 +57,7 @@ def outside(line, others):
 
 
 def has_content(guest, devices, run, disk, start, end):
-    """Whether the bytes are not all zeros; raw disks only can be asked."""
+    """Returns whether any of the bytes is not zero; only raw disks can be read."""
     file = guest.disks[devices.disks[disk][1] - 1]
     if file.stat().st_size != run.sizes[disk]:
         return True
