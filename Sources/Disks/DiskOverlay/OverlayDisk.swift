@@ -87,7 +87,8 @@ public final class OverlayDisk: StoredOverlay {
     }
   }
 
-  /// Checks that the file can be used for a persistent overlay of some disk: either it does not exist, or it is an overlay.
+  /// Checks that the file can be used for a persistent overlay of some disk: either it does not exist, or it is an
+  /// overlay.
   /// - Throws: `DiskError`: `EINVAL` if the file is not an overlay or was truncated, otherwise the error from the
   ///   operating system.
   public static func checkKind(of path: FilePath) throws(DiskError) { try OverlayFile.checkKind(of: path) }

@@ -24,8 +24,9 @@ public final class AccessLog: Sendable {
 
   /// Starts a log.
   ///
-  /// The log is written to `target`, in `format`, with the names and parts of requests that `attribution` finds. `report` is called from the log's thread with one line: when writing
-  /// fails for the first time, and at the end with the number of requests that were lost.
+  /// The log is written to `target`, in `format`, with the names and parts of requests that `attribution` finds.
+  /// `report` is called from the log's thread with one line: when writing fails for the first time, and at the end with
+  /// the number of requests that were lost.
   package init(
     target: some LogTarget, attribution: Attribution, format: some LogFormat, capacity: Int = AccessLog.defaultCapacity,
     report: @escaping @Sendable (String) -> Void

@@ -4,8 +4,9 @@
 /// Reads between two records belong to the first of them.
 ///
 /// On the wire, all integers are little-endian: one byte for the type, one for flags (the kind of an object, the
-/// layout of a chunk, the content of an extent), two for the length of the rest, then the other fields in the order of the cases below, and
-/// the name if there is one. Fields have 64 bits, except a chunk's `number` and `replaces`, which have 32.
+/// layout of a chunk, the content of an extent), two for the length of the rest, then the other fields in the order of
+/// the cases below, and the name if there is one. Fields have 64 bits, except a chunk's `number` and `replaces`, which
+/// have 32.
 public enum Record: Equatable, Sendable {
   /// The number that the walker assigns to a file or directory, unique within one walk. The root directory is 1.
   public typealias ObjectID = UInt64

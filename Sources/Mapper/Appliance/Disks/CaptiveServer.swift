@@ -105,7 +105,7 @@ package enum CaptiveServer {
   ) async throws -> T {
     let arguments = try image.arguments(keyFile: keyFile)
     guard let address = NBDAddress("nbd+unix:///?socket=\(socket.string)".utf8) else {
-      throw MapperError.source(image.source.name, "\(socket): no socket can have this path")
+      throw MapperError.source(image.source.name, "\(socket): this path cannot be used for a socket")
     }
     let said = FilePath(bytes: socket.bytes + Array(".log".utf8))
     let pidFile = FilePath(bytes: socket.bytes + Array(".pid".utf8))

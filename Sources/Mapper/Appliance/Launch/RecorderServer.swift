@@ -86,7 +86,7 @@ package struct RecorderServer: Sendable {
       }
     }
     guard let address = NBDAddress("nbd+unix:///\(RecorderExport.disk(number))?socket=\(path)".utf8) else {
-      throw .recorder("\(path): no socket can have this path")
+      throw .recorder("\(path): this path cannot be used for a socket")
     }
     return address
   }

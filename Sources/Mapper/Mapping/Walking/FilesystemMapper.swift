@@ -120,12 +120,15 @@ struct FilesystemMapper {
     guard walk.failureCount > 0 else { return }
     draft.findings.unreadable += walk.failureCount
     for failure in walk.failures {
-      // Symbolic links are not followed. ELOOP here means a directory that is its own ancestor (reported by the
-      // kernel) or that was already visited (reported by the walker).
       let reason =
-        failure.errno == ELOOP
-        ? "this directory is elsewhere, too, or within itself; it is mapped once"
-        : String(cString: strerror(failure.errno))
+        switch failure.errno {
+        // Symbolic links are not followed. ELOOP here means a directory that is its own ancestor (reported by the
+        // kernel) or that was already visited (reported by the walker).
+        case ELOOP: "this directory is elsewhere, too, or within itself; it is mapped once"
+        // Reported by the assembler.
+        case E2BIG: "it is in too many pieces, and only some of them are in the map"
+        default: String(cString: strerror(failure.errno))
+        }
       draft.reporter.detail("\(filesystem.shownName): \(shown(failure.path)): \(reason)")
     }
   }
