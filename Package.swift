@@ -268,7 +268,7 @@ let package = Package(
     .testTarget(
       name: "Integration",
       dependencies: [
-        "Guestfs",
+        "Appliance", "Guestfs",
         subprocess,
         systemPackage,
       ],

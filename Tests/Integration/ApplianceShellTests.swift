@@ -4,6 +4,8 @@ import Guestfs
 import SystemPackage
 import Testing
 
+@testable import Appliance
+
 /// `longShell` runs commands in the appliance, however long the command, its output and its run time are.
 @Suite struct ApplianceShellTests {
   /// Launches an appliance and runs `body` with it, on a thread that may block.
@@ -35,6 +37,15 @@ import Testing
       }
       #expect(server.end == .exited(0))
     }
+  }
+
+  /// udev does not always reply on a busy machine.
+  @Test(arguments: [0, 1, 2, 3])
+  func udevadmIsTriedAgain(failures: Int) async throws {
+    let udevadm = "udevadm() { n=$((n + 1)); echo $1; [ $n -gt \(failures) ]; }"
+    let outcome = try await run("sh", ["-c", "\(udevadm); n=0; \(Guest.settled) || exit 9"])
+    #expect(outcome.end == .exited(failures < 3 ? 0 : 9))
+    #expect(outcome.outputLines == Array(repeating: "settle", count: min(failures + 1, 3)))
   }
 
   @Test func longShell() async throws {

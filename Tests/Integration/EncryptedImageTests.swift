@@ -17,12 +17,21 @@ import Testing
     try scratch.makeHole("\(name).raw", size: 8 << 20)
     try await tool("mkfs.ext4", ["-q", "-d", scratch("tree"), scratch("\(name).raw")])
     let options = encryption == "luks" ? ",encrypt.iter-time=10" : ""
-    try await tool(
-      "qemu-img",
-      [
-        "convert", "--object", "secret,id=s,data=\(key)", "-f", "raw", "-O", format, "-o",
-        "encrypt.format=\(encryption),encrypt.key-secret=s\(options)", scratch("\(name).raw"), scratch(name),
-      ])
+    let arguments: [any Word] = [
+      "convert", "--object", "secret,id=s,data=\(key)", "-f", "raw", "-O", format, "-o",
+      "encrypt.format=\(encryption),encrypt.key-secret=s\(options)", scratch("\(name).raw"), scratch(name),
+    ]
+    // To choose a number of iterations for LUKS, qemu-img measures the processor, and fails now and then on a busy one.
+    for attempt in 1... {
+      do {
+        try await tool("qemu-img", arguments)
+        return
+      } catch let failure as TestFailure
+        where attempt < 5 && failure.description.contains("Unable to get accurate CPU usage")
+      {
+        continue
+      }
+    }
   }
 
   /// Maps all of them in one run. No key is on qemu-nbd's command line.

@@ -71,7 +71,7 @@ package struct Guest {
       for i in 1 2 3 4 5 6 7 8 9 10; do
         n=0; for d in \(labels.joined(separator: " ")); do [ -b $d ] || n=1; done
         [ $n = 0 ] && break
-        sleep 1; udevadm settle
+        sleep 1; \(Self.settled)
       done
       \(Self.settled)
       echo $n
@@ -129,16 +129,24 @@ package struct Guest {
   private static let keepPartitions = """
     mkdir -p /run/udev/rules.d
     echo 'ACTION!="remove", SUBSYSTEM=="block", OPTIONS+="nowatch"' > /run/udev/rules.d/99-virt-bmap.rules
-    udevadm control --reload && udevadm settle || exit 1
+    \(udevadm("control --reload")) && \(settled) || exit 1
     if [ -d /run/udev/watch ]; then
       rm -f /run/udev/watch/*
     else
-      udevadm trigger --subsystem-match=block && udevadm settle || exit 1
+      \(udevadm("trigger --subsystem-match=block")) && \(settled) || exit 1
     fi
     """
 
   /// A command that waits until udev in the appliance has nothing left to do.
-  package static let settled = "udevadm settle"
+  package static let settled = udevadm("settle")
+
+  /// A command that runs udevadm up to three times. On a busy machine, udev sometimes closes the connection without
+  /// a reply.
+  static func udevadm(_ arguments: String) -> String {
+    let command = "udevadm \(arguments)"
+    return "{ \(command) || { sleep 1; \(command); } || { sleep 1; \(command); }; }"
+  }
+
   /// Throws if the user has stopped the run, or if a helper process has exited. Such a failure must not be blamed
   /// on the guest.
   package func checkHelpers() throws {
