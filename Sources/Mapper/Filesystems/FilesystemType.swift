@@ -9,8 +9,13 @@ package protocol FilesystemType: Sendable {
   /// The names that blkid(8) has for the types.
   var names: [Substring] { get }
 
-  /// The tool that finds what the filesystem stores besides files; nil if there is none.
+  /// The tool that finds what the filesystem stores besides files, and its free space; nil if there is none.
   var metadata: MetadataTool? { get }
+
+  /// Finds what no tool reports, such as the free space in an allocation bitmap, by reading the device. Throws if the
+  /// device cannot be read.
+  /// - Parameter known: what `metadata` found.
+  func areas(on device: some DeviceBytes, known: [DeviceArea]) throws -> [DeviceArea]
 
   /// The tool that finds what the filesystem stores for single inodes besides their data; nil if there is none.
   var inodeBlocks: InodeBlocksTool? { get }
@@ -34,6 +39,7 @@ package protocol FilesystemType: Sendable {
 
 extension FilesystemType {
   package var metadata: MetadataTool? { nil }
+  package func areas(on device: some DeviceBytes, known: [DeviceArea]) throws -> [DeviceArea] { [] }
   package var inodeBlocks: InodeBlocksTool? { nil }
   package var evidence: FileEvidence { .extents }
   package var reportsHoles: Bool { false }
@@ -58,7 +64,7 @@ private struct OtherFilesystem: FilesystemType {
   let names: [Substring] = []
 }
 
-/// Runs a filesystem's own tools in the appliance to find what the filesystem stores besides files.
+/// Runs a filesystem's own tools in the appliance to find what the filesystem stores besides files, and its free space.
 package struct MetadataTool: Sendable {
   /// The programs that the script needs.
   package let tools: [String]

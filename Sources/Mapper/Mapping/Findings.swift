@@ -1,3 +1,5 @@
+import BlockMap
+
 /// What a run found, for the final message.
 public struct Findings: Sendable {
   public internal(set) var partitions = 0
@@ -16,6 +18,9 @@ public struct Findings: Sendable {
   public internal(set) var launchSeconds = 0.0
   /// How long all walks took together, in seconds.
   public internal(set) var walkSeconds = 0.0
+
+  /// What the bytes of all disks are used for.
+  public internal(set) var space = SpaceTotals()
 
   /// Whether the guest has more than the map covers.
   public var isPartial: Bool { unreadable > 0 || notMounted > 0 || incomplete > 0 }

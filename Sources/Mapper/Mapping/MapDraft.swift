@@ -33,7 +33,8 @@ struct MapDraft: Sendable {
       let locations = table.locations(of: area.range, on: area.device ?? content.number[...]) ?? []
       count += UInt64(locations.count)
       guard count <= DeviceTable.maximumLocations else {
-        return reporter.detail("\(shown(content.name)): its metadata is in too many pieces and only partly in the map")
+        return warnOfGap(
+          "\(shown(content.name)): its metadata and free space are in too many pieces and only partly in the map")
       }
       add(
         area.kind, content.name, path: area.name.map { Array($0.utf8) },

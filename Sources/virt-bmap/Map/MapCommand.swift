@@ -108,6 +108,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     reporter.detail(
       "appliance launched in \(rounded(findings.launchSeconds)) s, walked in \(rounded(findings.walkSeconds)) s")
     reporter.message("output written to \(outputName)")
+    reporter.message(findings.space.summary)
   }
 
   private func rounded(_ seconds: Double) -> Double { (seconds * 100).rounded() / 100 }

@@ -2,6 +2,9 @@
 struct Heap<Element: Comparable> {
   private var elements: [Element] = []
 
+  /// The least element, or nil if the heap is empty.
+  var first: Element? { elements.first }
+
   mutating func insert(_ element: Element) {
     elements.append(element)
     var index = elements.count - 1

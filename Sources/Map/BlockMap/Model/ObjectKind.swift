@@ -32,25 +32,31 @@ public struct ObjectKind: RawRepresentable, Hashable, Sendable {
   public static var boot: ObjectKind { ObjectKind(letter: 0x62) }
   /// `r`: RAID parity, or the metadata of another leg of a mirror.
   public static var raid: ObjectKind { ObjectKind(letter: 0x72) }
+  /// `u`: unallocated space, which the filesystem, volume manager or partition table says is free.
+  public static var unallocated: ObjectKind { ObjectKind(letter: 0x75) }
+  /// `a`: space that is allocated to a file but is not part of its content: unwritten (preallocated) extents, and what
+  /// lies beyond the end of the file.
+  public static var unwritten: ObjectKind { ObjectKind(letter: 0x61) }
 
   /// The kinds that have a meaning here.
   public static let known: [ObjectKind] = [
-    .disk, .partition, .logicalVolume, .directory, .file, .metadata, .swap, .boot, .raid,
+    .disk, .partition, .logicalVolume, .directory, .file, .metadata, .swap, .boot, .raid, .unallocated, .unwritten,
   ]
 
   /// The kinds that a map can have: every letter.
   public static let all: [ObjectKind] = (0x41...0x7a).compactMap { ObjectKind(rawValue: $0) }
 
-  /// How specific this kind is, from 0 (a whole disk) to 5 (a file); the higher value wins. An unknown kind counts as a
+  /// How specific this kind is, from 0 (a whole disk) to 6 (a file); the higher value wins. An unknown kind counts as a
   /// part of a filesystem that is not a file.
   public var specificity: UInt8 {
     switch self {
     case .disk: 0
     case .partition: 1
     case .logicalVolume: 2
-    case .directory: 4
-    case .file: 5
-    default: 3
+    case .unallocated: 3
+    case .directory, .unwritten: 5
+    case .file: 6
+    default: 4
     }
   }
 

@@ -113,7 +113,11 @@ public struct BlockMapBuilder: Sendable {
   /// `isCancelled` is called every few thousand lines. If it returns true, `MapError.cancelled` is thrown and the
   /// target is unchanged. A map larger than `maximumBytes` throws `MapError.tooLarge`. All other errors name the file and
   /// what failed.
-  public mutating func write(to path: FilePath, isCancelled: () -> Bool = { false }) throws(MapError) {
+  /// - Returns: what the bytes of all disks are used for, according to the map.
+  @discardableResult
+  public mutating func write(
+    to path: FilePath, isCancelled: () -> Bool = { false }
+  ) throws(MapError) -> SpaceTotals {
     guard disks.count <= Int(FormatLimits.disks) else {
       throw .file(path, "a map holds at most \(FormatLimits.disks) disks, not \(disks.count)")
     }
@@ -132,8 +136,10 @@ public struct BlockMapBuilder: Sendable {
       if count & 0xfff == 0, isCancelled() { throw .cancelled }
       try writer.write(range, objects)
     }
+    let totals = SpaceSweep.totals(of: ranges, sizes: disks.map(\.size), kind: objects.kind)
     if isCancelled() { throw .cancelled }
     try writer.commit()
+    return totals.reduce(into: SpaceTotals(), +=)
   }
 
   /// Puts the ranges into the order of the map, joins them as far as possible, and limits them to their disks.
