@@ -261,7 +261,9 @@ let package = Package(
         "WalkAssembly",
         systemPackage,
       ]),
-    .testTarget(name: "FilesystemsTests", dependencies: ["Filesystems", "WalkAssembly"]),
+    .testTarget(
+      name: "FilesystemsTests",
+      dependencies: ["BlockStack", "Bytes", "Filesystems", "WalkAssembly", subprocess, systemPackage]),
     .testTarget(
       name: "VerificationTests",
       dependencies: ["BlockMap", "BlockStack", "DiskImage", "FileProof", "Verification", systemPackage]),

@@ -100,26 +100,26 @@ struct LookupTests {
   @Test func kindsThatAreNotKnownAreShown() throws {
     let script = #"""
       printf '# virt-bmap 2\n# disk 1 size=10000 format=raw file=d\n1 0 10000 v /dev/sda\n' > later
-      printf '1 1000 2000 u /dev/sda1\n1 2000 3000 a@10 /dev/sda1 /x\n1 2000 3000 Q /dev/sda1 part 7\n' >> later
+      printf '1 1000 2000 w /dev/sda1\n1 2000 3000 x@10 /dev/sda1 /x\n1 2000 3000 Q /dev/sda1 part 7\n' >> later
 
       """#
     #expect(
       try lookup("later --range 0-9000s --path /dev/sda1 --path /dev/sda1:/x", script: script) == """
         1 0 1000 v /dev/sda
-        1 1000 2000 u /dev/sda1
+        1 1000 2000 w /dev/sda1
         1 1000 2000 v@1000 /dev/sda
         1 2000 3000 Q /dev/sda1 part 7
-        1 2000 3000 a@10 /dev/sda1 /x
+        1 2000 3000 x@10 /dev/sda1 /x
         1 2000 3000 v@2000 /dev/sda
         1 3000 10000 v@3000 /dev/sda
-        1 1000 2000 u /dev/sda1
-        1 2000 3000 a@10 /dev/sda1 /x
+        1 1000 2000 w /dev/sda1
+        1 2000 3000 x@10 /dev/sda1 /x
         status 0
 
         """)
     #expect(
       try lookup("later --json --offset 4k", script: script) == #"""
-        {"disk":1,"end":4097,"objects":[{"device":"/dev/sda1","disk":1,"end":4097,"kind":"u","offset":0,"start":4096},\#
+        {"disk":1,"end":4097,"objects":[{"device":"/dev/sda1","disk":1,"end":4097,"kind":"w","offset":0,"start":4096},\#
         {"device":"/dev/sda","disk":1,"end":4097,"kind":"v","offset":4096,"start":4096}],"start":4096}
         status 0
 

@@ -288,7 +288,7 @@ import WalkRecord
       var builder = BlockMapBuilder()
       builder.addDisk(DiskDescription(size: 1 << 30, format: Array("raw".utf8), file: Array("disk".utf8)))
       _ = walk.add(to: &builder, device: bytes("/dev/sda1"))
-      try? builder.write(to: "/dev/null")
+      _ = try? builder.write(to: "/dev/null")
     }
   }
 }

@@ -40,7 +40,7 @@ struct InformationText {
 }
 
 /// For example `1.5 GiB (1610612736 bytes)`, with at most one digit after the point.
-private func readable(_ bytes: UInt64) -> String {
+func readable(_ bytes: UInt64) -> String {
   let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
   guard bytes >= 1024 else { return "\(bytes) bytes" }
   let power = (63 - bytes.leadingZeroBitCount) / 10

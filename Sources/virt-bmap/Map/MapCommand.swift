@@ -17,6 +17,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
       virt-bmap lookup MAP [OPTION ...]
       virt-bmap verify DISK ... MAP [OPTION ...]
       virt-bmap info DISK ... [OPTION ...]
+      virt-bmap summary MAP [OPTION ...]
       virt-bmap help [COMMAND]
       """,
     discussion: """
@@ -124,7 +125,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   private func printCapabilities() {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
-    let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "verify", "info"]
+    let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "verify", "info", "summary"]
     Messages.lines(features, to: 1)
   }
 }

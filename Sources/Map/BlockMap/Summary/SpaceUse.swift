@@ -3,7 +3,7 @@ public enum SpaceUse: Int, CaseIterable, Sendable {
   case files, directories, metadata, boot, swap, parity, unwritten, free, unaccounted
 
   /// The use that a range of this kind shows. A whole disk, partition or volume shows none.
-  init?(_ kind: ObjectKind) {
+  public init?(_ kind: ObjectKind) {
     switch kind {
     case .disk, .partition, .logicalVolume: return nil
     case .file: self = .files

@@ -1,0 +1,4 @@
+struct Romfs: FilesystemType {
+  let names: [Substring] = ["romfs"]
+  let isCompressed = true
+}
