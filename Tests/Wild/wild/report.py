@@ -33,6 +33,12 @@ def report(group, run):
         for wrong in run.wrong:
             if devices.guest_of(wrong["device"]) == guest.name:
                 faults.append(f"wrong {devices.local(wrong['device'])} {wrong['path']}: {wrong['reason']}")
+        disks = [sizes for disk, sizes in run.accounted.items() if devices.guest_of_disk(disk) == guest.name]
+        if disks:
+            size, accounted = (sum(sizes) for sizes in zip(*disks))
+            # Rounded down, so that 100.00 % means every byte.
+            share = 10000 * accounted // size if size else 10000
+            lines.append(f"    {share // 100}.{share % 100:02} % of {size} bytes accounted for")
         for device, size in unexplained(guest, devices, mapped, run):
             lines.append(f"    {devices.local(device)}: {size} bytes are not explained")
             if not is_named(device, run, warnings[guest.name], loose):

@@ -35,6 +35,7 @@ class Run:
     verify_messages: list
     filesystems: list  # as virt-bmap verify --json has them
     wrong: list
+    accounted: dict  # by the number of the disk: its size, and the bytes that the map accounts for
 
 
 def virt_bmap():
@@ -48,10 +49,13 @@ def run_group(group, directory):
     target.unlink(missing_ok=True)
     start = time.monotonic()
     mapped = program([*group.options, "-o", str(target), *disks])
-    run = Run(mapped.returncode, time.monotonic() - start, messages(mapped.stderr), {}, {}, [], 0, [], [], [])
+    run = Run(mapped.returncode, time.monotonic() - start, messages(mapped.stderr), {}, {}, [], 0, [], [], [], {})
     if not target.exists():
         return run
     read_map(target, run)
+    summary = json.loads(program(["summary", "--json", str(target)]).stdout)
+    for disk in summary["disks"]:
+        run.accounted[disk["disk"]] = disk["size"], disk["size"] - disk["bytes"]["unaccounted"]
     verified = program(["verify", "--json", *group.options, *disks, str(target)])
     run.verify_status = verified.returncode
     run.verify_messages = messages(verified.stderr)

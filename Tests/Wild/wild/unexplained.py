@@ -1,7 +1,7 @@
 """Finds devices with content about which the map says no more than their names, tables and headers."""
 
 CONTAINERS = "vpl"
-# The metadata of a volume manager, and an array's parity, do not explain the rest of a device.
+# The metadata of a volume manager, an array's parity and free space do not explain the rest of a device.
 HEADERS = {"md superblock", "LVM label", "LVM metadata", "LVM metadata 2", "LUKS header"}
 
 
@@ -12,7 +12,7 @@ def unexplained(guest, devices, mapped, run):
     for line in mapped:
         if line.kind in CONTAINERS:
             continue
-        lines = headers if line.kind in "br" or line.path in HEADERS else contents
+        lines = headers if line.kind in "bru" or line.path in HEADERS else contents
         lines.setdefault(line.disk, []).append(line)
     containers = [line for line in mapped if line.kind in CONTAINERS]
     seen = set()
