@@ -18,12 +18,14 @@ import Testing
     #expect(usual?.clusterSize == 4096 && usual?.recordSize == 1024 && usual?.tableCluster == 4)
     // First 2^12 sectors per cluster, then records measured in clusters, then sectors of 4096 bytes.
     #expect(BootSector(sector(cluster: 0xf4, record: 0xf6))?.clusterSize == 2 << 20)
+    // 128 sectors, which is the cluster size of 64 KiB.
+    #expect(BootSector(sector(cluster: 0x80, record: 0xf6))?.clusterSize == 64 << 10)
     #expect(BootSector(sector(cluster: 2, record: 1))?.recordSize == 1024)
     #expect(BootSector(sector(cluster: 1, record: 0xf4, size: 4096))?.recordSize == 4096)
   }
 
   @Test func whatIsNoBootSector() {
-    for (cluster, record) in [(0, 0xf6), (3, 0xf6), (8, 0), (8, 0x7f), (8, 0xf3), (8, 0x80), (0x80, 0xf6)]
+    for (cluster, record) in [(0, 0xf6), (3, 0xf6), (8, 0), (8, 0x7f), (8, 0xf3), (8, 0x80), (0x81, 0xf6)]
       as [(UInt8, UInt8)]
     {
       #expect(BootSector(sector(cluster: cluster, record: record)) == nil, "\(cluster), \(record)")

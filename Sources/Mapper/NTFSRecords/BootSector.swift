@@ -21,8 +21,8 @@ public struct BootSector: Equatable, Sendable {
       let sectors = bytes.number(at: 13, bytes: 1), let table = bytes.number(at: 48, bytes: 8),
       let record = bytes.number(at: 64, bytes: 1)
     else { return nil }
-    // From 128 on, both fields are negative, and their magnitudes are exponents of two.
-    guard let cluster = sectors < 128 ? sectors * sector : Self.power(256 - sectors).map({ $0 * sector }),
+    // From 129 sectors and 128 clusters on, the fields are negative, and their magnitudes are exponents of two.
+    guard let cluster = sectors <= 128 ? sectors * sector : Self.power(256 - sectors).map({ $0 * sector }),
       (512...2 << 20).contains(cluster), cluster.nonzeroBitCount == 1,
       let size = record < 128 ? record * cluster : Self.power(256 - record),
       (512...UInt64(Self.maximumRecordBytes)).contains(size), size.nonzeroBitCount == 1,
