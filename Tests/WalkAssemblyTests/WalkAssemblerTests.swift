@@ -240,6 +240,69 @@ import WalkRecord
     #expect(walk.tree.files == 1)
   }
 
+  /// Unwritten space is listed under each name of a file, in every copy, and is not taken for the file's data.
+  @Test func unwrittenSpaceIsNotData() throws {
+    let mirror = DeviceTable(
+      parsing: """
+        device 8:0 - - 16384
+        device 8:1 8:0 2048 2048
+        device 8:2 8:0 6144 2048
+        disk 8:0 1
+        device 9:0 - - 2048
+        table 9:0 0 2048 mirror core 1 1024 2 8:1 0 8:2 0
+        """)
+    var walk = try walk([
+      .object(id: 2, parent: 1, kind: .file, name: bytes("file")), .link(id: 2, parent: 1, name: bytes("link")),
+      .object(id: 3, parent: 1, kind: .file, name: bytes("empty")),
+    ])
+    for (object, offset, physical, content) in [
+      (2, 0, 0x1000, .data), (2, 0x1000, 0x2000, .unwritten), (3, 0x5000, 0x8000, .unwritten),
+    ] as [(UInt64, UInt64, UInt64, ReportedExtent.Content)] {
+      try walk.take(
+        .extent(ReportedExtent(object: object, offset: offset, length: 4096, physical: physical, content: content)))
+    }
+    try walk.take(.end)
+    #expect(walk.resolve(mirror, device: "9:0") == nil)
+    #expect(
+      try map(walk) == [
+        "1 101000 102000 f /dev/sda1 /file", "1 101000 102000 f /dev/sda1 /link",
+        "1 102000 103000 a@1000 /dev/sda1 /file", "1 102000 103000 a@1000 /dev/sda1 /link",
+        "1 108000 109000 a@5000 /dev/sda1 /empty", "1 301000 302000 f /dev/sda1 /file",
+        "1 301000 302000 f /dev/sda1 /link", "1 302000 303000 a@1000 /dev/sda1 /file",
+        "1 302000 303000 a@1000 /dev/sda1 /link", "1 308000 309000 a@5000 /dev/sda1 /empty",
+      ])
+    let ranges = walk.ranges(of: [2, 3])
+    #expect(ranges[2]?.ranges.map(\.range) == [0x101000..<0x102000, 0x301000..<0x302000])
+    #expect(ranges[3]?.ranges.isEmpty == true)
+    #expect(walk.unlocatedUnwritten == 0 && walk.failureCount == 0 && walk.claims.isEmpty)
+    walk.forget([2])
+    #expect(try map(walk).allSatisfy { $0.contains("/empty") })
+  }
+
+  /// Unwritten space without a location is counted. It does not make the file a failure, or a reason to read all files.
+  @Test func unwrittenSpaceThatCannotBeLocated() throws {
+    let table = DeviceTable(parsing: "device 8:0 - - 2048\ndisk 8:0 1\n")
+    for (physical, device, line) in [
+      (UInt64.max - 8, "8:0", ""), (1 << 40, "8:0", ""), (1 << 20, "8:0", ""), (0, "253:0", ""),
+      (0xff000, "8:0", "1 ff000 100000 a /dev/sda1 /a"),
+    ] as [(UInt64, Substring, String)] {
+      for isAllRead in [false, true] {
+        var walk = try walk([.object(id: 2, parent: 1, kind: .file, name: bytes("a"))])
+        try walk.take(
+          .extent(ReportedExtent(object: 2, offset: 0, length: 8192, physical: physical, content: .unwritten)))
+        try walk.take(.end)
+        #expect(walk.resolve(table, device: device, isAllRead: isAllRead) == nil)
+        #expect(walk.unlocatedUnwritten == 1 && walk.failureCount == 0, "\(physical)")
+        #expect(try map(walk) == (line.isEmpty ? [] : [line]))
+      }
+    }
+    // An offset that no file can have is a lie.
+    var lie = try walk([])
+    #expect(throws: AssemblyError.self) {
+      try lie.take(.extent(ReportedExtent(object: 1, offset: .max, length: 1, physical: 0, content: .unwritten)))
+    }
+  }
+
   @Test func hostileRecordsNeverTrap() throws {
     var random = Seeded(5)
     func number() -> UInt64 {
@@ -275,7 +338,7 @@ import WalkRecord
             .extent(
               ReportedExtent(
                 object: 1 + random.next() % 6, offset: number(), length: number(), physical: number(),
-                content: ReportedExtent.Content(rawValue: UInt8(random.next() % 4)) ?? .data))
+                content: ReportedExtent.Content(rawValue: UInt8(random.next() % 5)) ?? .data))
           default: nil
           }
         if let record {

@@ -14,7 +14,9 @@ import Testing
     .chunk(Chunk(number: 1, object: 1, offset: 0, length: 0, layout: .stream)),
     .chunk(Chunk(number: 2, object: 1, offset: 4096, length: 1, layout: .exact)),
     .extent(ReportedExtent(object: 5, offset: .max, length: 1 << 50, physical: 7, content: .data)),
-    .extent(ReportedExtent(object: 5, offset: 0, length: 1, physical: .max, content: .dataToCheck)), .idle, .settled,
+    .extent(ReportedExtent(object: 5, offset: 0, length: 1, physical: .max, content: .dataToCheck)),
+    .extent(ReportedExtent(object: 6, offset: 1 << 40, length: 4096, physical: 1, content: .unwritten)),
+    .idle, .settled,
     .failure(parent: 3, errno: -1, name: [UInt8](repeating: 0x6e, count: 4096)),
     .failure(parent: 3, errno: .max, name: []), .end,
   ]

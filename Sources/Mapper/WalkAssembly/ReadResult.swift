@@ -15,7 +15,7 @@ extension WalkAssembler {
   package func ranges(of objects: Set<Record.ObjectID>) -> [Record.ObjectID: FileRanges] {
     var result: [Record.ObjectID: FileRanges] = [:]
     for object in objects { result[object] = FileRanges() }
-    for part in found where !part.isMetadata && objects.contains(part.object) {
+    for part in found where part.role == .content && objects.contains(part.object) {
       result[part.object, default: FileRanges()].ranges.append(
         MappedRange(
           disk: UInt32(part.diskRange.disk), range: part.diskRange.range, objectOffset: part.offset,
@@ -53,8 +53,8 @@ extension WalkAssembler {
     return Array(stride(from: 0, to: files.count, by: step).lazy.map { files[$0] }.prefix(count))
   }
 
-  /// Removes the ranges of these files' data.
+  /// Removes the ranges of these files' data, and of the unwritten space that the filesystem says is theirs.
   package mutating func forget(_ objects: Set<Record.ObjectID>) {
-    found.removeAll { !$0.isMetadata && objects.contains($0.object) }
+    found.removeAll { $0.role != .metadata && objects.contains($0.object) }
   }
 }

@@ -14,6 +14,16 @@ import WalkRecord
 ///
 /// The walker is not trusted: `WalkBounds` limits what it may report, and impossible records are an `AssemblyError`.
 package struct WalkAssembler {
+  /// What an object has a range for.
+  package enum Role {
+    /// The object's own bytes.
+    case content
+    /// Metadata that the filesystem stores for the object.
+    case metadata
+    /// Space that is allocated to the object but holds none of its bytes.
+    case unwritten
+  }
+
   /// A range of a disk that holds an object's bytes from `offset` on.
   package struct Found {
     package var object: Record.ObjectID
@@ -21,8 +31,7 @@ package struct WalkAssembler {
     package var offset: UInt64
     /// The bytes are encoded: `offset` is that of all of them together.
     package var isEncoded = false
-    /// Metadata that the filesystem stores for the object, not the object's own bytes.
-    package var isMetadata = false
+    package var role = Role.content
   }
 
   /// The location of an object's bytes from `offset` on as the filesystem reports it, in its own address space.
@@ -32,8 +41,7 @@ package struct WalkAssembler {
     package var offset: UInt64
     /// The bytes are encoded: `offset` is that of all of them together.
     package var isEncoded = false
-    /// Metadata that the filesystem stores for the object, not the object's own bytes.
-    package var isMetadata = false
+    package var role = Role.content
   }
 
   let bounds: WalkBounds
@@ -45,6 +53,9 @@ package struct WalkAssembler {
   /// Files that were read as a proof, but of which some reads were not seen because the appliance had the data in
   /// memory.
   package internal(set) var unseen: [Record.ObjectID] = []
+  /// How many extents of unwritten space are not, or not completely, in the map, because their location is unknown or
+  /// beyond the device's end.
+  package internal(set) var unlocatedUnwritten = 0
   /// The reads that show whether pieces are where the filesystem says.
   var proofs: [ChunkReads] = []
   private var current: ChunkReads?
@@ -113,7 +124,11 @@ package struct WalkAssembler {
       current = ChunkReads(chunk)
     case .extent(let extent):
       finishChunk()
-      guard try isUsable(extent.object, extent.offset, extent.length, extent.physical) else { return }
+      let isUnwritten = extent.content == .unwritten
+      guard try isUsable(extent.object, extent.offset, extent.length, extent.physical, isData: !isUnwritten) else {
+        if isUnwritten { unlocatedUnwritten &+= 1 }
+        return
+      }
       add(extent)
     case .idle: finishChunk()
     case .settled: settle()
@@ -128,14 +143,15 @@ package struct WalkAssembler {
     guard ranges <= bounds.ranges, pendingReads <= WalkBounds.pendingReads else { throw .tooManyRanges(bounds.ranges) }
   }
 
-  /// Checks a part of an object. If a damaged filesystem reports an impossible location, which is not the walker's
-  /// fault, the object counts as a failure.
+  /// Checks a part of an object. If a damaged filesystem reports an impossible location of data, which is not the
+  /// walker's fault, the object counts as a failure.
   private mutating func isUsable(
-    _ object: Record.ObjectID, _ offset: UInt64, _ length: UInt64, _ physical: UInt64
+    _ object: Record.ObjectID, _ offset: UInt64, _ length: UInt64, _ physical: UInt64, isData: Bool = true
   ) throws(AssemblyError) -> Bool {
     guard tree.contains(object) else { throw .unknownObject(object) }
     guard Self.fits(offset, length) else { throw .badRange(object) }
     guard Self.fits(physical, length) else {
+      guard isData else { return false }
       let (parent, name) = tree.parentAndName(of: object)
       addFailure(in: parent, name, EUCLEAN)
       return false
@@ -213,9 +229,15 @@ package struct WalkAssembler {
   private mutating func add(_ extent: ReportedExtent) {
     let (end, overflow) = extent.physical.addingReportingOverflow(extent.length)
     guard !overflow, extent.length > 0 else { return }
+    let role: Role =
+      switch extent.content {
+      case .data, .encodedData, .dataToCheck: .content
+      case .metadata: .metadata
+      case .unwritten: .unwritten
+      }
     let new = Reported(
       object: extent.object, physical: extent.physical..<end, offset: extent.offset,
-      isEncoded: extent.content == .encodedData, isMetadata: extent.content == .metadata)
+      isEncoded: extent.content == .encodedData, role: role)
     if extent.content == .dataToCheck { claims.append(new) } else { reported.append(new) }
   }
 
@@ -249,7 +271,7 @@ package struct WalkAssembler {
   /// Sets the locations of all directories to `blocks`, in bytes of the filesystem's address space. They replace
   /// what was read when the directories were listed.
   package mutating func setDirectories(_ blocks: [Record.ObjectID: [Range<UInt64>]]) {
-    found.removeAll { tree.kind(of: $0.object) == .directory && !$0.isMetadata }
+    found.removeAll { tree.kind(of: $0.object) == .directory && $0.role == .content }
     for (object, ranges) in blocks where tree.contains(object) {
       for range in ranges { reported.append(Reported(object: object, physical: range, offset: 0)) }
     }
@@ -258,7 +280,7 @@ package struct WalkAssembler {
   /// Sets the locations of these directories to these blocks, which replace what was read when they were listed.
   package mutating func replaceDirectories(_ blocks: [Record.ObjectID: [InodeBlock]]) {
     guard !blocks.isEmpty else { return }
-    found.removeAll { !$0.isMetadata && blocks[$0.object] != nil }
+    found.removeAll { $0.role == .content && blocks[$0.object] != nil }
     for (object, blocks) in blocks {
       for block in blocks { reported.append(Reported(object: object, physical: block.range, offset: block.offset)) }
     }
@@ -271,7 +293,7 @@ package struct WalkAssembler {
     reported.append(
       Reported(
         object: object, physical: range, offset: offset, isEncoded: isEncoded,
-        isMetadata: tree.kind(of: object) == .other))
+        role: tree.kind(of: object) == .other ? .metadata : .content))
   }
 
   /// Adds a part of an encrypted file: `range` in bytes of the filesystem's address space.
@@ -290,6 +312,6 @@ package struct WalkAssembler {
   /// Adds blocks that the filesystem stores for an object in addition to its bytes: `range` in bytes of the
   /// filesystem's address space.
   package mutating func addMetadata(_ object: Record.ObjectID, _ range: Range<UInt64>, offset: UInt64) {
-    reported.append(Reported(object: object, physical: range, offset: offset, isMetadata: true))
+    reported.append(Reported(object: object, physical: range, offset: offset, role: .metadata))
   }
 }

@@ -5,7 +5,8 @@ import WalkRecord
 /// Translates what a walk found to the guest's disks, and checks what was read as a proof.
 extension WalkAssembler {
   /// Locates every copy of what was read and of what the filesystem reported. If an object is reported beyond the
-  /// device's end, the part on the device is located, and the object counts as a failure.
+  /// device's end, the part on the device is located, and the object counts as a failure. Unwritten space that cannot
+  /// be located is only counted.
   /// - Parameters:
   ///   - device: the table's name for the filesystem's address space.
   ///   - isAllRead: whether everything that can be read was read. A reported object that the table cannot locate
@@ -45,20 +46,26 @@ extension WalkAssembler {
         return nil
       }
       guard let locations = table.locations(of: extent.physical, on: device) else {
-        if extent.isMetadata { continue }
+        if extent.role == .metadata { continue }
+        if extent.role == .unwritten {
+          unlocatedUnwritten &+= 1
+          continue
+        }
         guard isAllRead else { return extent.object }
         unlocated.insert(extent.object)
         continue
       }
       // Bytes beyond the device's end belong to something else.
-      if extent.physical.upperBound > end { outside.insert(extent.object) }
+      if extent.physical.upperBound > end {
+        if extent.role == .unwritten { unlocatedUnwritten &+= 1 } else { outside.insert(extent.object) }
+      }
       for location in locations {
         guard let disk = UInt8(exactly: location.disk) else { continue }
         found.append(
           Found(
             object: extent.object, diskRange: ChunkReads.DiskRange(disk: disk, range: location.range),
             offset: extent.isEncoded ? extent.offset : extent.offset &+ location.offset, isEncoded: extent.isEncoded,
-            isMetadata: extent.isMetadata))
+            role: extent.role))
       }
     }
     reported = []

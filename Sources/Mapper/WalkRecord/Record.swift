@@ -55,6 +55,9 @@ public struct ReportedExtent: Equatable, Sendable {
     case metadata = 2
     /// The bytes of a file that is also read. The extent only shows whether the reads contradict the filesystem.
     case dataToCheck = 3
+    /// Space that is allocated to the object but holds none of its bytes: it has not been written, or lies beyond the
+    /// end of the file.
+    case unwritten = 4
   }
 
   public var object: Record.ObjectID

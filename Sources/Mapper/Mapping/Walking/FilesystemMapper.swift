@@ -106,12 +106,28 @@ struct FilesystemMapper {
         wrong = try proof.filesWithOtherBytes(walk.unseen, in: walk).min()
       }
       try guest.unmount()
-      guard let wrong else { return walk }
+      guard let wrong else {
+        reportUnlocated(walk, isFollowed: space.isFollowed, of: filesystem, &draft)
+        return walk
+      }
       guest.reporter.warning(
         "\(filesystem.title): \(shown(walk.tree.path(of: wrong))) is not where the filesystem says; "
           + "reading all files instead")
       method = .read
       try guest.mount(filesystem)
+    }
+  }
+
+  /// Reports unwritten space that is not in the map. On volumes that cannot be followed, no such space is in the map.
+  private func reportUnlocated(
+    _ walk: WalkAssembler, isFollowed: Bool, of filesystem: Guestfs.Filesystem, _ draft: inout MapDraft
+  ) {
+    guard walk.unlocatedUnwritten > 0 else { return }
+    let what = "\(walk.unlocatedUnwritten) extents of unwritten space are not in the map"
+    if isFollowed {
+      draft.warnOfGap("\(filesystem.title): \(what): they are beyond the end of the device or cannot be located")
+    } else {
+      draft.reporter.detail("\(filesystem.shownName): \(what): the volumes below are not supported")
     }
   }
 
