@@ -29,7 +29,7 @@ final class Ext: WalkedFilesystem {
     let status = directory.status
     let layout = FileLayout(descriptor: directory.descriptor, status, filesystem: self)
     let reported = walk.method == .read ? nil : try walk.report(layout, object: directory.object)
-    try walk.noteMetadataBlocks(directory.descriptor, status, directory.object, data: reported?.bytes)
+    try walk.noteMetadataBlocks(directory.descriptor, status, directory.object, data: reported?.allBytes)
     if reported != nil { return }
     let copy = dup(directory.descriptor)
     guard copy >= 0 else { throw .system("a directory") }

@@ -16,6 +16,12 @@ protocol ExtentRules: AnyObject {
   /// for other files.
   func encodedExtents(ofInode number: UInt64, size: UInt64) -> [FileLayout.Piece]?
 
+  /// The unwritten space of a file that neither `extents` nor FIEMAP includes.
+  /// - Parameters:
+  ///   - name: of a file in the directory that was listed last.
+  ///   - size: in bytes, as the kernel says.
+  func unwrittenExtents(ofFile name: [UInt8], size: UInt64) -> [FileLayout.Piece]
+
   var metadata: ObjectMetadata { get }
 
   /// The blocks of a file's extended attributes, as far as the kernel reports them. Called for
@@ -57,6 +63,7 @@ extension ExtentRules {
   func extents(of layout: FileLayout, number: UInt64) -> [FileLayout.Piece]? { nil }
   func inlineExtents(of descriptor: Int32, _ status: stat) -> [FileLayout.Piece] { [] }
   func encodedExtents(ofInode number: UInt64, size: UInt64) -> [FileLayout.Piece]? { nil }
+  func unwrittenExtents(ofFile name: [UInt8], size: UInt64) -> [FileLayout.Piece] { [] }
   var metadata: ObjectMetadata { .none }
   func attributeExtents(of descriptor: Int32) -> [FileLayout.Piece] { [] }
   func metadataExtents(ofInode number: UInt64, withData: Bool) -> [FileLayout.Piece] { [] }

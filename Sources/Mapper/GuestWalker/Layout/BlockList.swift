@@ -9,7 +9,8 @@ extension FileLayout {
 
   /// All of the file's extents, from FIBMAP; nil if the kernel does not report them or the file has too many blocks.
   ///
-  /// Asks once per cluster, because the blocks of a cluster are contiguous.
+  /// Asks once per cluster, because the blocks of a cluster are contiguous. The rest of the last cluster is an
+  /// unwritten piece.
   /// - Parameters:
   ///   - mayHaveHoles: false for FAT, which has no holes: a missing block means that the cluster chain ends early.
   ///   - endsWithCluster: whether a read at the end of the file ends at its last cluster rather than at a block.
@@ -29,6 +30,11 @@ extension FileLayout {
       pieces.join(
         Piece(offset: start, length: min(step, end - start), layout: .exact, physical: UInt64(found) &* block))
       guard pieces.count <= Self.maximumPieces else { return nil }
+    }
+    let rest = (step - end % step) % step
+    if rest > 0, let last = pieces.last, last.offset &+ last.length == end, let physical = last.physical {
+      pieces.append(
+        Piece(offset: end, length: rest, layout: .exact, physical: physical &+ last.length, isUnwritten: true))
     }
     return pieces
   }

@@ -21,6 +21,8 @@ struct FileLayout {
     var isInRecord = false
     /// The stored bytes differ from those that reading the file returns.
     var isEncoded = false
+    /// The space is allocated to the file but holds none of its bytes.
+    var isUnwritten = false
     /// The device range that is read with the piece, if that is more than the piece itself.
     var around: Range<UInt64>?
   }
@@ -47,7 +49,13 @@ struct FileLayout {
   /// The errno that kept the rest of the file from being found.
   var failure: Int32?
   /// Pieces are reported and not read: they may have any size and, as a read would, they end at a block boundary.
+  /// Unwritten ones are reported, too.
   private(set) var isWhole = false
+  /// How many bytes all extents have that FIEMAP has returned so far.
+  var extentBytes: UInt64 = 0
+  /// Offset up to which pieces beyond the end of the file have been found; nil at first.
+  var positionBeyondEnd: UInt64?
+  var isBeyondEndComplete = false
   /// The file's known pieces; nil if nothing is known.
   private var known: KnownPieces?
 
@@ -71,6 +79,9 @@ struct FileLayout {
   /// The layout of pieces that are contiguous on the device.
   var deviceLayout: Chunk.Layout { filesystem.mount.isPlainDevice ? .exact : .unproven }
 
+  /// The file's end, rounded up to a block.
+  var endInBlocks: UInt64 { max(size, (size &+ blockSize &- 1) / blockSize &* blockSize) }
+
   var hasHoles: Bool { size >= 4096 && allocated <= size - 4096 }
 
   /// Whether reading the file would take too long: its size may be anything, and nothing reports where its data is.
@@ -81,8 +92,9 @@ struct FileLayout {
   /// The same file, limited to `pieces`, which are read to prove that the file is there.
   func proving(_ pieces: [Piece]) -> FileLayout {
     var copy = self
-    copy.known = KnownPieces(pieces)
-    copy.isComplete = pieces.isEmpty
+    let data = pieces.filter { !$0.isUnwritten }
+    copy.known = KnownPieces(data)
+    copy.isComplete = data.isEmpty
     return copy
   }
 
@@ -102,12 +114,16 @@ struct FileLayout {
     return isComplete ? [] : fiemapPage()
   }
 
-  /// How many bytes of the file the filesystem reports extents for; `UInt64.max` if it reports none.
+  /// How many bytes the filesystem reports extents for, also beyond the end of the file; `UInt64.max` if it reports
+  /// none.
   func reportedBytes() -> UInt64 {
     var copy = self
     var bytes: UInt64 = 0
     while !copy.isComplete {
       guard let page = copy.nextReported() else { return .max }
+      for piece in page { bytes &+= piece.length }
+    }
+    while let page = copy.nextBeyondEnd() {
       for piece in page { bytes &+= piece.length }
     }
     return bytes

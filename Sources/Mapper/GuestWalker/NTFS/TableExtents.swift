@@ -104,14 +104,14 @@ extension FileTable {
         var piece = FileLayout.Piece(
           offset: (isStored ? part.start : unitStart) * clusterSize, length: part.count * clusterSize,
           layout: isStored ? .exact : .encoded, physical: cluster * clusterSize)
-        if isStored {
-          let end = min(initialized, size)
-          guard piece.offset < end else { continue }
-          let block = min(clusterSize, Self.page)
-          piece.length = min(piece.length, (end - piece.offset + block - 1) / block * block)
+        guard isStored else {
+          piece.isEncoded = true
+          result.append(piece)
+          continue
         }
-        piece.isEncoded = !isStored
-        result.append(piece)
+        let block = min(clusterSize, Self.page)
+        let left = min(initialized, size) - min(initialized, size, piece.offset)
+        result.append(piece, writtenUpTo: piece.offset + (left + block - 1) / block * block)
       }
       parts.removeAll(keepingCapacity: true)
     }
@@ -122,8 +122,13 @@ extension FileTable {
       var done: UInt64 = 0
       while done < run.count {
         let start = run.start + done
-        // Clusters after the end of the file hold none of its data.
-        guard start / unit * unit * clusterSize < size else { break }
+        guard start / unit * unit * clusterSize < size else {
+          let rest = FileLayout.Piece(
+            offset: start * clusterSize, length: (run.count - done) * clusterSize, layout: .exact,
+            physical: run.cluster.map { ($0 + done) * clusterSize })
+          result.append(rest, writtenUpTo: 0)
+          break
+        }
         if let last = parts.last, last.start / unit != start / unit { finish() }
         let count = min(run.count - done, unit - start % unit)
         parts.append(Run(start: start, count: count, cluster: run.cluster.map { $0 + done }))
@@ -136,7 +141,7 @@ extension FileTable {
   }
 
   private func pieces(_ runs: [Run], size: UInt64, _ initialized: UInt64) -> [FileLayout.Piece]? {
-    // Bytes after the initialized size are not the file's data and may be anything.
+    // Bytes after the initialized size are not the file's data and may be anything: they are allocated only.
     let block = min(clusterSize, Self.page)
     let (rounded, overflow) = size.addingReportingOverflow(block - 1)
     guard !overflow else { return nil }
@@ -146,11 +151,30 @@ extension FileTable {
     for run in runs {
       let start = run.start * clusterSize
       known = start + run.count * clusterSize
-      guard let cluster = run.cluster, start < end else { continue }
+      guard let cluster = run.cluster else { continue }
       pieces.append(
         FileLayout.Piece(
-          offset: start, length: min(known, end) - start, layout: .exact, physical: cluster * clusterSize))
+          offset: start, length: known - start, layout: .exact, physical: cluster * clusterSize), writtenUpTo: end)
     }
     return known >= initialized ? pieces : nil
+  }
+}
+
+extension [FileLayout.Piece] {
+  /// Adds a piece with a location. What lies beyond `end`, in bytes of the file, becomes an unwritten piece.
+  fileprivate mutating func append(_ piece: FileLayout.Piece, writtenUpTo end: UInt64) {
+    let written = Swift.min(piece.length, end - Swift.min(end, piece.offset))
+    if written > 0 {
+      var data = piece
+      data.length = written
+      append(data)
+    }
+    guard written < piece.length else { return }
+    var rest = piece
+    rest.offset &+= written
+    rest.length -= written
+    rest.physical = piece.physical.map { $0 &+ written }
+    rest.isUnwritten = true
+    append(rest)
   }
 }

@@ -97,9 +97,9 @@ extension Walk {
       status.st_mode & S_IFMT == S_IFREG, isOnThisFilesystem(Inode(status))
     else { return false }
     let layout = FileLayout(descriptor: -1, status, filesystem: filesystem)
-    guard let pieces = layout.size == 0 ? [] : filesystem.extents(of: layout, number: UInt64(status.st_ino)) else {
-      return false
-    }
+    let isEmpty = layout.size == 0
+    let known = isEmpty && layout.allocated == 0 ? [] : filesystem.extents(of: layout, number: UInt64(status.st_ino))
+    guard let pieces = known ?? (isEmpty ? [] : nil) else { return false }
     guard try !isLink(status, name: name, in: directory) else { return true }
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
@@ -120,8 +120,8 @@ extension Walk {
         return true
       }
       try noteInlineData(item.layout.descriptor, status, item.object)
-      try noteMetadataBlocks(item.layout.descriptor, status, item.object, data: nil)
-      try claim(item.layout, status, object: item.object)
+      let claimed = try claim(item.layout, status, object: item.object)
+      try noteMetadataBlocks(item.layout.descriptor, status, item.object, data: claimed)
       return false
     }
     if let pieces = filesystem.extents(of: item.layout, number: UInt64(status.st_ino)) {
@@ -133,7 +133,7 @@ extension Walk {
     }
     try noteInlineData(item.layout.descriptor, status, item.object)
     let result = try report(item.layout, object: item.object)
-    try noteMetadataBlocks(item.layout.descriptor, status, item.object, data: result?.bytes)
+    try noteMetadataBlocks(item.layout.descriptor, status, item.object, data: result?.allBytes)
     guard let reported = result else { return false }
     if reported.pieces > 0 {
       let traits = Sample.Traits(
@@ -147,6 +147,7 @@ extension Walk {
   mutating func addToSample(
     _ object: Record.ObjectID, _ pieces: [FileLayout.Piece], size: UInt64, name: [UInt8], in directory: OpenDirectory
   ) {
+    let pieces = pieces.filter { !$0.isUnwritten }
     // Data in a record is read together with the record, so there would be no read of its own to check.
     guard !pieces.isEmpty, !pieces.contains(where: { $0.isInRecord || $0.isEncoded }) else { return }
     let reported = pieces.reduce(0) { $0 &+ $1.length }
@@ -205,6 +206,7 @@ extension Walk {
     let object = nextObject
     try declare(.file, parent: directory.object, name: name)
     try noteMetadata(status, object)
+    try report(filesystem.unwrittenExtents(ofFile: name, size: UInt64(max(0, status.st_size))), object: object)
     var item = item(descriptor, status, object, directory.object, name, isDirect: isDirect, .map)
     if try reportAndSample(&item, status, in: directory) {
       close(descriptor)

@@ -10,8 +10,12 @@ extension Walk {
   struct Reported {
     var pieces: UInt64 = 0
     var bytes: UInt64 = 0
+    /// How many bytes are allocated but hold none of the file's.
+    var unwritten: UInt64 = 0
     /// Some extents are encoded and have to be read.
     var hasEncoded = false
+
+    var allBytes: UInt64 { bytes &+ unwritten }
   }
 
   /// Reports the extents that FIEMAP returns for a file or a directory; nil if FIEMAP fails.
@@ -21,6 +25,11 @@ extension Walk {
     while !layout.isComplete {
       guard let page = layout.nextReported() else { return nil }
       for piece in page {
+        guard !piece.isUnwritten else {
+          reported.unwritten &+= piece.length
+          try note(.unwritten, object, piece)
+          continue
+        }
         guard let physical = piece.physical else {
           reported.hasEncoded = true
           continue
@@ -30,30 +39,56 @@ extension Walk {
         try note(.data, object, at: piece.offset, physical, length: piece.length)
       }
     }
+    reported.unwritten &+= try reportBeyondEnd(&layout, object: object)
     return reported
+  }
+
+  /// Reports what is allocated to a file beyond its end.
+  /// - Parameter layout: has returned all other extents.
+  /// - Returns: how many bytes that is.
+  private mutating func reportBeyondEnd(
+    _ layout: inout FileLayout, object: Record.ObjectID
+  ) throws(WalkError) -> UInt64 {
+    var bytes: UInt64 = 0
+    while let page = layout.nextBeyondEnd() {
+      for piece in page {
+        bytes &+= piece.length
+        try note(.unwritten, object, piece)
+      }
+    }
+    return bytes
   }
 
   /// Reports known pieces of a file or a directory.
   mutating func report(_ pieces: [FileLayout.Piece], object: Record.ObjectID) throws(WalkError) {
     for piece in pieces {
-      try note(piece.layout == .encoded ? .encodedData : .data, object, piece)
+      try note(piece.isUnwritten ? .unwritten : piece.layout == .encoded ? .encodedData : .data, object, piece)
     }
   }
 
-  /// Reports the filesystem's extents of a file that is read as well, so that contradictions show. Reports nothing
-  /// if the filesystem does not know them.
-  mutating func claim(_ layout: FileLayout, _ status: stat, object: Record.ObjectID) throws(WalkError) {
+  /// Reports the filesystem's extents of a file that is read as well, so that contradictions show, and its unwritten
+  /// space, which is not read. Reports nothing if the filesystem does not know them.
+  /// - Returns: how many bytes FIEMAP returned extents for; nil if it was not asked or failed.
+  mutating func claim(_ layout: FileLayout, _ status: stat, object: Record.ObjectID) throws(WalkError) -> UInt64? {
     switch filesystem.extentSource {
-    case .none: return
+    case .none: return nil
     case .fibmap, .table:
       let pieces = filesystem.extents(of: layout, number: UInt64(status.st_ino)) ?? []
-      for piece in pieces where !piece.isEncoded && !piece.isInRecord { try note(.dataToCheck, object, piece) }
+      for piece in pieces where piece.isUnwritten || !piece.isEncoded && !piece.isInRecord {
+        try note(piece.isUnwritten ? .unwritten : .dataToCheck, object, piece)
+      }
+      return nil
     case .fiemap:
       var layout = layout
+      var bytes: UInt64 = 0
       while !layout.isComplete {
-        guard let page = layout.nextReported() else { return }
-        for piece in page { try note(.dataToCheck, object, piece) }
+        guard let page = layout.nextReported() else { return nil }
+        for piece in page {
+          bytes &+= piece.length
+          try note(piece.isUnwritten ? .unwritten : .dataToCheck, object, piece)
+        }
       }
+      return try bytes &+ reportBeyondEnd(&layout, object: object)
     }
   }
 
@@ -87,7 +122,8 @@ extension Walk {
   /// Reports the blocks that ext2/3/4 and XFS allocate for an object besides its data: extended attributes and the
   /// block list. The kernel reports only the attribute blocks of XFS files; virt-bmap asks the filesystem's tools
   /// for the rest.
-  /// - Parameter data: how many bytes of the object itself the filesystem reported; nil to count them here.
+  /// - Parameter data: how many bytes the filesystem reported for the object itself, written or not; nil to count them
+  ///   here.
   mutating func noteMetadataBlocks(
     _ descriptor: Int32, _ status: stat, _ object: Record.ObjectID, data: UInt64?
   ) throws(WalkError) {
