@@ -164,7 +164,7 @@ public enum DirectoryIndex {
 
 extension [UInt16] {
   /// The UTF-8 for this UTF-16. An unpaired surrogate, which NTFS allows, is encoded as if it were a character.
-  var asUTF8: [UInt8] {
+  package var asUTF8: [UInt8] {
     var result: [UInt8] = []
     var index = 0
     while index < count {

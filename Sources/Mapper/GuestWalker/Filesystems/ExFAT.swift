@@ -5,10 +5,21 @@ import WalkRecord
 final class ExFAT: WalkedFilesystem {
   static let magics: Set<UInt64> = [0x2011_bab0]
   let mount: Mount
+  /// Nil if the boot sector cannot be right.
+  private var clusters: ExFATClusters?
+  /// Where the directories are that have been found but not listed, by the objects that they are in and their names.
+  private var directories: [Record.ObjectID: [[UInt8]: ExFATAllocation]] = [:]
+  /// The files in the directory that was listed last of which a part has not been written.
+  private var unwritten: [[UInt8]: ExFATEntry] = [:]
 
   init(_ mount: Mount, method: WalkMethod) throws(WalkError) {
     self.mount = mount
-    _ = try AllocationTables.readIntoCache(of: mount) { AllocationTables(ofExFAT: $0) }
+    var bootSector: [UInt8] = []
+    _ = try AllocationTables.readIntoCache(of: mount) { bytes in
+      bootSector = bytes
+      return AllocationTables(ofExFAT: bytes)
+    }
+    clusters = ExFATClusters(device: mount.device, bootSector: bootSector)
   }
 
   let announcement = DirectoryAnnouncement.beforeLookup
@@ -17,5 +28,32 @@ final class ExFAT: WalkedFilesystem {
   func extents(of layout: FileLayout, number: UInt64) -> [FileLayout.Piece]? {
     // The kernel maps a file up to the end of its last cluster.
     layout.blockList(mayHaveHoles: false, endsWithCluster: true)
+  }
+
+  /// Reads the directory's entries once more: the kernel does not say how much is allocated to a file.
+  func reportBlocks(of directory: OpenDirectory, in walk: inout Walk) throws(WalkError) {
+    unwritten = [:]
+    let own =
+      directory.parent == 0 ? clusters?.root : directories[directory.parent]?.removeValue(forKey: directory.name)
+    if directories[directory.parent]?.isEmpty ?? false { directories[directory.parent] = nil }
+    guard let own, let bytes = clusters?.directory(own) else { return }
+    for entry in ExFATEntry.all(in: bytes) {
+      if entry.isDirectory {
+        directories[directory.object, default: [:]][entry.name] = entry.allocation
+      } else if entry.allocation.length > entry.validLength {
+        unwritten[entry.name] = entry
+      }
+    }
+  }
+
+  func unwrittenExtents(ofFile name: [UInt8], size: UInt64) -> [FileLayout.Piece] {
+    guard let entry = unwritten[name], let clusterSize = clusters?.clusterSize,
+      let sectorSize = clusters?.sectorSize, entry.validLength <= UInt64(Int64.max)
+    else { return [] }
+    // Before Linux 6.8, the size of a file was what is valid of it. All of its last cluster is then mapped as data.
+    let unit = size == entry.validLength ? clusterSize : sectorSize
+    let start = (entry.validLength + unit - 1) / unit * unit
+    guard start < entry.allocation.length else { return [] }
+    return clusters?.pieces(of: entry.allocation, in: start..<entry.allocation.length) ?? []
   }
 }
