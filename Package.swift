@@ -146,7 +146,7 @@ let package = Package(
       name: "Verification",
       dependencies: [
         "Appliance", "BlockMap", "BlockStack", "Bytes", "Digest", "DiskImage", "FileProof", "Filesystems", "Guestfs",
-        systemPackage,
+        algorithms, systemPackage,
       ],
       path: "Sources/Mapper/Verification"),
     .executableTarget(

@@ -36,7 +36,7 @@ public struct Verification: Sendable {
     public internal(set) var proved = 0
     /// Files that cannot be rebuilt, by the reason that the filesystem gives.
     public internal(set) var excepted: [ProofException: Int] = [:]
-    /// Files and directories about which the map is wrong.
+    /// Files and directories about which the map is wrong, and ranges that it says are both unallocated and in use.
     public internal(set) var wrong = 0
     /// Files and directories in the map that could not be checked, since the filesystem cannot be mounted or not all of
     /// it could be examined.
@@ -65,6 +65,14 @@ public struct Verification: Sendable {
 }
 
 extension Verification {
+  /// The index in `filesystems` of a device, which is added if it is new.
+  mutating func index(of device: [UInt8], _ indices: inout [[UInt8]: Int]) -> Int {
+    if let index = indices[device] { return index }
+    filesystems.append(Filesystem(device: device, type: ""))
+    indices[device] = filesystems.count - 1
+    return filesystems.count - 1
+  }
+
   /// A remark about one file or directory.
   public struct Finding: Sendable {
     public var isWrong: Bool

@@ -114,7 +114,12 @@ struct Verifier {
       let kind: ObjectKind = entry.isDirectory ? .directory : .file
       let object = files.find(kind, device: work.device, path: entry.path)
       if let object { seen[Int(object.rawValue)] = true }
-      if !entry.isDirectory { work.add(entry, object: object) }
+      guard !entry.isDirectory else { return }
+      // A file may have unwritten space and no data.
+      if let space = files.find(.unwritten, device: work.device, path: entry.path) {
+        seen[Int(space.rawValue)] = true
+      }
+      work.add(entry, object: object)
     }
     guard failed > 0 else { return }
     guest.reporter.warning("filesystem on \(shown(work.device)): \(failed) files or directories cannot be examined")
@@ -287,20 +292,16 @@ struct Verifier {
     found(Verification.Finding(isWrong: false, device: work.device, path: path, reason: text))
   }
 
-  /// Looks for what is only in the map.
+  /// Looks for what is only in the map, and for what the map says is unallocated and in use.
   mutating func finish() {
     var indices: [[UInt8]: Int] = [:]
     for (index, filesystem) in result.filesystems.enumerated() { indices[filesystem.device] = index }
     for object in files.map.objects.ids where !seen[Int(object.rawValue)] {
       let named = files.map.objects[object]
-      guard named.kind == .file || named.kind == .directory, let path = named.path else { continue }
-      let index =
-        indices[named.device]
-        ?? {
-          result.filesystems.append(Verification.Filesystem(device: named.device, type: ""))
-          return result.filesystems.count - 1
-        }()
-      indices[named.device] = index
+      guard [.file, .directory, .unwritten].contains(named.kind), let path = named.path, !isSeenAsFile(named) else {
+        continue
+      }
+      let index = result.index(of: named.device, &indices)
       if unlisted.contains(named.device) {
         result.filesystems[index].unverified += 1
         result.isIncomplete = true
@@ -309,6 +310,28 @@ struct Verifier {
         found(
           Verification.Finding(isWrong: true, device: named.device, path: path, reason: "it is not in the guest"))
       }
+    }
+    reportOverlaps(&indices)
+  }
+
+  /// Whether this is the unwritten space of a file that is in the guest.
+  private func isSeenAsFile(_ named: MappedObject) -> Bool {
+    guard named.kind == .unwritten, let path = named.path else { return false }
+    return files.find(.file, device: named.device, path: path).map { seen[Int($0.rawValue)] } ?? false
+  }
+
+  /// Reports what the map says is unallocated and in use.
+  private mutating func reportOverlaps(_ indices: inout [[UInt8]: Int]) {
+    let overlaps = UnallocatedOverlaps(files.map)
+    for overlap in overlaps.listed {
+      let named = files.map.objects[overlap.object]
+      found(
+        Verification.Finding(
+          isWrong: true, device: named.device, path: named.path ?? [], reason: overlap.reason))
+    }
+    for (device, count) in overlaps.counts { result.filesystems[result.index(of: device, &indices)].wrong += count }
+    if overlaps.unlisted > 0 {
+      guest.reporter.warning("\(overlaps.unlisted) more ranges of the map are unallocated, too")
     }
   }
 }
