@@ -41,6 +41,29 @@ struct TextFormatTests {
         """)
   }
 
+  /// A write to space that was reserved for a file names the file, under all its names, also where the map is wrong and
+  /// says that the space is free.
+  @Test func namesTheFileThatSpaceWasReservedFor() throws {
+    let map = guest + "\n1 50000 51000 a@1000 /dev/sda1 /a\n1 50000 51000 a@1000 /dev/sda1 /link to a"
+    var log = FormattedLog(TextFormat(offsets: true), try index(map + "\n1 50800 52000 u /dev/sda1"))
+    var output: [UInt8] = []
+    for range in [0x40e00..<0x41000, 0x50400..<0x50a00, 0x51000..<0x51200] as [Range<UInt64>] {
+      log.append(event(.write, range), to: &output)
+    }
+    log.endLine(in: &output)
+    #expect(
+      String(decoding: output, as: UTF8.self) == """
+        write f /dev/sda1 /a
+         40e00-41000 +e00
+        write a /dev/sda1 /a
+        write a /dev/sda1 /link to a
+         50400-50a00 +1400
+        write u /dev/sda1
+         51000-51200 +800
+
+        """)
+  }
+
   @Test func namesKindsThatAreNotKnown() throws {
     #expect(
       try text(

@@ -22,6 +22,10 @@ enum Guests {
   static let dirty = Shared { try await build("dirty", script: "Tests/Integration/Guests/make-dirty-guest") }
   /// NTFS as Windows leaves it.
   static let windows = Shared { try await build("windows", script: "Tests/Integration/Guests/make-windows-guest") }
+  /// Files with space that holds none of their bytes.
+  static let unwritten = Shared {
+    try await build("unwritten", script: "Tests/Integration/Guests/make-unwritten-guest")
+  }
   /// A Debian root filesystem on every kind of storage.
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))

@@ -42,6 +42,16 @@ enum Maps {
     return try await make("windows-read", guest.appending("windows.raw"), ["-q", "--method", "read"])
   }
 
+  static let unwritten = Shared {
+    let guest = try await Guests.unwritten.value
+    return try await make("unwritten-map", guest.appending("unwritten.raw"), ["-q"])
+  }
+
+  static let unwrittenRead = Shared {
+    let guest = try await Guests.unwritten.value
+    return try await make("unwritten-read", guest.appending("unwritten.raw"), ["-q", "--method", "read"])
+  }
+
   static let demo = Shared {
     let guest = try await Guests.demo.value
     return try await make("guest", guest.appending("guest.raw"), ["-q"])
