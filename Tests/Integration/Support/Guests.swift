@@ -22,6 +22,8 @@ enum Guests {
   static let dirty = Shared { try await build("dirty", script: "Tests/Integration/Guests/make-dirty-guest") }
   /// NTFS as Windows leaves it.
   static let windows = Shared { try await build("windows", script: "Tests/Integration/Guests/make-windows-guest") }
+  /// ext2/3/4 and XFS with all kinds of metadata.
+  static let space = Shared { try await build("space", script: "Tests/Integration/Guests/make-space-guest") }
   /// A Debian root filesystem on every kind of storage.
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))

@@ -42,6 +42,11 @@ enum Maps {
     return try await make("windows-read", guest.appending("windows.raw"), ["-q", "--method", "read"])
   }
 
+  static let space = Shared {
+    let guest = try await Guests.space.value
+    return try await make("space-map", guest.appending("space.raw"), ["-q"])
+  }
+
   static let demo = Shared {
     let guest = try await Guests.demo.value
     return try await make("guest", guest.appending("guest.raw"), ["-q"])
