@@ -270,7 +270,7 @@ let package = Package(
     .testTarget(
       name: "Integration",
       dependencies: [
-        "Appliance", "Guestfs",
+        "Appliance", "Guestfs", "TestSupport",
         subprocess,
         systemPackage,
       ],

@@ -95,13 +95,13 @@ import Testing
       """
     #expect(
       lines(XFSMetadata.areas(parsing: text)) == [
-        "m 0 200 superblock", "m 200 400 AGF 0", "m 400 600 AGI 0", "m 600 800 AGFL 0",
+        "m 0 200 superblock", "m 200 400 AGF 0", "m 400 600 AGI 0", "m 600 800 AGFL 0", "m 800 1000 AG header padding",
         "m 5000000 5000200 backup superblock", "m 5000200 5000400 AGF 1", "m 5000400 5000600 AGI 1",
-        "m 5000600 5000800 AGFL 1", "m a006000 e006000 log",
+        "m 5000600 5000800 AGFL 1", "m 5000800 5001000 AG header padding", "m a006000 e006000 log",
       ])
     // A log on an external device has no location on this one.
     let external = text.replacing("logstart = 65542", with: "logstart = 0").replacing("log = 167796736", with: "")
-    #expect(XFSMetadata.areas(parsing: external).count == 8)
+    #expect(XFSMetadata.areas(parsing: external).count == 10)
   }
 
   @Test func fat() {

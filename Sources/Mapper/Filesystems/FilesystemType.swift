@@ -73,6 +73,8 @@ package struct MetadataTool: Sendable {
   package let script: String
   /// Parses the output of the script.
   package let areas: @Sendable (String) -> [DeviceArea]
+  /// Whether the output tells everything. A tool may stop early at damage or at a limit.
+  package var isComplete: @Sendable (String) -> Bool = { _ in true }
 }
 
 /// Runs a filesystem's own tools in the appliance to find what the filesystem stores for single inodes.

@@ -26,6 +26,8 @@ enum Guests {
   static let unwritten = Shared {
     try await build("unwritten", script: "Tests/Integration/Guests/make-unwritten-guest")
   }
+  /// ext2/3/4 and XFS with all kinds of metadata.
+  static let space = Shared { try await build("space", script: "Tests/Integration/Guests/make-space-guest") }
   /// A Debian root filesystem on every kind of storage.
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))

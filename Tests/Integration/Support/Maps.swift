@@ -52,6 +52,11 @@ enum Maps {
     return try await make("unwritten-read", guest.appending("unwritten.raw"), ["-q", "--method", "read"])
   }
 
+  static let space = Shared {
+    let guest = try await Guests.space.value
+    return try await make("space-map", guest.appending("space.raw"), ["-q"])
+  }
+
   static let demo = Shared {
     let guest = try await Guests.demo.value
     return try await make("guest", guest.appending("guest.raw"), ["-q"])

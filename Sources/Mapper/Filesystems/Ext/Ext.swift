@@ -4,7 +4,9 @@ struct Ext: FilesystemType {
   let reportsHoles = true
 
   var metadata: MetadataTool? {
-    MetadataTool(tools: ExtMetadata.tools, script: ExtMetadata.script, areas: ExtMetadata.areas)
+    MetadataTool(
+      tools: ExtMetadata.tools, script: ExtMetadata.script, areas: ExtMetadata.areas,
+      isComplete: ExtMetadata.isComplete)
   }
 
   var inodeBlocks: InodeBlocksTool? {

@@ -1,7 +1,7 @@
 import BlockStack
 import Bytes
 
-/// What ext2, ext3 and ext4 store besides files, as dumpe2fs(8) and debugfs(8) print it.
+/// What ext2, ext3 and ext4 store besides files, and their free space, as dumpe2fs(8) and debugfs(8) print it.
 ///
 /// Each kind of block group area is one object for the whole filesystem, in the order of the groups. Thus the offset
 /// of an inode in the inode table, divided by the inode size, is the inode number minus 1.
@@ -12,19 +12,36 @@ enum ExtMetadata {
   /// `dumpe2fs -g`, and debugfs's block lists of the inodes that have no name. `-c` keeps debugfs from reading the
   /// bitmaps, of which a large filesystem has thousands. Only the resize inode's list starts with a doubly indirect
   /// block (DIND); the rest of that list consists of reserved descriptors, which dumpe2fs reports, and is dropped.
+  /// The last run of dumpe2fs reads the bitmaps, and prints one list of free blocks for each group.
   static let script = """
+    echo "Device size: $(blockdev --getsize64 $d)"
     h=$(timeout 600 dumpe2fs -h $d | sed -nE \
-      's/^((Block|Inode|Group descriptor) size|(Inodes|Blocks) per group|Reserved GDT blocks|MMP block number|\
-    (Journal|User quota|Group quota|Project quota|Orphan file) inode):[[:space:]]+([0-9]+)$/\\1: \\5/p; \
+      's/^((Block|Inode|Group descriptor|Cluster) size|Block count|(Inodes|Blocks) per group|Reserved GDT blocks|MMP block number|\
+    (Journal|User quota|Group quota|Project quota|Orphan file) inode|First orphan inode):[[:space:]]+([0-9]+)$/\\1: \\5/p; \
     s/^Filesystem features:[[:space:]]+(.*)$/features \\1/p')
     echo "$h"
     timeout 600 dumpe2fs -g $d | grep -E '^[0-9]+:' | head -c 256M
     { echo 'stat <1>'
       echo "$h" | sed -nE 's/^(Journal|.* quota|Orphan file) inode: (.*)/stat <\\2>/p'
-      echo 'stat <7>'
+      printf 'stat <%s>\\n' 5 6 9 10 7
     } | timeout 600 debugfs -c -f /proc/self/fd/0 $d | sed -nE \
       's/^debugfs: stat <([0-9]+)>$/inode \\1/p; /^\\(DIND\\)/ { s/,.*//p; d }; /^\\(/p' | head -c 64M
+    o=$(echo "$h" | sed -nE 's/^First orphan inode: //p')
+    for i in $(seq \(maximumOrphans)); do
+      [ "${o:-0}" != 0 ] || break
+      t=$(timeout 600 debugfs -c -R "stat <$o>" $d | sed -nE 's/^ *dtime: (0x[0-9a-f]+):.*/next \\1/p; \
+        s/^File ACL: ([1-9][0-9]*).*/(ACL):\\1/p; /^\\(/p' | head -c 16M)
+      printf 'orphan %s\\n' "$o"
+      echo "$t" | grep '^('
+      o=$(echo "$t" | sed -n 's/^next //p' | head -n 1)
+      o=$((${o:-0}))
+    done
+    timeout 600 dumpe2fs $d | sed -nE 's/^  Free blocks: ([-0-9, ]*)$/free \\1/p' | head -c 256M
     """
+
+  /// The maximum length of the list of deleted inodes that were still open. The filesystem is usually mounted before,
+  /// which empties the list.
+  private static let maximumOrphans = 100
 
   /// The size of the area before the superblock, which is reserved for the first stage of a boot loader.
   private static let bootBlockBytes: UInt64 = 1024
@@ -43,41 +60,53 @@ enum ExtMetadata {
     areas.add("multiple mount protection", at: numbers["MMP block number"]?.times(blockSize), count: blockSize)
 
     let groups = GroupReader(numbers: numbers, blockSize: blockSize, hasMetaGroups: features.contains("meta_bg"))
-    var inode: InodeName?
+    var free = ExtFreeSpace(numbers: numbers, blockSize: blockSize)
+    var inode: String?
     for line in lines {
-      if line.hasPrefix("inode ") {
-        inode = UInt64(line.dropFirst(6)).flatMap { InodeName($0, numbers) }
+      if line.hasPrefix("free ") {
+        free.add(line.dropFirst(5))
+      } else if line.hasPrefix("inode ") {
+        inode = UInt64(line.dropFirst(6)).flatMap { name(ofInode: $0, numbers) }
+      } else if line.hasPrefix("orphan ") {
+        inode = UInt64(line.dropFirst(7)).map { "orphan inode \($0)" }
       } else if line.hasPrefix("(") {
         if let inode { addBlocks(line, of: inode, blockSize, to: &areas) }
       } else if line.first?.isNumber == true {
         groups.add(line, to: &areas)
       }
     }
-    return areas
+    return areas + free.areas()
+  }
+
+  /// Whether the output has a list of free blocks for every group. dumpe2fs prints none if it cannot read a bitmap.
+  static func isComplete(_ text: String) -> Bool {
+    let lines = text.lines
+    return lines.count { $0.hasPrefix("free ") } == lines.count { $0.first?.isNumber ?? false }
   }
 
   /// The name of an inode that belongs to no file.
-  private struct InodeName {
-    var name: String
-
-    init?(_ number: UInt64, _ numbers: ToolNumbers) {
-      switch number {
-      case 1: name = "bad blocks"
-      case 7: name = "resize inode"
-      case numbers["Journal inode"]: name = "journal"
-      case numbers["User quota inode"]: name = "user quota"
-      case numbers["Group quota inode"]: name = "group quota"
-      case numbers["Project quota inode"]: name = "project quota"
-      case numbers["Orphan file inode"]: name = "orphan file"
-      default: return nil
-      }
+  private static func name(ofInode number: UInt64, _ numbers: ToolNumbers) -> String? {
+    switch number {
+    case 1: "bad blocks"
+    case 5: "boot loader"
+    case 6: "undelete directory"
+    case 7: "resize inode"
+    case numbers["Journal inode"]: "journal"
+    case numbers["User quota inode"]: "user quota"
+    case numbers["Group quota inode"]: "group quota"
+    case numbers["Project quota inode"]: "project quota"
+    case numbers["Orphan file inode"]: "orphan file"
+    // What snapshots and replicas of ext4, which Linux does not have, keep there.
+    case 9: "exclude inode"
+    case 10: "replica inode"
+    default: nil
     }
   }
 
   /// Adds one of debugfs's lists: `(0-11):505-516, (IND):517, (12-267[u]):518-773`. An entry without a number in
   /// parentheses is a mapping block.
   private static func addBlocks(
-    _ list: Substring, of inode: InodeName, _ blockSize: UInt64, to areas: inout [DeviceArea]
+    _ list: Substring, of inode: String, _ blockSize: UInt64, to areas: inout [DeviceArea]
   ) {
     for entry in list.parts(between: ",") {
       let parts = entry.parts(between: ":")
@@ -86,13 +115,13 @@ enum ExtMetadata {
       let first = range(fileBlocks)?.lowerBound
       guard let count = (blocks.upperBound - blocks.lowerBound).times(blockSize) else { continue }
       areas.add(
-        first == nil && inode.name != "resize inode" ? "\(inode.name) map" : inode.name,
+        first == nil && inode != "resize inode" ? "\(inode) map" : inode,
         at: blocks.lowerBound.times(blockSize), count: count, offset: (first ?? 0).times(blockSize))
     }
   }
 
   /// Parses `5` or `5-8`.
-  fileprivate static func range(_ text: Substring) -> Range<UInt64>? {
+  static func range(_ text: Substring) -> Range<UInt64>? {
     let ends = text.parts(between: "-", omittingEmptySubsequences: false)
     guard (1...2).contains(ends.count), let first = UInt64(ends[0]), let last = UInt64(ends[ends.count - 1]),
       first <= last, last < UInt64.max

@@ -41,8 +41,11 @@ struct CoverageCheck {
         }
       }
     }
-    for journal in guest.inventory.devices where journal.type == "jbd" {
-      draft.add(.metadata, journal.name, path: Array("journal".utf8), guest.wholeLocations(of: journal) ?? [])
+    // The external journals of ext3 and ext4, and the external logs of XFS.
+    for (type, name) in [("jbd", "journal"), ("xfs_external_log", "log")] {
+      for device in guest.inventory.devices where device.type == type {
+        draft.add(.metadata, device.name, path: Array(name.utf8), guest.wholeLocations(of: device) ?? [])
+      }
     }
   }
 

@@ -27,7 +27,12 @@ struct FilesystemMetadata {
           orSay: "\(name): its metadata is left out")
       else { return }
       areas = source.areas(text)
-      if areas.isEmpty { guest.reporter.detail("\(name): the tools do not say where its metadata is") }
+      if areas.isEmpty {
+        guest.reporter.detail("\(name): the tools do not say where its metadata is")
+      } else if !source.isComplete(text) {
+        draft.warnOfGap(
+          "\(name): its tools cannot read all of its metadata; some metadata and free space are not in the map")
+      }
       if areas.contains(where: { $0.device == BtrfsTree.device }) {
         guard let segments = BtrfsTree(parsing: text)?.segments else {
           return guest.reporter.detail("\(name): its chunks are not supported; its metadata is left out")

@@ -1,0 +1,167 @@
+import BlockMap
+import BlockStack
+import Testing
+
+@testable import Filesystems
+
+/// The output of xfs_db 6.1, as the script filters it.
+@Suite struct XFSGroupTests {
+  /// One line per area: `START END@OFFSET NAME`, in blocks of the group; free space has the name `-`.
+  private func lines(_ text: String) -> [String] {
+    XFSMetadata.areas(parsing: text).map { area in
+      let offset = area.offset == 0 ? "" : "@\(area.offset)"
+      #expect((area.name == nil) == (area.kind == .unallocated))
+      return "\(area.range.lowerBound) \(area.range.upperBound)\(offset) \(area.name ?? "-")"
+    }
+  }
+
+  private static let superblock = """
+    device = 167772160
+    blocksize = 4096
+    agblocks = 20480
+    agcount = 2
+    sectsize = 512
+    logstart = 0
+    dblocks = 40960
+    inodesize = 512
+    agblklog = 15
+    rbmino = 129
+    rsumino = 130
+
+    """
+
+  private static let groups = """
+    ag 0
+    flfirst = 117
+    fllast = 1
+    flcount = 4
+    bnobt level 1 block 1 daddr 8
+    bnobt level 0 block 30 daddr 240
+    rec 13,3
+    rec 24,1
+    bnobt level 0 block 31 daddr 248
+    rec 26,20454
+    cntbt level 0 block 2 daddr 16
+    rmapbt level 0 block 5 daddr 40
+    refcntbt level 0 block 6 daddr 48
+    rec 100,2,3,0
+    rec 110,4,1,1
+    inobt level 0 block 3 daddr 24
+    rec 128,0,64,61,0xfffffffffffffff8
+    rec 192,0xff0f,16,0,0
+    finobt level 0 block 4 daddr 32
+    bno[0-118] = \((0..<119).map { "\($0):\($0 == 118 ? 7 : $0 == 0 ? 8 : $0 == 1 ? 9 : $0 == 117 ? 10 : 99)" }.joined(separator: " "))
+    ag 1
+    flfirst = 0
+    fllast = 3
+    flcount = 4
+    bnobt level 0 block 1 daddr 163848
+    rec 13,20467
+    inobt level 0 block 3 daddr 163864
+    rec 64,61,0xfffffffffffffff8
+    bno[0-3] = 0:4 1:null 2:6 3:7
+
+    """
+
+  private static let inodes = """
+    inode rbmino
+    data 0 0 200 2
+    tree 1640
+    inode rsumino
+    inode uquotino
+    data 1 1 300 1
+    inode other
+    data 0 0 200 2
+    end
+
+    """
+
+  @Test func groups() {
+    let text = Self.superblock + Self.groups + Self.inodes
+    let b = { (block: Int) in block * 4096 }
+    let g = 20480 * 4096
+    #expect(
+      lines(text).filter { !$0.contains("super") && !$0.hasSuffix("AGF 0") } == [
+        "1024 1536 AGI 0", "1536 2048 AGFL 0", "2048 4096 AG header padding",
+        "\(g + 512) \(g + 1024) AGF 1", "\(g + 1024) \(g + 1536) AGI 1", "\(g + 1536) \(g + 2048) AGFL 1",
+        "\(g + 2048) \(g + 4096) AG header padding",
+        "\(b(1)) \(b(2)) bnobt 0", "\(b(30)) \(b(31)) bnobt 0", "\(b(13)) \(b(16)) -", "\(b(24)) \(b(25)) -",
+        "\(b(31)) \(b(32)) bnobt 0", "\(b(26)) \(b(20480)) -", "\(b(2)) \(b(3)) cntbt 0",
+        "\(b(5)) \(b(6)) rmapbt 0", "\(b(6)) \(b(7)) refcountbt 0",
+        // The shared extent (100) belongs to files.
+        "\(b(110)) \(b(114)) CoW staging extents", "\(b(3)) \(b(4)) inobt 0",
+        // 8 inodes in a block. In the sparse chunk, only inodes 208 to 223 exist.
+        "\(b(16)) \(b(24))@\(128 * 512) inodes", "\(b(26)) \(b(28))@\(208 * 512) inodes", "\(b(4)) \(b(5)) finobt 0",
+        "\(b(10)) \(b(11)) AGFL blocks 0", "\(b(7)) \(b(8)) AGFL blocks 0", "\(b(8)) \(b(9)) AGFL blocks 0",
+        "\(b(9)) \(b(10)) AGFL blocks 0",
+        "\(g + b(1)) \(g + b(2)) bnobt 1", "\(g + b(13)) \(g + b(20480)) -", "\(g + b(3)) \(g + b(4)) inobt 1",
+        // The inode number of the first inode of group 1 is 1 << 18.
+        "\(g + b(8)) \(g + b(16))@\((1 << 18 + 64) * 512) inodes",
+        "\(g + b(4)) \(g + b(5)) AGFL blocks 1", "\(g + b(6)) \(g + b(7)) AGFL blocks 1",
+        "\(g + b(7)) \(g + b(8)) AGFL blocks 1",
+        "\(b(200)) \(b(202)) real-time bitmap", "\(1640 * 512) \(1640 * 512 + 4096) real-time bitmap map",
+        "\(g + b(300)) \(g + b(301))@4096 user quota",
+      ])
+    #expect(XFSMetadata.isComplete(text))
+  }
+
+  /// Inodes that were deleted while they were open, from the lists of a group.
+  @Test func unlinkedInodes() {
+    let text = """
+      unlinked 131
+      data 8 1 300 2
+      attr 0 1 310 1
+      tree 1640
+      unlinked x
+      data 0 0 200 2
+
+      """
+    let group = 20480 * 4096
+    #expect(
+      lines(Self.superblock + text + "ag 0\ndata 0 0 200 2\n").suffix(3) == [
+        "\(group + 300 * 4096) \(group + 302 * 4096)@32768 unlinked inode 131",
+        "\(group + 310 * 4096) \(group + 311 * 4096) unlinked inode 131 map",
+        "\(1640 * 512) \(1640 * 512 + 4096) unlinked inode 131 map",
+      ])
+  }
+
+  @Test func whatLiesBehindTheLastGroupIsFree() {
+    let text = Self.superblock.replacing("device = 167772160", with: "device = 167780000")
+    #expect(XFSMetadata.areas(parsing: text).last?.range == 167_772_160..<167_780_000)
+  }
+
+  /// Headers of 4096 bytes each fill their blocks.
+  @Test func largeSectors() {
+    let text = Self.superblock.replacing("sectsize = 512", with: "sectsize = 4096")
+    #expect(!lines(text).contains { $0.contains("padding") })
+  }
+
+  @Test func outputThatWasCutShort() {
+    #expect(!XFSMetadata.isComplete(Self.superblock + Self.groups))
+    #expect(!XFSMetadata.isComplete(Self.superblock + Self.inodes))
+    // xfs_db prints an error instead of a tree whose root is damaged.
+    let damaged = Self.groups.replacing("bnobt level 0 block 1 daddr 163848\n", with: "")
+    #expect(!XFSMetadata.isComplete(Self.superblock + damaged + Self.inodes))
+    #expect(!XFSMetadata.isComplete(""))
+  }
+
+  @Test func numbersThatCannotBe() {
+    let most = String(UInt64.max)
+    let hostile = [
+      "rec", "rec ,", "rec \(most),\(most)", "rec \(most),\(most),\(most)", "rec \(most),\(most),\(most),1",
+      "rec \(most),\(most),\(most),\(most),\(most)", "rec 0,0", "rec 0x,0xfffffffffffffffff",
+      "bno[0-3] = 0:\(most) 1:x 2 3:", "flfirst = \(most)", "flcount = \(most)", "flfirst = -1", "flcount = -1",
+      "data \(most) \(most) \(most) \(most)", "data 0 0 0 0", "tree \(most)", "bnobt level 0 block 1 daddr \(most)",
+    ]
+    for superblock in [Self.superblock, Self.superblock.replacing("512", with: most)] {
+      for tree in ["bno", "ino", "refcnt"] {
+        for group in ["0", "1", most] {
+          let text =
+            superblock + "ag \(group)\n\(tree)bt level 0 block 1 daddr 8\nflfirst = 1\nflcount = 2\n"
+            + hostile.joined(separator: "\n") + "\ninode rbmino\n" + hostile.joined(separator: "\n")
+          #expect(XFSMetadata.areas(parsing: text).allSatisfy { !$0.range.isEmpty })
+        }
+      }
+    }
+  }
+}
