@@ -115,7 +115,8 @@ import Testing
 
   @Test func badMaps() async throws {
     for (map, message) in [
-      ("# virt-bmap 2\n1 0 zz f /dev/sda1 /x\n", "line 2"), ("# virt-bmap 2\n# disk 1 size=1000\n1 0 1000 v /dev/sda", "newline"),
+      ("# virt-bmap 2\n1 0 zz f /dev/sda1 /x\n", "line 2"),
+      ("# virt-bmap 2\n# disk 1 size=1000\n1 0 1000 v /dev/sda", "newline"),
     ] {
       let outcome = try await summary([], map: map)
       #expect(outcome.end == .exited(1) && outcome.output.isEmpty)
