@@ -8,8 +8,10 @@ struct AllocationTables: Equatable {
   static let bootSectorBytes = 512
 
   var range: Range<UInt64>
-  /// Where the root directory is, if its location is fixed.
-  var rootDirectory: Range<UInt64>?
+  /// Where the root directory is, if its location is fixed or its cluster chain was followed.
+  var rootDirectory: [Range<UInt64>] = []
+  /// Where the root directory of FAT32 begins.
+  private(set) var rootChain: ClusterChain?
 
   /// FAT12, FAT16 or FAT32: the range includes the reserved sectors before the tables. Nil for too few bytes.
   init?(ofFAT bootSector: [UInt8]) {
@@ -21,7 +23,13 @@ struct AllocationTables: Equatable {
     let end = (boot.word(at: 14) + tables) * bytesPerSector
     range = 0..<end
     let entries = boot.word(at: 17)
-    if !isFAT32, entries > 0 { rootDirectory = end..<end + entries * 32 }
+    if !isFAT32, entries > 0 { rootDirectory = [end..<end + entries * 32] }
+    let reserved = boot.word(at: 14) * bytesPerSector
+    if isFAT32 {
+      rootChain = ClusterChain(
+        first: boot.double(at: 44), table: reserved..<reserved + boot.double(at: 36) * bytesPerSector, clusters: end,
+        clusterBytes: UInt64(bootSector[13]) * bytesPerSector)
+    }
   }
 
   /// exFAT. Nil for too few bytes.
@@ -43,7 +51,7 @@ struct AllocationTables: Equatable {
     let buffer = AlignedBuffer(size: 1 << 20).bytes
     defer { buffer.deallocate() }
     guard pread(device, buffer.baseAddress, bootSectorBytes, 0) == bootSectorBytes,
-      let tables = parse(Array(buffer.prefix(bootSectorBytes)))
+      var tables = parse(Array(buffer.prefix(bootSectorBytes)))
     else { return nil }
     var offset = tables.range.lowerBound
     while offset < tables.range.upperBound {
@@ -51,6 +59,12 @@ struct AllocationTables: Equatable {
       let count = pread(device, buffer.baseAddress, Int(wanted), off_t(offset))
       guard count > 0 else { break }
       offset += UInt64(count)
+    }
+    if let chain = tables.rootChain {
+      tables.rootDirectory = chain.ranges { offset in
+        guard let offset = off_t(exactly: offset), pread(device, buffer.baseAddress, 4, offset) == 4 else { return nil }
+        return buffer.load(as: UInt32.self).littleEndian
+      }
     }
     return tables
   }

@@ -7,8 +7,8 @@ protocol DirectoryRules: AnyObject {
 
   var announcement: DirectoryAnnouncement { get }
 
-  /// Where the root directory is, in bytes of the device, if its location is fixed.
-  var rootDirectory: Range<UInt64>? { get }
+  /// Where the root directory is, in bytes of the device and in its order; empty if that is not known.
+  var rootDirectory: [Range<UInt64>] { get }
 
   /// Reads directories and inodes ahead, if the walk need not tell their reads apart.
   var readingAhead: ReadingAhead? { get }
@@ -41,7 +41,7 @@ enum DirectoryAnnouncement {
 
 extension DirectoryRules {
   var announcement: DirectoryAnnouncement { .beforeOpening }
-  var rootDirectory: Range<UInt64>? { nil }
+  var rootDirectory: [Range<UInt64>] { [] }
   var readingAhead: ReadingAhead? { nil }
   var hasReparsePoints: Bool { false }
   var findsEncryptedFiles: Bool { false }

@@ -7,12 +7,12 @@ import WalkRecord
 final class FAT: WalkedFilesystem {
   static let magics: Set<UInt64> = [0x4d44]
   let mount: Mount
-  /// FAT12 and FAT16 have it right after the tables, so reading the tables may also read its start.
-  let rootDirectory: Range<UInt64>?
+  /// It is usually right after the tables, so reading the tables may also read its start.
+  let rootDirectory: [Range<UInt64>]
 
   init(_ mount: Mount, method: WalkMethod) throws(WalkError) {
     self.mount = mount
-    rootDirectory = try AllocationTables.readIntoCache(of: mount) { AllocationTables(ofFAT: $0) }?.rootDirectory
+    rootDirectory = try AllocationTables.readIntoCache(of: mount) { AllocationTables(ofFAT: $0) }?.rootDirectory ?? []
   }
 
   // Looking a directory up reads all of it.

@@ -70,8 +70,12 @@ extension Walk {
   private mutating func announce(_ stream: Chunk, parent: Record.ObjectID, name: [UInt8]) throws(WalkError) {
     let object = nextObject
     try declare(.directory, parent: parent, name: parent == 0 ? [] : name)
-    guard parent == 0, let root = filesystem.rootDirectory else { return try channel.say(.chunk(stream)) }
-    try note(.data, object, at: 0, root.lowerBound, length: root.upperBound - root.lowerBound)
+    guard parent == 0, !filesystem.rootDirectory.isEmpty else { return try channel.say(.chunk(stream)) }
+    var offset: UInt64 = 0
+    for part in filesystem.rootDirectory {
+      try note(.data, object, at: offset, part.lowerBound, length: part.upperBound - part.lowerBound)
+      offset += part.upperBound - part.lowerBound
+    }
     // The root's location is known, so reads from now on belong to no object.
     try channel.say(.idle)
   }
