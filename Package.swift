@@ -120,7 +120,8 @@ let package = Package(
       name: "WalkAssembly", dependencies: ["BlockMap", "BlockStack", "Bytes", "WalkRecord"],
       path: "Sources/Mapper/WalkAssembly"),
     .target(
-      name: "Filesystems", dependencies: ["BlockStack", "Bytes", "WalkAssembly"], path: "Sources/Mapper/Filesystems"),
+      name: "Filesystems", dependencies: ["BlockStack", "Bytes", "NTFSRecords", "WalkAssembly"],
+      path: "Sources/Mapper/Filesystems"),
     .target(
       name: "Appliance",
       dependencies: [

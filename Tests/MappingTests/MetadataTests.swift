@@ -104,37 +104,6 @@ import Testing
     #expect(XFSMetadata.areas(parsing: external).count == 10)
   }
 
-  @Test func fat() {
-    let fat16 = """
-      sector size: 512
-      cluster size: 4
-      reserved (boot) sectors: 4
-      fats: 2
-      max available root directory slots: 512
-      sectors per fat: 128
-      big size: 131040
-      """
-    #expect(
-      lines(FATMetadata.areas(parsing: fat16)) == [
-        "m 0 200 boot sector", "m 800 10800 FAT 1", "m 10800 20800 FAT 2",
-      ])
-    let fat32 = """
-      sector size: 512
-      reserved (boot) sectors: 32
-      fats: 2
-      sectors per fat: 0
-      Big fatlen: 600
-      rootCluster: 2
-      infoSector location: 1
-      backup boot sector: 6
-      """
-    #expect(
-      lines(FATMetadata.areas(parsing: fat32)) == [
-        "m 0 200 boot sector", "m 200 400 FSInfo", "m c00 e00 backup boot sector", "m e00 1000 backup FSInfo",
-        "m 4000 4f000 FAT 1", "m 4f000 9a000 FAT 2",
-      ])
-  }
-
   @Test func ntfs() {
     let text = """
       Sector Size: 512
@@ -310,10 +279,6 @@ import Testing
       "blocksize = \(most)\nagblocks = \(most)\nagcount = 9\nsectsize = \(most)\nlogblocks = \(most)\nlog = \(most)",
       "blocksize = 1\nagblocks = \(most)\nagcount = 9\nsectsize = \(most)",
       "blocksize = 1\nagblocks = 1\nagcount = \(most)\nsectsize = 1",
-      "sector size: \(most)\nreserved (boot) sectors: \(most)\nfats: \(most)\nsectors per fat: \(most)",
-      "sector size: 512\nreserved (boot) sectors: 1\nfats: 255\nBig fatlen: \(most)\nbackup boot sector: \(most)",
-      "sector size: 512\nreserved (boot) sectors: 1\nfats: 255\nBig fatlen: 1\nbackup boot sector: \(most)\n"
-        + "infoSector location: \(most)",
       "Sector Size: \(most)\nCluster Size: \(most)\nbackup: \(most)\ninode 0\nname '$MFT'\nattribute $DATA\n"
         + "run ffffffffffffffff ffffffffffffffff ffffffffffffffff\nrun 0 0 2\nrun x",
       "nodesize 1\nsuper 8:1 \(most)\nchunk \(most)\nlength \(most) 1 SYSTEM\nstripe 0 devid 1 offset \(most)\n"
@@ -323,7 +288,7 @@ import Testing
     for text in texts {
       let lines = text.split(separator: "\n")
       for areas in [
-        ExtMetadata.areas(parsing: text), XFSMetadata.areas(parsing: text), FATMetadata.areas(parsing: text),
+        ExtMetadata.areas(parsing: text), XFSMetadata.areas(parsing: text),
         NTFSMetadata.areas(parsing: text), BtrfsMetadata.areas(parsing: text),
         PartitionTableAreas.areas(parsing: lines), VolumeHeader.lvm.areas(parsing: lines),
         VolumeHeader.array.areas(parsing: lines), VolumeHeader.luks.areas(parsing: lines),

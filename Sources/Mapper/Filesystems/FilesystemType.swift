@@ -50,8 +50,8 @@ extension FilesystemType {
 
 /// All filesystem types that virt-bmap knows. To add one, write a file for it and add it here.
 package let filesystemTypes: [any FilesystemType] = [
-  Ext(), XFS(), Btrfs(), NTFS(), FAT(), SquashFS(), EROFS(), Romfs(), ISO9660(), UDF(), HFSPlus(), Minix(), F2FS(),
-  NILFS2(),
+  Ext(), XFS(), Btrfs(), NTFS(), FAT(), ExFAT(), SquashFS(), EROFS(), Romfs(), ISO9660(), UDF(), HFSPlus(), Minix(),
+  F2FS(), NILFS2(),
 ]
 
 /// The type with this name; an unknown filesystem if there is none.

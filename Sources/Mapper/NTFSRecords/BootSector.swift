@@ -14,11 +14,14 @@ public struct BootSector: Equatable, Sendable {
   public let recordSize: Int
   /// The first cluster of the file table, `$MFT`.
   public let tableCluster: UInt64
+  /// The number of clusters. The volume ends with the last of them, or with a few sectors behind it.
+  public let clusterCount: UInt64
 
   /// nil if this is not the first sector of an NTFS volume.
   public init?(_ bytes: [UInt8]) {
     guard bytes.dropFirst(3).starts(with: Array("NTFS    ".utf8)), let sector = bytes.number(at: 11, bytes: 2),
-      let sectors = bytes.number(at: 13, bytes: 1), let table = bytes.number(at: 48, bytes: 8),
+      let sectors = bytes.number(at: 13, bytes: 1), let total = bytes.number(at: 40, bytes: 8),
+      let table = bytes.number(at: 48, bytes: 8),
       let record = bytes.number(at: 64, bytes: 1)
     else { return nil }
     // From 129 sectors and 128 clusters on, the fields are negative, and their magnitudes are exponents of two.
@@ -31,6 +34,7 @@ public struct BootSector: Equatable, Sendable {
     clusterSize = cluster
     recordSize = Int(size)
     tableCluster = table
+    clusterCount = total / (cluster / sector)
   }
 
   private static func power(_ exponent: UInt64) -> UInt64? { exponent < 32 ? 1 << exponent : nil }

@@ -7,7 +7,6 @@ extension ParserFuzzer {
   static let extMetadata = ParserFuzzer(text: "ext-metadata") { try checkAreas(ExtMetadata.areas(parsing: $0)) }
   static let xfsMetadata = ParserFuzzer(text: "xfs-metadata") { try checkAreas(XFSMetadata.areas(parsing: $0)) }
   static let ntfsMetadata = ParserFuzzer(text: "ntfs-metadata") { try checkAreas(NTFSMetadata.areas(parsing: $0)) }
-  static let fatMetadata = ParserFuzzer(text: "fat-metadata") { try checkAreas(FATMetadata.areas(parsing: $0)) }
 
   /// The chunks, superblocks and trees that btrfs(8) prints.
   static let btrfs = ParserFuzzer(text: "btrfs") { text in

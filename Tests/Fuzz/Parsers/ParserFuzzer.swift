@@ -7,10 +7,10 @@ struct ParserFuzzer: Sendable {
   private let run: @Sendable (UnsafeRawBufferPointer) throws -> Void
 
   static let all: [ParserFuzzer] = [
-    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .deviceTable, .devices, .diskTable, .encryptedFiles, .exFATEntries,
-    .extInode, .extInodeBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing,
-    .imageHeaders, .members, .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records,
-    .snapshot, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
+    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .devices, .deviceTable, .diskTable, .encryptedFiles, .exFAT,
+    .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .fat, .feedback, .guestAnswers, .guestExtent,
+    .guestListing, .imageHeaders, .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace, .overlay, .partitionTable,
+    .recorderEvents, .records, .snapshot, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is

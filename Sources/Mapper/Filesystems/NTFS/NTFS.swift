@@ -1,3 +1,5 @@
+import BlockStack
+
 /// NTFS, as ntfs-3g mounts it. The walker reads what it stores for single files from the file table.
 struct NTFS: FilesystemType {
   let names: [Substring] = ["ntfs"]
@@ -5,5 +7,9 @@ struct NTFS: FilesystemType {
 
   var metadata: MetadataTool? {
     MetadataTool(tools: NTFSMetadata.tools, script: NTFSMetadata.script, areas: NTFSMetadata.areas)
+  }
+
+  func areas(on device: some DeviceBytes, known: [DeviceArea]) throws -> [DeviceArea] {
+    try NTFSFreeSpace.areas(on: device, known: known)
   }
 }

@@ -1,0 +1,22 @@
+extension Sequence where Element == Range<UInt64> {
+  /// The parts of these ranges that none of the others covers. Both are sorted by their starts; these ranges do not
+  /// overlap, but the others may.
+  package func subtracting(_ others: [Range<UInt64>]) -> [Range<UInt64>] {
+    var result: [Range<UInt64>] = []
+    var next = 0
+    // The end of the others before `next`.
+    var covered: UInt64 = 0
+    for range in self {
+      var position = Swift.max(range.lowerBound, covered)
+      while position < range.upperBound, next < others.count, others[next].lowerBound < range.upperBound {
+        let other = others[next]
+        next += 1
+        if other.lowerBound > position { result.append(position..<other.lowerBound) }
+        covered = Swift.max(covered, other.upperBound)
+        position = Swift.max(position, covered)
+      }
+      if position < range.upperBound { result.append(position..<range.upperBound) }
+    }
+    return result
+  }
+}

@@ -1,0 +1,40 @@
+import BlockStack
+
+@testable import Filesystems
+
+/// Filesystems that are read from their device for their free space. The input is the start of a device of 2 MiB.
+extension ParserFuzzer {
+  static let fat = ParserFuzzer("fat") { try checkAreas(of: FAT(), Image(bytes: Array($0)), known: []) }
+  static let exFAT = ParserFuzzer("exfat") { try checkAreas(of: ExFAT(), Image(bytes: Array($0)), known: []) }
+
+  /// The bitmap is at the offset in the input's second kilobyte.
+  static let ntfsSpace = ParserFuzzer("ntfs-space") { bytes in
+    let image = Image(bytes: Array(bytes))
+    let start = image.bytes.count > 1032 ? image.bytes[1024..<1032].reduce(0) { $0 << 8 | UInt64($1) } : 1024
+    guard start < UInt64.max - 4096 else { return }
+    try checkAreas(of: NTFS(), image, known: [DeviceArea(name: "$Bitmap", range: start..<start + 4096)])
+  }
+
+  private static func checkAreas(of type: some FilesystemType, _ image: Image, known: [DeviceArea]) throws {
+    guard let areas = try? type.areas(on: image, known: known) else { return }
+    try checkAreas(areas)
+    // Whatever a bitmap says, each byte is free once.
+    let free = areas.filter { $0.kind == .unallocated }.map(\.range).sorted { $0.lowerBound < $1.lowerBound }
+    for (range, next) in zip(free, free.dropFirst()) {
+      try check(range.upperBound <= next.lowerBound, "\(range) and \(next) are both free")
+    }
+  }
+
+  private struct Image: DeviceBytes {
+    let bytes: [UInt8]
+    let size: UInt64 = 2 << 20
+
+    struct BeyondItsEnd: Error {}
+
+    func bytes(at offset: UInt64, count: Int) throws -> [UInt8] {
+      guard offset <= size, UInt64(count) <= size - offset else { throw BeyondItsEnd() }
+      let part = bytes.dropFirst(Int(offset)).prefix(count)
+      return part + [UInt8](repeating: 0, count: count - part.count)
+    }
+  }
+}
