@@ -241,7 +241,7 @@ import Testing
     let disk = try FileDescriptor.open(guest.disk, .readOnly)
     defer { try? disk.close() }
     let superblock = try bytes(guest, try #require(ranges(guest.map, device, "superblock").first))
-    for (field, name) in [(80, "metadata chunks"), (88, "system chunks")] {
+    for (field, name) in [(80, "root tree"), (88, "chunk tree")] {
       let address = superblock[field..<field + 8]
       let root = address.reversed().reduce(0) { $0 << 8 | UInt64($1) }
       let lines = guest.map.lines("m", device, Array(name.utf8)).filter {

@@ -57,11 +57,13 @@ import Testing
       let lines = inMap[name] ?? []
       #expect(lines.allSatisfy { line in table.contains { $0.range.overlaps(line.range) } }, "\(name)")
     }
-    let chunks = mapped.map.lines.filter { $0.path == Array("metadata chunks".utf8) }
+    let trees = mapped.map.lines.filter { line in
+      line.kind == "m" && (line.path == Array("fs tree".utf8) || line.path.starts(with: Array("subvolume ".utf8)))
+    }
     let inline = oracle.files.filter { $0.value.extents.contains { $0.flags.contains("inline") } }.keys
     for name in inline {
       let lines = inMap[name] ?? []
-      #expect(lines.allSatisfy { line in chunks.contains { $0.range.overlaps(line.range) } }, "\(name)")
+      #expect(lines.allSatisfy { line in trees.contains { $0.range.overlaps(line.range) } }, "\(name)")
       // Each leaf is stored twice.
       #expect(lines.count == 2, "\(name): \(lines)")
     }

@@ -183,17 +183,6 @@ import Testing
     stripe 1 devid 1 offset 44761088
     """
 
-  @Test func btrfs() {
-    let areas = BtrfsMetadata.areas(parsing: Self.btrfs)
-    #expect(
-      lines(areas) == [
-        "b 0 10000 boot block", "m 10000 11000 superblock", "m 4000000 4001000 backup superblock",
-        "b 0 10000 boot block", "m 10000 11000 superblock",
-        "m 1500000 1d00000@1500000 system chunks", "m 1d00000 2ab0000@1d00000 metadata chunks",
-      ])
-    #expect(areas.map(\.device) == ["8:12", "8:12", "8:12", "8:13", "8:13", "btrfs", "btrfs"])
-  }
-
   @Test func btrfsInlineData() throws {
     let tree = try #require(
       BtrfsTree(
@@ -207,12 +196,16 @@ import Testing
           node 30720000
           inline 259 0 1 1 0
           xattr 259 50 37
+          data 260 13631488 4096 8192
+          data 261 13631488 0 0
+          data 262 18446744073709551615 0 1
           """))
     // A leaf has a header of 101 bytes, and 21 bytes of a file extent item precede its inline data.
     let start: UInt64 = 30_703_616 + 101 + 21
     #expect(tree.inlineData.map(\.inode) == [257, 258])
     #expect(tree.inlineData.map(\.range) == [start + 13758..<start + 13768, start + 100..<start + 2148])
     #expect(tree.inlineData.map(\.isCompressed) == [false, true])
+    #expect(tree.references.map(\.inode) == [260] && tree.references.map(\.range) == [13_635_584..<13_643_776])
     #expect(tree.attributes.map(\.inode) == [258])
     #expect(tree.attributes.map(\.range) == [start - 21 + 50..<start - 21 + 87])
   }
@@ -282,14 +275,14 @@ import Testing
       "Sector Size: \(most)\nCluster Size: \(most)\nbackup: \(most)\ninode 0\nname '$MFT'\nattribute $DATA\n"
         + "run ffffffffffffffff ffffffffffffffff ffffffffffffffff\nrun 0 0 2\nrun x",
       "nodesize 1\nsuper 8:1 \(most)\nchunk \(most)\nlength \(most) 1 SYSTEM\nstripe 0 devid 1 offset \(most)\n"
-        + "leaf \(most)\ninline 1 \(most) \(most) \(most) 0\nxattr 1 \(most) \(most)",
+        + "extents \(most)\nextent \(most) \(most)\nblock \(most)\nleaf \(most)\ninline 1 \(most) \(most) \(most) 0\nxattr 1 \(most) \(most)",
       "table \(most) \(most) MBR\nfirst \(most)", "label_header: \(most)\nSuper Offset: \(most)\nSegment: 0",
     ]
     for text in texts {
       let lines = text.split(separator: "\n")
       for areas in [
-        ExtMetadata.areas(parsing: text), XFSMetadata.areas(parsing: text),
-        NTFSMetadata.areas(parsing: text), BtrfsMetadata.areas(parsing: text),
+        ExtMetadata.areas(parsing: text), XFSMetadata.areas(parsing: text), NTFSMetadata.areas(parsing: text),
+        BtrfsMetadata.areas(parsing: text),
         PartitionTableAreas.areas(parsing: lines), VolumeHeader.lvm.areas(parsing: lines),
         VolumeHeader.array.areas(parsing: lines), VolumeHeader.luks.areas(parsing: lines),
       ] {

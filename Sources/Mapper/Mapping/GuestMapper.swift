@@ -31,9 +31,14 @@ struct GuestMapper {
 
     try guest.appliance.uploadToAppliance(walker, name: FilesystemWalk.walkerName, mode: 0o755)
     let filesystems = FilesystemMapper(method: method)
-    for filesystem in try guest.listFilesystems() {
+    let all = try guest.listFilesystems()
+    for filesystem in all {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
       try filesystems.map(filesystem, of: &guest, into: &draft)
+    }
+    // The subvolumes of Btrfs are walked by now: what none of them uses is known.
+    for filesystem in all {
+      guard !guest.isCancelled() else { throw MapperError.interrupted }
       try FilesystemMetadata(guest: guest).add(of: filesystem, to: &draft)
     }
     guest.reportAmbivalentDevices()

@@ -6,6 +6,8 @@ import BlockStack
 struct MapDraft: Sendable {
   var map: BlockMapBuilder
   var findings = Findings()
+  /// By the number of the filesystem's device.
+  var usedData: [Substring: BtrfsUsedData] = [:]
   let reporter: any Reporter
 
   /// - Parameter maximumMapBytes: the largest size of the map, in bytes.
@@ -30,7 +32,9 @@ struct MapDraft: Sendable {
     var count: UInt64 = 0
     for area in areas {
       // An area past the end of its device is on no disk.
-      let locations = table.locations(of: area.range, on: area.device ?? content.number[...]) ?? []
+      var locations = table.locations(of: area.range, on: area.device ?? content.number[...]) ?? []
+      // The offsets of free space mean nothing. Free stripes that touch on their disks are one range.
+      if area.kind == .unallocated { locations = locations.joined }
       count += UInt64(locations.count)
       guard count <= DeviceTable.maximumLocations else {
         return warnOfGap(

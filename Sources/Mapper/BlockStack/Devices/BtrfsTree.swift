@@ -1,8 +1,8 @@
 import Bytes
 
 /// The trees of a Btrfs filesystem, as btrfs-inspect-internal(8) prints them in the appliance: where the chunks put
-/// its logical addresses on its devices, and which blocks of a subvolume hold directories, inline data and extended
-/// attributes.
+/// its logical addresses on its devices, which blocks of a subvolume hold directories, inline data and extended
+/// attributes, and which addresses hold the data of its files.
 package struct BtrfsTree {
   /// `DeviceTable`'s name for the filesystem's logical address space.
   package static let device: Substring = "btrfs"
@@ -13,8 +13,38 @@ package struct BtrfsTree {
   package private(set) var inlineData: [InlineData] = []
   /// Extended attributes, in tree order.
   package private(set) var attributes: [Attribute] = []
+  /// What the files' data extents hold, in tree order.
+  package private(set) var references: [Reference] = []
+  /// The size of a block of a tree, in bytes.
+  package let nodeSize: UInt64
+  /// The parts of devices that are in chunks, and are not missing.
+  package private(set) var stripes: [Stripe] = []
   /// What the logical address space is made of; nil if any chunk is invalid or has a profile that is not supported.
   package private(set) var segments: [DeviceTable.Segment]?
+
+  /// Data outside of the tree that a file uses.
+  package struct Reference: Equatable {
+    package var inode: UInt64
+    /// In bytes of logical addresses.
+    package var range: Range<UInt64>
+
+    /// - Parameter fields: `data INODE EXTENT OFFSET SIZE`; the offset counts from the start of the extent.
+    package init?(_ fields: [Substring]) {
+      let numbers = fields.dropFirst().compactMap { UInt64($0) }
+      guard numbers.count == 4, numbers[3] > 0, let start = numbers[1].plus(numbers[2]),
+        let end = start.plus(numbers[3])
+      else { return nil }
+      (inode, range) = (numbers[0], start..<end)
+    }
+  }
+
+  /// The part of a chunk that is on one device.
+  package struct Stripe: Equatable {
+    /// `MAJOR:MINOR`.
+    package var device: Substring
+    /// In bytes of the device.
+    package var range: Range<UInt64>
+  }
 
   /// File data stored in a leaf of the tree.
   package struct InlineData: Equatable {
@@ -87,7 +117,12 @@ package struct BtrfsTree {
       s/^[[:space:]]+item [0-9]+ key \\(([0-9]+) XATTR_ITEM [0-9]+\\) itemoff ([0-9]+) itemsize ([0-9]+)$/xattr \\1 \\2 \\3/p
       /^[[:space:]]+item [0-9]+ key \\([0-9]+ EXTENT_DATA /h
       /^[[:space:]]+inline extent data size/ { G
-        s/^[[:space:]]+inline extent data size ([0-9]+) .* compression ([0-9]+) .*\\(([0-9]+) EXTENT_DATA ([0-9]+)\\) itemoff ([0-9]+) .*/inline \\3 \\4 \\5 \\1 \\2/p }' |
+        s/^[[:space:]]+inline extent data size ([0-9]+) .* compression ([0-9]+) .*\\(([0-9]+) EXTENT_DATA ([0-9]+)\\) itemoff ([0-9]+) .*/inline \\3 \\4 \\5 \\1 \\2/p }
+      /^[[:space:]]+(extent|prealloc) data (disk byte [1-9]|offset )/H
+      /^[[:space:]]+(extent compression 0 |prealloc data offset )/ { g
+        s/.*\\(([0-9]+) EXTENT_DATA .* byte ([0-9]+) nr .* offset ([0-9]+) nr ([0-9]+).*/data \\1 \\2 \\3 \\4/p }
+      /^[[:space:]]+extent compression [1-9]/ { g
+        s/.*\\(([0-9]+) EXTENT_DATA .* byte ([0-9]+) nr ([0-9]+)\\n.*/data \\1 \\2 0 \\3/p }' |
       uniq
     """
 
@@ -104,11 +139,32 @@ package struct BtrfsTree {
       (1...Target.maximumChunk).contains(stripe) && length / stripe <= DeviceTable.maximumLocations
     }
 
+    private var profile: Substring? {
+      type.parts(between: "|").dropFirst().first { $0.hasPrefix("RAID") || $0 == "DUP" }
+    }
+
+    /// The parts of devices that the chunk takes up, except on missing devices.
+    var stripes: [Stripe] {
+      let count = UInt64(legs.count)
+      let parts: UInt64 =
+        switch profile {
+        case "RAID0": count
+        case "RAID10": count / 2
+        case "RAID5" where count > 1: count - 1
+        case "RAID6" where count > 2: count - 2
+        default: 1
+        }
+      let size = length / max(1, parts)
+      return legs.compactMap { leg in
+        guard let leg, let end = leg.offset.plus(size) else { return nil }
+        return Stripe(device: leg.device, range: leg.offset..<end)
+      }
+    }
+
     /// nil if the chunk is invalid or its profile is not supported.
     var segment: DeviceTable.Segment? {
       let (end, overflow) = start.addingReportingOverflow(length)
       guard !overflow, length > 0, let leg = legs.first else { return nil }
-      let profile = type.parts(between: "|").dropFirst().first { $0.hasPrefix("RAID") || $0 == "DUP" }
       let target: Target
       switch profile {
       case nil where legs.count == 1:
@@ -163,6 +219,8 @@ package struct BtrfsTree {
       case "entry":
         guard let number, let leaf else { return nil }
         leaves[number, default: []].insert(leaf)
+      case "data":
+        if let reference = Reference(fields) { references.append(reference) }
       case "inline":
         if let leaf, let data = InlineData(fields, leaf: leaf) { inlineData.append(data) }
       case "xattr":
@@ -171,6 +229,8 @@ package struct BtrfsTree {
       }
     }
     guard let nodeSize, nodeSize > 0, !chunks.isEmpty else { return nil }
+    self.nodeSize = nodeSize
+    stripes = chunks.flatMap(\.stripes)
     self.chunks = chunks.compactMap { chunk in
       let (end, overflow) = chunk.start.addingReportingOverflow(chunk.length)
       return overflow ? nil : (chunk.start..<end, chunk.type)

@@ -299,3 +299,19 @@ package struct DeviceTable {
     }
   }
 }
+
+extension [DeviceTable.Location] {
+  /// The same parts of the disks, without offsets, sorted and merged where they touch.
+  package var joined: [DeviceTable.Location] {
+    var result: [DeviceTable.Location] = []
+    for location in sorted(by: { ($0.disk, $0.range.lowerBound) < ($1.disk, $1.range.lowerBound) }) {
+      if let last = result.last, last.disk == location.disk, location.range.lowerBound <= last.range.upperBound {
+        let end = Swift.max(last.range.upperBound, location.range.upperBound)
+        result[result.count - 1].range = last.range.lowerBound..<end
+      } else {
+        result.append(DeviceTable.Location(disk: location.disk, range: location.range, offset: 0))
+      }
+    }
+    return result
+  }
+}

@@ -1,11 +1,17 @@
 import BlockStack
 import Bytes
 
-/// Btrfs's superblocks and the chunks that hold its trees, as btrfs-inspect-internal(8) prints them.
+/// Btrfs's superblocks, its trees and its free space, as btrfs-inspect-internal(8) prints them.
 ///
-/// For objects made of chunks, offsets are logical addresses of the filesystem.
-enum BtrfsMetadata {
+/// The offset of a tree's block is its logical address in the filesystem.
+package enum BtrfsMetadata {
   static let tools = ["btrfs"]
+
+  /// The name of the areas that hold file data. The mapper leaves of them what no file uses.
+  package static let data = "unreferenced data"
+
+  /// An area with this name.
+  package static func data(_ range: Range<UInt64>) -> DeviceArea { logical(data, range) }
 
   /// Prints what `areas(parsing:)` and `BtrfsTree` parse, for the filesystem on the device `$d`. If `$alone` is set,
   /// other devices that claim to belong to the filesystem are copies and are skipped.
@@ -15,44 +21,38 @@ enum BtrfsMetadata {
     else
       timeout 600 btrfs filesystem show --raw $d | sed -nE 's/.*devid +([0-9]+) .* path (.*)/\\1 \\2/p'
     fi | while read i p; do
-      n=$(cat /sys/class/block/$(basename $(readlink -f $p))/dev)
+      s=/sys/class/block/$(basename $(readlink -f $p))
+      n=$(cat $s/dev)
       echo "devid $i $n"
+      echo "sectors $n $(cat $s/size)"
       timeout 600 btrfs inspect-internal dump-super -a $p | sed -nE "s/^superblock: bytenr=([0-9]+),.*/super $n \\\\1/p"
+      btrfs inspect-internal dump-super $p | sed -nE "s/^dev_item.bytes_used[[:space:]]+([0-9]+)$/used $n \\\\1/p"
     done
+    btrfs inspect-internal dump-super $d | sed -nE 's/^bytes_used[[:space:]]+([0-9]+)$/extents \\1/p'
     \(BtrfsTree.chunkScript)
+    \(BtrfsExtents.script)
     """
 
-  private static let superblockBytes: UInt64 = 4096
-  /// The offset of the first superblock; the space before it is reserved for boot loaders.
-  private static let firstSuperblock: UInt64 = 64 << 10
-
   static func areas(parsing text: String) -> [DeviceArea] {
-    var areas: [DeviceArea] = []
-    for line in text.lines {
-      let fields = line.fields
-      guard fields.count == 3, fields[0] == "super", let offset = UInt64(fields[2]) else { continue }
-      let isFirst = offset == firstSuperblock
-      if isFirst { areas.append(DeviceArea(kind: .boot, name: "boot block", range: 0..<offset, device: fields[1])) }
-      guard offset.plus(superblockBytes) != nil else { continue }
-      areas.append(
-        DeviceArea(
-          name: isFirst ? "superblock" : "backup superblock", range: offset..<offset + superblockBytes,
-          device: fields[1])
-      )
-    }
-    guard let tree = BtrfsTree(parsing: text) else { return areas }
-    for chunk in tree.chunks where !chunk.range.isEmpty {
-      let uses = chunk.type.parts(between: "|")
-      let name: String
-      switch (uses.contains("SYSTEM"), uses.contains("METADATA"), uses.contains("DATA")) {
-      case (true, _, _): name = "system chunks"
-      case (_, true, true): name = "data and metadata chunks"
-      case (_, true, _): name = "metadata chunks"
-      default: continue
-      }
-      areas.append(
-        DeviceArea(name: name, range: chunk.range, offset: chunk.range.lowerBound, device: BtrfsTree.device))
-    }
-    return areas
+    let lines = text.lines
+    let devices = BtrfsDevices(parsing: lines)
+    let superblocks = devices.superblocks
+    guard let tree = BtrfsTree(parsing: text), let segments = tree.segments else { return superblocks }
+    let extents = BtrfsExtents(parsing: lines, nodeSize: tree.nodeSize)
+    let areas =
+      superblocks + extents.blocks + extents.cache.map { logical("free space cache", $0) }
+      + extents.data.map { data($0) }
+    // If a tree cannot be read in whole, what is missing would look free.
+    guard devices.extentBytes == extents.size, devices.haveAllStripes(tree.stripes) else { return areas }
+    let reserved = devices.reserved(in: segments)
+    let used = (extents.data + extents.cache + extents.blocks.map(\.range) + reserved.logical)
+      .sorted { $0.lowerBound < $1.lowerBound }
+    let chunks = tree.chunks.map(\.range).sorted { $0.lowerBound < $1.lowerBound }
+    return areas + reserved.areas + devices.areasOutside(of: tree.stripes)
+      + chunks.subtracting(used).map { DeviceArea(kind: .unallocated, range: $0, device: BtrfsTree.device) }
+  }
+
+  private static func logical(_ name: String, _ range: Range<UInt64>) -> DeviceArea {
+    DeviceArea(name: name, range: range, offset: range.lowerBound, device: BtrfsTree.device)
   }
 }

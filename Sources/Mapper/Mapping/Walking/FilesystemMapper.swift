@@ -21,6 +21,9 @@ struct FilesystemMapper {
   func map(_ filesystem: Guestfs.Filesystem, of guest: inout Guest, into draft: inout MapDraft) throws {
     guest.doneDevices.insert(filesystem.mountable)
     guest.reporter.message("examining \(filesystem.title) ...")
+    if filesystem.knownType.hasLogicalAddresses, let number = guest.inventory.number(under: filesystem.mountable) {
+      draft.usedData[number, default: BtrfsUsedData()].begin()
+    }
     do {
       try guest.mount(filesystem)
     } catch {
@@ -108,6 +111,9 @@ struct FilesystemMapper {
       try guest.unmount()
       guard let wrong else {
         reportUnlocated(walk, isFollowed: space.isFollowed, of: filesystem, &draft)
+        if let tree = space.tree, let number = guest.inventory.number(under: filesystem.mountable) {
+          draft.usedData[number]?.finish(tree, walk)
+        }
         return walk
       }
       guest.reporter.warning(

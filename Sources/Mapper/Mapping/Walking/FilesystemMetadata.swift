@@ -39,6 +39,7 @@ struct FilesystemMetadata {
         }
         table.add(BtrfsTree.device, madeOf: segments)
         draft.addParity(of: BtrfsTree.device, to: content.name, table)
+        areas = BtrfsUsedData.unreferenced(areas, draft.usedData[content.number[...]])
       }
     }
     do {
