@@ -10,7 +10,7 @@ struct ParserFuzzer: Sendable {
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .deviceTable, .devices, .diskTable, .encryptedFiles, .exFATEntries,
     .extInode, .extInodeBlocks, .extMetadata, .fatMetadata, .feedback, .guestAnswers, .guestExtent, .guestListing,
     .imageHeaders, .members, .ntfsMetadata, .ntfsRecords, .overlay, .partitionTable, .recorderEvents, .records,
-    .snapshot, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
+    .snapshot, .snapshotStore, .thinMetadata, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is
