@@ -6,6 +6,8 @@ import BlockStack
 struct MapDraft: Sendable {
   var map: BlockMapBuilder
   var findings = Findings()
+  /// What partition tables occupy on their devices, by `MAJOR:MINOR`, in bytes.
+  var tables: [String: [Range<UInt64>]] = [:]
   let reporter: any Reporter
 
   /// - Parameter maximumMapBytes: the largest size of the map, in bytes.
