@@ -89,6 +89,62 @@ import Testing
     #expect(DeviceTable(parsing: disk + table).locations(of: "254:0") == nil)
   }
 
+  /// A cached volume is its origin if the cache has no changes that are only there.
+  @Test func cache() {
+    let line = "table 254:0 0 8192 cache 8:1 8:1 8:2 128 1 writethrough smq 0"
+    let table = DeviceTable(parsing: disk + "clean 254:0\n" + line)
+    #expect(table.locations(of: "254:0") == [location(11 << 20..<15 << 20, 0)])
+    let dirty = DeviceTable(parsing: disk + line)
+    #expect(dirty.locations(of: "254:0") == nil)
+    #expect(
+      dirty.problem(of: "254:0")
+        == .init(reason: "its cache holds changes that are not in the volume itself yet", isGap: false))
+  }
+
+  @Test func originOfSnapshots() {
+    let table = DeviceTable(parsing: disk + "table 254:0 0 8192 snapshot-origin 8:2")
+    #expect(table.locations(of: "254:0") == [location(11 << 20..<15 << 20, 0)])
+  }
+
+  /// BitLocker's volumes have their metadata replaced by zeros.
+  @Test func zeros() {
+    let table = DeviceTable(parsing: disk + "table 254:0 0 8 zero\ntable 254:0 8 8 crypt aes-xts-plain64 - 0 8:2 8")
+    #expect(table.locations(of: "254:0") == [location(11 << 20 + 4096..<11 << 20 + 8192, 4096)])
+  }
+
+  @Test(arguments: [
+    ("table 254:0 0 8192 writecache s 8:1 8:2 4096 0", "a volume of the type writecache is not supported", false),
+    ("table 254:0 0 8192 thin 254:7 1", nil, false), ("table 254:0 0 8192 linear 8:1 0", nil, false),
+    (
+      "device 254:0 - - 8192\narray 254:0 raid5 2 65536 3 1024",
+      "it is being reshaped to another layout (raid5, 3 devices)", true
+    ),
+    (
+      "device 254:0 - - 8192\narray 254:0 raid10 66050 65536 4 none",
+      "RAID 10 with 2 near and 2 far copies at once is not supported", true
+    ),
+    ("device 254:0 - - 0\narray 254:0 raid5 2 65536 3 1024", nil, false),
+    ("device 254:0 - - 8192\narray 254:0 container 0 0 3 none", nil, false),
+  ])
+  func problems(text: String, reason: String?, isGap: Bool) {
+    let problem = DeviceTable(parsing: disk + text).problem(of: "254:0")
+    #expect(problem == reason.map { .init(reason: $0, isGap: isGap) })
+  }
+
+  @Test func partitionsOfADisk() {
+    let table = DeviceTable(parsing: disk + "table 254:0 0 8192 linear 8:0 0")
+    let partitions = table.partitions(on: "8:0").sorted { $0.number < $1.number }
+    #expect(partitions.map(\.number) == ["8:1", "8:2"])
+    #expect(partitions.map(\.range) == [1 << 20..<11 << 20, 11 << 20..<100 << 20])
+    #expect(table.partitions(on: "8:1").isEmpty)
+  }
+
+  @Test(arguments: [
+    ("vg-pool-tpool", "/dev/vg/pool"), ("a--b-c--d-tpool", "/dev/a-b/c-d"), ("luks", "/dev/mapper/luks"),
+    ("", "/dev/mapper/"),
+  ])
+  func mapperNames(name: String, expected: String) { #expect(MapperName.device(name[...]) == expected) }
+
   @Test func whatIsMissingHasNoLocation() {
     let table = DeviceTable(
       parsing: disk + "table 254:0 0 8192 linear 8:1 0\ntable 254:0 8192 8192 error 0 0 0")

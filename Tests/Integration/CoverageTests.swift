@@ -29,8 +29,7 @@ import Testing
       (
         try odd.bitLocker(),
         [
-          " (BitLocker): it is encrypted in a way that virt-bmap cannot open, and its contents are not mapped; decrypt it "
-            + "first"
+          " (BitLocker): it is encrypted, and its contents are not mapped; give its key (--key)"
         ]
       ),
       (

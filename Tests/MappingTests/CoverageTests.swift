@@ -1,3 +1,4 @@
+import BlockMap
 import Testing
 
 @testable import Appliance
@@ -27,7 +28,8 @@ struct CoverageTests {
     ("a verity hash area", facts("DM_verity_hash"), .explained),
     ("a disk with partitions", facts(table: "gpt") { $0.hasPartitions = true }, .explained),
     ("a table without partitions", facts(table: "gpt"), .ifFilled),
-    ("an extended partition", facts { $0.partition = .recognized }, .explained),
+    ("an extended partition", facts { $0.partition = .extended }, .explained),
+    ("a boot loader's partition", facts { $0.partition = .reserved(.boot, "boot loader") }, .explained),
     ("a partition of any type", facts { $0.partition = .other }, .ifFilled),
     ("a partition of a dynamic disk", facts { $0.partition = .dynamicDisk }, .ifFilled),
     ("the same in use", facts { ($0.partition, $0.isInUse) = (.dynamicDisk, true) }, .explained),
@@ -64,7 +66,8 @@ struct CoverageTests {
 
   /// Every type has a reason that fits it.
   @Test(arguments: [
-    ("crypto_LUKS", "--key"), ("BitLocker", "decrypt it first"), ("zfs_member", "ZFS"), ("LVM2_member", "LVM"),
+    ("crypto_LUKS", "--key"), ("BitLocker", "--key"), ("cs_fvault2", "decrypt it first"), ("zfs_member", "ZFS"),
+    ("LVM2_member", "LVM"),
     ("linux_raid_member", "its array is not running"), ("ddf_raid_member", "array"), ("nvidia_raid_member", "array"),
     ("VMFS_volume_member", "ESXi"), ("bcache", "bcache"), ("drbd", "DRBD"), ("some_member", "volume"),
   ])
@@ -83,10 +86,12 @@ struct CoverageTests {
   }
 
   @Test(arguments: [
-    ("dos", "0x5", PartitionType.recognized), ("dos", "0xf", .recognized), ("dos", "0x85", .recognized),
-    ("dos", "0x41", .recognized), ("dos", "0x42", .dynamicDisk), ("dos", "0x83", .other), ("dos", "0xef", .other),
-    ("gpt", "21686148-6449-6e6f-744e-656564454649", .recognized),
-    ("gpt", "e3c9e316-0b5c-4db8-817d-f92df00215ae", .recognized),
+    ("dos", "0x5", PartitionType.extended), ("dos", "0xf", .extended), ("dos", "0x85", .extended),
+    ("dos", "0x41", .reserved(.boot, "boot loader")), ("dos", "0xee", .protective), ("dos", "0x42", .dynamicDisk),
+    ("dos", "0x83", .other), ("dos", "0xef", .other),
+    ("gpt", "21686148-6449-6e6f-744e-656564454649", .reserved(.boot, "boot loader")),
+    ("gpt", "e3c9e316-0b5c-4db8-817d-f92df00215ae", .reserved(.metadata, "reserved")),
+    ("mac", "Apple_Free", .free), ("mac", "Apple_Driver43", .reserved(.boot, "driver")),
     ("gpt", "af9b60a0-1431-4f62-bc68-3311714a69ad", .dynamicDisk),
     ("gpt", "0fc63daf-8483-4772-8e79-3d69d8477de4", .other),
     // In a BSD disklabel this number has another meaning.

@@ -256,9 +256,130 @@ import Testing
     // before the end.
     #expect(
       lines(VolumeHeader.array.areas(parsing: ["Device Size: 67149824", "Version: 0"]))
-        == ["m 3ff0000 3ff1000 md superblock"])
+        == ["m 3ff0000 3ff1000 md superblock", "u 3ff1000 400a000 -"])
     #expect(lines(VolumeHeader.luks.areas(parsing: ["Payload offset: 4096"])) == ["m 0 200000 LUKS header"])
     #expect(lines(VolumeHeader.luks.areas(parsing: ["Segment: 16777216"])) == ["m 0 1000000 LUKS header"])
+  }
+
+  /// What mdadm says of members of 33 MiB, and where things are.
+  @Test(arguments: [
+    (
+      "Version: 1\nAvail Dev Size: 65536\nData Offset: 2048\nSuper Offset: 8\nBitmap: 8\nLog entries: 512\nLog: 16\n"
+        + "Bitmap bits: 512",
+      [
+        "m 1000 2000 md superblock", "m 2000 3000 write-intent bitmap", "m 3000 4000 bad block log", "u 0 1000 -",
+        "u 4000 100000 -",
+      ]
+    ),
+    (
+      "Version: 1\nAvail Dev Size: 65536\nData Offset: 2048\nSuper Offset: 8\nspare: 1",
+      ["m 1000 2000 md superblock", "u 0 1000 -", "u 2000 2100000 -"]
+    ),
+    (
+      "Version: 1\nAvail Dev Size: 63488\nData Offset: 4096\nSuper Offset: 8\nPPL size: 2048\nPPL: 8\n"
+        + "Log entries: 512\nLog: 2056\nChunk Size: 64",
+      [
+        "m 1000 2000 md superblock", "m 102000 103000 bad block log", "m 2000 102000 partial parity log",
+        "u 0 1000 -", "u 103000 200000 -",
+      ]
+    ),
+    (
+      "Version: 1\nAvail Dev Size: 65536\nData Offset: 2048\nSuper Offset: 8\nChunk Size: 64\nJournal: 1",
+      ["m 1000 2000 md superblock", "m 100000 2100000 journal", "u 0 1000 -", "u 2000 100000 -"]
+    ),
+    (
+      "Version: 0\nUsed Dev Size: 33728\nBitmap: 8\nBitmap bits: 512",
+      [
+        "m 20f0000 20f1000 md superblock", "m 20f1000 20f2000 write-intent bitmap", "u 20f2000 2100000 -",
+      ]
+    ),
+    (
+      "Version: 1\nAvail Dev Size: 67552\nUsed Dev Size: 40960\nSuper Offset: 67568\nBitmap-: 16\nLog entries: 512\n"
+        + "Log-: 8\nBitmap bits: 512",
+      [
+        "m 20fe000 20ff000 md superblock", "m 20fc000 20fd000 write-intent bitmap", "m 20fd000 20fe000 bad block log",
+        "u 1400000 20fc000 -", "u 20ff000 2100000 -",
+      ]
+    ),
+    // During a reshape nothing is known of the data.
+    (
+      "Version: 1\nAvail Dev Size: 65536\nData Offset: 2048\nSuper Offset: 8\nReshape: 1", ["m 1000 2000 md superblock"]
+    ),
+  ])
+  func arrayMember(text: String, expected: [String]) {
+    let text = "Device Size: 34603008\n" + text
+    #expect(lines(VolumeHeader.array.areas(parsing: text.split(separator: "\n"))) == expected)
+  }
+
+  /// The last two sectors of disks of 64 MiB that mdadm made members of a DDF container and of one with IMSM metadata.
+  @Test func firmwareArrays() {
+    func text(_ bytes: [(Int, [UInt8])]) -> [Substring] {
+      var sectors = [UInt8](repeating: 0, count: 1024)
+      for (offset, piece) in bytes { sectors.replaceSubrange(offset..<offset + piece.count, with: piece) }
+      let rows = stride(from: 0, to: 1024, by: 16).map { row in
+        "end " + sectors[row..<row + 16].map { String($0, radix: 16) }.joined(separator: " ")
+      }
+      return ["size 67108864"] + rows.map { $0[...] }
+    }
+    let anchor: [(Int, [UInt8])] = [
+      (512, [0xde, 0x11, 0xde, 0x11]), (512 + 101, [1, 0x80, 0]), (512 + 109, [1, 0, 0]), (512 + 125, [1, 0, 0]),
+    ]
+    let header = VolumeHeader.firmwareArray
+    #expect(lines(header.areas(parsing: text(anchor))) == ["m 2000000 4000000 DDF metadata"])
+    let none: [(Int, [UInt8])] = anchor + [(512 + 104, [UInt8](repeating: 0xff, count: 8))]
+    #expect(lines(header.areas(parsing: text(none))) == ["m 2000000 4000000 DDF metadata"])
+    let imsm = Array("Intel Raid ISM Cfg Sig. 1.0.00".utf8)
+    #expect(lines(header.areas(parsing: text([(0, imsm), (36, [0xe0, 1])]))) == ["m 3fffc00 3fffe00 IMSM metadata"])
+    #expect(lines(header.areas(parsing: text([(0, imsm), (36, [0xe0, 3])]))) == ["m 3fffa00 3fffe00 IMSM metadata"])
+    #expect(header.areas(parsing: text([(0, imsm), (36, [255, 255, 255, 255])])).isEmpty)
+    #expect(header.areas(parsing: text([])).isEmpty && header.areas(parsing: ["size 1", "end x"]).isEmpty)
+  }
+
+  /// What cryptsetup says of a BitLocker volume and of the data segment of LUKS2.
+  @Test func encryptedDevices() {
+    let dump =
+      "area 0\nOffset 35586048\nSize 65536\narea 1\nOffset 43278336\nSize 65536\narea 2\nOffset 50966528\n"
+      + "Size 65536\nheader 3\nOffset 35651584\nSize 8192"
+    #expect(
+      lines(VolumeHeader.bitLocker.areas(parsing: dump.split(separator: "\n"))) == [
+        "m 21f0000 2200000 BitLocker metadata", "m 2946000 2956000 BitLocker metadata",
+        "m 309b000 30ab000 BitLocker metadata", "m 0 2000 BitLocker header",
+      ])
+    let luks = "Device Size: 41943552\nSegment: 16777216\nSector: 4096"
+    #expect(
+      lines(VolumeHeader.luks.areas(parsing: luks.split(separator: "\n"))) == [
+        "m 0 1000000 LUKS header", "u 2800000 2800200 -",
+      ])
+    #expect(
+      lines(VolumeHeader.luks.areas(parsing: (luks + "\nLength: 16777216").split(separator: "\n"))) == [
+        "m 0 1000000 LUKS header", "u 2000000 2800200 -",
+      ])
+  }
+
+  @Test func physicalVolumes() {
+    let text = """
+      pv/8/1/1048576/4194304/0/4/0/vg/plain/public
+      pv/8/1/1048576/4194304/4/1/0/vg/[pool_tmeta]/private,thin,pool,metadata
+      pv/8/1/1048576/4194304/5/2/0/vg//
+      pv/8/1/1048576/4194304/7/1/8388608/vg/[pool_tdata]/private,thin,pool,data
+      pv/8/2/1048576/0/0/0/0///
+      pv/8/3/x/4194304/0/4/0/vg/plain/public
+      pv/8/4/18446744073709551615/4194304/18446744073709551615/18446744073709551615/0/vg/plain/public
+      """
+    let volumes = PhysicalVolumes(parsing: text.split(separator: "\n"))
+    let header = VolumeHeader.lvm.areas(
+      parsing: ["label_header: 512", "mda_header_1.start: 4096", "mda_header_1.size: 1044480"])
+    #expect(
+      lines(volumes.areas(on: "8:1", size: 40 << 20, besides: header)) == [
+        "m 1100000 1500000 vg/pool_tmeta", "u 0 200 -", "u 400 1000 -", "u 1500000 1d00000 -", "u 2100000 2800000 -",
+      ])
+    // A physical volume that is in no group, and one that LVM does not know.
+    #expect(
+      lines(volumes.areas(on: "8:2", size: 2 << 20, besides: header)) == [
+        "u 0 200 -", "u 400 1000 -", "u 100000 200000 -",
+      ])
+    #expect(volumes.areas(on: "8:9", size: 40 << 20, besides: header).isEmpty)
+    #expect(lines(volumes.areas(on: "8:4", size: 512, besides: [])) == ["u 0 200 -"])
   }
 
   /// Numbers come from the guest: those out of range are ignored, and nothing traps.
@@ -277,6 +398,10 @@ import Testing
       "nodesize 1\nsuper 8:1 \(most)\nchunk \(most)\nlength \(most) 1 SYSTEM\nstripe 0 devid 1 offset \(most)\n"
         + "extents \(most)\nextent \(most) \(most)\nblock \(most)\nleaf \(most)\ninline 1 \(most) \(most) \(most) 0\nxattr 1 \(most) \(most)",
       "table \(most) \(most) MBR\nfirst \(most)", "label_header: \(most)\nSuper Offset: \(most)\nSegment: 0",
+      "Device Size: \(most)\nVersion: 1\nSuper Offset: 8\nData Offset: \(most)\nAvail Dev Size: \(most)\nBitmap: \(most)\n"
+        + "Bitmap bits: \(most)\nLog-: \(most)\nLog entries: \(most)\nChunk Size: \(most)\nSector: \(most)\nSegment: 1",
+      "Device Size: \(most)\nVersion: 0\nUsed Dev Size: \(most)\nBitmap: 8\nBitmap bits: \(most)",
+      "area 0\nOffset \(most)\nSize \(most)\nheader 1\nSize \(most)",
     ]
     for text in texts {
       let lines = text.split(separator: "\n")
@@ -285,6 +410,7 @@ import Testing
         BtrfsMetadata.areas(parsing: text),
         PartitionTableAreas.areas(parsing: lines), VolumeHeader.lvm.areas(parsing: lines),
         VolumeHeader.array.areas(parsing: lines), VolumeHeader.luks.areas(parsing: lines),
+        VolumeHeader.bitLocker.areas(parsing: lines),
       ] {
         #expect(areas.allSatisfy { !$0.range.isEmpty }, "\(text)")
         #expect(areas.count < 1000)

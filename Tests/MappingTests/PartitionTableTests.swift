@@ -59,8 +59,8 @@ import Testing
         header.put(UInt64(start), at: 72, width: 8)
         header.put(entryCount, at: 80, width: 4)
         header.put(UInt64(entrySize), at: 84, width: 4)
-        header.put(UInt64(CRC32.checksum(table)), at: 88, width: 4)
-        header.put(UInt64(CRC32.checksum(header.bytes)), at: 16, width: 4)
+        header.put(UInt64(CRC32.ieee.checksum(table)), at: 88, width: 4)
+        header.put(UInt64(CRC32.ieee.checksum(header.bytes)), at: 16, width: 4)
         put(header.bytes, at: own * sector)
         put(table, at: start * sector)
       }
@@ -96,7 +96,7 @@ import Testing
 
   private func losesSomething(_ table: DiskTable) -> Bool { table.damage.contains { $0.isLoss } }
 
-  @Test func checksum() { #expect(CRC32.checksum("123456789".utf8) == 0xcbf4_3926) }
+  @Test func checksum() { #expect(CRC32.ieee.checksum("123456789".utf8) == 0xcbf4_3926) }
 
   @Test func sectorSizeOfAGPT() {
     for size in SectorSize.allCases {
@@ -359,7 +359,7 @@ import Testing
         if start.bytes[512] == gpt.bytes[512], random.next() % 2 == 0 {
           image.put(0, at: 512 + 16, width: 4)
           image.put(92, at: 512 + 12, width: 4)
-          image.put(UInt64(CRC32.checksum(image.bytes[512..<604])), at: 512 + 16, width: 4)
+          image.put(UInt64(CRC32.ieee.checksum(image.bytes[512..<604])), at: 512 + 16, width: 4)
         }
         for size in SectorSize.allCases {
           let table = image.table(size)

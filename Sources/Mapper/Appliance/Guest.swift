@@ -38,6 +38,8 @@ package struct Guest {
   /// The disks with a partition table that the kernel does not accept, and whose partitions it was given.
   package internal(set) var tablesOfOurs: Set<Int> = []
   package private(set) var devices = DeviceTable(parsing: "")
+  /// The thin pools and the stores of snapshots.
+  package internal(set) var volumeStores: [VolumeStore] = []
 
   package init(
     _ running: ApplianceSession.Running, reporter: any Reporter, keys: [DeviceKey],
@@ -85,7 +87,9 @@ package struct Guest {
   /// Finds out what the guest's volumes consist of.
   package mutating func readDevices() throws {
     let script = DeviceTable.script(disks: set.disks)
-    devices = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
+    var table = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
+    try readStoredTargets(&table)
+    devices = table
   }
 
   /// The address space in which a filesystem reports where its files are.

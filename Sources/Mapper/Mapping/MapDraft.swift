@@ -8,6 +8,8 @@ struct MapDraft: Sendable {
   var findings = Findings()
   /// By the number of the filesystem's device.
   var usedData: [Substring: BtrfsUsedData] = [:]
+  /// What partition tables occupy on their devices, by `MAJOR:MINOR`, in bytes.
+  var tables: [String: [Range<UInt64>]] = [:]
   let reporter: any Reporter
 
   /// - Parameter maximumMapBytes: the largest size of the map, in bytes.

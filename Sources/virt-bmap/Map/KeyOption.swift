@@ -47,7 +47,8 @@ struct KeyOption {
     case .key(let key): return DeviceKey(selector: selector, passphrase: key)
     case .file(let path):
       var key = try read(path)
-      if key.last == 0x0a { key.removeLast() }
+      // A startup key of BitLocker is binary, and may end with any byte.
+      if key.last == 0x0a, !key.contains(0) { key.removeLast() }
       return DeviceKey(selector: selector, passphrase: key)
     }
   }

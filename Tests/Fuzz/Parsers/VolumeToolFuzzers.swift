@@ -5,9 +5,10 @@
 extension ParserFuzzer {
   static let volumeMetadata = ParserFuzzer(text: "volume-metadata") { text in
     let lines = text.split(separator: "\n")
-    for type in ["LVM2_member", "linux_raid_member", "crypto_LUKS"] {
+    for type in ["LVM2_member", "linux_raid_member", "ddf_raid_member", "crypto_LUKS"] {
       try checkAreas(VolumeHeader(type: type[...])?.areas(parsing: lines) ?? [])
     }
+    try checkAreas(PhysicalVolumes(parsing: lines).areas(on: "8:1", size: 1 << 30, besides: []))
   }
 
   static let partitionTable = ParserFuzzer(text: "partition-table") { text in

@@ -11,6 +11,8 @@ enum Guests {
   static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
   /// Arrays with partition tables on them.
   static let arrays = Shared { try await build("arrays", script: "Tests/Integration/Guests/make-arrays-guest") }
+  /// Partition tables, volume groups, arrays and encrypted devices with unused parts; thin volumes and snapshots.
+  static let volumes = Shared { try await build("volumes", script: "Tests/Integration/Guests/make-volumes-guest") }
   /// Two disks that need each other, with encrypted volumes.
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
   /// Two disks, copies of both that were used on their own afterwards, and a disk with a copy of one of its

@@ -45,28 +45,54 @@ extension Guest {
     let keys = keys.filter { key in names.contains { key.opens(device: $0, uuid: uuid) } }
     // A missing key is reported later, once all devices have been examined.
     guard !keys.isEmpty else { return false }
-    var name = "luks-" + (device.uuid.isEmpty ? device.number.replacing(":", with: "-") : String(device.uuid))
+    let id = device.uuid.isEmpty ? device.number.replacing(":", with: "-") : String(device.uuid)
+    // blkid(8) finds no UUID of BitLocker.
+    var name = device.isBitLocker ? "bitlk-\(parts(of: device))" : "luks-\(id)"
     // The device is a copy on the same disk, so the name is already taken.
     if openedDevices.contains(where: { $0.name == set.nameInMap(Array("/dev/mapper/\(name)".utf8)) }) {
-      name +=
-        "-"
-        + String(decoding: set.nameInAppliance(device.name), as: UTF8.self).parts(between: "/").joined(separator: "-")
+      name += "-dev-\(parts(of: device))"
     }
     reporter.message("opening \(shown(device.name)) ...")
     var reason = ""
     for key in keys {
       do {
-        try appliance.openEncrypted(inAppliance(device.name), key: key.passphrase, as: name)
+        if device.isBitLocker {
+          try openBitLocker(device, key.passphrase, as: name)
+        } else {
+          try appliance.openEncrypted(inAppliance(device.name), key: key.passphrase, as: name)
+        }
         openedDevices.append(OpenedDevice(name: set.nameInMap(Array("/dev/mapper/\(name)".utf8)), source: device.name))
         return true
       } catch {
         try checkHelpers()
-        reason = error.firstLine
+        reason = (error as? GuestfsError)?.firstLine ?? String(describing: error)
       }
     }
     incomplete += 1
     doneDevices.insert(device.name)
     reporter.warning("\(shown(device.name)): none of the keys opens this encrypted device: \(reason)")
     return false
+  }
+
+  /// The name of a device without `/dev/`, such as `vg-home`.
+  private func parts(of device: ProbedDevice) -> String {
+    String(decoding: set.nameInAppliance(device.name), as: UTF8.self).parts(between: "/").dropFirst()
+      .joined(separator: "-")
+  }
+
+  /// Opens a BitLocker device with a password, a recovery key, or the content of a startup key file. libguestfs takes
+  /// no key with a NUL in it, as a startup key has.
+  private func openBitLocker(_ device: ProbedDevice, _ key: [UInt8], as name: String) throws {
+    let file = "/tmp/virt-bmap-key"
+    try appliance.upload(key, name: file, mode: 0o600)
+    let output = try appliance.shell(
+      """
+      timeout 600 cryptsetup -q open --type bitlk --key-file \(file) /dev/block/\(device.number) \(name) 2>&1 | head -c 4096
+      rm -f \(file); \(Self.settled)
+      """)
+    let isOpen = try appliance.shell("[ -e /dev/mapper/\(name) ] && echo yes; true")
+    guard isOpen.first == UInt8(ascii: "y") else {
+      throw GuestfsError(String(decoding: output, as: UTF8.self).lines.first.map(String.init) ?? "cryptsetup failed")
+    }
   }
 }

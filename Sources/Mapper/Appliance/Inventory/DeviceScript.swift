@@ -5,7 +5,9 @@ extension DeviceTable {
   ///
   /// - `device NUMBER PARENT START SECTORS`: a block device. For a partition, PARENT is its disk and START its
   ///   first sector; otherwise both are `-`. Sectors are 512 bytes.
+  /// - `clean NUMBER`: a cached volume without changes that are only in the cache. It comes before the table.
   /// - `table NUMBER …`: a line of a device-mapper device's table, as dmsetup(8) prints it.
+  /// - `name NUMBER NAME`: a device-mapper device's name.
   /// - `array NUMBER LEVEL LAYOUT CHUNK DISKS RESHAPE`: an md array. CHUNK is in bytes; RESHAPE is `none` if the
   ///   array is not being reshaped.
   /// - `member ARRAY NUMBER SLOT OFFSET SIZE STATE`: a device of an array. OFFSET is the start of its data in
@@ -22,7 +24,9 @@ extension DeviceTable {
       if [ -e $b/partition ]; then read -r p <$b/../dev; read -r s <$b/start; fi
       echo "device $d $p $s $n"
       if [ -e $b/dm/name ]; then
-        read -r m <$b/dm/name; dmsetup table "$m" | while read -r t; do printf 'table %s %s\\n' "$d" "$t"; done
+        read -r m <$b/dm/name; echo "name $d $m"; t=$(dmsetup table "$m")
+        case $t in *' cache '*) (set -- $(dmsetup status "$m"); [ "${14}" = 0 ] && echo "clean $d") ;; esac
+        printf '%s\\n' "$t" | while read -r t; do printf 'table %s %s\\n' "$d" "$t"; done
       fi
       if [ -e $b/md/level ]; then
         read -r l <$b/md/level; read -r y <$b/md/layout; read -r c <$b/md/chunk_size

@@ -26,7 +26,9 @@ package struct ProbedDevice {
   /// The UUID of the device among those with the same `uuid`: blkid(8)'s UUID_SUB.
   package var part: Substring = ""
 
-  package var isEncrypted: Bool { type == "crypto_LUKS" }
+  /// Whether virt-bmap can open the device with a key.
+  package var isEncrypted: Bool { type == "crypto_LUKS" || isBitLocker }
+  package var isBitLocker: Bool { type == "BitLocker" }
 
   /// The type of the partition, or nil if this is not a partition.
   package var partition: PartitionType? { PartitionType(table: tableOfPartition, type: partitionType) }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// An md array as /sys/block/mdN/md describes it; see md(4) and the kernel's documentation of md.
 package struct ArrayLine {
   private struct Member {
@@ -44,6 +46,23 @@ package struct ArrayLine {
       return
     }
     members.append(Member(slot: slot, leg: Target.Leg(device: fields[2], offset: offset), size: size * 1024))
+  }
+
+  /// Why an array cannot be followed, as a clause for a message; nil for a container, which only has other arrays in it.
+  package var problem: String? {
+    if level == "container" || level == "none" { return nil }
+    if isReshaping { return "it is being reshaped to another layout (\(level), \(disks) devices)" }
+    if level == "raid10", layout & 0xff > 1, layout >> 8 & 0xff > 1 {
+      return "RAID 10 with \(layout & 0xff) near and \(layout >> 8 & 0xff) far copies at once is not supported"
+    }
+    return "its level or layout is not supported (\(level), layout \(layout), \(disks) devices)"
+  }
+
+  /// The parts of devices that hold data of the array, in bytes.
+  package var usedRanges: [(device: Substring, range: Range<UInt64>)] {
+    members.compactMap { member in
+      member.leg.offset.plus(member.size).map { (member.leg.device, member.leg.offset..<$0) }
+    }
   }
 
   /// What the array is made of; nil if its level or layout is not supported, a number is invalid, or it is being

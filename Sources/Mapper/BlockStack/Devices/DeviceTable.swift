@@ -14,6 +14,11 @@ package struct DeviceTable {
     /// Bytes of the device.
     package var range: Range<UInt64>
     package var target: Target
+
+    package init(range: Range<UInt64>, target: Target) {
+      self.range = range
+      self.target = target
+    }
   }
 
   /// A range of a disk, in bytes, that holds the bytes of a device from `offset` on.
@@ -30,14 +35,37 @@ package struct DeviceTable {
     }
   }
 
+  /// Why a device cannot be followed.
+  package struct Problem: Equatable {
+    /// A clause for a message.
+    package var reason: String
+    /// Whether it is more than a kind of volume that is not supported.
+    package var isGap: Bool
+
+    package init(reason: String, isGap: Bool) {
+      self.reason = reason
+      self.isGap = isGap
+    }
+  }
+
   private enum Device {
     case disk(Int)
-    case made(of: [Segment])
-    /// Not supported: thin, cache, snapshot.
+    case made(of: SegmentList)
+    /// Not supported.
     case other
   }
 
   private var devices: [Substring: Device] = [:]
+  private var problems: [Substring: Problem] = [:]
+  /// The devices whose metadata says where their data is. They are followed once it was read, with `add`.
+  package private(set) var stored: [Substring: StoredTarget] = [:]
+  /// The names of the device mapper's devices.
+  package private(set) var mapperNames: [Substring: Substring] = [:]
+  /// In bytes.
+  private var sizesOfStored: [Substring: UInt64] = [:]
+  /// In bytes. The sizes of all devices, as the kernel says.
+  private var sizes: [Substring: UInt64] = [:]
+  private var usedByArrays: [Substring: [Range<UInt64>]] = [:]
   private var partitions: Set<Substring> = []
   /// In bytes. A filesystem may claim to extend beyond the end of its disk.
   private var diskSizes: [Substring: UInt64] = [:]
@@ -49,14 +77,18 @@ package struct DeviceTable {
   package init(parsing text: String) {
     var parser = DeviceTableParser()
     for line in text.lines { parser.take(line.fields) }
-    for (device, segments) in parser.finish() { devices[device] = segments.map { .made(of: $0) } ?? .other }
+    for (device, segments) in parser.finish() {
+      devices[device] = segments.map { .made(of: SegmentList($0)) } ?? .other
+    }
     for (device, number) in parser.disks {
       devices[device] = .disk(number)
       diskSizes[device] = parser.sizes[device]
     }
     partitions = parser.partitionNumbers
+    (problems, usedByArrays) = (parser.problems, parser.usedByArrays)
+    (stored, sizes, mapperNames) = (parser.stored, parser.sizes, parser.names)
     for (device, arrangement) in devices {
-      if case .made(let segments) = arrangement { add(device, madeOf: segments) }
+      if case .made(let segments) = arrangement { add(device, madeOf: segments.all) }
     }
   }
 
@@ -74,9 +106,7 @@ package struct DeviceTable {
   /// Where all of the device `number` (`MAJOR:MINOR`) lies on the guest's disks, every copy, in the device's order;
   /// nil if that is unknown, if it is in more than `maximumLocations` pieces, or if the device is a disk itself.
   package func locations(of number: Substring) -> [Location]? {
-    guard case .made(let segments) = devices[number], let end = segments.map(\.range.upperBound).max() else {
-      return nil
-    }
+    guard case .made = devices[number], let end = end(of: number) else { return nil }
     var known: [Substring: UInt64] = [:]
     guard pieces(of: number, depth: 0, &known) <= Self.maximumLocations else { return nil }
     return locations(of: 0..<end, on: number)
@@ -84,8 +114,9 @@ package struct DeviceTable {
 
   /// The offset of a device's end, in bytes; nil if unknown.
   package func end(of number: Substring) -> UInt64? {
+    if let size = sizesOfStored[number] { return size }
     guard case .made(let segments) = devices[number] else { return diskSizes[number] }
-    return segments.map(\.range.upperBound).max()
+    return segments.end
   }
 
   /// The approximate number of pieces of a device.
@@ -95,7 +126,7 @@ package struct DeviceTable {
     if let pieces = known[number] { return pieces }
     guard depth < Self.maximumDepth, case .made(let segments) = devices[number] else { return 1 }
     var sum: UInt64 = 0
-    for segment in segments {
+    for segment in segments.all {
       var maximum = segment.target.pieces(size: segment.range.upperBound - segment.range.lowerBound)
       for below in segment.target.devicesBelow {
         maximum = max(maximum, pieces(of: below, depth: depth + 1, &known))
@@ -119,7 +150,9 @@ package struct DeviceTable {
     switch devices[number] {
     case .disk: result = true
     case .made(let segments):
-      result = segments.allSatisfy { $0.target.devicesBelow.allSatisfy { isFollowed($0, depth: depth + 1, &known) } }
+      result = segments.all.allSatisfy {
+        $0.target.devicesBelow.allSatisfy { isFollowed($0, depth: depth + 1, &known) }
+      }
     case .other, nil: result = false
     }
     known[number] = result
@@ -165,7 +198,7 @@ package struct DeviceTable {
     guard depth < Self.maximumDepth else { return }
     for upper in users[device, default: []] {
       guard case .made(let segments) = devices[upper] else { continue }
-      for segment in segments {
+      for segment in segments.segments(on: device, range) {
         segment.target.forEachPart(on: device, range) { part, offset in
           // The leg's device may be larger than the segment.
           let size = segment.range.upperBound - segment.range.lowerBound
@@ -193,7 +226,7 @@ package struct DeviceTable {
     while let device = left.popLast() {
       guard seen.insert(device).inserted else { continue }
       if wanted.contains(device) { return true }
-      if case .made(let segments) = devices[device] { left += segments.flatMap(\.target.devicesBelow) }
+      if case .made(let segments) = devices[device] { left += segments.devicesBelow }
     }
     return false
   }
@@ -208,6 +241,22 @@ package struct DeviceTable {
     users[number, default: []].contains { partitions.contains($0) }
   }
 
+  /// The partitions that the kernel sees on the device, and their ranges of it, in bytes.
+  package func partitions(on number: Substring) -> [(number: Substring, range: Range<UInt64>)] {
+    users[number, default: []].filter { partitions.contains($0) }.compactMap { partition in
+      guard case .made(let segments) = devices[partition], let segment = segments.all.first,
+        case .linear(let leg) = segment.target, let end = leg.offset.plus(segment.range.upperBound)
+      else { return nil }
+      return (partition, leg.offset..<end)
+    }
+  }
+
+  /// Why an array or a volume cannot be followed; nil if it can, or if a device below it cannot.
+  package func problem(of number: Substring) -> Problem? { problems[number] }
+
+  /// The parts of the device that hold data of running md arrays, in bytes.
+  package func rangesOfArrays(on number: Substring) -> [Range<UInt64>] { usedByArrays[number, default: []] }
+
   /// Whether the device is one of the guest's disks.
   package func isDisk(_ number: Substring) -> Bool { diskSizes[number] != nil }
 
@@ -215,7 +264,7 @@ package struct DeviceTable {
   package var hasCopies: Bool {
     devices.values.contains { device in
       guard case .made(let segments) = device else { return false }
-      return segments.contains {
+      return segments.all.contains {
         switch $0.target {
         case .mirrored, .copied: true
         case .linear, .striped, .parity: false
@@ -226,15 +275,28 @@ package struct DeviceTable {
 
   /// Adds a device `name` made of `segments`. A filesystem's own address space can be added as a device as well.
   package mutating func add(_ name: Substring, madeOf segments: [Segment]) {
-    devices[name] = .made(of: segments)
-    for below in Set(segments.flatMap(\.target.devicesBelow)) { users[below, default: []].append(name) }
+    let list = SegmentList(segments)
+    devices[name] = .made(of: list)
+    for below in list.devicesBelow { users[below, default: []].append(name) }
   }
+
+  /// Adds a device in `stored` once its metadata was read. What no segment covers is stored nowhere, and reads as zeros.
+  package mutating func addStored(_ name: Substring, madeOf segments: [Segment]) {
+    sizesOfStored[name] = sizes[name]
+    add(name, madeOf: segments)
+  }
+
+  /// Says that a device in `stored` cannot be followed.
+  package mutating func add(_ problem: Problem, of name: Substring) { problems[name] = problem }
+
+  /// The size of a device in bytes, whether it is followed or not.
+  package func size(of number: Substring) -> UInt64? { sizes[number] }
 
   /// Where the parity of the device `number` is; empty if it has none, nil if it is in more than `maximumLocations`
   /// pieces.
   package func parity(of number: Substring) -> [Location]? {
     guard case .made(let segments) = devices[number] else { return [] }
-    let striped = segments.filter { if case .parity = $0.target { true } else { false } }
+    let striped = segments.all.filter { if case .parity = $0.target { true } else { false } }
     let pieces = striped.reduce(0) { $0 &+ $1.target.pieces(size: $1.range.upperBound - $1.range.lowerBound) }
     guard pieces <= Self.maximumLocations else { return nil }
     var locations: [Location] = []
@@ -265,7 +327,7 @@ package struct DeviceTable {
       return true
     case .made(let segments):
       var isKnown = true
-      for segment in segments where segment.range.overlaps(wanted) {
+      for segment in segments.overlapping(wanted) {
         guard steps > 0 else { return false }
         steps -= 1
         let common = segment.range.clamped(to: wanted)

@@ -8,6 +8,14 @@ package struct DeviceTableParser {
   /// nil for a table with a target that is not supported or a line that is malformed.
   private var tables: [Substring: [DeviceTable.Segment]?] = [:]
   private var arrays: [Substring: ArrayLine] = [:]
+  /// The cached volumes without changes that are only in the cache.
+  private var clean: Set<Substring> = []
+  /// The names of the device mapper's devices.
+  package private(set) var names: [Substring: Substring] = [:]
+  /// The devices whose metadata must be read.
+  package private(set) var stored: [Substring: StoredTarget] = [:]
+  /// The target of each device that is not supported.
+  private var unknownTargets: [Substring: Substring] = [:]
 
   package var partitionNumbers: Set<Substring> { Set(partitions.keys) }
 
@@ -25,14 +33,19 @@ package struct DeviceTableParser {
       partitions[fields[1]] = [DeviceTable.Segment(range: 0..<size, target: .linear(leg))]
     case "table" where fields.count >= 5:
       guard let start = bytes(sectors: fields[2]), let size = bytes(sectors: fields[3]), size > 0,
+        fields[4] != "cache" || clean.contains(fields[1]),
         let target = DMTarget.parse(kind: fields[4], size: size, fields[5...])
       else {
+        if fields[2] == "0", let target = StoredTarget(kind: fields[4], fields[5...]) { stored[fields[1]] = target }
+        unknownTargets[fields[1]] = fields[4]
         tables[fields[1]] = .some(nil)
         return
       }
       if let known = tables[fields[1], default: []] {
         tables[fields[1]] = known + [DeviceTable.Segment(range: start..<start + size, target: target)]
       }
+    case "clean" where fields.count == 2: clean.insert(fields[1])
+    case "name" where fields.count == 3: names[fields[1]] = fields[2]
     case "array" where fields.count >= 6: arrays[fields[1]] = ArrayLine(fields)
     case "member" where fields.count >= 7: arrays[fields[1]]?.add(fields)
     case "disk" where fields.count == 3: disks[fields[1]] = Int(fields[2]).flatMap { $0 > 0 ? $0 : nil }
@@ -46,6 +59,32 @@ package struct DeviceTableParser {
     for (device, segments) in partitions { result[device] = segments }
     for (device, array) in arrays { result[device] = .some(array.segments(size: sizes[device] ?? 0)) }
     return result
+  }
+
+  /// Why devices cannot be followed.
+  package var problems: [Substring: DeviceTable.Problem] {
+    var problems = unknownTargets.filter { stored[$0.key] == nil }.mapValues {
+      let reason =
+        $0 == "cache"
+        ? "its cache holds changes that are not in the volume itself yet"
+        : "a volume of the type \($0) is not supported"
+      return DeviceTable.Problem(reason: reason, isGap: false)
+    }
+    for (device, array) in arrays {
+      // An array that is not running has no size.
+      guard let size = sizes[device], size > 0, array.segments(size: size) == nil, let reason = array.problem else {
+        continue
+      }
+      problems[device] = DeviceTable.Problem(reason: reason, isGap: true)
+    }
+    return problems
+  }
+
+  /// The parts of each device that hold data of arrays, in bytes.
+  package var usedByArrays: [Substring: [Range<UInt64>]] {
+    arrays.values.flatMap(\.usedRanges).reduce(into: [:]) { result, used in
+      result[used.device, default: []].append(used.range)
+    }
   }
 
   private func bytes(sectors: Substring) -> UInt64? { Self.bytes(sectors: sectors) }

@@ -10,6 +10,11 @@ package enum Target: Equatable {
     package var device: Substring
     /// In bytes.
     package var offset: UInt64
+
+    package init(device: Substring, offset: UInt64) {
+      self.device = device
+      self.offset = offset
+    }
   }
 
   /// Contiguous on one device: a partition, a linear volume, an encrypted device.

@@ -25,7 +25,8 @@ package enum GPTTable {
       let size = Int(sector.little(at: 12, width: 4))
       guard (Self.minimumSize...sector.count).contains(size) else { return nil }
       let blank = sector[..<16] + [0, 0, 0, 0] + sector[20..<size]
-      guard UInt64(CRC32.checksum(blank)) == sector.little(at: 16, width: 4), sector.little(at: 24, width: 8) == number
+      guard UInt64(CRC32.ieee.checksum(blank)) == sector.little(at: 16, width: 4),
+        sector.little(at: 24, width: 8) == number
       else { return nil }
       alternate = sector.little(at: 32, width: 8)
       firstUsable = sector.little(at: 40, width: 8)
@@ -101,7 +102,7 @@ package enum GPTTable {
     guard let entries = bytes.bytes(at: start, count: Int(count)) else { return nil }
     let isShortened = count < wanted
     return Found(
-      header: header, entries: entries, isSound: isShortened || CRC32.checksum(entries) == header.tableChecksum,
+      header: header, entries: entries, isSound: isShortened || CRC32.ieee.checksum(entries) == header.tableChecksum,
       isShortened: isShortened)
   }
 

@@ -39,7 +39,7 @@ struct DeviceFacts {
         "it looks like several things (\(candidates.joined(separator: ", "))), and the kernel mounts it as none of them; "
           + "wipefs(8) removes what does not belong there")
     }
-    if hasPartitions || partition == .recognized { return .explained }
+    if hasPartitions || partition?.isExplained == true { return .explained }
     if partition == .dynamicDisk {
       return .unexplainedIfFilled(
         "it is part of a Windows dynamic disk (LDM) without any volume; if its group has other disks, give them all",
@@ -72,8 +72,8 @@ enum UnassembledType {
   /// Why the map does not cover the content of a device of this type, and what to do.
   static func reason(_ type: Substring) -> String {
     switch type {
-    case "crypto_LUKS": "it is encrypted, and its contents are not mapped; give its key (--key)"
-    case "BitLocker", "cs_fvault2":
+    case "crypto_LUKS", "BitLocker": "it is encrypted, and its contents are not mapped; give its key (--key)"
+    case "cs_fvault2":
       "it is encrypted in a way that virt-bmap cannot open, and its contents are not mapped; decrypt it first"
     case "LVM2_member", "LVM1_member": "LVM does not accept this physical volume; \(allDisks)"
     case "linux_raid_member": "its array is not running; \(allDisks)"

@@ -5,7 +5,8 @@ import DiskImage
 import Glibc
 import Guestfs
 
-/// The last step of a run: checks whether what was found explains the content of all devices.
+/// The last step of a run: checks whether what was found explains the content of all devices, and adds
+/// those that are empty as unallocated space.
 struct CoverageCheck {
   let guest: Guest
   /// Which problems to tolerate when virt-bmap opens the disks itself.
@@ -32,7 +33,7 @@ struct CoverageCheck {
       case .unexplained(let reason): warn(&draft, of: device.name, type: device.type, reason)
       case .unexplainedIfFilled(let reason, let margin):
         switch try content(of: device, margin: margin, &search) {
-        case .onlyZeros: continue
+        case .onlyZeros: addUnallocated(device, to: &draft)
         case .data: warn(&draft, of: device.name, type: device.type, reason)
         case .tooLarge:
           warn(
@@ -47,6 +48,13 @@ struct CoverageCheck {
         draft.add(.metadata, device.name, path: Array(name.utf8), guest.wholeLocations(of: device) ?? [])
       }
     }
+  }
+
+  /// Adds a device that nobody uses. It may have an empty partition table.
+  private func addUnallocated(_ device: ProbedDevice, to draft: inout MapDraft) {
+    guard let end = guest.devices.end(of: device.number[...]) else { return }
+    draft.add(
+      UnusedSpace.areas(of: 0..<end, without: draft.tables[device.number, default: []]), of: device, guest.devices)
   }
 
   private func warn(_ draft: inout MapDraft, of device: [UInt8], type: Substring, _ reason: String) {

@@ -7,8 +7,7 @@ import DiskImage
 struct PartitionMapper {
   let guest: Guest
 
-  /// Adds the partitions of a disk. Also adds the partition table itself where no tool in the appliance can locate
-  /// it: if the kernel does not accept the table, or if it is an Apple partition map.
+  /// Adds the partitions of a disk.
   func addPartitions(of disk: [UInt8], number diskNumber: Int, to draft: inout MapDraft) {
     let table = guest.guestDisks[diskNumber - 1].table
     for known in guest.partitions[diskNumber] ?? [] {
@@ -17,14 +16,6 @@ struct PartitionMapper {
       draft.findings.partitions += 1
       let range = table.extent(of: known).clamped(to: 0..<guest.guestDisks[diskNumber - 1].size)
       draft.add(.partition, partition, [DeviceTable.Location(disk: diskNumber, range: range, offset: 0)])
-    }
-    // `VolumeMetadata` adds the other tables.
-    let isKernels = !(guest.partitions[diskNumber] ?? []).isEmpty
-    guard guest.tablesOfOurs.contains(diskNumber) || table.kind == .apple && isKernels else { return }
-    for area in table.areas {
-      draft.add(
-        area.kind, disk, path: area.name.map { Array($0.utf8) },
-        [DeviceTable.Location(disk: diskNumber, range: area.range, offset: area.offset)])
     }
   }
 

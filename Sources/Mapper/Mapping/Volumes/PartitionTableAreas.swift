@@ -51,11 +51,16 @@ enum PartitionTableAreas {
       default: continue
       }
     }
-    guard let first else { return areas }
+    if let first { areas += bootGap(between: areas, and: first) }
+    return areas
+  }
+
+  /// The gap between the table and the first partition.
+  /// - Parameter first: the start of the first partition, in bytes.
+  static func bootGap(between areas: [DeviceArea], and first: UInt64) -> [DeviceArea] {
     // The gap starts after the last part of the table before the first partition. Any gap between parts of the table
     // is smaller than a sector.
     let end = areas.map(\.range).filter { $0.upperBound <= first }.map(\.upperBound).max() ?? first
-    if end < first { areas.add("boot gap", at: end, count: first - end, kind: .boot) }
-    return areas
+    return end < first ? [DeviceArea(kind: .boot, name: "boot gap", range: end..<first)] : []
   }
 }

@@ -5,7 +5,7 @@ import Bytes
 import Filesystems
 import Guestfs
 
-/// Adds the metadata of partition tables and volume managers to the map, and swap space.
+/// Adds the metadata of partition tables and volume managers to the map, what they leave unused, and swap space.
 struct VolumeMetadata {
   let guest: Guest
 
@@ -13,14 +13,15 @@ struct VolumeMetadata {
   func add(to draft: inout MapDraft, disks: [[UInt8]]) throws {
     let contents = guest.inventory.devices
     var script = "\(Guest.settled)\nexport LC_ALL=C\n"
-    let ours = Set(guest.tablesOfOurs.map { DiskName.of($0) })
+    let ours = tablesOfOurs
+    let isLVM = contents.contains { $0.type == "LVM2_member" }
+    if isLVM { script += "echo volumes\n\(PhysicalVolumes.script(guest.readOnly))\n" }
     for (index, content) in contents.enumerated() {
       let hasTable =
-        disks.contains(content.name) && !ours.contains(content.name)
+        disks.contains(content.name) && ours[content.name] == nil
         || guest.inventory.arrays.contains(content.name) && guest.devices.hasPartitions(content.number[...])
       let table = hasTable ? PartitionTableAreas.script : nil
-      let part = VolumeHeader(type: content.type)?.script ?? table
-      guard let part else { continue }
+      guard let part = VolumeHeader(type: content.type)?.script ?? table else { continue }
       script += "echo 'on \(index)'; d=/dev/block/\(content.number)\n{ \(part)\n} 2>/dev/null\n"
     }
     let text: [UInt8]
@@ -30,13 +31,71 @@ struct VolumeMetadata {
       try guest.checkHelpers()
       return guest.reporter.detail("metadata of volumes is left out: \(error)")
     }
-    for section in Self.sections(String(decoding: text, as: UTF8.self)) where contents.indices.contains(section.index) {
+    let (volumes, sections) = Self.sections(String(decoding: text, as: UTF8.self))
+    let physicalVolumes = PhysicalVolumes(parsing: volumes)
+    for section in sections where contents.indices.contains(section.index) {
       let content = contents[section.index]
-      let header = VolumeHeader(type: content.type)
-      let areas = header?.areas(parsing: section.lines) ?? PartitionTableAreas.areas(parsing: section.lines)
+      guard let header = VolumeHeader(type: content.type) else {
+        addTable(PartitionTableAreas.areas(parsing: section.lines), of: content, to: &draft)
+        continue
+      }
+      var areas = header.areas(parsing: section.lines)
+      if let end = guest.devices.end(of: content.number[...]) {
+        switch header {
+        case .lvm: areas += physicalVolumes.areas(on: content.number, size: end, besides: areas)
+        case .firmwareArray:
+          // The metadata does not say which parts of the device the arrays use, but the kernel does.
+          let used = guest.devices.rangesOfArrays(on: content.number[...])
+          if !used.isEmpty, !areas.isEmpty {
+            areas += UnusedSpace.areas(of: 0..<end, without: used + areas.map(\.range))
+          }
+        case .array, .luks, .bitLocker: areas = areas.map { $0.clamped(to: end) }.filter { !$0.range.isEmpty }
+        }
+      }
       draft.add(areas, of: content, guest.devices)
     }
-    for content in contents where isSwap(content.type) && !guest.devices.isInVolume(content.number[...]) {
+    for content in contents {
+      if let table = ours[content.name] { addTable(table.areas, of: content, to: &draft) }
+      if content.type.isEmpty, case .reserved(let kind, let name)? = content.partition,
+        let end = guest.devices.end(of: content.number[...])
+      {
+        draft.add([DeviceArea(kind: kind, name: name, range: 0..<end)], of: content, guest.devices)
+      }
+    }
+    addSwap(to: &draft)
+  }
+
+  /// The tables that no tool in the appliance can locate, because the kernel does not accept them or because they are
+  /// Apple partition maps, by disk.
+  private var tablesOfOurs: [[UInt8]: DiskTable] {
+    var tables: [[UInt8]: DiskTable] = [:]
+    for number in guest.set.disks {
+      let table = guest.guestDisks[number - 1].table
+      let isKernels = !(guest.partitions[number] ?? []).isEmpty
+      guard guest.tablesOfOurs.contains(number) || table.kind == .apple && isKernels else { continue }
+      tables[DiskName.of(number)] = table
+    }
+    return tables
+  }
+
+  /// Adds a partition table, and the space that it gives to no partition.
+  private func addTable(_ table: [DeviceArea], of content: ProbedDevice, to draft: inout MapDraft) {
+    var areas = table
+    if let gaps = PartitionGaps(of: content, in: guest) {
+      if !areas.contains(where: { $0.name == "boot gap" }) {
+        areas += PartitionTableAreas.bootGap(between: areas, and: gaps.first)
+      }
+      for gap in gaps.bootGaps { draft.add([gap.area], of: gap.device, guest.devices) }
+      // Without a known table, nothing is known about the rest of the device.
+      if !table.isEmpty { areas += gaps.unallocated(besides: areas) }
+    }
+    draft.tables[content.number] = areas.map(\.range)
+    draft.add(areas, of: content, guest.devices)
+  }
+
+  private func addSwap(to draft: inout MapDraft) {
+    for content in guest.inventory.devices
+    where isSwap(content.type) && !guest.devices.isInVolume(content.number[...]) {
       guard let locations = guest.wholeLocations(of: content) else {
         draft.warnOfGap("\(shown(content.name)): this swap space is in too many pieces and is not in the map")
         continue
@@ -47,84 +106,28 @@ struct VolumeMetadata {
 
   private func isSwap(_ type: Substring) -> Bool { type == "swap" || type == "swsuspend" }
 
-  /// Splits the script's output by device.
-  private static func sections(_ text: String) -> [(index: Int, lines: [Substring])] {
+  /// Splits the script's output into the lines about volume groups and those about each device.
+  private static func sections(_ text: String) -> (volumes: [Substring], [(index: Int, lines: [Substring])]) {
+    var volumes: [Substring] = []
     var result: [(index: Int, lines: [Substring])] = []
     for line in text.lines {
       if line.hasPrefix("on "), let index = Int(line.dropFirst(3)) {
         result.append((index, []))
-      } else if !result.isEmpty {
+      } else if result.isEmpty {
+        volumes.append(line)
+      } else {
         result[result.count - 1].lines.append(line)
       }
     }
-    return result
+    return (volumes, result)
   }
 }
 
-/// Finds the part of a device that a volume manager reserves for its own metadata.
-enum VolumeHeader {
-  case lvm, array, luks
-
-  /// Takes the name that blkid(8) has for the type; nil for other types.
-  init?(type: Substring) {
-    switch type {
-    case "LVM2_member": self = .lvm
-    case "linux_raid_member": self = .array
-    case "crypto_LUKS": self = .luks
-    default: return nil
-    }
-  }
-
-  /// Prints what `areas(parsing:)` parses, for the device `$d`: lines printed by pvck(8), mdadm(8) or cryptsetup(8).
-  var script: String {
-    switch self {
-    case .lvm:
-      """
-      timeout 600 lvm pvck --dump headers $d | sed -nE \
-        's/^ *(label_header) at ([0-9]+)$/\\1: \\2/p
-        s/^ *(mda_header_[0-9]+)\\.(start|size) ([0-9]+)$/\\1.\\2: \\3/p'
-      """
-    case .array:
-      """
-      echo "Device Size: $(blockdev --getsize64 $d)"
-      timeout 600 mdadm --examine $d | sed -nE \
-        's/^ *Version : ([0-9]+).*$/Version: \\1/p; s/^ *Super Offset : ([0-9]+) sectors$/Super Offset: \\1/p'
-      """
-    case .luks:
-      """
-      timeout 600 cryptsetup luksDump $d | sed -nE \
-        's/^Payload offset:[[:space:]]*([0-9]+)$/Payload offset: \\1/p
-        /^Data segments:/,/^Keyslots:/ s/^[[:space:]]+offset: ([0-9]+) \\[bytes\\]$/Segment: \\1/p'
-      """
-    }
-  }
-
-  private static let sector: UInt64 = 512
-
-  func areas(parsing lines: [Substring]) -> [DeviceArea] {
-    let numbers = ToolNumbers(lines)
-    var areas: [DeviceArea] = []
-    switch self {
-    case .lvm:
-      areas.add("LVM label", at: numbers["label_header"], count: Self.sector)
-      for number in 1...2 {
-        guard let size = numbers["mda_header_\(number).size"] else { continue }
-        areas.add(
-          number == 1 ? "LVM metadata" : "LVM metadata 2", at: numbers["mda_header_\(number).start"], count: size)
-      }
-    case .array:
-      // A superblock takes 4 KiB. Version 0.90 starts at the last multiple of 64 KiB that is at least 64 KiB before
-      // the end of the device (md(4)).
-      let block: UInt64 = 64 << 10
-      let old =
-        numbers["Version"] == 0
-        ? numbers["Device Size"].flatMap { $0 >= block ? $0 / block * block - block : nil } : nil
-      areas.add("md superblock", at: numbers["Super Offset"]?.times(Self.sector) ?? old, count: 4096)
-    case .luks:
-      if let end = numbers["Payload offset"]?.times(Self.sector) ?? numbers["Segment"] {
-        areas.add("LUKS header", at: 0, count: end)
-      }
-    }
-    return areas
+extension DeviceArea {
+  /// The part of the area on a device of `size` bytes.
+  fileprivate func clamped(to size: UInt64) -> DeviceArea {
+    var area = self
+    area.range = range.clamped(to: 0..<size)
+    return area
   }
 }
