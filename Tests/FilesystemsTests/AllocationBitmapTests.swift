@@ -38,13 +38,4 @@ import Testing
     let bitmap = AllocationBitmap(pieces: [0..<4], count: 33)
     #expect(throws: SpaceError.self) { try bitmap.freeRuns(on: ImageBytes([0, 0, 0, 0])) }
   }
-
-  @Test func gaps() {
-    var areas = [DeviceArea(range: 10..<20), DeviceArea(range: 15..<18), DeviceArea(range: 30..<40)]
-    areas.addGaps(in: 5..<50)
-    #expect(areas.filter { $0.kind == .unallocated }.map(\.range) == [5..<10, 20..<30, 40..<50])
-    areas = [DeviceArea(range: 0..<100)]
-    areas.addGaps(in: 5..<50)
-    #expect(areas.count == 1)
-  }
 }

@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 
 /// What is left of a device besides what uses it.
 package enum UnusedSpace {
@@ -7,17 +8,8 @@ package enum UnusedSpace {
   ///   - whole: in bytes of the device.
   ///   - used: in bytes of the device, in any order. They may overlap, and go beyond `whole`.
   package static func areas(of whole: Range<UInt64>, without used: some Sequence<Range<UInt64>>) -> [DeviceArea] {
-    var areas: [DeviceArea] = []
-    var position = whole.lowerBound
-    for range in used.map({ $0.clamped(to: whole) }).sorted(by: { $0.lowerBound < $1.lowerBound }) {
-      if range.lowerBound > position {
-        areas.append(DeviceArea(kind: .unallocated, range: position..<range.lowerBound))
-      }
-      position = max(position, range.upperBound)
+    [whole].subtracting(used.filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }).map {
+      DeviceArea(kind: .unallocated, range: $0)
     }
-    if position < whole.upperBound {
-      areas.append(DeviceArea(kind: .unallocated, range: position..<whole.upperBound))
-    }
-    return areas
   }
 }

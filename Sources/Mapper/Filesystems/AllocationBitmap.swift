@@ -86,17 +86,6 @@ enum SpaceError: Error, CustomStringConvertible {
 }
 
 extension [DeviceArea] {
-  /// Adds as free space what none of the areas covers in a range of the device.
-  mutating func addGaps(in range: Range<UInt64>) {
-    var position = range.lowerBound
-    for area in map(\.range).sorted(by: { $0.lowerBound < $1.lowerBound }) where area.upperBound > position {
-      guard area.lowerBound < range.upperBound else { break }
-      if area.lowerBound > position { append(DeviceArea(kind: .unallocated, range: position..<area.lowerBound)) }
-      position = area.upperBound
-    }
-    if position < range.upperBound { append(DeviceArea(kind: .unallocated, range: position..<range.upperBound)) }
-  }
-
   /// Adds what lies behind the end of a filesystem on its device as free space.
   /// - Parameter end: the offset of the filesystem's end, in bytes.
   mutating func addSpace(behind end: UInt64?, on device: some DeviceBytes) {

@@ -59,10 +59,8 @@ struct UDF: FilesystemType {
       areas += try space(of: partition, sector: sector, on: device)
     }
     // Outside its partitions, UDF stores nothing but descriptors.
-    var outside = areas + partitions.map { DeviceArea(range: $0) }
-    let count = outside.count
-    outside.addGaps(in: 0..<device.size)
-    return partitions.isEmpty ? areas : areas + outside[count...]
+    guard !partitions.isEmpty else { return areas }
+    return areas + UnusedSpace.areas(of: 0..<device.size, without: areas.map(\.range) + partitions)
   }
 
   /// The space bitmap of a partition, and what it says is free.
