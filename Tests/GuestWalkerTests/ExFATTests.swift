@@ -78,10 +78,9 @@ import Testing
     _ scratch: Scratch, table: [Int: UInt32] = [:], _ change: (inout [UInt8]) -> Void = { _ in }
   ) throws -> ExFATClusters? {
     var boot = [UInt8](repeating: 0, count: 512)
-    for (offset, value) in [(80, 128), (84, 1), (88, 256), (92, 100), (96, 5)] as [(Int, UInt8)] {
+    for (offset, value) in [(80, 128), (84, 1), (89, 1), (92, 100), (96, 5), (108, 9), (109, 3)] as [(Int, UInt8)] {
       boot[offset] = value
     }
-    (boot[88], boot[89], boot[108], boot[109]) = (0, 1, 9, 3)
     change(&boot)
     let mount = try scratch.mount()
     let device = open(mount.devicePath, O_RDWR)
@@ -107,9 +106,8 @@ import Testing
     // The chain ends before the file does.
     #expect(shown(10, 8192..<100_000) == ["8192+8192@73728"])
     #expect(shown(10, 5000..<13_000, isContiguous: true) == ["5000+11384@37768"])
-    #expect(shown(10, 5000..<5000, isContiguous: true) == ["5000+3192@37768"] || shown(10, 8192..<8192).isEmpty)
     // Chains that go round, and to clusters that do not exist.
-    #expect(shown(30, 0..<1 << 20).count == 100)
+    #expect(shown(30, 0..<1 << 20).count == 50)
     #expect(shown(40, 0..<1 << 20) == ["0+4096@155648"])
     #expect(shown(41, 0..<1 << 20) == ["0+4096@159744"])
     for first in [0, 1, 102, .max] as [UInt32] {

@@ -228,29 +228,34 @@ import Testing
 
   /// What `fill_files` in scripts/guest-lib.sh has written.
   private func content(_ path: String, from start: Int, _ count: Int) -> [UInt8] {
-    let name = Array(path.utf8.dropFirst()) + [UInt8](repeating: 0x20, count: 50)
+    let name = path.dropFirst() + String(repeating: " ", count: 51 - path.count)
     return (start..<start + count).map { offset in
       let number = String(offset / 64)
-      let line =
-        name.prefix(50) + [0x20] + [UInt8](repeating: 0x30, count: 12 - number.utf8.count) + Array(number.utf8) + [0x0a]
-      return Array(line)[offset % 64]
+      let line = "\(name) \(String(repeating: "0", count: 12 - number.count))\(number)\n"
+      return Array(line.utf8)[offset % 64]
     }
   }
 
   /// No byte is both data and unwritten space, and all blocks of a file are one or the other.
   @Test(arguments: [false, true]) func everyBlockIsOneOrTheOther(isRead: Bool) async throws {
     let mapped = try await (isRead ? Maps.unwrittenRead : Maps.unwritten).value
-    for (name, lines) in mapped.map.objects("a") {
-      let data = mapped.map.lines("f", name.device, name.path).map(\.range)
-      for line in lines { #expect(!data.contains { $0.overlaps(line.range) }, "\(name): \(line)") }
-    }
     for partition in 1...8 {
       let device = "/dev/sda\(partition)"
       let all = mapped.map.lines.filter { $0.device.text == device && ["f", "a"].contains($0.kind) }
       #expect(all.count >= 4, "\(device)")
       let cluster: UInt64 = [2: 1024, 6: 65536, 7: 8192][partition] ?? 4096
-      let bytes = Dictionary(grouping: all, by: \.path).mapValues { $0.reduce(0) { $0 + UInt64($1.range.count) } }
-      #expect(bytes.values.allSatisfy { $0 % cluster == 0 }, "\(device): \(bytes)")
+      for (path, lines) in Dictionary(grouping: all, by: \.path) {
+        var (bytes, overlap, end) = (UInt64(0), UInt64(0), UInt64(0))
+        for range in lines.map(\.range).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+          bytes += range.upperBound - min(range.upperBound, max(range.lowerBound, end))
+          overlap += min(end, range.upperBound) - min(end, range.lowerBound)
+          end = max(end, range.upperBound)
+        }
+        #expect(bytes % cluster == 0, "\(device) \(path.text): \(lines)")
+        // ntfs-3g reads the whole page in which the initialized bytes end.
+        let isAllowed = isRead && ["/dev/sda5 /half", "/dev/sda6 /half"].contains("\(device) \(path.text)")
+        #expect(overlap == (isAllowed ? 4096 - 300_000 % 4096 : 0), "\(device) \(path.text): \(lines)")
+      }
     }
   }
 

@@ -44,9 +44,11 @@ struct ExFATEntry: Equatable {
     }
     return result
   }
+}
 
+extension ExFATEntry {
   /// - Parameter set: the entry of the file, that of its data, and those with its name.
-  private init?(set: [UInt8]) {
+  fileprivate init?(set: [UInt8]) {
     guard set[Self.bytes] == Self.stream, let attributes = set.little(at: 4, 2),
       let flags = set.little(at: Self.bytes + 1, 1), let units = set.little(at: Self.bytes + 3, 1),
       let valid = set.little(at: Self.bytes + 8, 8), let first = set.little(at: Self.bytes + 20, 4),
