@@ -44,9 +44,12 @@ struct ExFATEntry: Equatable {
     }
     return result
   }
+}
 
+// In an extension, so that the tests can make entries field by field.
+extension ExFATEntry {
   /// - Parameter set: the entry of the file, that of its data, and those with its name.
-  private init?(set: [UInt8]) {
+  fileprivate init?(set: [UInt8]) {
     guard set[Self.bytes] == Self.stream, let attributes = set.little(at: 4, 2),
       let flags = set.little(at: Self.bytes + 1, 1), let units = set.little(at: Self.bytes + 3, 1),
       let valid = set.little(at: Self.bytes + 8, 8), let first = set.little(at: Self.bytes + 20, 4),
