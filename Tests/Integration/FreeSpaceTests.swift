@@ -60,7 +60,9 @@ import Testing
   func freeClusters(partition number: Int, type: String, unit: UInt64) async throws {
     let guest = try await Maps.layers.value
     let partition = try await partitions(of: guest.disk)[number - 1]
-    let image = try await slice(of: guest.disk, partition: number, in: try Scratch())
+    let scratch = try Scratch()
+    defer { withExtendedLifetime(scratch) {} }
+    let image = try await slice(of: guest.disk, partition: number, in: scratch)
     var free: [Range<UInt64>] = []
     var end: UInt64 = 0
     // Lines such as `16|f`.
@@ -91,6 +93,7 @@ import Testing
 
   private func compareBtrfs(_ guest: MappedGuest, _ numbers: [Int]) async throws {
     let scratch = try Scratch()
+    defer { withExtendedLifetime(scratch) {} }
     let all = try await partitions(of: guest.disk)
     var images: [FilePath] = []
     for number in numbers { images.append(try await slice(of: guest.disk, partition: number, in: scratch)) }
