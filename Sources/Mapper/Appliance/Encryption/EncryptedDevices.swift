@@ -87,12 +87,12 @@ extension Guest {
     try appliance.upload(key, name: file, mode: 0o600)
     let output = try appliance.shell(
       """
-      timeout 600 cryptsetup -q open --type bitlk --key-file \(file) /dev/block/\(device.number) \(name) 2>&1 | head -c 4096
+      timeout 600 cryptsetup open --type bitlk --key-file \(file) /dev/block/\(device.number) \(name) 2>&1 | head -c 4096
       rm -f \(file); \(Self.settled)
       """)
     let isOpen = try appliance.shell("[ -e /dev/mapper/\(name) ] && echo yes; true")
     guard isOpen.first == UInt8(ascii: "y") else {
-      throw GuestfsError(String(decoding: output, as: UTF8.self).lines.first.map(String.init) ?? "cryptsetup failed")
+      throw GuestfsError(String(decoding: output, as: UTF8.self).lines.first.map(String.init) ?? "cryptsetup does not accept it")
     }
   }
 }
