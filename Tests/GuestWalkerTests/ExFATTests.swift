@@ -78,7 +78,7 @@ import Testing
     _ scratch: Scratch, table: [Int: UInt32] = [:], _ change: (inout [UInt8]) -> Void = { _ in }
   ) throws -> ExFATClusters? {
     var boot = [UInt8](repeating: 0, count: 512)
-    for (offset, value) in [(80, 128), (84, 1), (88, 256), (92, 100), (96, 5)] as [(Int, UInt8)] {
+    for (offset, value) in [(80, 128), (84, 1), (89, 1), (92, 100), (96, 5)] as [(Int, UInt8)] {
       boot[offset] = value
     }
     (boot[88], boot[89], boot[108], boot[109]) = (0, 1, 9, 3)
