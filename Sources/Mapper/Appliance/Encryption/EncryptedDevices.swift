@@ -92,7 +92,8 @@ extension Guest {
       """)
     let isOpen = try appliance.shell("[ -e /dev/mapper/\(name) ] && echo yes; true")
     guard isOpen.first == UInt8(ascii: "y") else {
-      throw GuestfsError(String(decoding: output, as: UTF8.self).lines.first.map(String.init) ?? "cryptsetup does not accept it")
+      let reason = String(decoding: output, as: UTF8.self).lines.first
+      throw GuestfsError(reason.map { String($0) } ?? "cryptsetup does not accept it")
     }
   }
 }
