@@ -78,11 +78,7 @@ import Testing
     _ scratch: Scratch, table: [Int: UInt32] = [:], _ change: (inout [UInt8]) -> Void = { _ in }
   ) throws -> ExFATClusters? {
     var boot = [UInt8](repeating: 0, count: 512)
-<<<<<<< HEAD
     for (offset, value) in [(80, 128), (84, 1), (89, 1), (92, 100), (96, 5), (108, 9), (109, 3)] as [(Int, UInt8)] {
-=======
-    for (offset, value) in [(80, 128), (84, 1), (89, 1), (92, 100), (96, 5)] as [(Int, UInt8)] {
->>>>>>> b5d82ba17b48c3bd74fed40661e8254a44dd8d44
       boot[offset] = value
     }
     change(&boot)
