@@ -20,8 +20,8 @@ public struct LoggerParameters: Sendable {
     logformat=FORMAT     text, or json for one line per request. Default: text.
     offsets=BOOL         In a text log, add the offset of each range in its file.
                          Default: false.
-    filter=KIND,...      Log only objects of these kinds: v p l d f m s b r u a, as in
-                         the map.
+    filter=KIND,...      Log only objects of these kinds: v p l d f m s b r u a, as
+                         in the map.
     only=PATTERN         Log only files and directories whose path matches this
                          shell pattern.
     overlay=temp         Allow writes. They go to a temporary file, not to the disk.
