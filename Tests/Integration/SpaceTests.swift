@@ -199,11 +199,11 @@ import Testing
       let use = try #require(uses[block], "\(block)")
       types.insert(use.type)
       #expect(
-        !lines.isEmpty && lines.allSatisfy { use.isRight($0) },
+        !lines.isEmpty && lines.allSatisfy { use.isRight($0) } && use.isNamed(lines),
         "\(block) \(use) \(lines.map { "\($0.kind) \($0.path.text)" })")
     }
     #expect(
-      types.isSuperset(of: ["btbno", "btcnt", "btino", "data", "dir", "attr", "free1", "inode", "log", "sb", "symlink"]
+      types.isSuperset(of: ["btbno", "btcnt", "btino", "data", "dir", "attr", "free2", "inode", "log", "sb", "symlink"]
       ), "\(types)")
     #expect(types.contains("btrmap") == (partition == 6))
   }
@@ -275,24 +275,30 @@ private struct XFSTool {
 
   struct Use {
     var type: String
-    /// The name of the file, if the block belongs to one.
+    /// One name of the file, if the block belongs to one.
     var name: String?
+
+    func isNamed(_ lines: [MapText.Line]) -> Bool {
+      guard let name else { return true }
+      return lines.contains { $0.path.text == "/\(name)" }
+    }
 
     func isRight(_ line: MapText.Line) -> Bool {
       let path = line.path.text
       let names: [String: [String]] = [
         "sb": ["superblock", "backup superblock", "AGF ", "AGI ", "AGFL ", "AG header padding"], "btbno": ["bnobt "],
         "btcnt": ["cntbt "], "btino": ["inobt "], "btfino": ["finobt "], "btrmap": ["rmapbt "],
-        "btrefc": ["refcountbt "], "freelist": ["AGFL blocks "], "inode": ["inodes"], "log": ["log"],
+        "btrefcnt": ["refcountbt "], "freelist": ["AGFL blocks "], "inode": ["inodes"], "log": ["log"],
         "rtbitmap": ["real-time bitmap"], "rtsum": ["real-time summary"],
       ]
-      if type.hasPrefix("free") { return line.kind == "u" }
+      if type == "free1" || type == "free2" { return line.kind == "u" }
       if let names = names[type] { return line.kind == "m" && names.contains { path.hasPrefix($0) } }
       guard path.hasPrefix("/") else { return false }
-      if let name, "/\(name)" != path, type != "data" { return false }
       return switch type {
-      case "data": line.kind == "f" || line.kind == "a"
-      case "dir": line.kind == "d"
+      // Also shared extents.
+      case "data", "rldata": line.kind == "f" || line.kind == "a"
+      // Also the blocks of the directory's extent tree.
+      case "dir": line.kind == "d" || line.kind == "m"
       default: line.kind == "m"
       }
     }
