@@ -295,10 +295,9 @@ private struct XFSTool {
       if let names = names[type] { return line.kind == "m" && names.contains { path.hasPrefix($0) } }
       guard path.hasPrefix("/") else { return false }
       return switch type {
-      // Also shared extents.
-      case "data", "rldata": line.kind == "f" || line.kind == "a"
-      // Also the blocks of the directory's extent tree.
-      case "dir": line.kind == "d" || line.kind == "m"
+      // xfs_db does not tell the blocks of the extent tree from the data. rldata is shared.
+      case "data", "rldata": "fam".contains(line.kind)
+      case "dir": "dm".contains(line.kind)
       default: line.kind == "m"
       }
     }
