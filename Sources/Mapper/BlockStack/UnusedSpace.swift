@@ -9,7 +9,8 @@ package enum UnusedSpace {
   package static func areas(of whole: Range<UInt64>, without used: some Sequence<Range<UInt64>>) -> [DeviceArea] {
     var areas: [DeviceArea] = []
     var position = whole.lowerBound
-    for range in used.map({ $0.clamped(to: whole) }).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+    let parts = used.map { $0.clamped(to: whole) }.filter { !$0.isEmpty }
+    for range in parts.sorted(by: { $0.lowerBound < $1.lowerBound }) {
       if range.lowerBound > position {
         areas.append(DeviceArea(kind: .unallocated, range: position..<range.lowerBound))
       }
