@@ -154,7 +154,8 @@ import Testing
     let metadata = try image.read()
     #expect(metadata.volumes[0]?.count == 2)
     #expect(metadata.segments(of: 0, data: "253:1", size: 1 << 40) == nil)
-    #expect(metadata.used.count == 2)
+    // The block of the pool is far behind its end, but a number.
+    #expect(metadata.used.count == 3)
   }
 
   @Test(arguments: [
@@ -187,8 +188,8 @@ import Testing
         .init(range: 327680..<393216, target: leg(2 << 20)),
       ])
     #expect(table.isFollowed("253:4") && table.end(of: "253:4") == 1 << 20 && table.isInVolume("8:0"))
-    #expect(
-      table.locations(of: "253:4")?.map(\.range) == [1 << 20..<1 << 20 + 65536, 0..<65536, 2 << 20..<2 << 20 + 65536])
+    let disk: [Range<UInt64>] = [1_048_576..<1_114_112, 0..<65536, 2_097_152..<2_162_688]
+    #expect(table.locations(of: "253:4")?.map(\.range) == disk)
     #expect(table.locations(of: 0..<65536, on: "253:4") == [])
     #expect(
       table.locations(of: 131000..<262200, on: "253:4") == [
