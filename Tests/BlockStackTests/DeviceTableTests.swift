@@ -49,6 +49,33 @@ import Testing
       ])
   }
 
+  /// Free space may be in more stripes than a map has room for.
+  @Test func stripesThatTouch() {
+    let table = DeviceTable(
+      parsing: """
+        device 8:0 - - 2147483648
+        device 8:16 - - 2147483648
+        device 254:0 - - 4294967296
+        table 254:0 0 4294967296 striped 2 128 8:0 0 8:16 0
+        disk 8:0 1
+        disk 8:16 2
+
+        """)
+    let size: UInt64 = 2 << 40
+    #expect(table.locations(of: 0..<size, on: "254:0") == nil)
+    #expect(
+      table.parts(holding: 0..<size, on: "254:0") == [
+        Location(disk: 1, range: 0..<size / 2, offset: 0), Location(disk: 2, range: 0..<size / 2, offset: 0),
+      ])
+    // From the middle of a stripe to the middle of another one, and beyond the end.
+    #expect(
+      table.parts(holding: 4096..<200_704, on: "254:0") == [
+        Location(disk: 1, range: 4096..<131_072, offset: 0), Location(disk: 2, range: 0..<69_632, offset: 0),
+      ])
+    #expect(table.parts(holding: size..<size + 4096, on: "254:0") == [])
+    #expect(table.parts(holding: 0..<4096, on: "254:9") == nil)
+  }
+
   @Test func volumeOnAVolume() {
     // The upper volume crosses the boundary between the lower volume's segments.
     let table = DeviceTable(

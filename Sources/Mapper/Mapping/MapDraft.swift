@@ -1,6 +1,7 @@
 import Appliance
 import BlockMap
 import BlockStack
+import Bytes
 
 /// The map and the findings of a run while it is in progress.
 struct MapDraft: Sendable {
@@ -33,18 +34,21 @@ struct MapDraft: Sendable {
   mutating func add(_ areas: [DeviceArea], of content: ProbedDevice, _ table: DeviceTable) {
     var count: UInt64 = 0
     for area in areas {
-      // An area past the end of its device is on no disk.
-      var locations = table.locations(of: area.range, on: area.device ?? content.number[...]) ?? []
-      // The offsets of free space mean nothing. Free stripes that touch on their disks are one range.
-      if area.kind == .unallocated { locations = locations.joined }
-      count += UInt64(locations.count)
-      guard count <= DeviceTable.maximumLocations else {
+      let number = area.device ?? content.number[...]
+      // An area past the end of its device is on no disk. The offsets of free space mean nothing.
+      let locations =
+        area.kind == .unallocated
+        ? table.parts(holding: area.range, on: number) : table.locations(of: area.range, on: number)
+      count = count.plus(UInt64(locations?.count ?? 0)) ?? .max
+      guard count <= DeviceTable.maximumLocations, locations != nil || !table.isFollowed(number) else {
         return warnOfGap(
           "\(shown(content.name)): its metadata and free space are in too many pieces and only partly in the map")
       }
       add(
         area.kind, content.name, path: area.name.map { Array($0.utf8) },
-        locations.map { DeviceTable.Location(disk: $0.disk, range: $0.range, offset: $0.offset &+ area.offset) })
+        (locations ?? []).map {
+          DeviceTable.Location(disk: $0.disk, range: $0.range, offset: $0.offset &+ area.offset)
+        })
     }
   }
 
