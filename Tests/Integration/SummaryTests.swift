@@ -46,16 +46,16 @@ import Testing
             size: 4 KiB (4096 bytes)
             unaccounted: 4 KiB (4096 bytes), 100.00 %
         device /dev/sda:
-            boot: 512 bytes, 1.61 %
-            unaccounted: 30.5 KiB (31232 bytes), 98.38 %
+            boot: 512 bytes, 1.78 %
+            unaccounted: 27.5 KiB (28160 bytes), 98.21 %
             objects: 1
         device /dev/sda1:
             type: ext4
-            files: 12 KiB (12288 bytes), 36.36 %
-            metadata: 8 KiB (8192 bytes), 24.24 %
-            unwritten: 2 KiB (2048 bytes), 6.06 %
-            free: 4 KiB (4096 bytes), 12.12 %
-            unaccounted: 7 KiB (7168 bytes), 21.21 %
+            files: 12 KiB (12288 bytes), 33.33 %
+            metadata: 8 KiB (8192 bytes), 22.22 %
+            unwritten: 2 KiB (2048 bytes), 5.55 %
+            free: 4 KiB (4096 bytes), 11.11 %
+            unaccounted: 10 KiB (10240 bytes), 27.77 %
             objects: 7
         device /dev/sdb:
             unaccounted: 4 KiB (4096 bytes), 100.00 %

@@ -9,6 +9,9 @@ struct SquashFS: FilesystemType {
 
   private static let magic: [UInt8] = Array("hsqs".utf8)
   private static let superblockBytes: UInt64 = 96
+  /// mksquashfs(1) pads its images to multiples of this.
+  private static let paddingBytes: UInt64 = 4096
+
   /// The tables follow the data. The superblock says where the inode table and the directory table start, and where the
   /// filesystem ends. Of the other tables it says only where their indices are, which come after their blocks. (Kernel
   /// documentation, "Squashfs 4.0 Filesystem"; struct squashfs_super_block.)
@@ -26,7 +29,10 @@ struct SquashFS: FilesystemType {
     }
     areas.add("inode table", at: inodes, count: directories - inodes)
     areas.add("directory and other tables", at: directories, count: end - directories)
-    areas.addSpace(behind: end, on: device)
+    // The end is padded, and the kernel reads whole blocks.
+    let padded = min((end + Self.paddingBytes - 1) / Self.paddingBytes * Self.paddingBytes, device.size)
+    areas.add("padding", at: end, count: padded - end)
+    areas.addSpace(behind: padded, on: device)
     return areas
   }
 }

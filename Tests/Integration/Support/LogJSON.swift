@@ -69,8 +69,10 @@ extension LogJSON.Request.Piece {
   var named: ArraySlice<Object> {
     guard let kind = objects.first?.kind else { return [] }
     if ["p", "l", "v"].contains(kind) { return objects.prefix(1) }
-    let like: Set<String> = ["m", "s", "b", "r"]
-    return objects.prefix { $0.kind == kind || like.isSuperset(of: [kind, $0.kind]) }
+    let equal: [Set<String>] = [["m", "s", "b", "r"], ["d", "a"]]
+    return objects.prefix { object in
+      object.kind == kind || equal.contains { $0.isSuperset(of: [kind, object.kind]) }
+    }
   }
 }
 

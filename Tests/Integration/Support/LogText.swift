@@ -105,7 +105,7 @@ struct LogText {
 extension MapText {
   /// What the log of these requests, one after the other, must contain: the most specific objects of each piece.
   func attribution(of requests: [Range<UInt64>]) -> [LogText.Part] {
-    let order: [Set<Character>] = [["f"], ["d"], ["b", "m", "r", "s"], ["l"], ["p"], ["v"]]
+    let order: [Set<Character>] = [["f"], ["d", "a"], ["b", "m", "r", "s"], ["u"], ["l"], ["p"], ["v"]]
     var parts: [LogText.Part] = []
     for request in requests {
       let touched = lines.filter { $0.range.overlaps(request) }
