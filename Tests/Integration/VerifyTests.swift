@@ -131,7 +131,9 @@ import Testing
       let said = reasons[ObjectName(device: device, path: Array(path.utf8))]
       #expect(said?.contains(reason) == true, "\(device) \(path): \(said ?? "nothing")")
     }
-    #expect(answer.wrong.count == expected.count, "\(answer.wrong)")
+    // What is added to a file may be free space.
+    let others = answer.wrong.filter { !$0.reason.hasSuffix(" is unallocated, too") }
+    #expect(others.count == expected.count, "\(answer.wrong)")
     let files = Set(mapped.map.lines.filter { $0.kind == "f" }.map(\.name)).count
     #expect(answer.total.proved + answer.total.excepted + answer.total.wrong >= files + 1)
     #expect(answer.excepted.allSatisfy { [btrfs, btrfs6].contains($0.device) && $0.reason == "inline" })
