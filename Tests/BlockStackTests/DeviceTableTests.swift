@@ -73,6 +73,10 @@ import Testing
         Location(disk: 1, range: 4096..<131_072, offset: 0), Location(disk: 2, range: 0..<69_632, offset: 0),
       ])
     #expect(table.parts(holding: size..<size + 4096, on: "254:0") == [])
+    // What is not striped may have any size.
+    let large = DeviceTable(parsing: "device 8:0 - - 18014398509481983\ndisk 8:0 1\n")
+    #expect(
+      large.parts(holding: 4096..<1 << 62, on: "8:0") == [Location(disk: 1, range: 4096..<1 << 62, offset: 0)])
     #expect(table.parts(holding: 0..<4096, on: "254:9") == nil)
   }
 

@@ -172,20 +172,24 @@ package struct DeviceTable {
   private static let window: UInt64 = 4 << 30
   /// The most stripes to look at, which takes some seconds: 32 TiB at 512 KiB each.
   private static let maximumStripes = 1 << 26
+  /// In stripes.
+  private static let costOfWindow = 1024
 
   /// The parts of the disks that hold `range` of the device `number`, without offsets: stripes that touch on a disk
   /// are one part. Nil if they are unknown or more than `maximumLocations`.
   package func parts(holding range: Range<UInt64>, on number: Substring) -> [Location]? {
     let range = range.clamped(to: 0..<(end(of: number) ?? .max))
     var parts: [Location] = []
-    // A window without any stripe counts, too: the end of a device may be wrong.
+    var known: [Substring: UInt64] = [:]
+    if pieces(of: number, depth: 0, &known) <= Self.maximumLocations { return locations(of: range, on: number)?.joined }
+    // A window without any stripe takes time, too: the end of a device may be wrong.
     var stripes = 0
     var start = range.lowerBound
     while start < range.upperBound {
       let next = min(range.upperBound, start.plus(Self.window) ?? .max)
       guard let found = locations(of: start..<next, on: number) else { return nil }
       parts += found.joined
-      stripes += found.count + 1
+      stripes += found.count + Self.costOfWindow
       guard stripes <= Self.maximumStripes, parts.count <= Self.maximumLocations else { return nil }
       start = next
     }
