@@ -133,6 +133,10 @@ import Testing
       name '$Extend'
       attribute $INDEX_ROOT
       stream '$I30'
+      parent 11
+      name '$RmMetadata'
+      parent 11
+      name '$UsnJrnl'
       inode 24
       attribute $FILE_NAME
       parent 11
@@ -141,11 +145,13 @@ import Testing
       stream '$J'
       run 10 700 2
       inode 40
+      attribute $FILE_NAME
       parent 40
       name '$Loop'
       attribute $DATA
       run 0 5 1
       inode 41
+      attribute $FILE_NAME
       parent 5
       name 'a/b'
       attribute $DATA

@@ -59,8 +59,9 @@ enum NTFSMetadata {
         files[inode] = SystemFile()
       case "attribute": (attribute, stream) = (fields[1], "")
       case "stream": stream = quoted(fields[1]) ?? ""
-      case "parent": files[inode]?.parent = UInt64(fields[1])
-      case "name": files[inode]?.name = quoted(fields[1])
+      // The index of a directory contains the names of what is in it.
+      case "parent" where attribute == "$FILE_NAME": files[inode]?.parent = UInt64(fields[1])
+      case "name" where attribute == "$FILE_NAME": files[inode]?.name = quoted(fields[1])
       case "run":
         let run = fields[1].fields.compactMap { UInt64($0, radix: 16) }
         guard run.count == 3, let count = run[2].times(cluster) else { continue }
