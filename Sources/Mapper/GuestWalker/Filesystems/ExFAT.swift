@@ -30,13 +30,17 @@ final class ExFAT: WalkedFilesystem {
     layout.blockList(mayHaveHoles: false, endsWithCluster: true)
   }
 
-  /// Reads the directory's entries once more: the kernel does not say how much is allocated to a file.
+  /// Reads the directory's entries once more: the kernel does not say how much is allocated to a file. It does not
+  /// always read all of a directory's last cluster either, so the clusters are reported.
   func reportBlocks(of directory: OpenDirectory, in walk: inout Walk) throws(WalkError) {
     unwritten = [:]
     let own =
       directory.parent == 0 ? clusters?.root : directories[directory.parent]?.removeValue(forKey: directory.name)
     if directories[directory.parent]?.isEmpty ?? false { directories[directory.parent] = nil }
     guard let own, let bytes = clusters?.directory(own) else { return }
+    var pieces = clusters?.pieces(of: own, in: 0..<own.length) ?? []
+    for index in pieces.indices { pieces[index].isUnwritten = false }
+    try walk.report(pieces, object: directory.object)
     for entry in ExFATEntry.all(in: bytes) {
       if entry.isDirectory {
         directories[directory.object, default: [:]][entry.name] = entry.allocation
