@@ -159,15 +159,15 @@ import Testing
   }
 
   @Test(arguments: [
-    ("thin 253:3 1", StoredTarget.thin(pool: "253:3", number: 1, origin: nil)),
+    ("thin 253:3 1", MetadataTarget.thin(pool: "253:3", number: 1, origin: nil)),
     ("thin 253:3 4 253:9", .thin(pool: "253:3", number: 4, origin: "253:9")),
     ("thin-pool 253:1 253:2 128 0 1 skip_block_zeroing", .pool(metadata: "253:1", data: "253:2")),
     ("snapshot 253:5 253:6 P 8", .snapshot(origin: "253:5", store: "253:6")),
     ("snapshot 253:5 253:6 N 8", nil), ("thin 253:3 x", nil), ("snapshot 253:5", nil), ("linear 8:0 0", nil),
   ])
-  func tables(line: String, expected: StoredTarget?) {
+  func tables(line: String, expected: MetadataTarget?) {
     let fields = line.split(separator: " ")
-    #expect(StoredTarget(kind: fields[0], fields[1...]) == expected)
+    #expect(MetadataTarget(kind: fields[0], fields[1...]) == expected)
   }
 
   /// A volume with a hole: what is stored has locations in both directions, and the hole has none.
@@ -181,7 +181,7 @@ import Testing
         """)
     #expect(!table.isFollowed("253:4") && table.locations(of: "253:4") == nil && table.problem(of: "253:4") == nil)
     let leg = { (offset: UInt64) in Target.linear(Target.Leg(device: "8:0", offset: offset)) }
-    table.addStored(
+    table.addMetadataTarget(
       "253:4",
       madeOf: [
         .init(range: 65536..<131072, target: leg(1 << 20)), .init(range: 262144..<327680, target: leg(0)),

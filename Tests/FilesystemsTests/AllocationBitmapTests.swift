@@ -27,7 +27,7 @@ import Testing
       let (second, first) = (0..<UInt64(bytes.count - half), UInt64(bytes.count - half)..<UInt64(bytes.count))
       let bitmap = AllocationBitmap(
         pieces: [first, second], count: UInt64(count), firstBit: firstBit, freeBit: freeBit)
-      let runs = try bitmap.freeRuns(on: image)
+      let runs = try bitmap.freeAreas(on: image, start: 0, blockSize: 1).map(\.range)
       for (a, b) in zip(runs, runs.dropFirst()) { #expect(a.upperBound < b.lowerBound) }
       let free = Set(runs.flatMap { Array($0) })
       #expect(free == Set(blocks.indices.filter { blocks[$0] }.map { UInt64($0) }))
@@ -36,6 +36,6 @@ import Testing
 
   @Test func aBitmapThatIsTooShort() throws {
     let bitmap = AllocationBitmap(pieces: [0..<4], count: 33)
-    #expect(throws: SpaceError.self) { try bitmap.freeRuns(on: ImageBytes([0, 0, 0, 0])) }
+    #expect(throws: SpaceError.self) { try bitmap.freeAreas(on: ImageBytes([0, 0, 0, 0]), start: 0, blockSize: 512) }
   }
 }

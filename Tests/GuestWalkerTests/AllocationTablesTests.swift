@@ -67,7 +67,7 @@ import Testing
     let scratch = try Scratch()
     let mount = try scratch.mount()
     // The device contains only zeros: no tables.
-    #expect(try FAT(mount, method: .read).rootDirectory == [])
+    #expect(try FAT(mount, method: .read).directory(named: [], in: 0) == [])
     #expect(try AllocationTables.readIntoCache(of: mount) { AllocationTables(ofFAT: $0) }?.range == 0..<0)
     // Tables that extend beyond the end of the device.
     let huge = bootSector((11, 2, 512), (14, 2, 65_535), (16, 1, 2), (17, 2, 16), (22, 2, 65_535))

@@ -62,9 +62,12 @@ import Testing
       }
     }
 
-    func sample(_ count: Int) -> [UInt64] {
+    /// 1,000 blocks at random, and up to 3,000 with metadata or directories.
+    var blocksToCheck: [UInt64] {
       var random = Seeded(15)
-      return (0..<count).map { _ in UInt64.random(in: 0..<size / blockSize, using: &random) }
+      let sample = (0..<1000).map { _ in UInt64.random(in: 0..<size / blockSize, using: &random) }
+      let others = lines.filter { $0.kind == "m" || $0.kind == "d" }.prefix(3000)
+      return sample + others.map { $0.range.lowerBound / blockSize }
     }
   }
 
@@ -135,11 +138,7 @@ import Testing
   @Test(arguments: filesystems.prefix(4))
   func extOwners(partition: Int, blockSize: UInt64) async throws {
     let space = try await Space(partition, blockSize: blockSize)
-    let blocks =
-      space.sample(1000)
-      + space.lines.filter { $0.kind == "m" || $0.kind == "d" }.prefix(3000).map {
-        $0.range.lowerBound / blockSize
-      }
+    let blocks = space.blocksToCheck
     let debugfs = ExtTool(image: space.image)
     let free = try await debugfs.free(blocks)
     let owners = try await debugfs.owners(of: blocks)
@@ -186,11 +185,7 @@ import Testing
   @Test(arguments: filesystems.suffix(3))
   func xfsOwners(partition: Int, blockSize: UInt64) async throws {
     let space = try await Space(partition, blockSize: blockSize)
-    let blocks =
-      space.sample(1000)
-      + space.lines.filter { $0.kind == "m" || $0.kind == "d" }.prefix(3000).map {
-        $0.range.lowerBound / blockSize
-      }
+    let blocks = space.blocksToCheck
     let uses = try await XFSTool(space.image).uses(of: blocks)
     let found = space.lines(about: blocks)
     var types: Set<String> = []

@@ -281,8 +281,8 @@ import Testing
       (
         wrong, 1,
         [
-          "wrong /dev/sda1 /dir/link: disk 1 at \(start) is unallocated, too",
-          "wrong /dev/sda1 /kept: disk 1 at \(start) is unallocated, too",
+          "wrong /dev/sda1 /dir/link: disk 1 at \(start) is also unallocated",
+          "wrong /dev/sda1 /kept: disk 1 at \(start) is also unallocated",
           "wrong /dev/sda5 /nothing: it is not in the guest",
         ]
       ),

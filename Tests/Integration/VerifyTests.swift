@@ -132,7 +132,7 @@ import Testing
       #expect(said?.contains(reason) == true, "\(device) \(path): \(said ?? "nothing")")
     }
     // What is added to a file may be free space.
-    let others = answer.wrong.filter { !$0.reason.hasSuffix(" is unallocated, too") }
+    let others = answer.wrong.filter { !$0.reason.hasSuffix(" is also unallocated") }
     #expect(others.count == expected.count, "\(answer.wrong)")
     let files = Set(mapped.map.lines.filter { $0.kind == "f" }.map(\.name)).count
     #expect(answer.total.proved + answer.total.excepted + answer.total.wrong >= files + 1)

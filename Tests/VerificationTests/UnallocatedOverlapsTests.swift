@@ -53,14 +53,14 @@ import Testing
         "1 26000 27000 f btrfsvol:/dev/sda1/sub/vol /in a subvolume", "1 27000 28000 f btrfsvol:/dev/sda12/sub /other",
         "1 8000 9000 f /dev/sda1 /elsewhere", "1 f000 10000 f /dev/sda1 /touches",
       ]) == [
-        "m /dev/sda1 inode table: disk 1 at 10000 is unallocated, too",
-        "f /dev/sda1 /before: disk 1 at 10000 is unallocated, too",
-        "a /dev/sda1 /a: disk 1 at 11000 is unallocated, too",
-        "s /dev/sda1: disk 1 at 20000 is unallocated, too",
-        "b /dev/sda1 boot block: disk 1 at 22000 is unallocated, too",
-        "r /dev/sda1: disk 1 at 24000 is unallocated, too",
-        "f btrfsvol:/dev/sda1/sub/vol /in a subvolume: disk 1 at 26000 is unallocated, too",
-        "d /dev/sda1 /behind: disk 1 at 2ffff is unallocated, too",
+        "m /dev/sda1 inode table: disk 1 at 10000 is also unallocated",
+        "f /dev/sda1 /before: disk 1 at 10000 is also unallocated",
+        "a /dev/sda1 /a: disk 1 at 11000 is also unallocated",
+        "s /dev/sda1: disk 1 at 20000 is also unallocated",
+        "b /dev/sda1 boot block: disk 1 at 22000 is also unallocated",
+        "r /dev/sda1: disk 1 at 24000 is also unallocated",
+        "f btrfsvol:/dev/sda1/sub/vol /in a subvolume: disk 1 at 26000 is also unallocated",
+        "d /dev/sda1 /behind: disk 1 at 2ffff is also unallocated",
       ])
   }
 

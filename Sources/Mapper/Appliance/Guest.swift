@@ -88,7 +88,7 @@ package struct Guest {
   package mutating func readDevices() throws {
     let script = DeviceTable.script(disks: set.disks)
     var table = DeviceTable(parsing: String(decoding: try appliance.longShell(script), as: UTF8.self))
-    try readStoredTargets(&table)
+    try readMetadataTargets(&table)
     devices = table
   }
 

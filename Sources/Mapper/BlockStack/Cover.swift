@@ -1,5 +1,6 @@
 import Algorithms
 import BlockMap
+import Bytes
 
 /// The disk ranges that a file covers, and which of the file's bytes each holds.
 package struct Cover {
@@ -19,23 +20,11 @@ package struct Cover {
     for range in all {
       ranges[key(range.disk, range.range.lowerBound, range.objectOffset), default: []].append(range.range)
     }
-    for key in Array(ranges.keys) { ranges[key] = joined(ranges[key, default: []]) }
+    for key in Array(ranges.keys) { ranges[key] = ranges[key, default: []].merged }
   }
 
   private func key(_ disk: UInt32, _ diskOffset: UInt64, _ offset: UInt64) -> Key {
     Key(disk: disk, shift: isEncoded ? 0 : diskOffset &- offset)
-  }
-
-  private func joined(_ parts: [Range<UInt64>]) -> [Range<UInt64>] {
-    var result: [Range<UInt64>] = []
-    for part in parts.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-      if let last = result.last, part.lowerBound <= last.upperBound {
-        result[result.count - 1] = last.lowerBound..<max(last.upperBound, part.upperBound)
-      } else {
-        result.append(part)
-      }
-    }
-    return result
   }
 
   /// The first disk offset in `location` that no range covers; nil if all of it is covered.

@@ -16,58 +16,37 @@ struct AllocationBitmap {
   /// The value of the bit of a free block.
   var freeBit: UInt8 = 0
 
-  /// A map has no room for more pieces of free space.
-  private static let maximumRuns = 1 << 20
-  private static let pieceBytes: UInt64 = 1 << 20
-
-  /// The ranges of free blocks, as block numbers from 0.
-  func freeRuns(on device: some DeviceBytes) throws -> [Range<UInt64>] {
-    var runs: [Range<UInt64>] = []
-    var start: UInt64?
-    var block: UInt64 = 0
-    func end(at block: UInt64) throws {
-      if let first = start { runs.append(first..<block) }
-      start = nil
-      guard runs.count <= Self.maximumRuns else { throw SpaceError.tooManyPieces }
-    }
-    for piece in pieces {
-      var offset = piece.lowerBound
-      while offset < piece.upperBound, block < count {
-        let bytes = try device.bytes(at: offset, count: Int(min(piece.upperBound - offset, Self.pieceBytes)))
-        guard !bytes.isEmpty else { throw SpaceError.incomplete }
-        offset += UInt64(bytes.count)
-        for byte in bytes {
-          guard block < count else { break }
-          let free = freeBit == 1 ? byte : ~byte
-          // Most bytes say the same about all their blocks.
-          if free == 0 || free == 0xff, count - block >= 8 {
-            if free == 0 { try end(at: block) } else if start == nil { start = block }
-            block += 8
-            continue
-          }
-          for bit in 0..<UInt8(min(8, count - block)) {
-            let isFree = free >> (firstBit == .lowest ? bit : 7 - bit) & 1 == 1
-            if !isFree { try end(at: block) } else if start == nil { start = block }
-            block += 1
-          }
-        }
-      }
-    }
-    guard block >= count else { throw SpaceError.incomplete }
-    try end(at: count)
-    return runs
-  }
-
   /// The free blocks as areas of the device.
   /// - Parameters:
   ///   - start: the offset of the first block, in bytes.
   ///   - blockSize: in bytes.
   func freeAreas(on device: some DeviceBytes, start: UInt64, blockSize: UInt64) throws -> [DeviceArea] {
-    try freeRuns(on: device).compactMap { run in
-      guard let first = run.lowerBound.times(blockSize)?.plus(start),
-        let end = run.upperBound.times(blockSize)?.plus(start)
-      else { return nil }
-      return DeviceArea(kind: .unallocated, range: first..<end)
+    var free = UnitRuns(start: start, unit: blockSize)
+    var block: UInt64 = 0
+    for piece in pieces {
+      // What is behind the last bit is not read.
+      let bytesLeft = (count - min(block, count) + 7) / 8
+      let end = min(piece.upperBound, piece.lowerBound.plus(bytesLeft) ?? .max)
+      try device.read(piece.lowerBound..<end) { bytes in
+        for byte in bytes {
+          try add(freeBit == 1 ? byte : ~byte, at: block, to: &free)
+          block += 8
+        }
+      }
+    }
+    guard block >= count else { throw SpaceError.incomplete }
+    return free.ranges.map { DeviceArea(kind: .unallocated, range: $0) }
+  }
+
+  /// Adds the free ones of eight blocks.
+  /// - Parameter bits: a 1 stands for a free block.
+  private func add(_ bits: UInt8, at block: UInt64, to free: inout UnitRuns) throws {
+    let blocks = min(8, count - block)
+    // Most bytes say the same about all their blocks.
+    if bits == 0 { return }
+    if bits == 0xff { return try free.add(block, count: blocks) }
+    for bit in 0..<UInt8(blocks) where bits >> (firstBit == .lowest ? bit : 7 - bit) & 1 == 1 {
+      try free.add(block + UInt64(bit))
     }
   }
 }

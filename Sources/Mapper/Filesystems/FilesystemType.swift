@@ -73,7 +73,7 @@ package struct MetadataTool: Sendable {
   package let script: String
   /// Parses the output of the script.
   package let areas: @Sendable (String) -> [DeviceArea]
-  /// Whether the output tells everything. A tool may stop early at damage or at a limit.
+  /// Whether the output is complete. A tool may stop early at damage or at a limit.
   package var isComplete: @Sendable (String) -> Bool = { _ in true }
 }
 

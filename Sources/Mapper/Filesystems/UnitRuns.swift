@@ -11,12 +11,15 @@ struct UnitRuns {
   init(start: UInt64, unit: UInt64) { (self.start, self.unit) = (start, unit) }
 
   /// Adds a unit that comes after all that were added before. Throws if a map has no room for so many runs.
-  mutating func add(_ number: UInt64) throws(SpaceError) {
+  mutating func add(_ number: UInt64) throws(SpaceError) { try add(number, count: 1) }
+
+  /// The same for units that follow one another.
+  mutating func add(_ number: UInt64, count: UInt64) throws(SpaceError) {
     if let last = runs.last, last.upperBound == number {
-      runs[runs.count - 1] = last.lowerBound..<number &+ 1
+      runs[runs.count - 1] = last.lowerBound..<number &+ count
     } else {
       guard runs.count < DeviceTable.maximumLocations else { throw .tooManyPieces }
-      runs.append(number..<number &+ 1)
+      runs.append(number..<number &+ count)
     }
   }
 

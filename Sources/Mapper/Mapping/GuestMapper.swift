@@ -32,14 +32,18 @@ struct GuestMapper {
     try guest.appliance.uploadToAppliance(walker, name: FilesystemWalk.walkerName, mode: 0o755)
     let filesystems = FilesystemMapper(method: method)
     let all = try guest.listFilesystems()
+    var walked: Set<[UInt8]> = []
     for filesystem in all {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
+      let before = draft.findings.filesystems
       try filesystems.map(filesystem, of: &guest, into: &draft)
+      if draft.findings.filesystems > before { walked.insert(filesystem.mountable) }
     }
     // The subvolumes of Btrfs are walked by now: what none of them uses is known.
     for filesystem in all {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
-      try FilesystemMetadata(guest: guest).add(of: filesystem, to: &draft)
+      let isWalked = walked.contains(filesystem.mountable)
+      try FilesystemMetadata(guest: guest).add(of: filesystem, isWalked: isWalked, to: &draft)
     }
     guest.reportAmbivalentDevices()
     try CoverageCheck(guest: guest, options: options).warn(&draft)

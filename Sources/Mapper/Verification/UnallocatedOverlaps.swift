@@ -12,7 +12,7 @@ struct UnallocatedOverlaps {
     var offset: UInt64
 
     /// A few words for the user.
-    var reason: String { "disk \(disk) at \(hex(offset)) is unallocated, too" }
+    var reason: String { "disk \(disk) at \(hex(offset)) is also unallocated" }
   }
 
   /// A map may be wrong everywhere, so only the first overlaps are listed.
@@ -28,22 +28,22 @@ struct UnallocatedOverlaps {
   private(set) var counts: [(device: [UInt8], count: Int)] = []
 
   /// A device's unallocated space on a disk.
-  private struct Place: Hashable {
+  private struct Space: Hashable {
     var device: [UInt8]
     var disk: UInt32
   }
 
   /// Takes 16 bytes for each range of unallocated space, and time in proportion to n log n for n ranges.
   init(_ map: BlockMap) {
-    var free: [Place: [Range<UInt64>]] = [:]
+    var free: [Space: [Range<UInt64>]] = [:]
     for range in map.ranges where map.objects.kind(of: range.object) == .unallocated {
-      let place = Place(device: map.objects.device(of: range.object), disk: range.disk)
+      let space = Space(device: map.objects.device(of: range.object), disk: range.disk)
       // The ranges of a map are sorted by their starts, so these are joined to disjoint ones in ascending order.
-      if let last = free[place]?.last, range.range.lowerBound <= last.upperBound {
-        free[place]?.removeLast()
-        free[place]?.append(last.lowerBound..<max(last.upperBound, range.range.upperBound))
+      if let last = free[space]?.last, range.range.lowerBound <= last.upperBound {
+        free[space]?.removeLast()
+        free[space]?.append(last.lowerBound..<max(last.upperBound, range.range.upperBound))
       } else {
-        free[place, default: []].append(range.range)
+        free[space, default: []].append(range.range)
       }
     }
     guard !free.isEmpty else { return }
@@ -54,7 +54,7 @@ struct UnallocatedOverlaps {
       guard !kind.isDevice, kind != .unallocated else { continue }
       let device = map.objects.device(of: range.object)
       guard let holder = Self.device(holding: device, among: devices),
-        let parts = free[Place(device: holder, disk: range.disk)],
+        let parts = free[Space(device: holder, disk: range.disk)],
         case let next = parts.partitioningIndex(where: { $0.upperBound > range.range.lowerBound }), next < parts.count,
         parts[next].lowerBound < range.range.upperBound
       else { continue }

@@ -331,7 +331,7 @@ struct Verifier {
     }
     for (device, count) in overlaps.counts { result.filesystems[result.index(of: device, &indices)].wrong += count }
     if overlaps.unlisted > 0 {
-      guest.reporter.warning("\(overlaps.unlisted) more ranges of the map are unallocated, too")
+      guest.reporter.warning("\(overlaps.unlisted) more ranges of the map are also unallocated")
     }
   }
 }

@@ -71,9 +71,6 @@ def describe(device, mapped, run):
             sums[line.kind] = sums.get(line.kind, 0) + line.end - line.start
             objects.setdefault(line.kind, set()).add(line.path)
     kinds = [f"{kind} {len(objects[kind])} objects {sums[kind]} bytes" for kind in sorted(sums, key=KINDS.find)]
-    # How much of an exFAT directory the kernel reads ahead depends on how busy the machine is.
-    if "type=exfat" in run.types.get(device, ""):
-        kinds = [re.sub(r"^(d \d+ objects) \d+ bytes$", r"\1", kind) for kind in kinds]
     return ", ".join(filter(None, [run.types.get(device, ""), *kinds]))
 
 

@@ -2,7 +2,7 @@
 struct Heap<Element: Comparable> {
   private var elements: [Element] = []
 
-  /// The least element, or nil if the heap is empty.
+  /// The smallest element, or nil if the heap is empty.
   var first: Element? { elements.first }
 
   mutating func insert(_ element: Element) {

@@ -65,7 +65,7 @@ extension Guest {
         return true
       } catch {
         try checkHelpers()
-        reason = (error as? GuestfsError)?.firstLine ?? String(describing: error)
+        reason = oneLine(error)
       }
     }
     incomplete += 1

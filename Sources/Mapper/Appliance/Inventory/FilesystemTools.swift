@@ -6,11 +6,12 @@ extension Guest {
   /// - Parameters:
   ///   - tools: the tools that the script needs.
   ///   - variables: variable assignments in shell syntax, for the script to use.
-  ///   - consequence: what is reported, together with the reason, if nil is returned.
+  ///   - consequence: what the map lacks if nil is returned.
+  ///   - warn: gets a line with the consequence and the reason before nil is returned.
   /// - Returns: the output, or nil if a tool is missing or the script could not be run. The exit status of the
   ///   script is ignored.
   package func output(
-    of script: String, tools: [String], variables: String, orSay consequence: String
+    of script: String, tools: [String], variables: String, else consequence: String, warn: (String) -> Void
   ) throws -> String? {
     do {
       let text = try appliance.longShell(
@@ -23,10 +24,10 @@ extension Guest {
         """)
       let output = String(decoding: text, as: UTF8.self)
       guard let missing = output.lines.first, missing.hasPrefix("missing ") else { return output }
-      reporter.detail("\(consequence): the appliance has no \(missing.dropFirst(8))")
+      warn("\(consequence): the appliance has no \(missing.dropFirst(8))")
     } catch {
       try checkHelpers()
-      reporter.detail("\(consequence): \(error)")
+      warn("\(consequence): \(error.firstLine)")
     }
     return nil
   }

@@ -58,11 +58,11 @@ package struct DeviceTable {
   private var devices: [Substring: Device] = [:]
   private var problems: [Substring: Problem] = [:]
   /// The devices whose metadata says where their data is. They are followed once it was read, with `add`.
-  package private(set) var stored: [Substring: StoredTarget] = [:]
+  package private(set) var metadataTargets: [Substring: MetadataTarget] = [:]
   /// The names of the device mapper's devices.
   package private(set) var mapperNames: [Substring: Substring] = [:]
   /// In bytes.
-  private var sizesOfStored: [Substring: UInt64] = [:]
+  private var sizesOfMetadataTargets: [Substring: UInt64] = [:]
   /// In bytes. The sizes of all devices, as the kernel says.
   private var sizes: [Substring: UInt64] = [:]
   private var usedByArrays: [Substring: [Range<UInt64>]] = [:]
@@ -86,7 +86,7 @@ package struct DeviceTable {
     }
     partitions = parser.partitionNumbers
     (problems, usedByArrays) = (parser.problems, parser.usedByArrays)
-    (stored, sizes, mapperNames) = (parser.stored, parser.sizes, parser.names)
+    (metadataTargets, sizes, mapperNames) = (parser.metadataTargets, parser.sizes, parser.names)
     for (device, arrangement) in devices {
       if case .made(let segments) = arrangement { add(device, madeOf: segments.all) }
     }
@@ -114,7 +114,7 @@ package struct DeviceTable {
 
   /// The offset of a device's end, in bytes; nil if unknown.
   package func end(of number: Substring) -> UInt64? {
-    if let size = sizesOfStored[number] { return size }
+    if let size = sizesOfMetadataTargets[number] { return size }
     guard case .made(let segments) = devices[number] else { return diskSizes[number] }
     return segments.end
   }
@@ -308,13 +308,14 @@ package struct DeviceTable {
     for below in list.devicesBelow { users[below, default: []].append(name) }
   }
 
-  /// Adds a device in `stored` once its metadata was read. What no segment covers is stored nowhere, and reads as zeros.
-  package mutating func addStored(_ name: Substring, madeOf segments: [Segment]) {
-    sizesOfStored[name] = sizes[name]
+  /// Adds a device in `metadataTargets` once its metadata was read. What no segment covers is stored nowhere and reads
+  /// as zeros.
+  package mutating func addMetadataTarget(_ name: Substring, madeOf segments: [Segment]) {
+    sizesOfMetadataTargets[name] = sizes[name]
     add(name, madeOf: segments)
   }
 
-  /// Says that a device in `stored` cannot be followed.
+  /// Says that a device in `metadataTargets` cannot be followed.
   package mutating func add(_ problem: Problem, of name: Substring) { problems[name] = problem }
 
   /// The size of a device in bytes, whether it is followed or not.

@@ -13,7 +13,7 @@ package struct DeviceTableParser {
   /// The names of the device mapper's devices.
   package private(set) var names: [Substring: Substring] = [:]
   /// The devices whose metadata must be read.
-  package private(set) var stored: [Substring: StoredTarget] = [:]
+  package private(set) var metadataTargets: [Substring: MetadataTarget] = [:]
   /// The target of each device that is not supported.
   private var unknownTargets: [Substring: Substring] = [:]
 
@@ -36,7 +36,9 @@ package struct DeviceTableParser {
         fields[4] != "cache" || clean.contains(fields[1]),
         let target = DMTarget.parse(kind: fields[4], size: size, fields[5...])
       else {
-        if fields[2] == "0", let target = StoredTarget(kind: fields[4], fields[5...]) { stored[fields[1]] = target }
+        if fields[2] == "0", let target = MetadataTarget(kind: fields[4], fields[5...]) {
+          metadataTargets[fields[1]] = target
+        }
         unknownTargets[fields[1]] = fields[4]
         tables[fields[1]] = .some(nil)
         return
@@ -63,7 +65,7 @@ package struct DeviceTableParser {
 
   /// Why devices cannot be followed.
   package var problems: [Substring: DeviceTable.Problem] {
-    var problems = unknownTargets.filter { stored[$0.key] == nil }.mapValues {
+    var problems = unknownTargets.filter { metadataTargets[$0.key] == nil }.mapValues {
       let reason =
         $0 == "cache"
         ? "its cache holds changes that are not in the volume itself yet"

@@ -68,7 +68,7 @@ struct BtrfsDevices {
     start.plus(length).map { start..<$0 }
   }
 
-  /// Whether the stripes of the chunks are all that the superblocks tell of.
+  /// Whether the stripes of the chunks add up to what the superblocks say.
   func haveAllStripes(_ stripes: [BtrfsTree.Stripe]) -> Bool {
     devices.allSatisfy { device in
       let sum = stripes.reduce(0 as UInt64?) { sum, stripe in
@@ -125,7 +125,7 @@ struct BtrfsDevices {
     ranges.map { DeviceArea(name: "reserved", range: $0, offset: $0.lowerBound, device: number) }
   }
 
-  /// What has a fixed place on a device: the boot block and superblocks, sorted.
+  /// What is at a fixed offset on a device: the boot block and superblocks, sorted.
   private func fixed(on number: Substring) -> [Range<UInt64>] {
     superblocks.filter { $0.device == number }.map(\.range).sorted { $0.lowerBound < $1.lowerBound }
   }

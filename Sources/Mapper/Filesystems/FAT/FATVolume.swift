@@ -34,7 +34,7 @@ struct FATVolume: Equatable {
 
   private static let rootEntryBytes: UInt64 = 32
   /// The number of clusters from which on a volume has FAT16.
-  private static let leastOfFAT16: UInt64 = 4085
+  private static let minimumClustersOfFAT16: UInt64 = 4085
 
   /// - Parameter boot: the first 512 bytes of the device.
   /// - Returns: nil if they are not those of a FAT filesystem.
@@ -56,7 +56,7 @@ struct FATVolume: Equatable {
     firstCluster = reserved + tables * table + root
     guard table > 0, sectors * sector > firstCluster else { return nil }
     let count = (sectors * sector - firstCluster) / cluster
-    entrySize = isFAT32 ? .thirtyTwo : count < Self.leastOfFAT16 ? .twelve : .sixteen
+    entrySize = isFAT32 ? .thirtyTwo : count < Self.minimumClustersOfFAT16 ? .twelve : .sixteen
     // The first two entries belong to no cluster.
     let entries = table * 8 / entrySize.rawValue
     clusterCount = min(count, max(entries, 2) - 2)

@@ -94,7 +94,7 @@ enum XFSMetadata {
     return areas
   }
 
-  /// Whether the output tells of all allocation groups.
+  /// Whether the output covers all allocation groups.
   static func isComplete(_ text: String) -> Bool {
     guard let geometry = Geometry(parsing: text) else { return false }
     var reader = XFSGroupReader(geometry: geometry)

@@ -7,8 +7,10 @@ protocol DirectoryRules: AnyObject {
 
   var announcement: DirectoryAnnouncement { get }
 
-  /// Where the root directory is, in bytes of the device and in its order; empty if that is not known.
-  var rootDirectory: [Range<UInt64>] { get }
+  /// Where a directory is that has not been opened yet, in bytes of the device and in its order; empty if that is not
+  /// known. Asked only if directories are announced.
+  /// - Parameter parent: the directory that it is in; 0 for the root directory.
+  func directory(named name: [UInt8], in parent: Record.ObjectID) -> [Range<UInt64>]
 
   /// Reads directories and inodes ahead, if the walk need not tell their reads apart.
   var readingAhead: ReadingAhead? { get }
@@ -41,7 +43,7 @@ enum DirectoryAnnouncement {
 
 extension DirectoryRules {
   var announcement: DirectoryAnnouncement { .beforeOpening }
-  var rootDirectory: [Range<UInt64>] { [] }
+  func directory(named name: [UInt8], in parent: Record.ObjectID) -> [Range<UInt64>] { [] }
   var readingAhead: ReadingAhead? { nil }
   var hasReparsePoints: Bool { false }
   var findsEncryptedFiles: Bool { false }

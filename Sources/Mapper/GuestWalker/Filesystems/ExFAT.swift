@@ -30,17 +30,21 @@ final class ExFAT: WalkedFilesystem {
     layout.blockList(mayHaveHoles: false, endsWithCluster: true)
   }
 
-  /// Reads the directory's entries once more: the kernel does not say how much is allocated to a file. It does not
-  /// always read all of a directory's last cluster either, so the clusters are reported.
+  /// The kernel may read less of a directory than all of its clusters, or read ahead of them.
+  func directory(named name: [UInt8], in parent: Record.ObjectID) -> [Range<UInt64>] {
+    guard let allocation = parent == 0 ? clusters?.root : directories[parent]?[name] else { return [] }
+    return (clusters?.pieces(of: allocation, in: 0..<allocation.length) ?? []).compactMap { piece in
+      piece.physical.map { $0..<$0 + piece.length }
+    }
+  }
+
+  /// Reads the directory's entries once more: the kernel does not say how much is allocated to a file.
   func reportBlocks(of directory: OpenDirectory, in walk: inout Walk) throws(WalkError) {
     unwritten = [:]
     let own =
       directory.parent == 0 ? clusters?.root : directories[directory.parent]?.removeValue(forKey: directory.name)
     if directories[directory.parent]?.isEmpty ?? false { directories[directory.parent] = nil }
     guard let own, let bytes = clusters?.directory(own) else { return }
-    var pieces = clusters?.pieces(of: own, in: 0..<own.length) ?? []
-    for index in pieces.indices { pieces[index].isUnwritten = false }
-    try walk.report(pieces, object: directory.object)
     for entry in ExFATEntry.all(in: bytes) {
       if entry.isDirectory {
         directories[directory.object, default: [:]][entry.name] = entry.allocation
@@ -54,7 +58,7 @@ final class ExFAT: WalkedFilesystem {
     guard let entry = unwritten[name], let clusterSize = clusters?.clusterSize,
       let sectorSize = clusters?.sectorSize, entry.validLength <= UInt64(Int64.max)
     else { return [] }
-    // Before Linux 6.8, the size of a file was what is valid of it. All of its last cluster is then mapped as data.
+    // Before Linux 6.8, the size of a file was its valid length. All of its last cluster is then mapped as data.
     let unit = size == entry.validLength ? clusterSize : sectorSize
     let start = (entry.validLength + unit - 1) / unit * unit
     guard start < entry.allocation.length else { return [] }

@@ -8,7 +8,7 @@ final class FAT: WalkedFilesystem {
   static let magics: Set<UInt64> = [0x4d44]
   let mount: Mount
   /// It is usually right after the tables, so reading the tables may also read its start.
-  let rootDirectory: [Range<UInt64>]
+  private let rootDirectory: [Range<UInt64>]
 
   init(_ mount: Mount, method: WalkMethod) throws(WalkError) {
     self.mount = mount
@@ -18,6 +18,10 @@ final class FAT: WalkedFilesystem {
   // Looking a directory up reads all of it.
   let announcement = DirectoryAnnouncement.beforeLookup
   let extentSource = ExtentSource.fibmap
+
+  func directory(named name: [UInt8], in parent: Record.ObjectID) -> [Range<UInt64>] {
+    parent == 0 ? rootDirectory : []
+  }
 
   func extents(of layout: FileLayout, number: UInt64) -> [FileLayout.Piece]? {
     layout.blockList(mayHaveHoles: false, endsWithCluster: false)

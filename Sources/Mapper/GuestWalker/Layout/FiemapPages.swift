@@ -27,13 +27,13 @@ extension FileLayout {
       }
       let isEncoded = extent.has(FIEMAP_EXTENT_ENCODED)
       let layout = isEncoded ? .encoded : deviceLayout
-      let most: UInt64 =
+      let pieceLimit: UInt64 =
         isWhole ? .max : layout == .unproven ? Self.unprovenPiece : Self.maximumPiece
       pieces.append(
         Piece(
           offset: extent.fe_logical, length: min(end, isWhole ? limit : size) - extent.fe_logical,
           layout: layout, physical: isEncoded ? nil : extent.fe_physical),
-        inPartsOf: most)
+        inPartsOf: pieceLimit)
     }
     if position >= size { isComplete = true }
     return pieces

@@ -70,13 +70,14 @@ extension Walk {
   private mutating func announce(_ stream: Chunk, parent: Record.ObjectID, name: [UInt8]) throws(WalkError) {
     let object = nextObject
     try declare(.directory, parent: parent, name: parent == 0 ? [] : name)
-    guard parent == 0, !filesystem.rootDirectory.isEmpty else { return try channel.say(.chunk(stream)) }
+    let parts = filesystem.directory(named: name, in: parent)
+    guard !parts.isEmpty else { return try channel.say(.chunk(stream)) }
     var offset: UInt64 = 0
-    for part in filesystem.rootDirectory {
+    for part in parts {
       try note(.data, object, at: offset, part.lowerBound, length: part.upperBound - part.lowerBound)
       offset += part.upperBound - part.lowerBound
     }
-    // The root's location is known, so reads from now on belong to no object.
+    // The directory's location is known, so reads from now on belong to no object.
     try channel.say(.idle)
   }
 

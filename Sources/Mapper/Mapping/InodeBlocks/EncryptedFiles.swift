@@ -114,9 +114,8 @@ extension EncryptedFiles {
         try guest.appliance.upload(text: Self.questions(about: part), name: Self.encryptedQuestions)
         text = try guest.output(
           of: Self.script, tools: Self.tools,
-          variables:
-            "q=\(Self.encryptedQuestions) d=\(mountedDevice)",
-          orSay: "\(name): encrypted files are left out")
+          variables: "q=\(Self.encryptedQuestions) d=\(mountedDevice)",
+          else: "\(name): encrypted files are not in the map", warn: guest.reporter.detail)
       }
       let answer = Answer(parsing: text ?? "", asked: part)
       for piece in answer.pieces { walk.addData(of: piece.inode, piece.range, offset: piece.offset) }

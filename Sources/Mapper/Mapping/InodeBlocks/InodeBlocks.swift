@@ -18,7 +18,7 @@ struct InodeBlocks {
   private static let maximum = 20_000
 
   /// Asks the filesystem's own tools about the inodes that the walk reported. The filesystem must be mounted.
-  func add(to walk: inout WalkAssembler) throws {
+  func add(to walk: inout WalkAssembler, _ draft: inout MapDraft) throws {
     guard space.isFollowed, let tool = filesystem.knownType.inodeBlocks else { return }
     let inodes = walk.inodes.keys.sorted()
     var directories: [Record.ObjectID: [InodeBlock]] = [:]
@@ -30,7 +30,8 @@ struct InodeBlocks {
         let text = try guest.output(
           of: tool.script, tools: tool.tools,
           variables: "q=\(Self.questionsFile) d=\(mountedDevice)",
-          orSay: "\(filesystem.shownName): what is stored beside links and files is left out")
+          else: "\(filesystem.shownName): attributes, links and lists of blocks are not in the map",
+          warn: { draft.warnOfGap($0) })
       else { return }
       for block in tool.blocks(text, part) {
         guard let object = walk.inodes[block.inode] else { continue }

@@ -5,7 +5,7 @@ import Filesystems
 /// A device of an md array as mdadm(8) describes it: where its superblock, bitmap and logs are, and which parts of it
 /// are unused.
 struct ArrayMember {
-  /// Prints what `init` takes, for the device `$d`. The first superblocks count in KiB; their bitmap has a fixed place.
+  /// Prints what `init` takes, for the device `$d`. Superblocks of version 0.90 count in KiB, and their bitmap is at a fixed offset.
   static let script = """
     echo "Device Size: $(blockdev --getsize64 $d)"
     timeout 600 mdadm --examine $d | sed -nE \

@@ -43,7 +43,7 @@ enum FirmwareArrayMember {
   private static func ddf(_ anchor: [UInt8], _ size: UInt64) -> [DeviceArea]? {
     guard anchor.has([0xde, 0x11, 0xde, 0x11], at: 0) else { return nil }
     let starts = [96, 104, 120].compactMap { offset -> UInt64? in
-      let number = anchor[offset..<offset + 8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      let number = anchor.big(at: offset, width: 8)
       // A header that does not exist has a number of ones.
       return number > 0 ? number.times(sector).flatMap { $0 < size ? $0 : nil } : nil
     }

@@ -29,7 +29,8 @@ struct VolumeMetadata {
       text = try guest.appliance.longShell(script + "true")
     } catch {
       try guest.checkHelpers()
-      return guest.reporter.detail("metadata of volumes is left out: \(error)")
+      return draft.warnOfGap(
+        "the metadata of partition tables and volumes, and their free space, are not in the map: \(oneLine(error))")
     }
     let (volumes, sections) = Self.sections(String(decoding: text, as: UTF8.self))
     let physicalVolumes = PhysicalVolumes(parsing: volumes)

@@ -19,15 +19,7 @@ struct BtrfsUsedData {
     guard walk.failureCount == 0 else { return }
     missing -= 1
     let used = tree.references.filter { walk.inodes[$0.inode] != nil }.map(\.range)
-    let all = (ranges + used).sorted { $0.lowerBound < $1.lowerBound }
-    ranges = []
-    for range in all {
-      if let last = ranges.last, range.lowerBound <= last.upperBound {
-        ranges[ranges.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-      } else {
-        ranges.append(range)
-      }
-    }
+    ranges = (ranges + used).merged
   }
 
   /// Leaves of the areas that hold data what no file uses; nothing if that is not known.

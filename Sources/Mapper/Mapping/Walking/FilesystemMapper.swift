@@ -92,7 +92,7 @@ struct FilesystemMapper {
         return nil
       }
       BtrfsItems(guest: guest, space: space).add(to: &walk)
-      try InodeBlocks(guest: guest, filesystem: filesystem, space: space).add(to: &walk)
+      try InodeBlocks(guest: guest, filesystem: filesystem, space: space).add(to: &walk, &draft)
       try EncryptedFiles(guest: guest, filesystem: filesystem, space: space).add(to: &walk)
       var wrong = walk.resolve(
         space.table, device: space.device, isAllRead: method == .read, isCancelled: guest.isCancelled)

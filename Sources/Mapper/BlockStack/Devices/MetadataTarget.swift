@@ -1,5 +1,5 @@
 /// A device-mapper target whose table does not say where its data is: it is in metadata on a device.
-package enum StoredTarget: Equatable {
+package enum MetadataTarget: Equatable {
   /// A thin volume, with its number in the pool. What it does not hold itself is on its external origin, if it has one.
   case thin(pool: Substring, number: UInt64, origin: Substring?)
   /// A thin pool. It has no content of its own.

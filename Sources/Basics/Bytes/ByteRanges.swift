@@ -19,4 +19,17 @@ extension Sequence where Element == Range<UInt64> {
     }
     return result
   }
+
+  /// The same bytes in as few ranges as possible, sorted.
+  package var merged: [Range<UInt64>] {
+    var result: [Range<UInt64>] = []
+    for range in sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = result.last, range.lowerBound <= last.upperBound {
+        result[result.count - 1] = last.lowerBound..<Swift.max(last.upperBound, range.upperBound)
+      } else {
+        result.append(range)
+      }
+    }
+    return result
+  }
 }

@@ -12,12 +12,12 @@ extension Guest {
   }
 
   /// Follows the thin volumes and snapshots in the device table, and finds out which parts of their stores are unused.
-  mutating func readStoredTargets(_ table: inout DeviceTable) throws {
+  mutating func readMetadataTargets(_ table: inout DeviceTable) throws {
     volumeStores = []
-    for (pool, target) in table.stored.sorted(by: { $0.key < $1.key }) {
+    for (pool, target) in table.metadataTargets.sorted(by: { $0.key < $1.key }) {
       if case .pool(let metadata, let data) = target { try readPool(pool, metadata, data, &table) }
     }
-    for (volume, target) in table.stored.sorted(by: { $0.key < $1.key }) {
+    for (volume, target) in table.metadataTargets.sorted(by: { $0.key < $1.key }) {
       if case .snapshot(let origin, let store) = target { try readSnapshot(volume, origin, store, &table) }
     }
   }
@@ -25,10 +25,10 @@ extension Guest {
   private mutating func readPool(
     _ pool: Substring, _ metadata: Substring, _ data: Substring, _ table: inout DeviceTable
   ) throws {
-    let pieces = DevicePieces(appliance: appliance, device: metadata, size: table.size(of: metadata) ?? 0)
-    let volumes = table.stored.compactMap { name, target -> (name: Substring, number: UInt64, origin: Substring?)? in
-      guard case .thin(pool, let number, let origin) = target else { return nil }
-      return (name, number, origin)
+    let pieces = CachedDevice(metadata, size: table.size(of: metadata) ?? 0, of: appliance)
+    var volumes: [(name: Substring, number: UInt64, origin: Substring?)] = []
+    for (name, target) in table.metadataTargets {
+      if case .thin(pool, let number, let origin) = target { volumes.append((name, number, origin)) }
     }
     let read: ThinMetadata
     do {
@@ -36,7 +36,8 @@ extension Guest {
     } catch {
       try checkHelpers()
       for volume in volumes {
-        table.add(.init(reason: "the metadata of its thin pool cannot be used: \(error)", isGap: true), of: volume.name)
+        let reason = "the metadata of its thin pool cannot be used: \(oneLine(error))"
+        table.add(.init(reason: reason, isGap: true), of: volume.name)
       }
       return
     }
@@ -48,7 +49,7 @@ extension Guest {
         continue
       }
       if let origin { segments = Self.filled(segments, size: min(size, table.size(of: origin) ?? 0), origin) }
-      table.addStored(name, madeOf: segments)
+      table.addMetadataTarget(name, madeOf: segments)
     }
     guard read.damaged.isEmpty, let size = table.size(of: data) else { return }
     volumeStores.append(
@@ -70,19 +71,19 @@ extension Guest {
   private mutating func readSnapshot(
     _ volume: Substring, _ origin: Substring, _ store: Substring, _ table: inout DeviceTable
   ) throws {
-    let pieces = DevicePieces(appliance: appliance, device: store, size: table.size(of: store) ?? 0)
+    let pieces = CachedDevice(store, size: table.size(of: store) ?? 0, of: appliance)
     do {
-      let read = try SnapshotStore(size: pieces.size) { try pieces.bytes(at: $0, count: $1) }
-      table.addStored(
+      let read = try SnapshotStore(size: pieces.device.size) { try pieces.bytes(at: $0, count: $1) }
+      table.addMetadataTarget(
         volume, madeOf: read.segments(origin: origin, store: store, size: table.size(of: volume) ?? 0))
       let tables = read.tables.map { DeviceArea(name: "snapshot exceptions", range: $0) }
       volumeStores.append(
         VolumeStore(
           content: self.store(of: volume, on: store, table),
-          areas: tables + UnusedSpace.areas(of: 0..<pieces.size, without: read.used + read.tables)))
+          areas: tables + UnusedSpace.areas(of: 0..<pieces.device.size, without: read.used + read.tables)))
     } catch {
       try checkHelpers()
-      table.add(.init(reason: "the store of this snapshot cannot be used: \(error)", isGap: true), of: volume)
+      table.add(.init(reason: "the store of this snapshot cannot be used: \(oneLine(error))", isGap: true), of: volume)
     }
   }
 
@@ -95,13 +96,9 @@ extension Guest {
   }
 }
 
-/// Reads a device in the appliance in pieces, and keeps the last ones.
-private final class DevicePieces {
-  let appliance: Guestfs
-  /// `MAJOR:MINOR`.
-  let device: Substring
-  /// In bytes.
-  let size: UInt64
+/// Reads a device in pieces, and keeps the last ones.
+private final class CachedDevice {
+  let device: ApplianceDevice
   private var kept: [UInt64: [UInt8]] = [:]
   private var order: [UInt64] = []
   private var readBytes: UInt64 = 0
@@ -111,14 +108,17 @@ private final class DevicePieces {
   /// The most bytes that are read, four times the largest metadata of a pool that LVM makes.
   private static let maximumBytes: UInt64 = 64 << 30
 
-  init(appliance: Guestfs, device: Substring, size: UInt64) {
-    (self.appliance, self.device, self.size) = (appliance, device, size)
+  /// - Parameters:
+  ///   - number: `MAJOR:MINOR`.
+  ///   - size: in bytes.
+  init(_ number: Substring, size: UInt64, of appliance: Guestfs) {
+    device = ApplianceDevice(Array("/dev/block/\(number)".utf8), size: size, of: appliance)
   }
 
   /// A block of a thin pool's metadata.
   func block(_ number: UInt64) throws -> [UInt8] {
     let count = UInt64(ThinMetadata.blockBytes)
-    guard let start = number.times(count), let end = start.plus(count), end <= size else {
+    guard let start = number.times(count), let end = start.plus(count), end <= device.size else {
       throw ThinMetadata.Failure.damaged(block: number)
     }
     return try bytes(at: start, count: Int(count))
@@ -140,10 +140,9 @@ private final class DevicePieces {
     if let piece = kept[number] { return piece }
     guard readBytes < Self.maximumBytes else { throw ThinMetadata.Failure.tooLarge }
     let start = number * Self.pieceBytes
-    guard start < size else { throw GuestfsError("a read beyond the device's end") }
-    let piece = try appliance.read(
-      Array("/dev/block/\(device)".utf8), count: Int(min(Self.pieceBytes, size - start)), at: start)
-    readBytes += UInt64(piece.count)
+    let count = min(Self.pieceBytes, device.size - min(device.size, start))
+    let piece = try device.bytes(at: start, count: Int(count))
+    readBytes += count
     if order.count >= Self.maximumKept { kept[order.removeFirst()] = nil }
     kept[number] = piece
     order.append(number)
