@@ -150,10 +150,11 @@ let package = Package(
         algorithms, systemPackage,
       ],
       path: "Sources/Mapper/Verification"),
+    .target(name: "Answers", dependencies: ["BlockMap"], path: "Sources/Answers/Answers"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Appliance", "BlockStack", "Mapping", "Verification", "FileProof", "BlockMap", "AccessLog", "DiskImage",
+        "Answers", "Appliance", "BlockStack", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
         "NBDSource", "LibvirtDomain", "PrintableText",
         "Version", systemPackage, argumentParser,
       ]),

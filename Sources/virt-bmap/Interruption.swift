@@ -56,6 +56,12 @@ enum Interruption {
     write(wakeUp.write, &byte, 1)
   }
 
+  /// After the cleanup, ends the program with the signal that it received; without one, signals end it at once again.
+  static func finishAndRemove() {
+    finish()
+    for number in signals + [SIGPIPE] { signal(number, SIG_DFL) }
+  }
+
   /// After the cleanup, ends the program with the signal that it received, so that a shell knows.
   static func finish() {
     let number = received.load(ordering: .acquiring)

@@ -6,7 +6,7 @@ import Testing
 @testable import AccessLog
 
 struct JSONFormatTests {
-  private func lines(_ map: String, _ events: [AccessEvent], _ selection: Selection = Selection()) throws -> [String] {
+  private func lines(_ map: String, _ events: [AccessEvent], _ selection: ObjectSelection = ObjectSelection()) throws -> [String] {
     var log = FormattedLog(JSONFormat(), try index(map), selection)
     var output: [UInt8] = []
     for event in events { log.append(event, to: &output) }
@@ -61,10 +61,10 @@ struct JSONFormatTests {
 
   @Test func keepsThePiecesAskedFor() throws {
     let map = "1 0 4000 v /dev/sda\n1 1000 2000 f /dev/sda1 /a\n1 2000 3000 d /dev/sda1 /d"
-    let kept = try lines(map, [read(0..<0x4000), read(0..<0x800)], Selection(kinds: [.file]))
+    let kept = try lines(map, [read(0..<0x4000), read(0..<0x800)], ObjectSelection(kinds: [.file]))
     #expect(kept.count == 1)
     #expect(kept.first?.contains(#""pieces":[{"offset":4096,"length":4096,"objects":[{"kind":"f","#) == true)
-    var paths = Selection()
+    var paths = ObjectSelection()
     paths.setPattern(Array("/[a-c]".utf8))
     #expect(try lines(map, [read(0..<0x4000), read(0x2000..<0x2001)], paths).count == 1)
   }

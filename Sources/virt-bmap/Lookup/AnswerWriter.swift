@@ -1,4 +1,3 @@
-import AccessLog
 import BlockMap
 import SystemPackage
 

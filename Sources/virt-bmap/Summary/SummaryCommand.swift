@@ -1,11 +1,10 @@
-import AccessLog
+import Answers
 import ArgumentParser
 import BlockMap
 import FoundationEssentials
-import SystemPackage
 
 /// `virt-bmap summary MAP`: shows what the bytes of a guest's disks are used for.
-struct SummaryCommand: ParsableCommand {
+struct SummaryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap summary",
     abstract: "Show what the bytes of a disk are used for.",
@@ -14,10 +13,10 @@ struct SummaryCommand: ParsableCommand {
       on, how many are free, and how many the map does not account for. A byte counts once: a byte of a file that is \
       also inside metadata counts as the file's.
 
-      Exit status: 0, or 1 on errors.
+      Exit status: 0, 1 on errors, 3 if a disk was mapped and something could not be examined.
       """)
 
-  @Argument(help: "The map.", completion: .file())
+  @Argument(help: "The map, or a disk, which is then mapped first.", completion: .file())
   var map: String
 
   @Flag(help: "List the ranges that the map does not account for: disk, start, end and device.")
@@ -26,31 +25,28 @@ struct SummaryCommand: ParsableCommand {
   @Flag(help: "Print JSON: one object, or with --unaccounted one for each range.")
   var json = false
 
-  func run() throws {
-    let loaded = try BlockMap(contentsOf: filePath(map))
-    if unaccounted { return try list(loaded) }
-    let summary = MapSummary(loaded)
-    try write(json ? try Self.json(SummaryDocument(summary)) : Array(summary.text.utf8))
+  @OptionGroup var mapOptions: MapOptions
+
+  func run() async throws {
+    let loaded = try await mapOptions.map(map)
+    var output = StandardOutput(isText: !json)
+    if unaccounted {
+      try list(loaded.map, to: &output)
+    } else {
+      let summary = MapSummary(loaded.map)
+      try output.append(json ? try Self.json(SummaryDocument(summary)) : Array(summary.text.utf8))
+    }
+    try output.flush()
+    try loaded.checkIsWhole()
   }
 
-  /// Output is written in blocks of about this many bytes.
-  private static let blockBytes = 1 << 16
-
-  private func list(_ map: BlockMap) throws {
-    var buffer: [UInt8] = []
+  private func list(_ map: BlockMap, to output: inout StandardOutput) throws {
     try MapIndex(map).forEachUnaccounted { range in
-      if json {
-        buffer += try Self.json(range)
-      } else {
-        let (start, end) = (String(range.start, radix: 16), String(range.end, radix: 16))
-        let device = range.device.isEmpty ? "" : " \(range.device)"
-        buffer += "\(range.disk) \(start) \(end)\(device)\n".utf8
-      }
-      guard buffer.count >= Self.blockBytes else { return }
-      try write(buffer)
-      buffer.removeAll(keepingCapacity: true)
+      if json { return try output.append(try Self.json(range)) }
+      let (start, end) = (String(range.start, radix: 16), String(range.end, radix: 16))
+      let device = range.device.isEmpty ? "" : " \(range.device)"
+      try output.append("\(range.disk) \(start) \(end)\(device)\n".utf8)
     }
-    try write(buffer)
   }
 
   private static func json(_ value: some Encodable) throws -> [UInt8] {
@@ -58,19 +54,4 @@ struct SummaryCommand: ParsableCommand {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return JSONText.printable(try encoder.encode(value)) + [0x0a]
   }
-
-  private func write(_ answer: [UInt8]) throws {
-    do {
-      _ = try FileDescriptor.standardOutput.writeAll(json ? answer : Messages.printable(answer: answer))
-    } catch {
-      throw SummaryError("standard output: \(error)")
-    }
-  }
-}
-
-/// Why the summary cannot be shown.
-struct SummaryError: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) { self.description = description }
 }

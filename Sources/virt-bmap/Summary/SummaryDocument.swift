@@ -1,4 +1,4 @@
-import AccessLog
+import Answers
 import BlockMap
 import FoundationEssentials
 

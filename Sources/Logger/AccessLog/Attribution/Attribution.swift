@@ -18,7 +18,9 @@ public struct Attribution: Sendable {
   ///   - index: the map; nil if nothing is known about the disk.
   ///   - selection: what to log.
   ///   - written: what was written after the map was made and before the log begins.
-  public init(index: MapIndex?, selection: Selection = Selection(), written: WrittenRanges = WrittenRanges()) {
+  public init(
+    index: MapIndex?, selection: ObjectSelection = ObjectSelection(), written: WrittenRanges = WrittenRanges()
+  ) {
     map = SharedMap(index)
     self.selection = MemorizedSelection(selection, of: map)
     self.written = written.sectors

@@ -13,7 +13,7 @@ public struct LogParameters: Sendable {
   private(set) var file: FilePath?
   private(set) var format = Format.text
   private(set) var writesOffsets = false
-  private(set) var selection = Selection()
+  private(set) var selection = ObjectSelection()
 
   /// - Parameter key: one of `logfile`, `logformat`, `offsets`, `filter` and `only`.
   mutating func set(key: String, value: ParameterValue) throws {
@@ -34,14 +34,11 @@ public struct LogParameters: Sendable {
   }
 
   private func kinds(_ value: ParameterValue) throws -> Set<ObjectKind> {
-    let kinds = value.bytes.split(separator: 0x2c, omittingEmptySubsequences: false).map { letters in
-      letters.count == 1 ? ObjectKind.known.first { $0.rawValue == letters.first } : nil
+    guard let kinds = ObjectKind.kinds(in: value.bytes) else {
+      throw PluginError(
+        errno: .invalid, "filter=\(value.text): give kinds with commas between them, of \(ObjectKind.knownLetters)")
     }
-    guard kinds.allSatisfy({ $0 != nil }) else {
-      let all = ObjectKind.known.map { String(Unicode.Scalar($0.rawValue)) }.joined(separator: ", ")
-      throw PluginError(errno: .invalid, "filter=\(value.text): give kinds with commas between them, of \(all)")
-    }
-    return Set(kinds.compactMap { $0 })
+    return kinds
   }
 
   /// Checks that the log can be as the user asked for.

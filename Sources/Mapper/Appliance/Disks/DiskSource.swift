@@ -16,7 +16,7 @@ public enum ImageFormat: String, CaseIterable, Sendable {
   ]
 
   /// Guesses the format from the file name alone, ignoring case; see `DiskFormat.guess`.
-  package static func guess(fromName path: FilePath) -> ImageFormat {
+  public static func guess(fromName path: FilePath) -> ImageFormat {
     if DiskFormat.guess(fromName: path) == .vmdk { return .vmdk }
     let name = String(decoding: path.bytes, as: UTF8.self).lowercased()
     return suffixes.first { name.hasSuffix($0.0) }?.1 ?? .raw

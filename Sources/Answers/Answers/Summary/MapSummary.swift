@@ -1,43 +1,43 @@
 import BlockMap
 
 /// What a map says about the space of its disks and devices.
-struct MapSummary {
-  struct Disk {
-    var number: Int
+package struct MapSummary {
+  package struct Disk {
+    package var number: Int
     /// The file that the map was made from; empty for a map without a header.
-    var file: [UInt8]
-    var totals: SpaceTotals
+    package var file: [UInt8]
+    package var totals: SpaceTotals
   }
 
   /// A partition, a volume or another device of the guest.
-  struct Device {
-    var name: [UInt8]
+  package struct Device {
+    package var name: [UInt8]
     /// The name that blkid(8) has for the content; empty if it is not known.
-    var type: [UInt8] = []
+    package var type: [UInt8] = []
     /// The names in the map: files, directories and metadata objects.
-    var objects = 0
+    package var objects = 0
     /// What the ranges of this device are used for. Bytes that another device inside it names are not counted.
-    var totals = SpaceTotals()
+    package var totals = SpaceTotals()
   }
 
-  struct File {
-    var device: [UInt8]
-    var path: [UInt8]
+  package struct File {
+    package var device: [UInt8]
+    package var path: [UInt8]
     /// Copies of the same data are counted, too.
-    var bytes: UInt64
+    package var bytes: UInt64
   }
 
-  private(set) var disks: [Disk] = []
-  private(set) var devices: [Device] = []
+  package private(set) var disks: [Disk] = []
+  package private(set) var devices: [Device] = []
   /// The largest files, the largest first.
-  private(set) var largest: [File] = []
+  package private(set) var largest: [File] = []
 
   /// All disks together.
-  var totals: SpaceTotals { disks.reduce(into: SpaceTotals()) { $0 += $1.totals } }
+  package var totals: SpaceTotals { disks.reduce(into: SpaceTotals()) { $0 += $1.totals } }
 
   private static let largestShown = 10
 
-  init(_ map: BlockMap) {
+  package init(_ map: BlockMap) {
     let index = MapIndex(map)
     var found = DeviceTotals(map)
     for (number, size) in map.sizes.enumerated() {

@@ -1,9 +1,7 @@
-import BlockMap
-
 extension BlockMap {
   /// The sizes of the disks in bytes, the first disk first. A map without a header does not say them, so its disks end
   /// where their last range ends.
-  var sizes: [UInt64] {
+  public var sizes: [UInt64] {
     guard disks.isEmpty else { return disks.map(\.size) }
     var sizes: [UInt64] = []
     for range in ranges {
@@ -16,7 +14,7 @@ extension BlockMap {
 
 extension MapIndex {
   /// Calls `body` with each piece of a disk, what it is used for, and its owners, the most specific first.
-  func forEachUse(
+  public func forEachUse(
     ofDisk disk: Int, size: UInt64, _ body: (Range<UInt64>, SpaceUse, Span<Owner>) throws -> Void
   ) rethrows {
     var scratch: [Owner] = []

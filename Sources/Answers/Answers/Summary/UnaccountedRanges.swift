@@ -1,18 +1,18 @@
 import BlockMap
 
 /// A range of a disk that the map does not account for.
-struct UnaccountedRange: Encodable, Equatable {
+package struct UnaccountedRange: Encodable, Equatable {
   /// The innermost device that it is in, escaped as in the map; empty if it is in none.
-  var device: String
-  var disk: Int
+  package var device: String
+  package var disk: Int
   /// In bytes of the disk; the end is exclusive.
-  var start: UInt64
-  var end: UInt64
+  package var start: UInt64
+  package var end: UInt64
 }
 
 extension MapIndex {
   /// Calls `body` with each range that the map does not account for, in the order of the disks.
-  func forEachUnaccounted(_ body: (UnaccountedRange) throws -> Void) rethrows {
+  package func forEachUnaccounted(_ body: (UnaccountedRange) throws -> Void) rethrows {
     for (index, size) in map.sizes.enumerated() {
       var last: UnaccountedRange?
       try forEachUse(ofDisk: index + 1, size: size) { range, use, owners in

@@ -1,5 +1,3 @@
-import BlockMap
-
 /// Appends values as JSON writes them (RFC 8259), without creating strings.
 package enum JSONText {
   package static func append(_ number: UInt64, to output: inout [UInt8]) {

@@ -1,0 +1,89 @@
+import Appliance
+import BlockMap
+import DiskImage
+import Glibc
+import SystemPackage
+
+/// Tells maps from disks, and finds the map of a disk.
+enum MapOfDisk {
+  /// Whether a file is a disk and not a map.
+  ///
+  /// A map is recognized by its first line. A file with the suffix `.bmap` is one even without it, so that a damaged
+  /// map is reported as such. A pipe can only be a map.
+  /// - Throws: `MapError` if the file cannot be opened.
+  static func isDisk(_ path: FilePath) throws(MapError) -> Bool {
+    var status = stat()
+    guard path.withPlatformString({ stat($0, &status) }) == 0 else {
+      throw .file(path, Errno(rawValue: errno).description)
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFBLK: return true
+    case S_IFREG: return !hasMapSuffix(path) && !beginsLikeMap(path)
+    default: return false
+    }
+  }
+
+  private static func hasMapSuffix(_ path: FilePath) -> Bool {
+    path.extension == "bmap" || path.lastComponent == "bmap"
+  }
+
+  /// Whether the first line is a map's header, or a range in the 2014 format: two numbers, and two hexadecimal ones.
+  private static func beginsLikeMap(_ path: FilePath) -> Bool {
+    guard let file = try? FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking]) else {
+      return false
+    }
+    defer { try? file.close() }
+    var start = [UInt8](repeating: 0, count: 64)
+    let count = start.withUnsafeMutableBytes { (try? file.read(into: $0)) ?? 0 }
+    let text = start[..<count]
+    if text.starts(with: "# virt-bmap ".utf8) { return true }
+    let fields = text.split(separator: 0x20, maxSplits: 4, omittingEmptySubsequences: false)
+    guard fields.count == 5, fields[3].count == 1 else { return false }
+    return fields[..<3].allSatisfy { UInt64(String(decoding: $0, as: UTF8.self), radix: 16) != nil }
+  }
+
+  /// A map that lies beside a disk, as `NAME.bmap` or with the suffix of the disk replaced, if it can be used instead
+  /// of a new one: it is newer than all files of the disk, and describes a disk of this name and size.
+  static func find(for source: DiskSource, at path: FilePath, options: OpenOptions) -> BlockMap? {
+    guard let disk = try? examined(source, at: path, options: options) else { return nil }
+    for candidate in candidates(path) {
+      guard let written = modified(candidate), disk.files.allSatisfy({ modified($0).map { $0 < written } ?? false }),
+        let map = try? BlockMap(contentsOf: candidate), map.disks.count == 1,
+        disk.size.map({ $0 == map.disks[0].size }) ?? true,
+        FilePath(bytes: map.disks[0].file).lastComponent == path.lastComponent
+      else { continue }
+      return map
+    }
+    return nil
+  }
+
+  private static func candidates(_ path: FilePath) -> [FilePath] {
+    var replaced = path
+    replaced.extension = "bmap"
+    return [replaced, FilePath(bytes: path.bytes + Array(".bmap".utf8))]
+  }
+
+  /// The files and the size of a disk. The size is nil for a format that only qemu reads.
+  private static func examined(
+    _ source: DiskSource, at path: FilePath, options: OpenOptions
+  ) throws -> (files: [FilePath], size: UInt64?) {
+    let format = source.format ?? ImageFormat.guess(fromName: path)
+    guard let native = DiskFormat(rawValue: format.rawValue) else { return ([path], nil) }
+    let opened = try openDisk(at: path, format: native, options: options)
+    defer { opened.disk.close() }
+    return (opened.files, opened.disk.size)
+  }
+
+  private static func modified(_ path: FilePath) -> FileTime? {
+    var status = stat()
+    guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
+    return FileTime(seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+  }
+
+  private struct FileTime: Comparable {
+    var seconds: Int
+    var nanoseconds: Int
+
+    static func < (a: FileTime, b: FileTime) -> Bool { (a.seconds, a.nanoseconds) < (b.seconds, b.nanoseconds) }
+  }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import BlockMap
+
+/// Which part of a map a command answers about; the same for every command that reads a map.
+struct SelectionOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Only this disk, counted from 1.", valueName: "N"))
+  var disk: Int?
+
+  @Option(help: ArgumentHelp("Only objects on this device. May be repeated.", valueName: "DEVICE"))
+  var device: [String] = []
+
+  @Option(help: ArgumentHelp("Only objects of these kinds, such as f,d.", valueName: "KIND,..."))
+  var kind: String?
+
+  @Option(
+    help: ArgumentHelp("Only paths that match this pattern, in which * also matches a slash.", valueName: "PATTERN"))
+  var only: String?
+
+  /// What to keep.
+  /// - Parameters:
+  ///   - map: the map that is asked.
+  ///   - name: its name, for messages.
+  /// - Throws: `ValidationError` for a kind that does not exist, `InputError` for a disk or a device that the map does
+  ///   not have.
+  func selection(of map: BlockMap, named name: String) throws -> ObjectSelection {
+    if let disk {
+      // A map in the 2014 format does not say how many disks it covers.
+      guard disk >= 1, map.disks.isEmpty || disk <= map.disks.count else {
+        throw InputError(name, "a map of \(map.disks.count) disks, there is no disk \(disk)")
+      }
+    }
+    var selection = ObjectSelection()
+    if !device.isEmpty {
+      let names = Set(map.objects.ids.lazy.map { map.objects.device(of: $0) })
+      selection.devices = []
+      for argument in device {
+        let bytes = ArgumentBytes.decode(argument)
+        // A name can be given as it is, or as the map escapes it.
+        guard let found = [bytes, Escaping.unescape(bytes)].compactMap({ $0 }).first(where: names.contains) else {
+          throw InputError(name, "there is no device \(Escaping.text(bytes, as: .device)) in this map")
+        }
+        selection.devices?.insert(found)
+      }
+    }
+    if let kind {
+      guard let kinds = ObjectKind.kinds(in: ArgumentBytes.decode(kind)) else {
+        throw ValidationError("--kind \(kind): give kinds with commas between them, of \(ObjectKind.knownLetters)")
+      }
+      selection.kinds = kinds
+    }
+    if let only { selection.setPattern(ArgumentBytes.decode(only)) }
+    return selection
+  }
+
+  /// Whether a range of this disk is kept.
+  func keeps(disk number: UInt32) -> Bool { disk.map { $0 == Int(number) } ?? true }
+}
+
+/// Why a question cannot be answered from this input. The description is one line for the user.
+struct InputError: Error, CustomStringConvertible {
+  let description: String
+
+  /// - Parameter name: the file, as the user gave it.
+  init(_ name: String, _ reason: String) {
+    description = "\(Escaping.text(ArgumentBytes.decode(name), as: .path)): \(reason)"
+  }
+}
