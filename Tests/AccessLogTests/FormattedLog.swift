@@ -8,7 +8,8 @@ struct FormattedLog<Format: LogFormat> {
   private var format: Format
 
   init(
-    _ format: Format, _ index: MapIndex?, _ selection: ObjectSelection = ObjectSelection(), written: WrittenRanges = WrittenRanges()
+    _ format: Format, _ index: MapIndex?, _ selection: ObjectSelection = ObjectSelection(),
+    written: WrittenRanges = WrittenRanges()
   ) {
     self.format = format
     attribution = Attribution(index: index, selection: selection, written: written)

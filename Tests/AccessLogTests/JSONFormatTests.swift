@@ -6,7 +6,9 @@ import Testing
 @testable import AccessLog
 
 struct JSONFormatTests {
-  private func lines(_ map: String, _ events: [AccessEvent], _ selection: ObjectSelection = ObjectSelection()) throws -> [String] {
+  private func lines(_ map: String, _ events: [AccessEvent], _ selection: ObjectSelection = ObjectSelection()) throws
+    -> [String]
+  {
     var log = FormattedLog(JSONFormat(), try index(map), selection)
     var output: [UInt8] = []
     for event in events { log.append(event, to: &output) }
