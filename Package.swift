@@ -150,7 +150,9 @@ let package = Package(
         algorithms, systemPackage,
       ],
       path: "Sources/Mapper/Verification"),
-    .target(name: "Answers", dependencies: ["BlockMap"], path: "Sources/Answers/Answers"),
+    .target(
+      name: "Answers", dependencies: ["BlockMap", "Bytes", "DiskImage", algorithms, systemPackage],
+      path: "Sources/Answers/Answers"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
@@ -226,6 +228,9 @@ let package = Package(
       dependencies: parsers,
       path: "Tests/Fuzz/Parsers",
       exclude: ["main.swift"]),
+    .testTarget(
+      name: "AnswersTests",
+      dependencies: ["Answers", "BlockMap", "DiskImage", systemPackage]),
     .testTarget(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", systemPackage]),

@@ -16,17 +16,14 @@ enum Interruption {
 
   static var hasHappened: Bool { received.load(ordering: .acquiring) != 0 }
 
-  /// Call this first of all, while there is only one thread.
+  /// Call this first of all, while there is only one thread. It can be called again after `finishAndRemove`.
   static func install() {
+    guard wakeUp.read < 0 else { return setHandlers() }
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     wakeUp = (ends[0], ends[1])
-    // The signals are handled, and not ignored or blocked: child processes would inherit that.
-    for number in signals {
-      signal(number) { number in Interruption.handle(number) }
-    }
-    signal(SIGPIPE) { _ in }
+    setHandlers()
     var thread = pthread_t()
     pthread_create(
       &thread, nil,
@@ -39,6 +36,14 @@ enum Interruption {
           usleep(100_000)
         }
       }, nil)
+  }
+
+  /// The signals are handled, and not ignored or blocked: child processes would inherit that.
+  private static func setHandlers() {
+    for number in signals {
+      signal(number) { number in Interruption.handle(number) }
+    }
+    signal(SIGPIPE) { _ in }
   }
 
   /// Runs as a signal handler: it must not allocate memory or take locks.

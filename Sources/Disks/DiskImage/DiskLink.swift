@@ -42,7 +42,7 @@ public struct DiskLink: Sendable {
     public let start: UInt64?
     /// `nil` for an extent without grains.
     public let grains: Grains?
-    private let extent: VMDKExtent
+    let extent: VMDKExtent
 
     /// The header of a sparse extent.
     public struct Grains: Sendable {

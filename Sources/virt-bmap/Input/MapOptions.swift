@@ -23,22 +23,28 @@ struct MapOptions: ParsableArguments {
   /// is mapped to a temporary file.
   /// - Throws: `MapError`, and for a disk also `DiskError` or `MapperError`.
   func map(_ argument: String) async throws -> LoadedMap {
-    let path = filePath(argument)
-    let isServer = NBDAddress(ArgumentBytes.decode(argument)) != nil
-    guard try isServer || MapOfDisk.isDisk(path) else {
-      return LoadedMap(map: try BlockMap(contentsOf: path), disk: nil, isPartial: false)
+    guard let source = try disk(argument) else {
+      return LoadedMap(map: try BlockMap(contentsOf: filePath(argument)), disk: nil, isPartial: false)
     }
-    let source = try self.source(argument)
-    if !isServer, let found = MapOfDisk.find(for: source, at: path, options: diskOptions.openOptions) {
+    return try await map(of: source)
+  }
+
+  /// The disk that an argument names, or nil if it names a map.
+  /// - Throws: `MapError` if there is no such file.
+  func disk(_ argument: String) throws -> DiskSource? {
+    if let address = NBDAddress(ArgumentBytes.decode(argument)) { return DiskSource(.server(address), format: format) }
+    let path = filePath(argument)
+    return try MapOfDisk.isDisk(path) ? DiskSource(.file(path), format: format) : nil
+  }
+
+  /// The map of a disk, as for `map(_:)`.
+  func map(of source: DiskSource) async throws -> LoadedMap {
+    if case .file(let path) = source.location,
+      let found = MapOfDisk.find(for: source, at: path, options: diskOptions.openOptions)
+    {
       return LoadedMap(map: found, disk: source, isPartial: false)
     }
     return try await makeMap(of: source)
-  }
-
-  /// The disk that an argument names.
-  func source(_ argument: String) throws -> DiskSource {
-    let location = NBDAddress(ArgumentBytes.decode(argument)).map { DiskSource.Location.server($0) }
-    return DiskSource(location ?? .file(filePath(argument)), format: format)
   }
 
   private func makeMap(of source: DiskSource) async throws -> LoadedMap {

@@ -1,7 +1,6 @@
 import Answers
 import ArgumentParser
 import BlockMap
-import FoundationEssentials
 
 /// `virt-bmap summary MAP`: shows what the bytes of a guest's disks are used for.
 struct SummaryCommand: AsyncParsableCommand {
@@ -34,7 +33,7 @@ struct SummaryCommand: AsyncParsableCommand {
       try list(loaded.map, to: &output)
     } else {
       let summary = MapSummary(loaded.map)
-      try output.append(json ? try Self.json(SummaryDocument(summary)) : Array(summary.text.utf8))
+      try output.append(json ? try JSONLine.of(SummaryDocument(summary)) : Array(summary.text.utf8))
     }
     try output.flush()
     try loaded.checkIsWhole()
@@ -42,16 +41,10 @@ struct SummaryCommand: AsyncParsableCommand {
 
   private func list(_ map: BlockMap, to output: inout StandardOutput) throws {
     try MapIndex(map).forEachUnaccounted { range in
-      if json { return try output.append(try Self.json(range)) }
+      if json { return try output.append(try JSONLine.of(range)) }
       let (start, end) = (String(range.start, radix: 16), String(range.end, radix: 16))
       let device = range.device.isEmpty ? "" : " \(range.device)"
       try output.append("\(range.disk) \(start) \(end)\(device)\n".utf8)
     }
-  }
-
-  private static func json(_ value: some Encodable) throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return JSONText.printable(try encoder.encode(value)) + [0x0a]
   }
 }

@@ -1,5 +1,4 @@
 import BlockMap
-import FoundationEssentials
 import Verification
 
 /// The result as JSON, which is part of the program's interface.
@@ -46,14 +45,5 @@ struct VerificationDocument: Encodable {
     filesystems = result.filesystems.map { Filesystem($0) }
     wrong = findings.filter(\.isWrong).map { Finding($0) }
     excepted = findings.filter { !$0.isWrong }.map { Finding($0) }
-  }
-
-  /// One line.
-  var text: [UInt8] {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      return JSONText.printable(try encoder.encode(self)) + [0x0a]
-    }
   }
 }

@@ -73,7 +73,7 @@ struct VerifyCommand: AsyncParsableCommand, ErrorStatus, UsesAppliance {
         }
       })
     if json {
-      try print(VerificationDocument(result, findings.withLock { $0 }).text)
+      try print(JSONLine.of(VerificationDocument(result, findings.withLock { $0 })))
     } else if !quiet {
       try print(Messages.printable(answer: Array(result.summary.utf8)))
     }

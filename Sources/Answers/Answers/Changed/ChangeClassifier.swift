@@ -1,0 +1,183 @@
+import BlockMap
+
+/// Gives each changed byte of a disk its category.
+package struct ChangeClassifier {
+  private let old: MapIndex
+  private let new: MapIndex
+  private let matches: ObjectMatches
+  private var oldParts: FileParts
+  private var newParts: FileParts
+  /// Nil if only the maps are known.
+  private var bytes: StateBytes?
+  private var counts = ChangeCounts()
+
+  /// - Parameter bytes: the disk in both states, for maps of one disk.
+  /// - Throws: `DiskError`.
+  package init(old: MapIndex, new: MapIndex, bytes: StateBytes?) throws {
+    (self.old, self.new) = (old, new)
+    self.bytes = bytes
+    var compared = bytes
+    matches = try ObjectMatches(old, new) { range, _ in
+      var position = range.lowerBound
+      while position < range.upperBound, let run = try compared?.run(position..<range.upperBound) {
+        guard run.isEqual else { return false }
+        position += run.count
+      }
+      return true
+    }
+    oldParts = FileParts(old.map)
+    newParts = FileParts(new.map)
+  }
+
+  /// What was counted so far.
+  package var report: ChangeReport { counts.report(old.map, new.map, matches) }
+
+  /// Counts a changed range.
+  /// - Parameters:
+  ///   - range: within the disk; no byte may be counted twice.
+  ///   - disk: counted from 1.
+  /// - Throws: `DiskError`.
+  package mutating func add(_ range: Range<UInt64>, disk: Int) throws {
+    let (old, new) = (old, new)
+    var oldScratch: [Owner] = []
+    var newScratch: [Owner] = []
+    try new.forEachPiece(of: range, disk: disk, scratch: &newScratch) { piece, owners in
+      let now = PieceUse(owners, of: new.map)
+      try old.forEachPiece(of: piece.range, disk: disk, scratch: &oldScratch) { part, owners in
+        let skipped = part.range.lowerBound - piece.range.lowerBound
+        try add(part.range, disk, now: now.advanced(by: skipped), before: PieceUse(owners, of: old.map))
+      }
+    }
+  }
+
+  /// Counts a range that has the same owners everywhere.
+  private mutating func add(_ range: Range<UInt64>, _ disk: Int, now: PieceUse, before: PieceUse) throws {
+    switch now.use {
+    case .files: try addFile(range, disk, now, before)
+    case .free: try addFree(range, now, before)
+    case .directories: try add(range, .directory, now, before)
+    case .metadata, .boot, .parity: try add(range, .metadata, now, before)
+    case .swap: try add(range, .swap, now, before)
+    case .unwritten: try add(range, .preallocated, now, before)
+    case .unaccounted: try add(range, .unaccounted, now, before)
+    }
+  }
+
+  /// Counts a range that is not part of a file's content: what is equal and means what it meant before is the same.
+  private mutating func add(
+    _ range: Range<UInt64>, _ category: ChangeCategory, _ now: PieceUse, _ before: PieceUse
+  ) throws {
+    let object = now.owners.first?.object
+    let isKept = now.use == before.use && (now.owners.isEmpty || now.owners.contains { keeps($0, before) })
+    try forEachRun(of: range, isCompared: isKept) { counts, count, isEqual in
+      if isEqual == true {
+        counts.add(count, .same)
+      } else if category == .preallocated, let object {
+        counts.add(count, category, newFile: object)
+      } else {
+        counts.add(count, category, other: category == .swap ? nil : object)
+      }
+    }
+  }
+
+  private mutating func addFile(_ range: Range<UInt64>, _ disk: Int, _ now: PieceUse, _ before: PieceUse) throws {
+    // Of several names, the one that is best explained by the old state.
+    if let owner = now.owners.first(where: { keeps($0, before) }) {
+      let isRenamed = isRenamed(owner.object)
+      return try forEachRun(of: range) { counts, count, isEqual in
+        let isRewritten = isEqual.map { !$0 } ?? !isRenamed
+        counts.add(count, isRewritten ? .rewritten : isRenamed ? .moved : .same, newFile: owner.object)
+      }
+    }
+    guard let owner = now.owners.first(where: { matches.old(of: $0.object) != nil }),
+      let oldFile = matches.old(of: owner.object)
+    else {
+      if let owner = now.owners.first {
+        counts.add(range.upperBound - range.lowerBound, .created, newFile: owner.object)
+      }
+      return
+    }
+    try addElsewhere(range, owner, oldFile)
+  }
+
+  /// Counts a range of a file that was not here. It may have been elsewhere on the disk, in several parts.
+  private mutating func addElsewhere(_ range: Range<UInt64>, _ owner: Owner, _ oldFile: ObjectID) throws {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let offset = owner.offset &+ (position - range.lowerBound)
+      switch oldParts.part(at: offset, of: oldFile) {
+      case .gap(let count):
+        let end = position + min(count, range.upperBound - position)
+        counts.add(end - position, .grown, newFile: owner.object)
+        position = end
+      case .stored(let oldOffset, let count):
+        let end = position + min(count, range.upperBound - position)
+        let here = position..<end
+        position = end
+        guard bytes != nil else {
+          counts.add(end - here.lowerBound, .moved, newFile: owner.object)
+          continue
+        }
+        var done = here.lowerBound
+        while done < end, let run = try bytes?.run(done..<end, oldOffset: oldOffset &+ (done - here.lowerBound)) {
+          counts.add(run.count, run.isEqual ? .moved : .rewritten, newFile: owner.object)
+          done += run.count
+        }
+      }
+    }
+  }
+
+  private mutating func addFree(_ range: Range<UInt64>, _ now: PieceUse, _ before: PieceUse) throws {
+    if before.use == .files, let owner = before.owners.first {
+      let kept = before.owners.first { matches.new(of: $0.object) != nil }
+      guard let kept, let file = matches.new(of: kept.object) else {
+        return counts.add(range.upperBound - range.lowerBound, .deleted, oldFile: owner.object)
+      }
+      if kept.offset >= newParts.end(of: file) {
+        return counts.add(range.upperBound - range.lowerBound, .truncated, oldFile: kept.object)
+      }
+    }
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let rest = position..<range.upperBound
+      guard let run = try bytes?.run(rest) else { return counts.add(range.upperBound - position, .freed) }
+      position += run.count
+      if run.isEqual {
+        counts.add(run.count, before.use == .free ? .same : .freed)
+        continue
+      }
+      var zeroed = rest.lowerBound
+      while zeroed < position, let zeros = try bytes?.zeroRun(zeroed..<position) {
+        counts.add(zeros.count, zeros.isZero ? .trimmed : .freed)
+        zeroed += zeros.count
+      }
+    }
+  }
+
+  /// Calls `body` with the length of each part of a range that is the same as before, or different; or once, with nil,
+  /// if that is not known or does not matter.
+  private mutating func forEachRun(
+    of range: Range<UInt64>, isCompared: Bool = true, _ body: (inout ChangeCounts, UInt64, Bool?) -> Void
+  ) throws {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      guard isCompared, let run = try bytes?.run(position..<range.upperBound) else {
+        return body(&counts, range.upperBound - position, nil)
+      }
+      body(&counts, run.count, run.isEqual)
+      position += run.count
+    }
+  }
+
+  /// Whether a file had another path.
+  private func isRenamed(_ file: ObjectID) -> Bool {
+    guard let before = matches.old(of: file) else { return false }
+    return matches.new(of: before) == file && old.map.objects[before].path != new.map.objects[file].path
+  }
+
+  /// Whether an object was at the same place before. Free space has no offsets that mean anything.
+  private func keeps(_ owner: Owner, _ before: PieceUse) -> Bool {
+    guard let old = matches.old(of: owner.object) else { return false }
+    return before.owners.contains { $0.object == old && ($0.offset == owner.offset || before.use == .free) }
+  }
+}

@@ -1,0 +1,54 @@
+import Answers
+import BlockMap
+
+extension ChangeReport {
+  /// Lines `KEY: VALUE` for the categories, and a table for files and one for directories.
+  func text(_ limit: RowLimit) -> String {
+    var text = InformationText()
+    text.add("changed", readable(totals.sum)) { text in
+      for category in ChangeCategory.allCases where totals[category] > 0 {
+        text.add(category.name, readable(totals[category])) { text in
+          guard category == .metadata else { return }
+          for (name, bytes) in metadata { text.add(Escaping.text(name, as: .path), bytes: bytes) }
+        }
+      }
+    }
+    return text.lines + table("files", files, limit) + table("directories", directories, limit) + names(limit)
+  }
+
+  private func table(_ title: String, _ entries: [Entry], _ limit: RowLimit) -> String {
+    guard !entries.isEmpty else { return "" }
+    let shown = limit.rows(of: entries)
+    let width = shown.reduce(0) { max($0, String($1.totals.sum).utf8.count) }
+    var lines = "\(title):\n"
+    for entry in shown {
+      let bytes = String(entry.totals.sum)
+      let categories = ChangeCategory.allCases.filter { entry.totals[$0] > 0 }.map(\.name).joined(separator: ",")
+      let device = Escaping.text(entry.device, as: .device)
+      lines += "    " + String(repeating: " ", count: width - bytes.utf8.count) + bytes + "  "
+      lines += "\(categories)  \(device) \(Escaping.text(entry.path, as: .path))\n"
+    }
+    return lines + more(entries.count - shown.count)
+  }
+
+  private func more(_ hidden: Int) -> String { hidden > 0 ? "    and \(hidden) more (--top all)\n" : "" }
+
+  /// Files whose names have changed.
+  private func names(_ limit: RowLimit) -> String {
+    let deletions = deleted.map { file in
+      "deleted  \(Escaping.text(file.device, as: .device)) \(Escaping.text(file.path, as: .path))"
+    }
+    let renamings = Self.lines("renamed", renamed) + Self.lines("linked", linked)
+    let lines = deletions + renamings
+    guard !lines.isEmpty else { return "" }
+    let shown = limit.rows(of: lines)
+    return "names:\n" + shown.map { "    \($0)\n" }.joined() + more(lines.count - shown.count)
+  }
+
+  private static func lines(_ word: String, _ pairs: [(device: [UInt8], old: [UInt8], new: [UInt8])]) -> [String] {
+    pairs.map { pair in
+      let (old, new) = (Escaping.text(pair.old, as: .path), Escaping.text(pair.new, as: .path))
+      return "\(word)  \(Escaping.text(pair.device, as: .device)) \(old) -> \(new)"
+    }
+  }
+}
