@@ -120,9 +120,10 @@ struct ChangedCommand: AsyncParsableCommand {
     defer { Interruption.finishAndRemove() }
     let reporter = TerminalReporter(showsMessages: false, showsDetails: false, showsProgress: isatty(1) == 1 && !json)
     defer { reporter.clear() }
+    let isCancelled = { @Sendable in Interruption.hasHappened }
     return try await withOpenDisks(
       [oldDisk, newDisk], options: mapOptions.diskOptions.openOptions, keys: try mapOptions.keyOptions.keys(),
-      reporter: reporter, isCancelled: { Interruption.hasHappened }
+      reporter: reporter, isCancelled: isCancelled
     ) { disks in
       guard disks[0].size == disks[1].size, disks[0].size == indices.new.map.sizes[0] else {
         throw InputError(newName, "this is not the disk of the map: its size has changed")

@@ -16,19 +16,27 @@ extension ChangeReport {
     return text.lines + table("files", files, limit) + table("directories", directories, limit) + names(limit)
   }
 
+  /// The rows end with the path, which can have any length.
   private func table(_ title: String, _ entries: [Entry], _ limit: RowLimit) -> String {
     guard !entries.isEmpty else { return "" }
     let shown = limit.rows(of: entries)
-    let width = shown.reduce(0) { max($0, String($1.totals.sum).utf8.count) }
-    var lines = "\(title):\n"
-    for entry in shown {
-      let bytes = String(entry.totals.sum)
+    let rows = shown.map { entry in
       let categories = ChangeCategory.allCases.filter { entry.totals[$0] > 0 }.map(\.name).joined(separator: ",")
-      let device = Escaping.text(entry.device, as: .device)
-      lines += "    " + String(repeating: " ", count: width - bytes.utf8.count) + bytes + "  "
-      lines += "\(categories)  \(device) \(Escaping.text(entry.path, as: .path))\n"
+      let name = "\(Escaping.text(entry.device, as: .device)) \(Escaping.text(entry.path, as: .path))"
+      return (bytes: String(entry.totals.sum), categories: categories, name: name)
     }
-    return lines + more(entries.count - shown.count)
+    let widths = (
+      bytes: rows.reduce(0) { max($0, $1.bytes.utf8.count) },
+      categories: rows.reduce(0) { max($0, $1.categories.utf8.count) }
+    )
+    let lines = rows.map { row in
+      "    \(padding(row.bytes, widths.bytes))\(row.bytes)  \(row.categories)\(padding(row.categories, widths.categories))  \(row.name)\n"
+    }
+    return "\(title):\n" + lines.joined() + more(entries.count - shown.count)
+  }
+
+  private func padding(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: width - text.utf8.count)
   }
 
   private func more(_ hidden: Int) -> String { hidden > 0 ? "    and \(hidden) more (--top all)\n" : "" }

@@ -128,27 +128,33 @@ package struct ChangeClassifier {
   }
 
   private mutating func addFree(_ range: Range<UInt64>, _ now: PieceUse, _ before: PieceUse) throws {
-    if before.use == .files, let owner = before.owners.first {
+    let length = range.upperBound - range.lowerBound
+    // The file that the range belonged to, if it still exists.
+    var file: ObjectID?
+    if before.use == .files || before.use == .unwritten, let owner = before.owners.first {
       let kept = before.owners.first { matches.new(of: $0.object) != nil }
-      guard let kept, let file = matches.new(of: kept.object) else {
-        return counts.add(range.upperBound - range.lowerBound, .deleted, oldFile: owner.object)
+      guard let kept, let new = matches.new(of: kept.object) else {
+        return counts.add(length, .deleted, oldFile: owner.object)
       }
-      if kept.offset >= newParts.end(of: file) {
-        return counts.add(range.upperBound - range.lowerBound, .truncated, oldFile: kept.object)
+      guard kept.offset < newParts.end(of: new) else {
+        return counts.add(length, .truncated, oldFile: kept.object)
       }
+      file = kept.object
     }
     var position = range.lowerBound
     while position < range.upperBound {
       let rest = position..<range.upperBound
-      guard let run = try bytes?.run(rest) else { return counts.add(range.upperBound - position, .freed) }
+      guard let run = try bytes?.run(rest) else {
+        return counts.add(range.upperBound - position, .freed, oldFile: file)
+      }
       position += run.count
       if run.isEqual {
-        counts.add(run.count, before.use == .free ? .same : .freed)
+        counts.add(run.count, before.use == .free ? .same : .freed, oldFile: file)
         continue
       }
       var zeroed = rest.lowerBound
       while zeroed < position, let zeros = try bytes?.zeroRun(zeroed..<position) {
-        counts.add(zeros.count, zeros.isZero ? .trimmed : .freed)
+        counts.add(zeros.count, zeros.isZero ? .trimmed : .freed, oldFile: file)
         zeroed += zeros.count
       }
     }

@@ -15,9 +15,10 @@ struct ChangeCounts {
     newFiles[newFile, default: ChangeTotals()][category] += bytes
   }
 
-  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, oldFile: ObjectID) {
+  /// - Parameter file: nil if the bytes belonged to no file.
+  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, oldFile file: ObjectID?) {
     totals[category] += bytes
-    oldFiles[oldFile, default: ChangeTotals()][category] += bytes
+    if let file { oldFiles[file, default: ChangeTotals()][category] += bytes }
   }
 
   /// - Parameter object: a directory or metadata; nil for what is none of these.

@@ -3,8 +3,8 @@ import BlockMap
 /// Which object of one state continues which object of the other: 4 bytes for each object of both maps.
 ///
 /// An object continues the one with the same kind, device and path. A file with a new path continues the
-/// file that began at the same place on the disk, if what is there has not changed: it was renamed, or it is a new hard
-/// link.
+/// file that began at the same place on the disk: it is a new hard link if the old name is still there, or else it was
+/// renamed if the bytes there have not changed.
 package struct ObjectMatches: Sendable {
   /// A file whose path has changed.
   package struct NewName: Equatable, Sendable {
@@ -45,14 +45,13 @@ package struct ObjectMatches: Sendable {
       let device = newMap.objects.device(of: range.object)
       let found = Self.files(beginningAt: range, on: device, in: old, scratch: &scratch)
       guard let kept = found.first(where: { self.new(of: $0) != nil }) ?? found.first else { continue }
-      guard try isUnchanged(Self.start(of: range.range), Int(range.disk)) else { continue }
       if let other = self.new(of: kept) {
         // The old name may belong to another file now.
         let names = Self.files(beginningAt: range, on: device, in: new, scratch: &scratch)
         guard names.contains(other) else { continue }
         linked.append(NewName(old: kept, new: range.object))
         oldObjects[Int(range.object.rawValue)] = kept.rawValue
-      } else {
+      } else if try isUnchanged(Self.start(of: range.range), Int(range.disk)) {
         renamed.append(NewName(old: kept, new: range.object))
         match(kept, range.object)
       }
