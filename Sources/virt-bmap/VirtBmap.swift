@@ -7,10 +7,11 @@ import Glibc
 enum VirtBmap {
   static func main() async {
     StandardDescriptors.fill()
-    let arguments = ArgumentBytes.arguments()
+    var arguments = ArgumentBytes.arguments()
     guard !Completions.print(for: arguments) else { return }
     let named = arguments.first.flatMap { Subcommands.type(named: $0) }
     let type = named ?? MapCommand.self
+    if type == LookupCommand.self { arguments = LookupCommand.arguments(arguments) }
     // Commands that start an appliance have to clean up; the first signal ends all other commands, as usual.
     do {
       if type is any UsesAppliance.Type {

@@ -95,14 +95,14 @@ import Testing
     let file = try #require(try MapText(contentsOf: map).lines("f", "/dev/sda1", [0x2f] + Self.notUTF8).first)
     for question in [
       ["--offset", "\(file.range.lowerBound)"], ["--path", Array("/dev/sda1:/".utf8) + Self.notUTF8],
-      ["--range", "0-300M"], ["--range", "0-300M", "--json"],
+      ["--range", "0-300M"], ["--range", "0-300M", "--json"], ["--range", "0-300M", "--format", "map"],
     ] as [[any Word]] {
       let found = try await run(["lookup", map] + question, launchesAppliance: false)
       #expect(found.end == .exited(0))
       expectPrintable(found, "lookup \(question)")
     }
     let one = try await run(
-      ["lookup", map, "--path", Array("/dev/sda1:/".utf8) + Self.notUTF8], launchesAppliance: false)
+      ["lookup", map, "--format", "map", "--path", Array("/dev/sda1:/".utf8) + Self.notUTF8], launchesAppliance: false)
     #expect(one.output.text.hasSuffix(#" f /dev/sda1 /\23331m\377"# + "\n"), "\(one.output.text)")
 
     // Make the map wrong: say that the start of the file is at another offset in it.

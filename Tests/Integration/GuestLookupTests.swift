@@ -17,7 +17,7 @@ import Testing
   }
 
   private func lookup(_ arguments: [any Word], input: String = "") async throws -> Outcome {
-    try await run(try Products.mapper.string, ["lookup"] + arguments, input: input)
+    try await run(try Products.mapper.string, ["lookup", "--format", "map"] + arguments, input: input)
   }
 
   @Test func everyExtentIsItsFiles() async throws {

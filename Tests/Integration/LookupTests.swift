@@ -15,13 +15,13 @@ struct LookupTests {
     """#
 
   /// The output of `virt-bmap lookup` with these arguments, then `status N`. `script` runs before it.
-  private func lookup(_ arguments: String, script: String = "") throws -> String {
+  private func lookup(_ arguments: String, script: String = "", format: String = "map") throws -> String {
     var name = Array("/tmp/lookup-test-XXXXXX".utf8CString)
     guard mkdtemp(&name) != nil else { throw POSIXError(.EIO) }
     let directory = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let text =
-      "exec 2>&1; cd '\(directory)'; \(Self.setup)\(script)'\(Self.program)' lookup \(arguments); echo status $?"
+      "exec 2>&1; cd '\(directory)'; \(Self.setup)\(script)'\(Self.program)' lookup --format \(format) \(arguments); echo status $?"
     guard let pipe = popen(text, "r") else { throw POSIXError(.EIO) }
     var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -83,6 +83,52 @@ struct LookupTests {
     #expect(try lookup("map --path '/dev/sda1:/\\012\\377 b\\134c'") == odd)
   }
 
+  @Test func answersInWords() throws {
+    #expect(
+      try lookup("map --range 0xfff-0x1001 --sector 8 --path /boot/vmlinuz --path /dev/sda1:/", format: "text") == """
+        bytes 0xfff-0x1001, bytes 4095-4096:
+            partition /dev/sda1, byte 3839 of 67108608
+            disk /dev/sda, byte 4095 of 67108864
+        bytes 0xfff-0x1001, bytes 4096-4097:
+            file /dev/sda1 /boot/vmlinuz, byte 1280 of 9472
+            partition /dev/sda1, byte 3840 of 67108608
+            disk /dev/sda, byte 4096 of 67108864
+        sector 8:
+            file /dev/sda1 /boot/vmlinuz, bytes 1280-1792 of 9472 (5.40 %)
+            partition /dev/sda1, bytes 3840-4352 of 67108608 (0.00 %)
+            disk /dev/sda, bytes 4096-4608 of 67108864 (0.00 %)
+        /boot/vmlinuz:
+            file /dev/sda1 /boot/vmlinuz, bytes 1280-9472 of 9472 (86.48 %), disk 1 bytes 4096-12288
+        /dev/sda1:/:
+            directory /dev/sda1 /, bytes 0-4096 of 4096 (100.00 %), disk 1 bytes 20480-24576
+        status 0
+
+        """)
+    #expect(
+      try lookup("map2014 --offset 1", format: "text") == "byte 1:\n    file /dev/sda1 /old\nstatus 0\n")
+  }
+
+  @Test func aPathIsFoundOnEveryDevice() throws {
+    let script = "echo '1 9000 a000 f /dev/sdb1 /boot/vmlinuz' >> map\n"
+    #expect(
+      try lookup("map --path /boot/vmlinuz", script: script) == """
+        1 1000 3000 f@500 /dev/sda1 /boot/vmlinuz
+        1 9000 a000 f /dev/sdb1 /boot/vmlinuz
+        status 0
+
+        """)
+    #expect(
+      try lookup("map --path /boot/vmlinuz --device /dev/sdb1", script: script)
+        == "1 9000 a000 f /dev/sdb1 /boot/vmlinuz\nstatus 0\n")
+  }
+
+  @Test func onlySomeObjectsAreShown() throws {
+    #expect(try lookup("map --offset 4k --kind f,d") == "1 1000 1001 f@500 /dev/sda1 /boot/vmlinuz\nstatus 0\n")
+    #expect(try lookup("map --offset 4k --only '/boot/*'") == "1 1000 1001 f@500 /dev/sda1 /boot/vmlinuz\nstatus 0\n")
+    #expect(try lookup("map --offset 4k --kind x").hasSuffix("status 2\n"))
+    #expect(try lookup("map --offset 4k --device /dev/sdz").hasSuffix("status 2\n"))
+  }
+
   @Test func writesOneJSONObjectAQuestion() throws {
     #expect(
       try lookup("map --json --path '/dev/sda1:/\\012\\377 b\\134c' --offset 64M") == #"""
@@ -90,6 +136,7 @@ struct LookupTests {
         "objects":[{"device":"/dev/sda1","disk":1,"end":32768,\#
         "kind":"f","offset":0,"path":"/\\012\\377 b\\134c","start":28672}]}
         {"disk":1,"end":67108865,"objects":[],"start":67108864}
+        virt-bmap: nothing found for byte 64M: the disk has 67108864 bytes
         status 1
 
         """#)
@@ -142,10 +189,13 @@ struct LookupTests {
   }
 
   @Test func saysThatNothingIsThere() throws {
-    #expect(try lookup("map --offset 64M --offset 5") == "1 5 6 v@5 /dev/sda\nstatus 1\n")
-    #expect(try lookup("map --disk 2 --offset 5") == "status 1\n")
-    #expect(try lookup("map --path /dev/sda1:/no") == "status 1\n")
-    #expect(try lookup("map2014 --disk 9 --offset 5") == "status 1\n")
+    let nothing = "virt-bmap: nothing found for"
+    #expect(
+      try lookup("map --offset 64M --offset 5")
+        == "\(nothing) byte 64M: the disk has 67108864 bytes\n1 5 6 v@5 /dev/sda\nstatus 1\n")
+    #expect(try lookup("map --disk 2 --offset 5") == "\(nothing) byte 5\nstatus 1\n")
+    #expect(try lookup("map --path /dev/sda1:/no") == "\(nothing) /dev/sda1:/no\nstatus 1\n")
+    #expect(try lookup("map2014 --disk 9 --offset 5") == "\(nothing) byte 5\nstatus 1\n")
     #expect(try lookup("map2014 --offset 5") == "1 5 6 f /dev/sda1 /old\nstatus 0\n")
   }
 

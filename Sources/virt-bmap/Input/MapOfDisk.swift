@@ -8,8 +8,8 @@ import SystemPackage
 enum MapOfDisk {
   /// Whether a file is a disk and not a map.
   ///
-  /// A map is recognized by its first line. A file with the suffix `.bmap` is one even without it, so that a damaged
-  /// map is reported as such. A pipe can only be a map.
+  /// A map is recognized by its first line. A file with the suffix `.bmap`, or one that is no image by its name and has
+  /// no whole sectors, is taken for a damaged map. A pipe can only be a map.
   /// - Throws: `MapError` if the file cannot be opened.
   static func isDisk(_ path: FilePath) throws(MapError) -> Bool {
     var status = stat()
@@ -18,7 +18,9 @@ enum MapOfDisk {
     }
     switch status.st_mode & S_IFMT {
     case S_IFBLK: return true
-    case S_IFREG: return !hasMapSuffix(path) && !beginsLikeMap(path)
+    case S_IFREG:
+      let canBeDisk = ImageFormat.guess(fromName: path) != .raw || (status.st_size > 0 && status.st_size % 512 == 0)
+      return canBeDisk && !hasMapSuffix(path) && !beginsLikeMap(path)
     default: return false
     }
   }

@@ -9,7 +9,7 @@ import SystemPackage
 /// A map, or a disk that is mapped first.
 struct MapOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong,
+    name: [.customShort("f"), .customLong("input-format")],
     help: ArgumentHelp("Format of the disk, if a disk is given instead of a map.", valueName: "format"))
   var format: ImageFormat?
 

@@ -1,51 +1,74 @@
 import BlockMap
+import DiskImage
 
 /// Answers questions from one map.
 struct Lookup {
   private let map: BlockMap
   private let index: MapIndex
+  private let names: ObjectNames
+  private let selection: ObjectSelection
   private let disk: Int
 
-  init(map: BlockMap, disk: Int) {
+  /// - Parameters:
+  ///   - disk: the disk that offsets refer to, from 1.
+  ///   - selection: only these objects are shown.
+  init(map: BlockMap, disk: Int, selection: ObjectSelection) {
     self.map = map
     index = MapIndex(map)
+    names = ObjectNames(map)
+    self.selection = selection
     self.disk = disk
   }
 
   /// Passes the answer to `writer`, piece by piece.
   func answer(_ question: Question, to writer: inout AnswerWriter) throws {
-    writer.begin(question, disk: disk)
-    switch question {
-    case .range(let range): try tellWhatIs(in: range, writer: &writer)
-    case .object(let name): try tellWhereIs(name, writer: &writer)
-    }
-    try writer.end(question)
+    try answer(question, disk: disk, to: &writer)
   }
 
-  private func tellWhatIs(in range: Range<UInt64>, writer: inout AnswerWriter) throws {
+  /// Says what a byte of one of the image's own files holds.
+  func answer(_ byte: ContainerByte, in files: ContainerFiles, to writer: inout AnswerWriter) throws {
+    let (part, disk) = try files.part(byte)
+    guard case .data(let range) = part else { return try writer.add(part.words, of: byte) }
+    let description = "\(byte.description), disk \(disk) bytes \(range.lowerBound)-\(range.upperBound)"
+    try answer(Question(range, description), disk: disk, to: &writer)
+  }
+
+  private func answer(_ question: Question, disk: Int, to writer: inout AnswerWriter) throws {
+    try writer.begin(question, disk: disk)
+    switch question.asked {
+    case .range(let range): try tellWhatIs(in: range, disk, writer: &writer)
+    case .object(let name): try tellWhereIs(name, writer: &writer)
+    }
+    try writer.end(question, diskSize: map.size(ofDisk: disk))
+  }
+
+  private func tellWhatIs(in range: Range<UInt64>, _ disk: Int, writer: inout AnswerWriter) throws {
     var scratch: [Owner] = []
     try index.forEachPiece(of: range, disk: disk, scratch: &scratch) { piece, owners in
       if piece.ownerCount <= owners.count {
         for position in owners.indices {
           let owner = owners[position]
-          try writer.add(entry(piece.range, of: owner.object, offset: owner.offset))
+          try add(owner.object, piece.range, disk, offset: owner.offset, to: &writer)
         }
       } else {
-        for owner in allOwners(of: piece.range) {
+        for owner in allOwners(of: piece.range, disk) {
           let offset = owner.objectOffset &+ (piece.range.lowerBound - owner.range.lowerBound)
-          try writer.add(entry(piece.range, of: owner.object, offset: offset))
+          try add(owner.object, piece.range, disk, offset: offset, to: &writer)
         }
       }
     }
   }
 
-  private func entry(_ part: Range<UInt64>, of object: ObjectID, offset: UInt64) -> AnswerWriter.Entry {
-    AnswerWriter.Entry(disk: disk, range: part, offset: offset, object: object)
+  private func add(
+    _ object: ObjectID, _ range: Range<UInt64>, _ disk: Int, offset: UInt64, to writer: inout AnswerWriter
+  ) throws {
+    guard selection.isEverything || selection.keeps(object, in: map.objects) else { return }
+    try writer.add(AnswerEntry(disk: disk, range: range, offset: offset, object: object))
   }
 
   /// The index is made for a log and lists a limited number of owners per piece. This returns all of them, in the same
   /// order.
-  private func allOwners(of piece: Range<UInt64>) -> [MappedRange] {
+  private func allOwners(of piece: Range<UInt64>, _ disk: Int) -> [MappedRange] {
     func rank(_ owner: MappedRange) -> (Int, UInt64) {
       let specificity = map.objects.kind(of: owner.object).specificity
       return (-Int(specificity), owner.range.upperBound - owner.range.lowerBound)
@@ -58,29 +81,27 @@ struct Lookup {
   }
 
   private func tellWhereIs(_ name: [UInt8], writer: inout AnswerWriter) throws {
-    let ids = objects(named: name)
-    for range in map.ranges where ids.contains(range.object) {
-      try writer.add(
-        AnswerWriter.Entry(
-          disk: Int(range.disk), range: range.range, offset: range.objectOffset, object: range.object))
+    let found = names.objects(named: name).flatMap { names.ranges.ranges(of: $0) }
+    let sorted = found.sorted { a, b in
+      (a.disk, a.range.lowerBound, a.range.upperBound) < (b.disk, b.range.lowerBound, b.range.upperBound)
+    }
+    for range in sorted {
+      try add(range.object, range.range, Int(range.disk), offset: range.objectOffset, to: &writer)
     }
   }
+}
 
-  /// Both a device name and a path can contain a colon. So every way to read the name is tried, first with the name as
-  /// it is, then with the name unescaped as in a map.
-  private func objects(named name: [UInt8]) -> Set<ObjectID> {
-    for bytes in [name, Escaping.unescape(name)].compactMap({ $0 }) {
-      for colon in bytes.indices.dropLast() where bytes[colon] == 0x3a && bytes[colon + 1] == 0x2f {
-        let found = find(device: Array(bytes[..<colon]), path: Array(bytes[(colon + 1)...]))
-        if !found.isEmpty { return found }
-      }
-      let found = find(device: bytes, path: nil)
-      if !found.isEmpty { return found }
+extension FilePart {
+  /// What it is, for people.
+  fileprivate var words: String {
+    switch self {
+    case .header: "header"
+    case .descriptor: "descriptor"
+    case .grainDirectory(let isRedundant): isRedundant ? "redundant grain directory" : "grain directory"
+    case .grainTable(let range, let isRedundant):
+      "\(isRedundant ? "redundant grain table" : "grain table") of bytes \(range.lowerBound)-\(range.upperBound)"
+    case .data(let range): "bytes \(range.lowerBound)-\(range.upperBound)"
+    case .unused: "not used for the disk"
     }
-    return []
-  }
-
-  private func find(device: [UInt8], path: [UInt8]?) -> Set<ObjectID> {
-    Set(ObjectKind.all.compactMap { map.objects.find(kind: $0, device: device, path: path) })
   }
 }

@@ -1,96 +1,144 @@
 import ArgumentParser
 import BlockMap
-import Glibc
-import SystemPackage
 
 /// `virt-bmap lookup MAP`: looks up offsets and objects in a map.
-struct LookupCommand: ParsableCommand, ErrorStatus {
+struct LookupCommand: AsyncParsableCommand, ErrorStatus {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap lookup",
     abstract: "Find out what is at an offset, or where a file is.",
     discussion: """
-      The answer is lines of the map, cut to what was asked. KIND@OFFSET means that the range begins at this offset in \
-      the object. The most specific object comes first.
-
       N is a byte offset, decimal or 0x..., with an optional suffix k, M, G or T (powers of 1024), or s (sectors of 512 \
       bytes). A range A-B ends before B. Without a question on the command line, each line of standard input is one: a \
-      number (with the suffix s, a whole sector), a range, or DEVICE:PATH.
+      number (with the suffix s, a whole sector), a range, DEVICE:PATH, or a PATH on any device.
 
-      Exit status: 0 if every question found something, 1 if one found nothing, 2 on errors.
+      Exit status: 0 if every question found something, 1 if one found nothing, 2 on errors, 3 if a disk was mapped and \
+      something could not be examined.
       """)
 
   /// The exit status for errors of this command; 1 means that nothing was found.
   static let errorStatus: Int32 = 2
 
-  @Argument(help: "The map.", completion: .file())
+  /// How answers are written.
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text, map, json
+  }
+
+  @Argument(help: "The map, or a disk, which is then mapped first.", completion: .file())
   var map: String
 
   @Option(
     help: ArgumentHelp("Find what is at byte N.", valueName: "N"),
-    transform: { OrderedQuestion(try Question(offset: $0)) })
+    transform: { OrderedQuestion(.plain(try Question(offset: $0))) })
   var offset: [OrderedQuestion] = []
 
   @Option(
     help: ArgumentHelp("Find what is in sector N.", valueName: "N"),
-    transform: { OrderedQuestion(try Question(sector: $0)) })
+    transform: { OrderedQuestion(.plain(try Question(sector: $0))) })
   var sector: [OrderedQuestion] = []
 
   @Option(
     help: ArgumentHelp("Find what is from byte A up to byte B.", valueName: "A-B"),
-    transform: { OrderedQuestion(try Question(range: $0)) })
+    transform: { OrderedQuestion(.plain(try Question(range: $0))) })
   var range: [OrderedQuestion] = []
 
   @Option(
     help: ArgumentHelp(
-      "Find where this object is. Names may be escaped as in the map.", valueName: "DEVICE[:PATH]"),
-    transform: { OrderedQuestion(.object(ArgumentBytes.decode($0))) })
+      """
+      Find where this object is. Names may be escaped as in the map. A path without a device is looked for on all \
+      devices.
+      """, valueName: "DEVICE[:PATH]|PATH"),
+    transform: { OrderedQuestion(.plain(Question(name: ArgumentBytes.decode($0)))) })
   var path: [OrderedQuestion] = []
 
-  @Option(help: ArgumentHelp("Disk that the numbers refer to, counted from 1.", valueName: "N"))
-  var disk = 1
+  @Option(
+    help: ArgumentHelp(
+      """
+      Find what is at a byte of one of the image's own files. Without FILE:OFFSET, also say where the answers are in \
+      these files.
+      """, valueName: "FILE:OFFSET"),
+    transform: { OrderedQuestion(.container(try ContainerByte($0))) })
+  var container: [OrderedQuestion] = []
 
-  @Flag(help: "Print one JSON object for each question.")
+  /// `--container` without a value, see `arguments`.
+  @Flag(name: .customLong(Self.bareContainer), help: .hidden)
+  var showsContainer = false
+
+  @Option(
+    name: .customLong("format"),
+    help: "Form of the answers: text for people, map for lines of the map, or json.")
+  var answerFormat = Format.text
+
+  @Flag(help: "The same as --format json: one JSON object for each question.")
   var json = false
 
-  func run() throws {
-    let loaded = try BlockMap(contentsOf: filePath(map))
-    // A map in the 2014 format does not say how many disks it covers.
-    guard disk >= 1, loaded.disks.isEmpty || disk <= loaded.disks.count else {
-      throw LookupError("\(map): a map of \(loaded.disks.count) disks, there is no disk \(disk)")
+  @OptionGroup var selectionOptions: SelectionOptions
+
+  @OptionGroup var mapOptions: MapOptions
+
+  private static let bareContainer = "container-of-answers"
+
+  /// The arguments for the parser, for which an option has a value or has none.
+  static func arguments(_ arguments: [String]) -> [String] {
+    arguments.enumerated().map { index, argument in
+      let next = arguments.indices.contains(index + 1) ? arguments[index + 1] : "-"
+      return argument == "--container" && next.hasPrefix("-") ? "--\(bareContainer)" : argument
     }
-    let lookup = Lookup(map: loaded, disk: disk)
-    var writer = AnswerWriter(loaded, format: json ? .json : .text)
-    func answer(_ question: Question) throws { try lookup.answer(question, to: &writer) }
-    let questions = (offset + sector + range + path).sorted { $0.position < $1.position }
-    for ordered in questions { try answer(ordered.question) }
-    if questions.isEmpty { try forEachLine(answer) }
+  }
+
+  func run() async throws {
+    let loaded = try await mapOptions.map(map)
+    let disk = selectionOptions.disk ?? 1
+    let lookup = Lookup(
+      map: loaded.map, disk: disk, selection: try selectionOptions.selection(of: loaded.map, named: map))
+    let files = ContainerFiles(
+      loaded.map, at: filePath(map), disk: loaded.disk, options: mapOptions.diskOptions.openOptions)
+    var writer = AnswerWriter(try format(loaded.map), container: showsContainer ? files : nil)
+    do {
+      try answer(lookup, files, to: &writer)
+      try writer.flush()
+    } catch {
+      // What was found before the error counts.
+      try? writer.flush()
+      throw error
+    }
+    try loaded.checkIsWhole()
     if writer.isMissing { throw ExitCode(1) }
   }
 
-  private func forEachLine(_ answer: (Question) throws -> Void) throws {
-    var number = 0
-    while let line = readBytes() {
-      number += 1
-      guard !line.isEmpty else { continue }
-      guard let question = Question(line: line) else {
-        throw LookupError("standard input: line \(number): not a number, a range A-B or DEVICE:PATH")
+  private func answer(_ lookup: Lookup, _ files: ContainerFiles, to writer: inout AnswerWriter) throws {
+    let questions = (offset + sector + range + path + container).sorted { $0.position < $1.position }
+    for ordered in questions {
+      switch ordered.kind {
+      case .plain(let question): try lookup.answer(question, to: &writer)
+      case .container(let byte): try lookup.answer(byte, in: files, to: &writer)
       }
-      try answer(question)
+    }
+    if questions.isEmpty { try answerLines(lookup, to: &writer) }
+  }
+
+  private func format(_ map: BlockMap) throws -> any AnswerFormat {
+    switch json ? .json : answerFormat {
+    case .text: return TextAnswers(map)
+    case .json: return JSONAnswers(map)
+    case .map:
+      guard !showsContainer else { throw ValidationError("--format map has no room for --container") }
+      return MapAnswers(map)
     }
   }
 
-  /// In bytes; longer than any unescaped name in a map. A longer line is not a question.
-  private static let maximumLine = 1 << 20
-
-  /// A line of standard input without its newline, cut if it is too long; nil after the last line.
-  private func readBytes() -> [UInt8]? {
-    var line: [UInt8] = []
-    while true {
-      let byte = getchar()
-      guard byte != EOF else { return line.isEmpty ? nil : line }
-      guard byte != 0x0a else { return line }
-      guard line.count < Self.maximumLine else { return line }
-      line.append(UInt8(truncatingIfNeeded: byte))
+  private func answerLines(_ lookup: Lookup, to writer: inout AnswerWriter) throws {
+    var number = 0
+    var lines = InputLines()
+    try lines.forEach {
+      // Whoever writes one question at a time waits for its answer.
+      try writer.flush()
+    } _: { line in
+      number += 1
+      guard !line.isEmpty else { return }
+      guard let question = Question(line: line) else {
+        throw LookupError("standard input: line \(number): not a number, a range A-B, DEVICE:PATH or PATH")
+      }
+      try lookup.answer(question, to: &writer)
     }
   }
 }

@@ -1,21 +1,34 @@
 import ArgumentParser
+import BlockMap
 import Synchronization
 
 /// A question to a map.
-enum Question: Sendable {
-  /// What is in these bytes of the disk? The range is not empty.
-  case range(Range<UInt64>)
-  /// Where is the object `DEVICE[:PATH]`?
-  case object([UInt8])
+struct Question: Sendable {
+  enum Asked: Sendable {
+    /// What is in these bytes of the disk? The range is not empty.
+    case range(Range<UInt64>)
+    /// Where is the object `DEVICE[:PATH]`, or the one with this path on any device?
+    case object([UInt8])
+  }
 
-  static let sectorSize: UInt64 = 512
+  let asked: Asked
+  /// The question as the user wrote it, for people.
+  let description: String
+
+  private static let sectorSize: UInt64 = 512
+
+  /// The object with this name.
+  init(name: [UInt8]) {
+    asked = .object(name)
+    description = Escaping.text(name, as: .path)
+  }
 
   /// The byte at an offset.
   init(offset text: String) throws {
     guard let start = ByteCount(text)?.value, start < UInt64.max else {
       throw ValidationError("\(text): not an offset")
     }
-    self = .range(start..<start + 1)
+    self.init(start..<start + 1, "byte \(text)")
   }
 
   /// The bytes of a range `A-B`.
@@ -24,7 +37,7 @@ enum Question: Sendable {
     guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else {
       throw ValidationError("\(text): not a range A-B with A below B")
     }
-    self = .range(start..<end)
+    self.init(start..<end, "bytes \(text)")
   }
 
   /// A sector by its number.
@@ -32,77 +45,55 @@ enum Question: Sendable {
     guard let number = ByteCount(text)?.value, let range = Self.sector(number) else {
       throw ValidationError("\(text): not the number of a sector")
     }
-    self = range
+    self.init(range, "sector \(text)")
+  }
+
+  /// Bytes that are part of another question.
+  init(_ range: Range<UInt64>, _ description: String) {
+    asked = .range(range)
+    self.description = description
   }
 
   /// A question on a line of standard input.
-  init?(line: [UInt8]) {
-    if line.first == 0x2f || line.starts(with: Array("btrfsvol:".utf8)) {
-      self = .object(line)
+  init?(line: UnsafeRawBufferPointer) {
+    if let first = line.first, first == 0x2f || line.starts(with: "btrfsvol:".utf8) {
+      self.init(name: Array(line))
       return
     }
     let text = String(decoding: line, as: UTF8.self)
     let question: Question?
-    if text.hasSuffix("s") {
+    if text.utf8.last == UInt8(ascii: "s") {
       question = try? Question(sector: String(text.dropLast()))
     } else {
-      question = text.contains("-") ? try? Question(range: text) : try? Question(offset: text)
+      question = text.utf8.contains(UInt8(ascii: "-")) ? try? Question(range: text) : try? Question(offset: text)
     }
     guard let question else { return nil }
     self = question
   }
 
-  private static func sector(_ number: UInt64) -> Question? {
+  private static func sector(_ number: UInt64) -> Range<UInt64>? {
     let (start, overflow) = number.multipliedReportingOverflow(by: sectorSize)
     guard !overflow, start <= UInt64.max - sectorSize else { return nil }
-    return .range(start..<start + sectorSize)
+    return start..<start + sectorSize
   }
 }
 
 /// A question of the command line, and how many came before it. The parser groups questions by option, but the answers
 /// must be in the order of the questions.
 struct OrderedQuestion: Sendable {
+  enum Kind: Sendable {
+    case plain(Question)
+    /// A byte of one of the image's own files.
+    case container(ContainerByte)
+  }
+
   let position: Int
-  let question: Question
+  let kind: Kind
 
   private static let count = Atomic(0)
 
-  init(_ question: Question) {
-    self.question = question
+  init(_ kind: Kind) {
+    self.kind = kind
     position = Self.count.add(1, ordering: .relaxed).oldValue
   }
-}
-
-/// A number of bytes as people write it: decimal or `0x…`, with a suffix k, M, G or T for powers of 1024, or s for
-/// sectors.
-struct ByteCount {
-  let value: UInt64
-
-  init(value: UInt64) { self.value = value }
-
-  init?(_ text: String) {
-    var digits = Substring(text)
-    var unit: UInt64 = 1
-    switch digits.last {
-    case "k", "K": unit = 1 << 10
-    case "m", "M": unit = 1 << 20
-    case "g", "G": unit = 1 << 30
-    case "t", "T": unit = 1 << 40
-    case "s": unit = Question.sectorSize
-    default: break
-    }
-    if unit > 1 { digits = digits.dropLast() }
-    let isHex = digits.hasPrefix("0x") || digits.hasPrefix("0X")
-    if isHex { digits = digits.dropFirst(2) }
-    guard digits.first?.isHexDigit == true, let number = UInt64(digits, radix: isHex ? 16 : 10) else { return nil }
-    let (value, overflow) = number.multipliedReportingOverflow(by: unit)
-    guard !overflow else { return nil }
-    self.value = value
-  }
-}
-
-extension ByteCount: ExpressibleByArgument {
-  init?(argument: String) { self.init(argument) }
-
-  var defaultValueDescription: String { value.isMultiple(of: 1 << 30) ? "\(value >> 30)G" : String(value) }
 }
