@@ -25,7 +25,7 @@ enum ExtMetadata {
       echo "$h" | sed -nE 's/^(Journal|.* quota|Orphan file) inode: (.*)/stat <\\2>/p'
       printf 'stat <%s>\\n' 5 6 9 10 7
     } | timeout 600 debugfs -c -f /proc/self/fd/0 $d | sed -nE \
-      's/^debugfs: stat <([0-9]+)>$/inode \\1/p; /^\\(DIND\\)/ { s/,.*//p; d }; /^\\(/p' | head -c 64M
+      's/^debugfs: stat <([0-9]+)>$/inode \\1/p; /^\\(DIND\\)/ { s/,.*//; p; d }; /^\\(/p' | head -c 64M
     o=$(echo "$h" | sed -nE 's/^First orphan inode: //p')
     for i in $(seq \(maximumOrphans)); do
       [ "${o:-0}" != 0 ] || break
