@@ -25,4 +25,8 @@ struct ExFAT: FilesystemType {
     areas.add("cluster heap alignment", at: end, count: volume.clusters.start - end)
     return areas
   }
+
+  func allocationUnits(on device: some DeviceBytes, metadata: String) throws -> AllocationUnits? {
+    ExFATVolume(try device.bytes(at: 0, count: ExFATVolume.bootSectorBytes)).flatMap { AllocationUnits($0.clusters) }
+  }
 }

@@ -78,6 +78,15 @@ enum ExtMetadata {
     return areas + free.areas()
   }
 
+  /// Blocks or, with `bigalloc`, clusters.
+  static func allocationUnits(parsing text: String) -> AllocationUnits? {
+    let numbers = ToolNumbers(text.lines.prefix { !($0.first?.isNumber ?? false) })
+    guard let blockSize = numbers["Block size"] else { return nil }
+    return AllocationUnits(
+      nameOfLost: "lost blocks", end: numbers["Block count"]?.times(blockSize),
+      size: max(blockSize, numbers["Cluster size"] ?? 0))
+  }
+
   /// Whether the output has a list of free blocks for every group. dumpe2fs prints none if it cannot read a bitmap.
   static func isComplete(_ text: String) -> Bool {
     let lines = text.lines

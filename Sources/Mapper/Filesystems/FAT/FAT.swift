@@ -42,4 +42,14 @@ struct FAT: FilesystemType {
     }
     return areas
   }
+
+  func allocationUnits(on device: some DeviceBytes, metadata: String) throws -> AllocationUnits? {
+    FATVolume(try device.bytes(at: 0, count: FATVolume.bootSectorBytes)).flatMap { AllocationUnits($0.clusters) }
+  }
+}
+
+extension AllocationUnits {
+  init?(_ clusters: Clusters) {
+    self.init(nameOfLost: "lost clusters", start: clusters.start, end: clusters.end, size: clusters.size)
+  }
 }
