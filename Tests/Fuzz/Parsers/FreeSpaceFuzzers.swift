@@ -3,7 +3,8 @@ import FATVolumes
 
 @testable import Filesystems
 
-/// Filesystems that are read from their device for their free space. The input is the start of a device of 2 MiB.
+/// Filesystems that are read from their device for their free space. The input is the start of a device, mostly of
+/// 2 MiB.
 extension ParserFuzzer {
   static let fat = ParserFuzzer("fat") { bytes in
     let image = Image(bytes: Array(bytes))
@@ -28,6 +29,11 @@ extension ParserFuzzer {
     }
   }
 
+  /// The device has 64 MiB.
+  static let f2fs = ParserFuzzer("f2fs") {
+    try checkAreas(of: F2FS(), Image(bytes: Array($0), size: 64 << 20), known: [])
+  }
+
   /// The bitmap is at the offset in the input's second kilobyte.
   static let ntfsSpace = ParserFuzzer("ntfs-space") { bytes in
     let image = Image(bytes: Array(bytes))
@@ -48,7 +54,7 @@ extension ParserFuzzer {
 
   private struct Image: DeviceBytes {
     let bytes: [UInt8]
-    let size: UInt64 = 2 << 20
+    var size: UInt64 = 2 << 20
 
     struct BeyondItsEnd: Error {}
 
