@@ -17,8 +17,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FileProof", "Filesystems", "GuestWalker",
-  "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord", systemPackage,
+  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof", "Filesystems",
+  "GuestWalker", "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -79,8 +79,9 @@ let package = Package(
       dependencies: ["CLibvirt", "CLibXML", systemPackage], path: "Sources/Bindings/LibvirtDomain"),
     .target(name: "WalkRecord", dependencies: [algorithms], path: "Sources/Mapper/WalkRecord"),
     .target(name: "NTFSRecords", dependencies: [algorithms], path: "Sources/Mapper/NTFSRecords"),
+    .target(name: "FATVolumes", dependencies: ["Bytes"], path: "Sources/Mapper/FATVolumes"),
     .target(
-      name: "GuestWalker", dependencies: ["WalkRecord", "NTFSRecords", "CLinux", algorithms],
+      name: "GuestWalker", dependencies: ["WalkRecord", "FATVolumes", "NTFSRecords", "CLinux", algorithms],
       path: "Sources/Mapper/GuestWalker"),
     .executableTarget(
       name: "WalkerProgram", dependencies: ["GuestWalker"],
@@ -120,7 +121,7 @@ let package = Package(
       name: "WalkAssembly", dependencies: ["BlockMap", "BlockStack", "Bytes", "WalkRecord"],
       path: "Sources/Mapper/WalkAssembly"),
     .target(
-      name: "Filesystems", dependencies: ["BlockStack", "Bytes", "NTFSRecords", "WalkAssembly"],
+      name: "Filesystems", dependencies: ["BlockStack", "Bytes", "FATVolumes", "NTFSRecords", "WalkAssembly"],
       path: "Sources/Mapper/Filesystems"),
     .target(
       name: "Appliance",
@@ -254,7 +255,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/Support"),
     .testTarget(name: "WalkRecordTests", dependencies: ["TestSupport", "WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
-    .testTarget(name: "GuestWalkerTests", dependencies: ["GuestWalker", "WalkRecord", "CLinux"]),
+    .testTarget(name: "GuestWalkerTests", dependencies: ["FATVolumes", "GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(

@@ -37,6 +37,27 @@ struct BuilderTests {
     #expect(try text(builder) == expected)
   }
 
+  @Test func contentsOfADevice() throws {
+    var builder = builder()
+    #expect(builder.contents(ofDevice: Array("a".utf8)).isEmpty)
+    let file = try add(.file, "a", "/x", to: &builder)
+    let free = try add(.unallocated, "a", to: &builder)
+    builder.addRange(of: file, disk: 1, range: 0x3000..<0x4000, objectOffset: 0x2000)
+    builder.addRange(of: free, disk: 1, range: 0x1000..<0x2000)
+    builder.addRange(of: try add(.partition, "a", to: &builder), disk: 1, range: 0..<0x9000)
+    builder.addRange(of: try add(.file, "b", "/x", to: &builder), disk: 1, range: 0..<0x9000)
+    let contents = builder.contents(ofDevice: Array("a".utf8))
+    #expect(contents.map(\.object) == [free, file] && contents.map(\.range.lowerBound) == [0x1000, 0x3000])
+    #expect(builder.contents(ofDevice: Array("c".utf8)).isEmpty)
+    let added = builder.addObject(kind: .unwritten, like: file)
+    let space = try #require(added)
+    #expect(builder.kind(of: space) == .unwritten && space != file)
+    #expect(try add(.unwritten, "a", "/x", to: &builder) == space)
+    let offset: UInt64 = 0x3000
+    builder.addRange(of: space, disk: 1, range: 0x4000..<0x5000, objectOffset: offset)
+    #expect(try text(builder).hasSuffix("1 3000 4000 f@2000 a /x\n1 4000 5000 a@3000 a /x\n"))
+  }
+
   @Test func joinsWhatContinuesOnDiskAndInObjectAlike() throws {
     var builder = builder()
     let file = try add(.file, "a", "b", to: &builder)

@@ -107,7 +107,65 @@ import Testing
     ] {
       #expect(found.range(name) == (try block(start))..<(try block(end)))
     }
-    #expect(found.freeBytes() == 0)
+    try await expectFreeBlocks(found, in: directory, "image", from: try block("main_blkaddr"))
+    #expect(found.freeBytes() == (56 * 512 - 2) * 4096)
+    // With files, in segments that are full, partly used and free.
+    try await directory.run("sload.f2fs", ["-f", "tree", "image"])
+    let image = try ImageBytes(contentsOf: directory("image"))
+    let filled = try areas("f2fs", image)
+    #expect(filled.freeBytes() < found.freeBytes() - 100 * 4096)
+    try await expectFreeBlocks(filled, in: directory, "image", from: try block("main_blkaddr"))
+    try expectDamage(image, checkpoint: Int(try block("cp_blkaddr")), table: Int(try block("sit_blkaddr")))
+  }
+
+  /// dump.f2fs prints the bitmap of each segment that has valid blocks.
+  private func expectFreeBlocks(
+    _ areas: [DeviceArea], in directory: borrowing ImageDirectory, _ image: String, from start: UInt64
+  ) async throws {
+    try await directory.run("dump.f2fs", ["-s", "0~-1", image])
+    let text = try String(contentsOfFile: directory("dump_sit").string, encoding: .utf8)
+    var used: Set<UInt64> = []
+    var (segment, valid): (UInt64, UInt64) = (0, 0)
+    var block: UInt64 = 0
+    for line in text.split(separator: "\n") {
+      if let match = line.firstMatch(of: /segno: *([0-9]+)\tvblocks: *([0-9]+)/) {
+        segment = try #require(UInt64(match.1))
+        valid += try #require(UInt64(match.2))
+        block = segment * 512
+      } else if line.hasPrefix("  ") {
+        for byte in line.split(separator: " ").compactMap({ UInt8($0, radix: 16) }) {
+          for bit in 0..<8 where byte << UInt8(bit) & 0x80 != 0 { used.insert(block + UInt64(bit)) }
+          block += 8
+        }
+      }
+    }
+    #expect(segment == 55 && UInt64(used.count) == valid && valid > 1)
+    let free = areas.filter { $0.kind == .unallocated }.flatMap { area in
+      (area.range.lowerBound - start) / 4096..<(area.range.upperBound - start) / 4096
+    }
+    #expect(Set(free) == Set(0..<56 * 512).subtracting(used))
+  }
+
+  /// A checkpoint or a table that cannot be right is no free space.
+  private func expectDamage(_ image: ImageBytes, checkpoint: Int, table: Int) throws {
+    var other = image
+    // The number of valid blocks differs from the bitmap, in both copies and for each entry.
+    for copy in [0, 2 << 20] {
+      for entry in 0..<55 { other.data[table + copy + entry * 74] ^= 1 }
+    }
+    #expect(throws: SpaceError.self) { try areas("f2fs", other) }
+    // Neither checkpoint ends as it begins.
+    other = image
+    for pack in [0, 2 << 20] { other.data[checkpoint + pack] ^= 1 }
+    #expect(throws: SpaceError.self) { try areas("f2fs", other) }
+    // The size of the checkpoint, and that of the bitmap.
+    for offset in [136, 156] {
+      other = image
+      for pack in [0, 2 << 20] {
+        for byte in 0..<4 { other.data[checkpoint + pack + offset + byte] = 0xff }
+      }
+      #expect(throws: (any Error).self, "\(offset)") { try areas("f2fs", other) }
+    }
   }
 
   /// xorriso makes images that are ISO 9660 and HFS+ at once.

@@ -1,3 +1,4 @@
+import FATVolumes
 import Glibc
 import Testing
 
@@ -77,8 +78,10 @@ import Testing
   private func clusters(
     _ scratch: Scratch, table: [Int: UInt32] = [:], _ change: (inout [UInt8]) -> Void = { _ in }
   ) throws -> ExFATClusters? {
-    var boot = [UInt8](repeating: 0, count: 512)
-    for (offset, value) in [(80, 128), (84, 1), (89, 1), (92, 100), (96, 5), (108, 9), (109, 3)] as [(Int, UInt8)] {
+    var boot = [0, 0, 0] + Array("EXFAT   ".utf8) + [UInt8](repeating: 0, count: 501)
+    for (offset, value) in [(80, 128), (84, 1), (89, 1), (92, 100), (96, 5), (108, 9), (109, 3), (110, 1)]
+      as [(Int, UInt8)]
+    {
       boot[offset] = value
     }
     change(&boot)
@@ -88,7 +91,7 @@ import Testing
     for (cluster, next) in table {
       withUnsafeBytes(of: next.littleEndian) { _ = pwrite(device, $0.baseAddress, 4, 65_536 + 4 * off_t(cluster)) }
     }
-    return ExFATClusters(device: mount.device, bootSector: boot)
+    return ExFATVolume(boot).map { ExFATClusters(device: mount.device, $0) }
   }
 
   @Test func piecesOfFiles() throws {
@@ -133,13 +136,17 @@ import Testing
 
   @Test func aBootSectorThatCannotBeRight() throws {
     let scratch = try Scratch()
-    #expect(ExFATClusters(device: -1, bootSector: []) == nil)
+    #expect(ExFATVolume([]) == nil)
+    #expect(try clusters(scratch) { $0[3] = 0x46 } == nil)
+    #expect(try clusters(scratch) { $0[110] = 3 } == nil)
+    #expect(try clusters(scratch) { $0[89] = 0 } == nil)
     #expect(try clusters(scratch) { $0[108] = 8 } == nil)
     #expect(try clusters(scratch) { $0[108] = 13 } == nil)
     #expect(try clusters(scratch) { $0[109] = 17 } == nil)
     var most = try #require(
       try clusters(scratch) { boot in
-        for index in 80..<100 { boot[index] = 0xff }
+        // Clusters beyond the end of any device.
+        for index in 88..<100 { boot[index] = 0xff }
         (boot[108], boot[109]) = (12, 13)
       })
     #expect(most.directory(most.root).isEmpty)

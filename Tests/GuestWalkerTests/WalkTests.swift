@@ -71,8 +71,8 @@ import WalkRecord
   @Test func aRootAtAFixedOffsetIsReported() throws {
     let scratch = try Scratch()
     var boot = [UInt8](repeating: 0, count: 512)
-    // Sectors of 512 bytes, 1 reserved, 2 tables of 1 sector, 16 root entries.
-    (boot[12], boot[14], boot[16], boot[17], boot[22]) = (2, 1, 2, 16, 1)
+    // Sectors of 512 bytes, 1 in a cluster, 1 reserved, 2 tables of 1 sector, 16 root entries, 100 sectors.
+    (boot[12], boot[13], boot[14], boot[16], boot[17], boot[19], boot[22]) = (2, 1, 1, 2, 16, 100, 1)
     let mount = try scratch.mount()
     let device = open(mount.devicePath, O_WRONLY)
     guard pwrite(device, boot, 512, 0) == 512, close(device) == 0 else { throw Scratch.Failure() }

@@ -86,6 +86,7 @@ import Testing
     }
     if end < space.size { unknown.append(end..<space.size) }
     #expect(unknown == [])
+    #expect(!space.lines.contains { $0.path.starts(with: Array("lost ".utf8)) })
     // Free space overlaps nothing.
     let free = space.lines.filter { $0.kind == "u" }.map(\.range)
     for line in space.lines where line.kind != "u" {

@@ -12,8 +12,7 @@ struct F2FS: FilesystemType {
   private static let magic: [UInt8] = [0x10, 0x20, 0xf5, 0xf2]
 
   /// The superblock says where each area starts; each ends where the next one starts. (Kernel documentation, "WHAT IS
-  /// Flash-Friendly File System (F2FS)?"; struct f2fs_super_block.) Which blocks of the main area are free is not read:
-  /// that takes two versions of the segment table and the checkpoint.
+  /// Flash-Friendly File System (F2FS)?"; struct f2fs_super_block.)
   func areas(on device: some DeviceBytes, known: [DeviceArea]) throws -> [DeviceArea] {
     guard device.size >= 2 * (Self.superblock + Self.superblockBytes) else { return [] }
     let header = try device.bytes(at: Self.superblock, count: Int(Self.superblockBytes))
@@ -34,6 +33,7 @@ struct F2FS: FilesystemType {
       areas.add(name, at: starts[index], count: starts[index + 1] - starts[index])
     }
     areas.addSpace(behind: header.little(at: 36, width: 8).times(block), on: device)
+    areas += try F2FSFreeSpace(superblock: header, device: device)?.areas() ?? []
     return areas
   }
 }

@@ -17,6 +17,11 @@ package protocol FilesystemType: Sendable {
   /// - Parameter known: what `metadata` found.
   func areas(on device: some DeviceBytes, known: [DeviceArea]) throws -> [DeviceArea]
 
+  /// What the filesystem allocates; nil if it is not known that the map has a name for all units that are in use. Throws
+  /// if the device cannot be read.
+  /// - Parameter metadata: the output of the tool `metadata`.
+  func allocationUnits(on device: some DeviceBytes, metadata: String) throws -> AllocationUnits?
+
   /// The tool that finds what the filesystem stores for single inodes besides their data; nil if there is none.
   var inodeBlocks: InodeBlocksTool? { get }
 
@@ -40,6 +45,7 @@ package protocol FilesystemType: Sendable {
 extension FilesystemType {
   package var metadata: MetadataTool? { nil }
   package func areas(on device: some DeviceBytes, known: [DeviceArea]) throws -> [DeviceArea] { [] }
+  package func allocationUnits(on device: some DeviceBytes, metadata: String) throws -> AllocationUnits? { nil }
   package var inodeBlocks: InodeBlocksTool? { nil }
   package var evidence: FileEvidence { .extents }
   package var reportsHoles: Bool { false }

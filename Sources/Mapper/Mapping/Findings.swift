@@ -23,5 +23,8 @@ public struct Findings: Sendable {
   public internal(set) var space = SpaceTotals()
 
   /// Whether the guest has more than the map covers.
-  public var isPartial: Bool { unreadable > 0 || notMounted > 0 || incomplete > 0 }
+  public var isPartial: Bool { gaps > 0 }
+
+  /// How many things are missing from the map.
+  var gaps: Int { unreadable + notMounted + incomplete }
 }

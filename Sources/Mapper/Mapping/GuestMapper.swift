@@ -32,18 +32,20 @@ struct GuestMapper {
     try guest.appliance.uploadToAppliance(walker, name: FilesystemWalk.walkerName, mode: 0o755)
     let filesystems = FilesystemMapper(method: method)
     let all = try guest.listFilesystems()
-    var walked: Set<[UInt8]> = []
+    var walks: [[UInt8]: FilesystemMetadata.Walk] = [:]
     for filesystem in all {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
-      let before = draft.findings.filesystems
+      let (before, incomplete) = (draft.findings, guest.incomplete)
       try filesystems.map(filesystem, of: &guest, into: &draft)
-      if draft.findings.filesystems > before { walked.insert(filesystem.mountable) }
+      guard draft.findings.filesystems > before.filesystems else { continue }
+      let isWhole =
+        draft.findings.gaps == before.gaps && guest.incomplete == incomplete && guest.pump.unreadable.isEmpty
+      walks[filesystem.mountable] = isWhole ? .whole : .partial
     }
     // The subvolumes of Btrfs are walked by now: what none of them uses is known.
     for filesystem in all {
       guard !guest.isCancelled() else { throw MapperError.interrupted }
-      let isWalked = walked.contains(filesystem.mountable)
-      try FilesystemMetadata(guest: guest).add(of: filesystem, isWalked: isWalked, to: &draft)
+      try FilesystemMetadata(guest: guest).add(of: filesystem, walks[filesystem.mountable] ?? .none, to: &draft)
     }
     guest.reportAmbivalentDevices()
     try CoverageCheck(guest: guest, options: options).warn(&draft)

@@ -56,7 +56,7 @@ struct MapDraft: Sendable {
   /// - Parameter number: the array's name in the table (`MAJOR:MINOR`).
   mutating func addParity(of number: Substring, to device: [UInt8], _ table: DeviceTable) {
     guard let locations = table.parity(of: number) else {
-      return reporter.detail("\(shown(device)): its parity is in too many pieces and is not in the map")
+      return warnOfGap("\(shown(device)): its parity is in too many pieces and is not in the map")
     }
     if !locations.isEmpty { add(.raid, device, locations) }
   }

@@ -1,11 +1,38 @@
 import BlockStack
+import FATVolumes
 
 @testable import Filesystems
 
-/// Filesystems that are read from their device for their free space. The input is the start of a device of 2 MiB.
+/// Filesystems that are read from their device for their free space. The input is the start of a device, mostly of
+/// 2 MiB.
 extension ParserFuzzer {
-  static let fat = ParserFuzzer("fat") { try checkAreas(of: FAT(), Image(bytes: Array($0)), known: []) }
-  static let exFAT = ParserFuzzer("exfat") { try checkAreas(of: ExFAT(), Image(bytes: Array($0)), known: []) }
+  static let fat = ParserFuzzer("fat") { bytes in
+    let image = Image(bytes: Array(bytes))
+    try checkAreas(of: FAT(), image, known: [])
+    if let volume = FATVolume(image.bytes) { try checkChains(of: volume.clusters, image) }
+  }
+
+  static let exFAT = ParserFuzzer("exfat") { bytes in
+    let image = Image(bytes: Array(bytes))
+    try checkAreas(of: ExFAT(), image, known: [])
+    if let volume = ExFATVolume(image.bytes) { try checkChains(of: volume.clusters, image) }
+  }
+
+  private static func checkChains(of clusters: Clusters, _ image: Image) throws {
+    var table = AllocationTable(clusters)
+    for first in 0..<16 {
+      let chain = table.chain(from: UInt64(first), limit: 100) { range in
+        (try? image.bytes(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound))) ?? []
+      }
+      try check(chain.count <= 100 && chain.allSatisfy { clusters.exists($0) }, "a chain leads out of the volume")
+      try check(chain.allSatisfy { clusters.range(of: $0).upperBound <= clusters.end }, "a cluster is behind the last")
+    }
+  }
+
+  /// The device has 64 MiB.
+  static let f2fs = ParserFuzzer("f2fs") {
+    try checkAreas(of: F2FS(), Image(bytes: Array($0), size: 64 << 20), known: [])
+  }
 
   /// The bitmap is at the offset in the input's second kilobyte.
   static let ntfsSpace = ParserFuzzer("ntfs-space") { bytes in
@@ -27,7 +54,7 @@ extension ParserFuzzer {
 
   private struct Image: DeviceBytes {
     let bytes: [UInt8]
-    let size: UInt64 = 2 << 20
+    var size: UInt64 = 2 << 20
 
     struct BeyondItsEnd: Error {}
 

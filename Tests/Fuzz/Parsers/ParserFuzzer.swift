@@ -8,7 +8,7 @@ struct ParserFuzzer: Sendable {
 
   static let all: [ParserFuzzer] = [
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .devices, .deviceTable, .diskTable, .encryptedFiles, .exFAT,
-    .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .fat, .feedback, .guestAnswers, .guestExtent,
+    .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback, .guestAnswers, .guestExtent,
     .guestListing, .imageHeaders, .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace, .overlay, .partitionTable,
     .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .vmdkDescriptor, .volumeMetadata, .walk,
     .xfsInodeBlocks, .xfsMetadata,

@@ -7,8 +7,8 @@ import SystemPackage
 public struct BlockMapBuilder: Sendable {
   private var disks: [DiskDescription] = []
   private var devices: [DeviceDescription] = []
-  private var objects = CollectedObjects()
-  private var ranges: [MappedRange] = []
+  var objects = CollectedObjects()
+  private(set) var ranges: [MappedRange] = []
   /// The maximum size of the file in bytes.
   public let maximumBytes: UInt64
   /// The approximate size in bytes of the lines that were added.

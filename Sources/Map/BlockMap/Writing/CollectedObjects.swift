@@ -9,6 +9,7 @@ struct CollectedObjects: Sendable {
   }
 
   private static let noPath = UInt32.max
+  private static let deviceMask: UInt32 = 0xff_ffff
 
   private var entries: [Entry] = []
   private var slots = SlotTable()
@@ -24,7 +25,17 @@ struct CollectedObjects: Sendable {
   /// The object with this kind, device and path, added if it is new. Nil if a limit of `FormatLimits` is exceeded.
   mutating func intern(kind: ObjectKind, device: UnsafeRawBufferPointer, path: UInt32?) -> ObjectID? {
     guard let device = intern(device: device) else { return nil }
-    let entry = Entry(kindAndDevice: UInt32(kind.rawValue) << 24 | device, path: path ?? Self.noPath)
+    return intern(Entry(kindAndDevice: UInt32(kind.rawValue) << 24 | device, path: path ?? Self.noPath))
+  }
+
+  /// The object of another kind with the same device and path, added if it is new. Nil if there are too many.
+  mutating func intern(kind: ObjectKind, like id: ObjectID) -> ObjectID? {
+    var entry = entries[Int(id.rawValue)]
+    entry.kindAndDevice = UInt32(kind.rawValue) << 24 | entry.kindAndDevice & Self.deviceMask
+    return intern(entry)
+  }
+
+  private mutating func intern(_ entry: Entry) -> ObjectID? {
     let hashed = withUnsafeBytes(of: entry.path) { hash($0, salt: UInt64(entry.kindAndDevice)) }
     let found = slots.find(hashed) { number in
       let known = entries[Int(number)]
@@ -68,7 +79,16 @@ struct CollectedObjects: Sendable {
     return path == Self.noPath ? nil : path
   }
 
-  private func deviceNumber(of id: ObjectID) -> Int { Int(entries[Int(id.rawValue)].kindAndDevice & 0xff_ffff) }
+  /// The number of a device; nil if it has no objects.
+  func number(ofDevice name: [UInt8]) -> UInt32? { deviceNumbers[name] }
+
+  func isOnDevice(_ id: ObjectID, number: UInt32?) -> Bool {
+    entries[Int(id.rawValue)].kindAndDevice & Self.deviceMask == number
+  }
+
+  private func deviceNumber(of id: ObjectID) -> Int {
+    Int(entries[Int(id.rawValue)].kindAndDevice & Self.deviceMask)
+  }
 }
 
 extension CollectedObjects: ObjectOrder {

@@ -9,6 +9,10 @@ struct Ext: FilesystemType {
       isComplete: ExtMetadata.isComplete)
   }
 
+  func allocationUnits(on device: some DeviceBytes, metadata: String) -> AllocationUnits? {
+    ExtMetadata.allocationUnits(parsing: metadata)
+  }
+
   var inodeBlocks: InodeBlocksTool? {
     InodeBlocksTool(
       tools: ExtInodeBlocks.tools, script: ExtInodeBlocks.script,

@@ -25,7 +25,7 @@ enum ExtMetadata {
       echo "$h" | sed -nE 's/^(Journal|.* quota|Orphan file) inode: (.*)/stat <\\2>/p'
       printf 'stat <%s>\\n' 5 6 9 10 7
     } | timeout 600 debugfs -c -f /proc/self/fd/0 $d | sed -nE \
-      's/^debugfs: stat <([0-9]+)>$/inode \\1/p; /^\\(DIND\\)/ { s/,.*//p; d }; /^\\(/p' | head -c 64M
+      's/^debugfs: stat <([0-9]+)>$/inode \\1/p; /^\\(DIND\\)/ { s/,.*//; p; d }; /^\\(/p' | head -c 64M
     o=$(echo "$h" | sed -nE 's/^First orphan inode: //p')
     for i in $(seq \(maximumOrphans)); do
       [ "${o:-0}" != 0 ] || break
@@ -76,6 +76,15 @@ enum ExtMetadata {
       }
     }
     return areas + free.areas()
+  }
+
+  /// Blocks or, with `bigalloc`, clusters.
+  static func allocationUnits(parsing text: String) -> AllocationUnits? {
+    let numbers = ToolNumbers(text.lines.prefix { !($0.first?.isNumber ?? false) })
+    guard let blockSize = numbers["Block size"] else { return nil }
+    return AllocationUnits(
+      nameOfLost: "lost blocks", end: numbers["Block count"]?.times(blockSize),
+      size: max(blockSize, numbers["Cluster size"] ?? 0))
   }
 
   /// Whether the output has a list of free blocks for every group. dumpe2fs prints none if it cannot read a bitmap.

@@ -1,4 +1,6 @@
 import BlockStack
+import Bytes
+import NTFSRecords
 
 /// NTFS, as ntfs-3g mounts it. The walker reads what it stores for single files from the file table.
 struct NTFS: FilesystemType {
@@ -11,5 +13,11 @@ struct NTFS: FilesystemType {
 
   func areas(on device: some DeviceBytes, known: [DeviceArea]) throws -> [DeviceArea] {
     try NTFSFreeSpace.areas(on: device, known: known)
+  }
+
+  func allocationUnits(on device: some DeviceBytes, metadata: String) throws -> AllocationUnits? {
+    guard let boot = BootSector(try device.bytes(at: 0, count: BootSector.size)) else { return nil }
+    return AllocationUnits(
+      nameOfLost: "lost clusters", end: boot.clusterCount.times(boot.clusterSize), size: boot.clusterSize)
   }
 }

@@ -6,6 +6,10 @@ struct XFS: FilesystemType {
     MetadataTool(tools: XFSMetadata.tools, script: XFSMetadata.script, areas: XFSMetadata.areas)
   }
 
+  func allocationUnits(on device: some DeviceBytes, metadata: String) -> AllocationUnits? {
+    XFSMetadata.allocationUnits(parsing: metadata)
+  }
+
   var inodeBlocks: InodeBlocksTool? {
     InodeBlocksTool(
       tools: XFSInodeBlocks.tools, script: XFSInodeBlocks.script,

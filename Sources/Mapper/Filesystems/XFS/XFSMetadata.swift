@@ -94,6 +94,12 @@ enum XFSMetadata {
     return areas
   }
 
+  static func allocationUnits(parsing text: String) -> AllocationUnits? {
+    guard let geometry = Geometry(parsing: text) else { return nil }
+    return AllocationUnits(
+      nameOfLost: "lost blocks", end: geometry.numbers["dblocks"]?.times(geometry.blockSize), size: geometry.blockSize)
+  }
+
   /// Whether the output covers all allocation groups.
   static func isComplete(_ text: String) -> Bool {
     guard let geometry = Geometry(parsing: text) else { return false }

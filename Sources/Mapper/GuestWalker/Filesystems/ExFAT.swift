@@ -1,4 +1,4 @@
-import Glibc
+import FATVolumes
 import WalkRecord
 
 /// exFAT, which is read like FAT.
@@ -14,12 +14,10 @@ final class ExFAT: WalkedFilesystem {
 
   init(_ mount: Mount, method: WalkMethod) throws(WalkError) {
     self.mount = mount
-    var bootSector: [UInt8] = []
-    _ = try AllocationTables.readIntoCache(of: mount) { bytes in
-      bootSector = bytes
-      return AllocationTables(ofExFAT: bytes)
-    }
-    clusters = ExFATClusters(device: mount.device, bootSector: bootSector)
+    let device = try CachedDevice(mount)
+    guard let volume = ExFATVolume(device.bytes(0..<UInt64(ExFATVolume.bootSectorBytes))) else { return }
+    device.readIntoCache(volume.tableStart..<volume.tableStart + volume.tables * volume.table)
+    clusters = ExFATClusters(device: mount.device, volume)
   }
 
   let announcement = DirectoryAnnouncement.beforeLookup

@@ -8,12 +8,21 @@ import Guestfs
 struct FilesystemMetadata {
   let guest: Guest
 
-  /// Adds the metadata and the free space of one filesystem, which need not be mountable.
-  /// - Parameter isWalked: whether its files are in the map. If not, a warning has said so, and only `-v` says what
-  ///   else is missing.
-  func add(of filesystem: Guestfs.Filesystem, isWalked: Bool, to draft: inout MapDraft) throws {
+  /// Whether a filesystem's files and directories are in the map.
+  enum Walk {
+    /// None are; a warning has said so.
+    case none
+    /// Some may be missing.
+    case partial
+    case whole
+  }
+
+  /// Adds the metadata and the free space of one filesystem, which need not be mountable. If none of its files are in
+  /// the map, only `-v` says what else is missing.
+  func add(of filesystem: Guestfs.Filesystem, _ walk: Walk, to draft: inout MapDraft) throws {
+    let gaps = draft.findings.gaps
     func warn(_ message: String) {
-      if isWalked { draft.warnOfGap(message) } else { guest.reporter.detail(message) }
+      if walk != .none { draft.warnOfGap(message) } else { guest.reporter.detail(message) }
     }
     // A subvolume shares the metadata of its filesystem, which is added once.
     guard let content = guest.inventory.devices.first(where: { $0.name == filesystem.mountable }) else { return }
@@ -24,6 +33,7 @@ struct FilesystemMetadata {
     }
     var table = guest.devices
     var areas: [DeviceArea] = []
+    var output = ""
     if let source = type.metadata {
       guard
         let text = try guest.output(
@@ -31,6 +41,7 @@ struct FilesystemMetadata {
           variables: "d=/dev/block/\(content.number)\(guest.inventory.isBtrfsTwin(content) ? " alone=1" : "")",
           else: "\(name): its metadata and free space are not in the map", warn: warn)
       else { return }
+      output = text
       areas = source.areas(text)
       if areas.isEmpty {
         return warn("\(name): its tools cannot read it; its metadata and free space are not in the map")
@@ -56,5 +67,29 @@ struct FilesystemMetadata {
       warn("\(name): its free space is not in the map: \(oneLine(error))")
     }
     draft.add(areas, of: content, table)
+    guard walk == .whole, draft.findings.gaps == gaps else { return }
+    do {
+      guard let units = try type.allocationUnits(on: device, metadata: output) else { return }
+      addLostSpace(of: content, units, to: &draft)
+    } catch {
+      try guest.checkHelpers()
+      warn("\(name): its lost space is not in the map: \(oneLine(error))")
+    }
+  }
+
+  /// Adds what is in use but neither a file, nor metadata. All of these are in the map.
+  private func addLostSpace(of content: ProbedDevice, _ units: AllocationUnits, to draft: inout MapDraft) {
+    guard let locations = guest.wholeLocations(of: content) else { return }
+    let lost = LostSpace(units, contents: draft.map.contents(ofDevice: content.name), locations: locations) {
+      [.file, .unwritten].contains(draft.map.kind(of: $0))
+    }
+    draft.add(lost.areas, of: content, guest.devices)
+    for rest in lost.rests {
+      guard let object = draft.map.addObject(kind: .unwritten, like: rest.object) else { return }
+      for location in guest.devices.locations(of: rest.range, on: content.number[...]) ?? [] {
+        draft.map.addRange(
+          of: object, disk: location.disk, range: location.range, objectOffset: rest.offset &+ location.offset)
+      }
+    }
   }
 }
