@@ -28,6 +28,8 @@ enum Guests {
   static let unwritten = Shared {
     try await build("unwritten", script: "Tests/Integration/Guests/make-unwritten-guest")
   }
+  /// A disk in two states, and snapshots with the same two states.
+  static let changed = Shared { try await build("changed", script: "Tests/Integration/Guests/make-changed-guest") }
   /// ext2/3/4 and XFS with all kinds of metadata.
   static let space = Shared { try await build("space", script: "Tests/Integration/Guests/make-space-guest") }
   /// A Debian root filesystem on every kind of storage.
