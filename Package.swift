@@ -213,6 +213,7 @@ let package = Package(
       name: "DiskFuzzing",
       dependencies: ["DiskImage", systemPackage],
       path: "Tests/Fuzz/DiskFuzzing"),
+    .testTarget(name: "AnswersTests", dependencies: ["Answers", "BlockMap", "TestSupport", systemPackage]),
     .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", systemPackage]),
