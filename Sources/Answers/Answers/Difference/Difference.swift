@@ -78,6 +78,11 @@ package struct Difference: Sendable {
       change: changes[Int(id.rawValue)], old: old == Self.none ? nil : ObjectID(rawValue: old), new: id)
   }
 
+  /// How many bytes an object of the old map has on the disks. Every copy of the same data counts.
+  package func bytes(ofOld id: ObjectID) -> UInt64 { oldRanges.ranges(of: id).bytes }
+
+  package func bytes(ofNew id: ObjectID) -> UInt64 { newRanges.ranges(of: id).bytes }
+
   /// The places of an object of the old map, with those that continue each other joined.
   func places(ofOld id: ObjectID) -> some Sequence<MappedRange> {
     JoinedRanges(oldRanges.ranges(of: id), hasOffsets: hasOffsets)
