@@ -54,6 +54,8 @@ let package = Package(
       name: "CLibvirt", path: "Sources/Bindings/CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(
       name: "CLibXML", path: "Sources/Bindings/CLibXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(
+      name: "CSQLite", path: "Sources/Bindings/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
 
     .target(name: "BlockMap", dependencies: [systemPackage], path: "Sources/Map/BlockMap"),
@@ -154,11 +156,14 @@ let package = Package(
     .target(
       name: "Answers", dependencies: ["BlockMap", "Bytes", "DiskImage", algorithms, systemPackage],
       path: "Sources/Answers/Answers"),
+    .target(name: "SQLite", dependencies: ["CSQLite", systemPackage], path: "Sources/Bindings/SQLite"),
+    .target(
+      name: "MapExport", dependencies: ["BlockMap", "SQLite", "Version"], path: "Sources/Answers/MapExport"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
         "Answers", "Appliance", "BlockStack", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
-        "NBDSource", "LibvirtDomain", "PrintableText",
+        "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "SQLite",
         "Version", systemPackage, argumentParser,
       ]),
 
@@ -215,6 +220,10 @@ let package = Package(
       dependencies: ["DiskImage", systemPackage],
       path: "Tests/Fuzz/DiskFuzzing"),
     .testTarget(
+      name: "AnswersTests", dependencies: ["Answers", "BlockMap", "DiskImage", "TestSupport", systemPackage]),
+    .testTarget(
+      name: "MapExportTests", dependencies: ["BlockMap", "MapExport", "SQLite", subprocess, systemPackage]),
+    .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", systemPackage]),
     .testTarget(
@@ -229,9 +238,6 @@ let package = Package(
       dependencies: parsers,
       path: "Tests/Fuzz/Parsers",
       exclude: ["main.swift"]),
-    .testTarget(
-      name: "AnswersTests",
-      dependencies: ["Answers", "BlockMap", "DiskImage", systemPackage]),
     .testTarget(
       name: "AccessLogTests",
       dependencies: ["AccessLog", "BlockMap", systemPackage]),

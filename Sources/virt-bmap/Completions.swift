@@ -20,7 +20,10 @@ enum Completions {
 
 private struct WholeProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "virt-bmap", subcommands: [Lookup.self, Verify.self, Info.self, Help.self])
+    commandName: "virt-bmap",
+    subcommands: [
+      Lookup.self, Verify.self, Info.self, Summary.self, Free.self, Diff.self, Export.self, Help.self,
+    ])
 
   @OptionGroup var options: MapCommand
 
@@ -37,6 +40,26 @@ private struct WholeProgram: ParsableCommand {
   struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: InfoCommand.configuration.abstract)
     @OptionGroup var options: InfoCommand
+  }
+
+  struct Summary: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: SummaryCommand.configuration.abstract)
+    @OptionGroup var options: SummaryCommand
+  }
+
+  struct Free: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: FreeCommand.configuration.abstract)
+    @OptionGroup var options: FreeCommand
+  }
+
+  struct Diff: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: DiffCommand.configuration.abstract)
+    @OptionGroup var options: DiffCommand
+  }
+
+  struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: ExportCommand.configuration.abstract)
+    @OptionGroup var options: ExportCommand
   }
 
   struct Help: ParsableCommand {

@@ -23,7 +23,13 @@ struct SelectionOptions: ParsableArguments {
   /// - Throws: `ValidationError` for a kind that does not exist, `InputError` for a disk or a device that the map does
   ///   not have.
   func selection(of map: BlockMap, named name: String) throws -> ObjectSelection {
-    if let disk {
+    try selection(of: [map], named: name)
+  }
+
+  /// The same for several maps of the same disks. A device has to be in one of them.
+  func selection(of maps: [BlockMap], named name: String) throws -> ObjectSelection {
+    for map in maps {
+      guard let disk else { break }
       // A map in the 2014 format does not say how many disks it covers.
       guard disk >= 1, map.disks.isEmpty || disk <= map.disks.count else {
         throw InputError(name, "a map of \(map.disks.count) disks, there is no disk \(disk)")
@@ -31,7 +37,9 @@ struct SelectionOptions: ParsableArguments {
     }
     var selection = ObjectSelection()
     if !device.isEmpty {
-      let names = Set(map.objects.ids.lazy.map { map.objects.device(of: $0) })
+      let names = maps.reduce(into: Set<[UInt8]>()) { names, map in
+        names.formUnion(map.objects.ids.lazy.map { map.objects.device(of: $0) })
+      }
       selection.devices = []
       for argument in device {
         let bytes = ArgumentBytes.decode(argument)

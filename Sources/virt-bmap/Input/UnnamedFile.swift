@@ -6,7 +6,11 @@ struct UnnamedFile {
   private let descriptor: FileDescriptor
 
   /// - Throws: `OutputError`.
-  init() throws {
+  init() throws { self = try Self.opened { _ in }.file }
+
+  /// Makes a file that `open` opens by its name, before the name is removed.
+  /// - Throws: `OutputError`, and what `open` throws.
+  static func opened<T>(_ open: (FilePath) throws -> T) throws -> (file: UnnamedFile, opened: T) {
     let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
     let directory = named.isEmpty ? "/var/tmp" : named
     var template = Array("\(directory)/virt-bmap-XXXXXX".utf8CString)
@@ -14,13 +18,33 @@ struct UnnamedFile {
     guard number >= 0 else {
       throw OutputError("\(directory): no temporary file can be made: \(Errno(rawValue: errno))")
     }
-    unlink(template)
+    defer { unlink(template) }
     _ = fcntl(number, F_SETFD, FD_CLOEXEC)
-    descriptor = FileDescriptor(rawValue: number)
+    let file = UnnamedFile(descriptor: FileDescriptor(rawValue: number))
+    do {
+      return (file, try open(FilePath(platformString: template)))
+    } catch {
+      file.close()
+      throw error
+    }
   }
+
+  private init(descriptor: FileDescriptor) { self.descriptor = descriptor }
 
   /// The name under which this process can open the file.
   var path: FilePath { FilePath("/dev/fd/\(descriptor.rawValue)") }
+
+  /// Up to `count` bytes at an offset; none at the end of the file.
+  /// - Throws: `OutputError`.
+  func read(_ count: Int, at offset: Int64) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    do {
+      let read = try bytes.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: offset, into: $0) }
+      return Array(bytes.prefix(read))
+    } catch {
+      throw OutputError("a temporary file cannot be read: \(error)")
+    }
+  }
 
   func close() { try? descriptor.close() }
 }

@@ -18,6 +18,9 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
       virt-bmap verify DISK ... MAP [OPTION ...]
       virt-bmap info DISK ... [OPTION ...]
       virt-bmap summary MAP [OPTION ...]
+      virt-bmap free MAP [DISK ...] [OPTION ...]
+      virt-bmap diff MAP MAP [OPTION ...]
+      virt-bmap export MAP [OPTION ...]
       virt-bmap help [COMMAND]
       """,
     discussion: """
@@ -125,7 +128,8 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   private func printCapabilities() {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
-    let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "verify", "info", "summary"]
+    let commands = ["lookup", "verify", "info", "summary", "free", "diff", "export"]
+    let features = ["virt-bmap", "map-format=2"] + formats + inputs + commands
     Messages.lines(features, to: 1)
   }
 }

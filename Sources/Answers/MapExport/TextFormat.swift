@@ -1,0 +1,20 @@
+/// A text format to export a map in. The raw value is its name on the command line.
+package enum TextFormat: String, CaseIterable, Sendable {
+  case dfxml, csv, jsonl
+
+  /// Writes a map, line by line.
+  /// - Throws: whatever `output` throws.
+  package func write<Output: TextOutput & ~Copyable>(_ source: ExportSource, to output: inout Output) throws {
+    switch self {
+    case .dfxml: try DFXML(source).write(to: &output)
+    case .csv: try CSV.write(source, to: &output)
+    case .jsonl: try JSONLines.write(source, to: &output)
+    }
+  }
+}
+
+/// Where a text goes.
+package protocol TextOutput: ~Copyable {
+  /// Calls `body` with a buffer, to which it appends a part of the text.
+  mutating func append(_ body: (inout [UInt8]) -> Void) throws
+}
