@@ -123,7 +123,8 @@ import Testing
                   total += sum(512 for i in range(0, len(x), 512) if x[i:i + 512] != y[i:i + 512])
       print(total)
       """
-    let difference = try await tool("python3", ["-c", program, guest.appending("before.raw"), guest.appending("after.raw")])
+    let difference = try await tool(
+      "python3", ["-c", program, guest.appending("before.raw"), guest.appending("after.raw")])
     #expect(String(answer.changed) == difference.output.text.trimmed)
     #expect(answer.categories.values.reduce(0, +) == answer.changed)
     #expect(answer.categories["same"] == 0 && answer.categories["unaccounted"] == 0)
@@ -189,7 +190,8 @@ import Testing
     ] {
       let outcome = try await run(["changed"] + arguments, launchesAppliance: false)
       #expect(outcome.end != .exited(0) && outcome.output.isEmpty, "\(arguments)")
-      #expect(outcome.errorLines.count == 1 && outcome.errors.text.contains(message), "\(arguments): \(outcome.errors.text)")
+      #expect(
+        outcome.errorLines.count == 1 && outcome.errors.text.contains(message), "\(arguments): \(outcome.errors.text)")
     }
   }
 }

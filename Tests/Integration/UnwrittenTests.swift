@@ -263,7 +263,8 @@ import Testing
     let mapped = try await Maps.unwritten.value
     let line = try #require(mapped.map.lines("a", "/dev/sda1", Array("/kept".utf8)).first)
     let answer = try await run(
-      try Products.mapper.string, ["lookup", mapped.file, "--format", "map", "--offset", String(line.range.lowerBound + 5000)])
+      try Products.mapper.string,
+      ["lookup", mapped.file, "--format", "map", "--offset", String(line.range.lowerBound + 5000)])
     let found = try MapText(answer.output, isAnswer: true)
     #expect(found.lines.prefix(2).map(\.kind) == ["a", "a"])
     #expect(Set(found.lines.prefix(2).map(\.path.text)) == ["/kept", "/dir/link"])
