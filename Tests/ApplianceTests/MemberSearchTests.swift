@@ -82,11 +82,19 @@ import Testing
         pv/vg/missing/s13A3f-ccYE
         pv/vg/missing/aibBFp-3WEb
         pv/other//C2Dhvb-HT6d
-        lv/vg/partial/raid
-        lv/vg//whole
+        lv/vg/partial/raid1//raid
+        lv/vg//linear//whole
+        lv/other//thin/pool/thin1
+        lv/other//cache/[fast_cpool]/fast
         """)
     #expect(report.missing(from: Array("/dev/vg/raid".utf8)) == "s13A3f-ccYE, aibBFp-3WEb")
     #expect(report.missing(from: Array("/dev/other/data".utf8)) == "")
+    #expect(
+      report.damage(below: Array("/dev/other/thin1".utf8))
+        == "the metadata of the thin pool other/pool seems to be damaged; on a copy of the disk, try lvconvert --repair"
+    )
+    #expect(report.damage(below: Array("/dev/other/fast".utf8)) == "the metadata of its cache seems to be damaged")
+    #expect(report.damage(below: Array("/dev/vg/whole".utf8)) == nil)
     #expect(report.isPartial(Array("/dev/vg/raid".utf8)) && !report.isPartial(Array("/dev/vg/whole".utf8)))
   }
 

@@ -120,16 +120,13 @@ import Testing
     #expect(DeviceTable(parsing: disk + table).locations(of: "254:0") == nil)
   }
 
-  /// A cached volume is its origin if the cache has no changes that are only there.
+  /// Where a cached volume's data is says its metadata, not the kernel.
   @Test func cache() {
-    let line = "table 254:0 0 8192 cache 8:1 8:1 8:2 128 1 writethrough smq 0"
-    let table = DeviceTable(parsing: disk + "clean 254:0\n" + line)
-    #expect(table.locations(of: "254:0") == [location(11 << 20..<15 << 20, 0)])
-    let dirty = DeviceTable(parsing: disk + line)
-    #expect(dirty.locations(of: "254:0") == nil)
-    #expect(
-      dirty.problem(of: "254:0")
-        == .init(reason: "its cache holds changes that are not in the volume itself yet", isGap: false))
+    let table = DeviceTable(
+      parsing: disk + "clean 254:0\ntable 254:0 0 8192 cache 8:1 8:1 8:2 128 1 writethrough smq 0")
+    #expect(table.locations(of: "254:0") == nil && table.problem(of: "254:0") == nil)
+    #expect(table.metadataTargets == ["254:0": .cached(metadata: "8:1", cache: "8:1", origin: "8:2")])
+    #expect(table.cleanCaches == ["254:0"])
   }
 
   @Test func originOfSnapshots() {

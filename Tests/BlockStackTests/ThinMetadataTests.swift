@@ -56,45 +56,14 @@ import Testing
     1a8e0 0000003c000000000000003d000000000000003e000000000000003f
     """
 
-  /// Metadata in memory.
-  private struct Image {
-    var bytes = [UInt8](repeating: 0, count: 1 << 20)
-
-    init() {
-      for line in pool.split(separator: "\n") {
-        let fields = line.split(separator: " ")
-        guard var offset = Int(fields[0], radix: 16) else { continue }
-        var digits = fields[1]
-        while !digits.isEmpty {
-          bytes[offset] = UInt8(digits.prefix(2), radix: 16) ?? 0
-          digits = digits.dropFirst(2)
-          offset += 1
-        }
-      }
-    }
-
-    mutating func put(_ value: UInt64, at offset: Int, width: Int) {
-      for index in 0..<width { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
-    }
-
-    /// Makes the checksum of a block right.
-    mutating func seal(_ block: Int, _ seed: UInt32) {
-      let content = bytes[block * 4096 + 4..<(block + 1) * 4096]
-      put(UInt64(~CRC32.castagnoli.checksum(content) ^ seed), at: block * 4096, width: 4)
-    }
-
-    func read() throws -> ThinMetadata {
-      try ThinMetadata { number in
-        guard number < 256 else { throw ThinMetadata.Failure.damaged(block: number) }
-        return Array(bytes[Int(number) * 4096..<(Int(number) + 1) * 4096])
-      }
-    }
-  }
-
   private static let node: UInt32 = 121_107
 
+  private let image = MetadataImage(pool)
+
+  private func read(_ image: MetadataImage) throws -> ThinMetadata { try ThinMetadata { try image.block($0) } }
+
   @Test func volumes() throws {
-    let metadata = try Image().read()
+    let metadata = try read(image)
     #expect(metadata.dataBlock == 65536 && metadata.damaged.isEmpty)
     #expect(
       metadata.volumes == [
@@ -112,17 +81,17 @@ import Testing
 
   /// A damaged tree of one volume leaves the other one as it is.
   @Test func damage() throws {
-    var wrong = Image()
+    var wrong = image
     wrong.bytes[25 * 4096 + 100] ^= 1
-    #expect(try wrong.read().damaged == [0: .damaged(block: 25)])
-    #expect(try wrong.read().volumes.keys.sorted() == [1])
+    #expect(try read(wrong).damaged == [0: .damaged(block: 25)])
+    #expect(try read(wrong).volumes.keys.sorted() == [1])
 
-    var superblock = Image()
+    var superblock = image
     superblock.bytes[40] ^= 1
-    #expect(throws: ThinMetadata.Failure.noSuperblock) { try superblock.read() }
-    var top = Image()
+    #expect(throws: ThinMetadata.Failure.noSuperblock) { try read(superblock) }
+    var top = image
     top.bytes[24 * 4096 + 40] ^= 1
-    #expect(throws: ThinMetadata.Failure.damaged(block: 24)) { try top.read() }
+    #expect(throws: ThinMetadata.Failure.damaged(block: 24)) { try read(top) }
   }
 
   /// Nodes that pass for valid but lead back to themselves, to one node twice, or out of the device.
@@ -130,7 +99,7 @@ import Testing
     for (flags, count, children) in [
       (1, 1, [25]), (1, 2, [26, 26]), (1, 1, [1 << 40]), (3, 1, [0]), (1, 0, []), (2, 300, []),
     ] as [(UInt64, UInt64, [UInt64])] {
-      var image = Image()
+      var image = self.image
       let start = 25 * 4096
       image.put(flags, at: start + 4, width: 4)
       image.put(count, at: start + 16, width: 4)
@@ -139,19 +108,19 @@ import Testing
         image.put(child, at: start + 32 + 8 * (maximum + index), width: 8)
       }
       image.seal(25, Self.node)
-      #expect(try image.read().damaged.count == 1, "\(flags) \(count) \(children)")
+      #expect(try read(image).damaged.count == 1, "\(flags) \(count) \(children)")
     }
   }
 
   /// Numbers that overflow give no segments, and nothing traps.
   @Test func numbersThatCannotBe() throws {
-    var image = Image()
+    var image = self.image
     let start = 25 * 4096
     let maximum = Int(image.bytes.little(at: start + 20, width: 4))
     image.put(.max, at: start + 32 + 8 * 31, width: 8)
     image.put(.max, at: start + 32 + 8 * (maximum + 31), width: 8)
     image.seal(25, Self.node)
-    let metadata = try image.read()
+    let metadata = try read(image)
     #expect(metadata.volumes[0]?.count == 2)
     #expect(metadata.segments(of: 0, data: "253:1", size: 1 << 40) == nil)
     // The block of the pool is far behind its end, but a number.
@@ -163,7 +132,12 @@ import Testing
     ("thin 253:3 4 253:9", .thin(pool: "253:3", number: 4, origin: "253:9")),
     ("thin-pool 253:1 253:2 128 0 1 skip_block_zeroing", .pool(metadata: "253:1", data: "253:2")),
     ("snapshot 253:5 253:6 P 8", .snapshot(origin: "253:5", store: "253:6")),
-    ("snapshot 253:5 253:6 N 8", nil), ("thin 253:3 x", nil), ("snapshot 253:5", nil), ("linear 8:0 0", nil),
+    (
+      "cache 253:6 253:5 253:7 128 2 metadata2 writeback mq 0",
+      .cached(metadata: "253:6", cache: "253:5", origin: "253:7")
+    ),
+    ("cache 253:6 253:5 253:7", nil), ("snapshot 253:5 253:6 N 8", nil), ("thin 253:3 x", nil), ("snapshot 253:5", nil),
+    ("linear 8:0 0", nil),
   ])
   func tables(line: String, expected: MetadataTarget?) {
     let fields = line.split(separator: " ")

@@ -368,6 +368,8 @@ import Testing
       pv/8/1/1048576/4194304/4/1/0/vg/[pool_tmeta]/private,thin,pool,metadata
       pv/8/1/1048576/4194304/5/2/0/vg//
       pv/8/1/1048576/4194304/7/1/8388608/vg/[pool_tdata]/private,thin,pool,data
+      pv/8/5/1048576/4194304/0/1/0/vg/[slow_corig]/private,cache,origin,cacheorigin
+      pv/8/5/1048576/4194304/1/1/0/vg/[fast_cvol]/private
       pv/8/2/1048576/0/0/0/0///
       pv/8/3/x/4194304/0/4/0/vg/plain/public
       pv/8/4/18446744073709551615/4194304/18446744073709551615/18446744073709551615/0/vg/plain/public
@@ -378,6 +380,10 @@ import Testing
     #expect(
       lines(volumes.areas(on: "8:1", size: 40 << 20, besides: header)) == [
         "m 1100000 1500000 vg/pool_tmeta", "u 0 200 -", "u 400 1000 -", "u 1500000 1d00000 -", "u 2100000 2800000 -",
+      ])
+    #expect(
+      lines(volumes.areas(on: "8:5", size: 9 << 20, besides: header)) == [
+        "m 500000 900000 vg/fast_cvol", "u 0 200 -", "u 400 1000 -",
       ])
     // A physical volume that is in no group, and one that LVM does not know.
     #expect(

@@ -49,6 +49,23 @@ import WalkRecord
     }
   }
 
+  /// Where the appliance itself has written, it may have moved a thin volume's block.
+  @Test func whatTheApplianceWroteProvesNothing() throws {
+    for (start, isElsewhere) in [(0x10000, false), (0x20000, false), (0x21000, true), (0x30000, true)]
+      as [(UInt64, Bool)]
+    {
+      var walk = try begun("a")
+      try walk.take(extent(of: 2, length: 8192, physical: 0x10000, .data))
+      try walk.take(chunk(2, of: 2, length: 8192, .proof, physical: 0x10000))
+      walk.read(disk: 1, offset: start, length: 8192)
+      try walk.take(.end)
+      var written = WrittenBlocks()
+      written.add(disk: 1, offset: 0x20000, length: 8192)
+      #expect(walk.resolve(Self.table, device: "8:0", written: written) == (isElsewhere ? 2 : nil))
+      #expect(walk.unseen == (start == 0x20000 ? [2] : []))
+    }
+  }
+
   @Test func filesThatAreNotWhereTheFilesystemSays() throws {
     var walk = try begun("right", "late", "elsewhere", "nowhere", "encoded")
     try walk.take(chunk(1, of: 2, length: 8192, .exact))

@@ -18,6 +18,7 @@ package struct Guest {
   /// All disks of the guest, in order.
   package let guestDisks: [GuestDisk]
   private let openRecorded: (Int, @escaping @Sendable () -> Bool) throws -> any VirtualDisk
+  private let openOriginal: (Int, @escaping @Sendable () -> Bool) throws -> any VirtualDisk
   /// The disks in the appliance.
   package let set: DiskSet
   package let keys: [DeviceKey]
@@ -51,6 +52,7 @@ package struct Guest {
     self.isCancelled = isCancelled
     guestDisks = running.disks
     openRecorded = running.openRecorded
+    openOriginal = running.openOriginal
     set = running.set
     self.keys = keys
   }
@@ -60,6 +62,9 @@ package struct Guest {
   package func openRecordedDisks() throws -> [any VirtualDisk] {
     try guestDisks.indices.map { try openRecorded($0 + 1, isCancelled) }
   }
+
+  /// Opens a disk as it was before the appliance wrote to it.
+  func openOriginalDisk(_ number: Int) throws -> any VirtualDisk { try openOriginal(number, isCancelled) }
 
   /// Waits for the disks to appear and returns their libguestfs names. Throws `CopiesFound` if some are copies of
   /// others.

@@ -1,3 +1,4 @@
+import DiskImage
 import NBDKit
 import WalkRecord
 
@@ -40,6 +41,21 @@ final class DiskConnection: Connection {
   func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64, fua: Bool) throws {
     try overlay.write(buffer, at: offset)
     try stream.written(disk: number, offset: offset, length: UInt32(truncatingIfNeeded: buffer.count))
+  }
+}
+
+/// A disk as it was before the appliance wrote to it. Reads are not recorded.
+final class OriginalConnection: Connection {
+  private let disk: any VirtualDisk
+
+  init(disk: any VirtualDisk, size: UInt64) { (self.disk, self.size) = (disk, size) }
+
+  let size: UInt64
+
+  var capabilities: Capabilities { Capabilities() }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    try disk.read(into: buffer, at: offset)
   }
 }
 

@@ -7,8 +7,8 @@ import Version
 import WalkRecord
 
 /// `nbdkit bmaprecorder file=DISK [format=raw|vmdk] [nbd=URI] [file=DISK …] [allow-external=BOOL] …`: serves the
-/// disks as the raw exports `disk1`, `disk2` …, without ever writing to them. The export `channel` receives the walker's
-/// records. All reads of the disks and writes to the channel go to standard output as one ordered stream of
+/// disks as the raw exports `disk1`, `disk2` …, without ever writing to them, and as `original1`, `original2` … without
+/// what its clients write. The export `channel` receives the walker's records. All reads of the disks and writes to the channel go to standard output as one ordered stream of
 /// `RecorderEvent`s.
 ///
 /// For virt-bmap's own use.
@@ -38,6 +38,7 @@ struct RecorderPlugin: Plugin {
 
   private struct Disk {
     var size: UInt64
+    var original: any VirtualDisk
     var overlay: WriteOverlay
   }
 
@@ -93,7 +94,8 @@ struct RecorderPlugin: Plugin {
     let stream = EventStream(descriptor: try FileDescriptor.standardOutput.duplicate(), control: control)
     for source in sources {
       let disk = try open(source, stream)
-      disks.append(Disk(size: min(disk.size, RecorderExport.maximumBytes), overlay: WriteOverlay(over: disk)))
+      disks.append(
+        Disk(size: min(disk.size, RecorderExport.maximumBytes), original: disk, overlay: WriteOverlay(over: disk)))
     }
     self.stream = stream
   }
@@ -117,15 +119,18 @@ struct RecorderPlugin: Plugin {
   }
 
   func listExports(readOnly: Bool, isTLS: Bool) throws -> [Export] {
-    (disks.indices.map { RecorderExport.disk($0 + 1) } + [RecorderExport.channel]).map {
-      Export(name: Array($0.utf8), description: "")
-    }
+    let numbers = 1..<disks.count + 1
+    let names = numbers.map(RecorderExport.disk) + numbers.map(RecorderExport.original) + [RecorderExport.channel]
+    return names.map { Export(name: Array($0.utf8), description: "") }
   }
 
   func open(readOnly: Bool, exportName: [UInt8]) throws -> any Connection {
     guard let stream else { throw PluginError(errno: .inputOutput, "there is no event stream") }
     let name = String(decoding: exportName, as: UTF8.self)
     if name == RecorderExport.channel { return ChannelConnection(stream: stream) }
+    if let index = disks.indices.first(where: { RecorderExport.original($0 + 1) == name }) {
+      return OriginalConnection(disk: disks[index].original, size: disks[index].size)
+    }
     guard let index = disks.indices.first(where: { RecorderExport.disk($0 + 1) == name }),
       let number = UInt8(exactly: index + 1)
     else { throw PluginError(errno: .invalid, "no such export") }

@@ -11,14 +11,17 @@ extension WalkAssembler {
   ///   - device: the table's name for the filesystem's address space.
   ///   - isAllRead: whether everything that can be read was read. A reported object that the table cannot locate
   ///     then counts as a failure.
+  ///   - written: what the appliance has written. If it wrote to a thin volume or a cached one, it moved blocks there,
+  ///     and reads of them prove nothing.
   /// - Returns: an object that is not where the filesystem says, either because reading contradicts it or because
   ///   the table cannot locate it; nil if there is none, if cancelled, and if `excess` is set.
   package mutating func resolve(
-    _ table: DeviceTable, device: Substring, isAllRead: Bool = false, isCancelled: () -> Bool = { false }
+    _ table: DeviceTable, device: Substring, isAllRead: Bool = false, written: WrittenBlocks = WrittenBlocks(),
+    isCancelled: () -> Bool = { false }
   ) -> Record.ObjectID? {
     for reads in proofs {
       guard !isCancelled() else { return nil }
-      switch proof(by: reads, table, device) {
+      switch proof(by: reads, table, device, written) {
       case .proved: continue
       case .elsewhere: return reads.chunk.object
       case .unseen: if unseen.last != reads.chunk.object { unseen.append(reads.chunk.object) }
@@ -83,13 +86,15 @@ extension WalkAssembler {
   /// What reading a piece shows about the location that the filesystem reports.
   private enum Proof {
     case proved
-    /// All reads are at that location, but some of the piece was not read.
+    /// All reads are at that location or of what the appliance wrote, but some of the piece was not read there.
     case unseen
     case elsewhere
   }
 
   /// Checks that what was read of a piece is part of one of its copies, unless some of it is on a missing device.
-  private func proof(by reads: ChunkReads, _ table: DeviceTable, _ device: Substring) -> Proof {
+  private func proof(
+    by reads: ChunkReads, _ table: DeviceTable, _ device: Substring, _ written: WrittenBlocks
+  ) -> Proof {
     let chunk = reads.chunk
     let (end, overflow) = chunk.physical.addingReportingOverflow(chunk.length)
     guard !overflow, let locations = table.locations(of: chunk.physical..<end, on: device) else { return .elsewhere }
@@ -108,8 +113,14 @@ extension WalkAssembler {
     // Data on a missing device is reconstructed from the others, so reads prove nothing.
     let whole = ChunkReads.DiskRange(disk: 0, range: 0..<chunk.length)
     guard ChunkReads.isCovered(whole, by: stored) else { return .proved }
-    let read = reads.merged.reduce(0) { $0 &+ ($1.range.upperBound - $1.range.lowerBound) }
-    guard reads.merged.allSatisfy({ ChunkReads.isCovered($0, by: allowed) }) else { return .elsewhere }
+    var read: UInt64 = 0
+    for diskRange in reads.merged {
+      if ChunkReads.isCovered(diskRange, by: allowed) {
+        read &+= diskRange.range.upperBound - diskRange.range.lowerBound
+      } else if !written.cover(diskRange) {
+        return .elsewhere
+      }
+    }
     return read >= chunk.length ? .proved : .unseen
   }
 

@@ -1,4 +1,5 @@
 import BlockStack
+import WalkRecord
 
 /// The blocks that the appliance has written, for example to replay a journal. The guest's disks themselves do not
 /// change, so they differ from what the appliance sees in these blocks.
@@ -32,6 +33,14 @@ package struct WrittenBlocks {
     guard !blocks.isEmpty, !location.range.isEmpty, let disk = UInt8(exactly: location.disk) else { return false }
     return (location.range.lowerBound / Self.blockSize...(location.range.upperBound - 1) / Self.blockSize).contains {
       blocks.contains(Block(disk: disk, number: $0))
+    }
+  }
+
+  /// Whether the appliance has written to each block of this range.
+  func cover(_ location: ChunkReads.DiskRange) -> Bool {
+    guard !blocks.isEmpty, !location.range.isEmpty else { return false }
+    return (location.range.lowerBound / Self.blockSize...(location.range.upperBound - 1) / Self.blockSize).allSatisfy {
+      blocks.contains(Block(disk: location.disk, number: $0))
     }
   }
 }

@@ -9,4 +9,7 @@ public enum RecorderExport {
 
   /// The export of the disk with this number, from 1.
   public static func disk(_ number: Int) -> String { "disk\(number)" }
+
+  /// The export of the same disk as it was before the appliance wrote to it. Its reads are not recorded.
+  public static func original(_ number: Int) -> String { "original\(number)" }
 }

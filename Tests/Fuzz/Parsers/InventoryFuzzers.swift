@@ -23,6 +23,7 @@ extension ParserFuzzer {
     let groups = GroupReport(parsing: text)
     _ = groups.missing(from: Array("/dev/vg/root".utf8))
     _ = groups.isPartial(Array("/dev/vg/root".utf8))
+    _ = groups.damage(below: Array("/dev/vg/root".utf8))
     _ = DeviceUses(parsing: text)
     let log = KernelLog(kernelName: "sda1", lines: text.split(separator: "\n"))
     try check(log.reason.map { !$0.isEmpty } ?? true, "an empty reason")

@@ -7,8 +7,9 @@ struct ParserFuzzer: Sendable {
   private let run: @Sendable (UnsafeRawBufferPointer) throws -> Void
 
   static let all: [ParserFuzzer] = [
-    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .devices, .deviceTable, .diskTable, .encryptedFiles, .exFAT,
-    .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback, .guestAnswers, .guestExtent,
+    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .devices, .deviceTable, .diskTable, .encryptedFiles,
+    .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback, .guestAnswers,
+    .guestExtent,
     .guestListing, .imageHeaders, .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace, .overlay, .partitionTable,
     .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .vmdkDescriptor, .volumeMetadata, .walk,
     .xfsInodeBlocks, .xfsMetadata,

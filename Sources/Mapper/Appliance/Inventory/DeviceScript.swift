@@ -5,7 +5,7 @@ extension DeviceTable {
   ///
   /// - `device NUMBER PARENT START SECTORS`: a block device. For a partition, PARENT is its disk and START its
   ///   first sector; otherwise both are `-`. Sectors are 512 bytes.
-  /// - `clean NUMBER`: a cached volume without changes that are only in the cache. It comes before the table.
+  /// - `clean NUMBER`: a cached volume of which no block is dirty.
   /// - `table NUMBER …`: a line of a device-mapper device's table, as dmsetup(8) prints it.
   /// - `name NUMBER NAME`: a device-mapper device's name.
   /// - `array NUMBER LEVEL LAYOUT CHUNK DISKS RESHAPE`: an md array. CHUNK is in bytes; RESHAPE is `none` if the

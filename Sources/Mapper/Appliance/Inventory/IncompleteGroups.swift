@@ -31,15 +31,19 @@ extension Guest {
     let text = try appliance.longShell(
       """
       lvm pvs --noheadings --separator / -o vg_name,pv_missing,pv_uuid \(readOnly) 2>/dev/null | sed 's/^ */pv\\//'
-      lvm lvs --noheadings --separator / -o vg_name,lv_health_status,lv_name \(readOnly) 2>/dev/null | sed 's/^ */lv\\//'
+      lvm lvs --noheadings --separator / -o vg_name,lv_health_status,segtype,pool_lv,lv_name \(readOnly) 2>/dev/null |
+        sed 's/^ */lv\\//'
       true
       """)
     let report = GroupReport(parsing: String(decoding: text, as: UTF8.self))
     for volume in missingVolumes {
       incomplete += 1
-      let missing = report.missing(from: set.nameInAppliance(volume))
+      let name = set.nameInAppliance(volume)
+      let missing = report.missing(from: name)
       let reason =
-        missing.isEmpty ? "" : ": its volume group lacks the physical volume \(missing); give that disk, too"
+        missing.isEmpty
+        ? report.damage(below: name).map { ": \($0)" } ?? ""
+        : ": its volume group lacks the physical volume \(missing); give that disk, too"
       reporter.warning("\(shown(volume)): this volume cannot be activated\(reason)")
     }
     for volume in inventory.logicalVolumes where inventory.number(of: volume) != nil {
@@ -57,15 +61,21 @@ extension Guest {
 package struct GroupReport: Equatable {
   private var missing: [Substring: [Substring]] = [:]
   private var partial: Set<String> = []
+  /// The thin pools of thin volumes, as `GROUP/POOL`.
+  private var pools: [String: String] = [:]
+  private var cached: Set<String> = []
 
-  /// Parses lines `pv/GROUP/[missing]/UUID` and `lv/GROUP/HEALTH/VOLUME`.
+  /// Parses lines `pv/GROUP/[missing]/UUID` and `lv/GROUP/HEALTH/TYPE/POOL/VOLUME`.
   package init(parsing text: String) {
     for line in text.lines {
       let fields = line.parts(between: "/", omittingEmptySubsequences: false)
-      guard fields.count == 4 else { continue }
-      switch fields[0] {
-      case "pv" where !fields[2].isEmpty: missing[fields[1], default: []].append(fields[3])
-      case "lv" where fields[2] == "partial": partial.insert("/dev/\(fields[1])/\(fields[3])")
+      switch fields.first {
+      case "pv" where fields.count == 4 && !fields[2].isEmpty: missing[fields[1], default: []].append(fields[3])
+      case "lv" where fields.count == 6:
+        let name = "/dev/\(fields[1])/\(fields[5])"
+        if fields[2] == "partial" { partial.insert(name) }
+        if fields[3] == "thin", !fields[4].isEmpty { pools[name] = "\(fields[1])/\(fields[4])" }
+        if fields[3] == "cache" { cached.insert(name) }
       default: continue
       }
     }
@@ -77,6 +87,15 @@ package struct GroupReport: Equatable {
     let parts = String(decoding: volume, as: UTF8.self).parts(between: "/")
     guard parts.count == 3 else { return "" }
     return missing[parts[1], default: []].joined(separator: ", ")
+  }
+
+  /// Why a volume of a complete group cannot be activated, as a clause for a message; nil if that is unknown.
+  package func damage(below volume: [UInt8]) -> String? {
+    let name = String(decoding: volume, as: UTF8.self)
+    if let pool = pools[name] {
+      return "the metadata of the thin pool \(pool) seems to be damaged; on a copy of the disk, try lvconvert --repair"
+    }
+    return cached.contains(name) ? "the metadata of its cache seems to be damaged" : nil
   }
 
   /// Whether part of a volume is on a missing physical volume.

@@ -2,7 +2,7 @@ import BlockStack
 import Bytes
 import Guestfs
 
-/// Thin volumes and snapshots. Where their data is, is not in their tables but in metadata on other devices.
+/// Thin volumes, snapshots and cached volumes. Where their data is, is not in their tables but in metadata on other devices.
 extension Guest {
   /// A volume that stores other volumes, and what it uses itself.
   package struct VolumeStore {
@@ -11,41 +11,44 @@ extension Guest {
     package var areas: [DeviceArea]
   }
 
-  /// Follows the thin volumes and snapshots in the device table, and finds out which parts of their stores are unused.
+  /// Follows the thin volumes, snapshots and cached volumes in the device table, and finds out which parts of their stores are unused.
   mutating func readMetadataTargets(_ table: inout DeviceTable) throws {
     volumeStores = []
     for (pool, target) in table.metadataTargets.sorted(by: { $0.key < $1.key }) {
       if case .pool(let metadata, let data) = target { try readPool(pool, metadata, data, &table) }
     }
     for (volume, target) in table.metadataTargets.sorted(by: { $0.key < $1.key }) {
-      if case .snapshot(let origin, let store) = target { try readSnapshot(volume, origin, store, &table) }
+      switch target {
+      case .snapshot(let origin, let store): try readSnapshot(volume, origin, store, &table)
+      case .cached(let metadata, let cache, let origin): try readCache(volume, metadata, cache, origin, &table)
+      case .pool, .thin: continue
+      }
     }
   }
 
   private mutating func readPool(
     _ pool: Substring, _ metadata: Substring, _ data: Substring, _ table: inout DeviceTable
   ) throws {
-    let pieces = CachedDevice(metadata, size: table.size(of: metadata) ?? 0, of: appliance)
+    let pieces = CachedDevice(device(metadata, table))
     var volumes: [(name: Substring, number: UInt64, origin: Substring?)] = []
     for (name, target) in table.metadataTargets {
       if case .thin(pool, let number, let origin) = target { volumes.append((name, number, origin)) }
     }
+    let content = store(of: pool, on: data, table)
+    let whose = "the metadata of the thin pool \(shown(content.name)) cannot be used"
     let read: ThinMetadata
     do {
       read = try ThinMetadata { try pieces.block($0) }
     } catch {
       try checkHelpers()
-      for volume in volumes {
-        let reason = "the metadata of its thin pool cannot be used: \(oneLine(error))"
-        table.add(.init(reason: reason, isGap: true), of: volume.name)
-      }
+      for volume in volumes { giveUp(volume.name, "\(whose): \(oneLine(error))", &table) }
       return
     }
     for (name, number, origin) in volumes {
       let size = table.size(of: name) ?? 0
       guard read.damaged[number] == nil, var segments = read.segments(of: number, data: data, size: size) else {
         let reason = read.damaged[number].map { "\($0)" } ?? "its numbers are too large"
-        table.add(.init(reason: "the metadata of its thin pool cannot be used: \(reason)", isGap: true), of: name)
+        giveUp(name, "\(whose): \(reason)", &table)
         continue
       }
       if let origin { segments = Self.filled(segments, size: min(size, table.size(of: origin) ?? 0), origin) }
@@ -53,8 +56,15 @@ extension Guest {
     }
     guard read.damaged.isEmpty, let size = table.size(of: data) else { return }
     volumeStores.append(
-      VolumeStore(
-        content: store(of: pool, on: data, table), areas: UnusedSpace.areas(of: 0..<size, without: read.used)))
+      VolumeStore(content: content, areas: UnusedSpace.areas(of: 0..<size, without: read.used)))
+  }
+
+  /// Says that a volume cannot be followed. If nothing is recognized on it, nothing else is said about it.
+  mutating func giveUp(_ volume: Substring, _ reason: String, _ table: inout DeviceTable) {
+    table.add(.init(reason: reason, isGap: true), of: volume)
+    if let device = inventory.devices.first(where: { $0.number == volume }), device.type.isEmpty {
+      doneDevices.insert(device.name)
+    }
   }
 
   /// Adds what a thin volume does not hold itself and reads from its external origin.
@@ -71,7 +81,7 @@ extension Guest {
   private mutating func readSnapshot(
     _ volume: Substring, _ origin: Substring, _ store: Substring, _ table: inout DeviceTable
   ) throws {
-    let pieces = CachedDevice(store, size: table.size(of: store) ?? 0, of: appliance)
+    let pieces = CachedDevice(device(store, table))
     do {
       let read = try SnapshotStore(size: pieces.device.size) { try pieces.bytes(at: $0, count: $1) }
       table.addMetadataTarget(
@@ -83,69 +93,19 @@ extension Guest {
           areas: tables + UnusedSpace.areas(of: 0..<pieces.device.size, without: read.used + read.tables)))
     } catch {
       try checkHelpers()
-      table.add(.init(reason: "the store of this snapshot cannot be used: \(oneLine(error))", isGap: true), of: volume)
+      giveUp(volume, "the store of this snapshot cannot be used: \(oneLine(error))", &table)
     }
   }
 
+  private func device(_ number: Substring, _ table: DeviceTable) -> ApplianceDevice {
+    ApplianceDevice(Array("/dev/block/\(number)".utf8), size: table.size(of: number) ?? 0, of: appliance)
+  }
+
   /// A pool that is in use has no device of its own, but a hidden one with its name.
-  private func store(of volume: Substring, on device: Substring, _ table: DeviceTable) -> ProbedDevice {
+  func store(of volume: Substring, on device: Substring, _ table: DeviceTable) -> ProbedDevice {
     let name =
       inventory.devices.first { $0.number == volume }?.name
       ?? set.nameInMap(Array(MapperName.device(table.mapperNames[volume] ?? "").utf8))
     return ProbedDevice(name: name, number: String(device), type: "", uuid: "")
-  }
-}
-
-/// Reads a device in pieces, and keeps the last ones.
-private final class CachedDevice {
-  let device: ApplianceDevice
-  private var kept: [UInt64: [UInt8]] = [:]
-  private var order: [UInt64] = []
-  private var readBytes: UInt64 = 0
-
-  private static let pieceBytes: UInt64 = 256 << 10
-  private static let maximumKept = 256
-  /// The most bytes that are read, four times the largest metadata of a pool that LVM makes.
-  private static let maximumBytes: UInt64 = 64 << 30
-
-  /// - Parameters:
-  ///   - number: `MAJOR:MINOR`.
-  ///   - size: in bytes.
-  init(_ number: Substring, size: UInt64, of appliance: Guestfs) {
-    device = ApplianceDevice(Array("/dev/block/\(number)".utf8), size: size, of: appliance)
-  }
-
-  /// A block of a thin pool's metadata.
-  func block(_ number: UInt64) throws -> [UInt8] {
-    let count = UInt64(ThinMetadata.blockBytes)
-    guard let start = number.times(count), let end = start.plus(count), end <= device.size else {
-      throw ThinMetadata.Failure.damaged(block: number)
-    }
-    return try bytes(at: start, count: Int(count))
-  }
-
-  func bytes(at offset: UInt64, count: Int) throws -> [UInt8] {
-    var result: [UInt8] = []
-    while result.count < count {
-      let position = offset + UInt64(result.count)
-      let piece = try piece(position / Self.pieceBytes)
-      let start = Int(position % Self.pieceBytes)
-      guard start < piece.count else { throw GuestfsError("a read beyond the device's end") }
-      result += piece[start..<min(piece.count, start + count - result.count)]
-    }
-    return result
-  }
-
-  private func piece(_ number: UInt64) throws -> [UInt8] {
-    if let piece = kept[number] { return piece }
-    guard readBytes < Self.maximumBytes else { throw ThinMetadata.Failure.tooLarge }
-    let start = number * Self.pieceBytes
-    let count = min(Self.pieceBytes, device.size - min(device.size, start))
-    let piece = try device.bytes(at: start, count: Int(count))
-    readBytes += count
-    if order.count >= Self.maximumKept { kept[order.removeFirst()] = nil }
-    kept[number] = piece
-    order.append(number)
-    return piece
   }
 }

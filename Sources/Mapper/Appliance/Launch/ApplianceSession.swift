@@ -2,6 +2,7 @@ import DiskImage
 import Guestfs
 import NBDSource
 import SystemPackage
+import WalkRecord
 
 /// Runs the appliance with a guest's disks: starts the recorder, which serves them, and libguestfs's appliance,
 /// which sees them, and stops both afterwards.
@@ -41,6 +42,12 @@ package struct ApplianceSession: Sendable {
     /// Opens a disk as the appliance sees it, including what the appliance has written.
     package func openRecorded(_ number: Int, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {
       try NBDDisk(at: RecorderServer.address(ofDisk: number, at: socket), isCancelled: isCancelled)
+    }
+
+    /// Opens a disk as it was before the appliance wrote to it.
+    package func openOriginal(_ number: Int, isCancelled: @escaping @Sendable () -> Bool) throws -> any VirtualDisk {
+      try NBDDisk(
+        at: RecorderServer.address(of: RecorderExport.original(number), at: socket), isCancelled: isCancelled)
     }
 
     /// Shuts down the appliance. Throws if the recorder has exited already, or if the size of a disk has changed.

@@ -77,6 +77,11 @@ package struct RecorderServer: Sendable {
   /// Returns the address at which this process can read the export of a disk.
   /// - Parameter socket: the recorder's socket.
   package static func address(ofDisk number: Int, at socket: FilePath) throws(MapperError) -> NBDAddress {
+    try address(of: RecorderExport.disk(number), at: socket)
+  }
+
+  /// Returns the address at which this process can read one of the recorder's exports.
+  static func address(of export: String, at socket: FilePath) throws(MapperError) -> NBDAddress {
     // Most bytes must be percent-encoded in a URI.
     var path = ""
     for byte in socket.bytes {
@@ -85,7 +90,7 @@ package struct RecorderServer: Sendable {
       default: path += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
       }
     }
-    guard let address = NBDAddress("nbd+unix:///\(RecorderExport.disk(number))?socket=\(path)".utf8) else {
+    guard let address = NBDAddress("nbd+unix:///\(export)?socket=\(path)".utf8) else {
       throw .recorder("\(path): this path cannot be used for a socket")
     }
     return address

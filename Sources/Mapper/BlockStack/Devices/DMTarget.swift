@@ -9,8 +9,6 @@ package enum DMTarget {
     switch kind {
     // LVM puts this in place of a missing physical volume.
     case "error": return .mirrored([nil])
-    // METADATA CACHE ORIGIN …; the origin of a clean cache holds everything.
-    case "cache": return fields.count > 2 ? .linear(Target.Leg(device: fields[2], offset: 0)) : nil
     // BitLocker's metadata reads as zeros.
     case "zero": return .mirrored([nil])
     // The origin of snapshots. Its old content is copied away before it is written.

@@ -59,6 +59,8 @@ package struct DeviceTable {
   private var problems: [Substring: Problem] = [:]
   /// The devices whose metadata says where their data is. They are followed once it was read, with `add`.
   package private(set) var metadataTargets: [Substring: MetadataTarget] = [:]
+  /// The cached volumes of which the kernel says that no block is dirty. It may have written dirty blocks back itself.
+  package private(set) var cleanCaches: Set<Substring> = []
   /// The names of the device mapper's devices.
   package private(set) var mapperNames: [Substring: Substring] = [:]
   /// In bytes.
@@ -87,6 +89,7 @@ package struct DeviceTable {
     partitions = parser.partitionNumbers
     (problems, usedByArrays) = (parser.problems, parser.usedByArrays)
     (metadataTargets, sizes, mapperNames) = (parser.metadataTargets, parser.sizes, parser.names)
+    cleanCaches = parser.cleanCaches
     for (device, arrangement) in devices {
       if case .made(let segments) = arrangement { add(device, madeOf: segments.all) }
     }

@@ -8,8 +8,8 @@ package struct DeviceTableParser {
   /// nil for a table with a target that is not supported or a line that is malformed.
   private var tables: [Substring: [DeviceTable.Segment]?] = [:]
   private var arrays: [Substring: ArrayLine] = [:]
-  /// The cached volumes without changes that are only in the cache.
-  private var clean: Set<Substring> = []
+  /// The cached volumes of which the kernel says that no block is dirty.
+  package private(set) var cleanCaches: Set<Substring> = []
   /// The names of the device mapper's devices.
   package private(set) var names: [Substring: Substring] = [:]
   /// The devices whose metadata must be read.
@@ -33,7 +33,6 @@ package struct DeviceTableParser {
       partitions[fields[1]] = [DeviceTable.Segment(range: 0..<size, target: .linear(leg))]
     case "table" where fields.count >= 5:
       guard let start = bytes(sectors: fields[2]), let size = bytes(sectors: fields[3]), size > 0,
-        fields[4] != "cache" || clean.contains(fields[1]),
         let target = DMTarget.parse(kind: fields[4], size: size, fields[5...])
       else {
         if fields[2] == "0", let target = MetadataTarget(kind: fields[4], fields[5...]) {
@@ -46,7 +45,7 @@ package struct DeviceTableParser {
       if let known = tables[fields[1], default: []] {
         tables[fields[1]] = known + [DeviceTable.Segment(range: start..<start + size, target: target)]
       }
-    case "clean" where fields.count == 2: clean.insert(fields[1])
+    case "clean" where fields.count == 2: cleanCaches.insert(fields[1])
     case "name" where fields.count == 3: names[fields[1]] = fields[2]
     case "array" where fields.count >= 6: arrays[fields[1]] = ArrayLine(fields)
     case "member" where fields.count >= 7: arrays[fields[1]]?.add(fields)
@@ -66,11 +65,7 @@ package struct DeviceTableParser {
   /// Why devices cannot be followed.
   package var problems: [Substring: DeviceTable.Problem] {
     var problems = unknownTargets.filter { metadataTargets[$0.key] == nil }.mapValues {
-      let reason =
-        $0 == "cache"
-        ? "its cache holds changes that are not in the volume itself yet"
-        : "a volume of the type \($0) is not supported"
-      return DeviceTable.Problem(reason: reason, isGap: false)
+      DeviceTable.Problem(reason: "a volume of the type \($0) is not supported", isGap: false)
     }
     for (device, array) in arrays {
       // An array that is not running has no size.

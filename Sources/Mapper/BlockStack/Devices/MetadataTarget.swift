@@ -6,6 +6,8 @@ package enum MetadataTarget: Equatable {
   case pool(metadata: Substring, data: Substring)
   /// A classic snapshot, with the device that holds the changed chunks.
   case snapshot(origin: Substring, store: Substring)
+  /// A cached volume. Its metadata says what must be read from the cache.
+  case cached(metadata: Substring, cache: Substring, origin: Substring)
 
   /// - Parameter fields: the fields after the target's name.
   /// - Returns: nil if it is another target, or the line is malformed.
@@ -21,6 +23,8 @@ package enum MetadataTarget: Equatable {
     // ORIGIN STORE P CHUNK; a P that is followed by an O is a persistent store, too.
     case "snapshot" where fields.count >= 4 && fields[2].hasPrefix("P"):
       self = .snapshot(origin: fields[0], store: fields[1])
+    // METADATA CACHE ORIGIN BLOCK COUNT FEATURE… …
+    case "cache" where fields.count >= 5: self = .cached(metadata: fields[0], cache: fields[1], origin: fields[2])
     default: return nil
     }
   }

@@ -10,9 +10,15 @@ struct SegmentList {
   let devicesBelow: Set<Substring>
   /// Whether each segment ends before the next one starts. A hostile table may have them in any order.
   private let isSorted: Bool
-  /// The segments that are contiguous on a device below, by that device and sorted by the offset on it; nil if there
-  /// are others, or if some overlap there.
-  private let onDevices: [Substring: [Segment]]?
+  /// The segments by the device below, sorted by the offset on it; nil if there are some that are not contiguous on each
+  /// device, or if some overlap there.
+  private let onDevices: [Substring: [Placed]]?
+
+  private struct Placed {
+    /// On the device below, in bytes.
+    var offset: UInt64
+    var segment: Segment
+  }
 
   init(_ segments: [Segment]) {
     all = segments
@@ -22,25 +28,27 @@ struct SegmentList {
     onDevices = Self.sortedOnDevices(segments)
   }
 
-  private static func sortedOnDevices(_ segments: [Segment]) -> [Substring: [Segment]]? {
-    var result: [Substring: [Segment]] = [:]
+  private static func sortedOnDevices(_ segments: [Segment]) -> [Substring: [Placed]]? {
+    var result: [Substring: [Placed]] = [:]
     for segment in segments {
-      guard case .linear(let leg) = segment.target else { return nil }
-      result[leg.device, default: []].append(segment)
+      switch segment.target {
+      case .linear(let leg): result[leg.device, default: []].append(Placed(offset: leg.offset, segment: segment))
+      case .mirrored(let legs):
+        for case .some(let leg) in legs {
+          result[leg.device, default: []].append(Placed(offset: leg.offset, segment: segment))
+        }
+      case .striped, .copied, .parity: return nil
+      }
     }
     for device in Array(result.keys) {
-      result[device]?.sort { offset(of: $0) < offset(of: $1) }
+      result[device]?.sort { $0.offset < $1.offset }
       let sorted = result[device, default: []]
       let isDisjoint = zip(sorted, sorted.dropFirst()).allSatisfy { first, second in
-        offset(of: second) - offset(of: first) >= first.range.upperBound - first.range.lowerBound
+        second.offset - first.offset >= first.segment.range.upperBound - first.segment.range.lowerBound
       }
       guard isDisjoint else { return nil }
     }
     return result
-  }
-
-  private static func offset(of segment: Segment) -> UInt64 {
-    if case .linear(let leg) = segment.target { leg.offset } else { 0 }
   }
 
   /// The segments with bytes of a range of the device.
@@ -52,10 +60,10 @@ struct SegmentList {
   }
 
   /// The segments that may be on a range of a device below.
-  func segments(on device: Substring, _ range: Range<UInt64>) -> [Segment].SubSequence {
-    guard let sorted = onDevices.map({ $0[device, default: []] }) else { return all[...] }
+  func segments(on device: Substring, _ range: Range<UInt64>) -> [Segment] {
+    guard let sorted = onDevices.map({ $0[device, default: []] }) else { return all }
     // The one before the first that starts in the range may reach into it.
-    let next = sorted.partitioningIndex { Self.offset(of: $0) > range.lowerBound }
-    return sorted[max(0, next - 1)...].prefix { Self.offset(of: $0) < range.upperBound }
+    let next = sorted.partitioningIndex { $0.offset > range.lowerBound }
+    return sorted[max(0, next - 1)...].prefix { $0.offset < range.upperBound }.map(\.segment)
   }
 }

@@ -31,9 +31,10 @@ struct PhysicalVolumes {
   }
 
   /// Whether a volume with these roles holds LVM's own data. What is in a cache is a copy, or on its way to the volume.
-  private static func isMetadata(_ roles: [Substring]) -> Bool {
+  /// A volume that is used as a cache (cachevol) has no role, only a name.
+  private static func isMetadata(_ name: String, _ roles: [Substring]) -> Bool {
     roles.contains("private")
-      && (roles.contains { ["metadata", "spare", "log"].contains($0) }
+      && (roles.contains { ["metadata", "spare", "log"].contains($0) } || name.hasSuffix("_cvol")
         || roles.contains { ["cache", "writecache"].contains($0) } && !roles.contains { $0.hasSuffix("origin") })
   }
 
@@ -58,7 +59,7 @@ struct PhysicalVolumes {
       segments[number]?.append(
         Segment(
           range: start..<end, offset: UInt64(fields[7]) ?? 0, volume: name.isEmpty ? "" : "\(fields[8])/\(name)",
-          isMetadata: Self.isMetadata(roles)))
+          isMetadata: Self.isMetadata(name, roles)))
     }
   }
 

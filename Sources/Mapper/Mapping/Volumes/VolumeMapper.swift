@@ -37,7 +37,9 @@ struct VolumeMapper {
   }
 
   private func warn(of volume: [UInt8], _ problem: DeviceTable.Problem, _ draft: inout MapDraft) {
-    let text = "\(shown(volume)): \(problem.reason): files inside it are mapped, the volume itself is not"
+    let result =
+      guest.doneDevices.contains(volume) ? "it is not mapped" : "files inside it are mapped, the volume itself is not"
+    let text = "\(shown(volume)): \(problem.reason): \(result)"
     if problem.isGap { draft.warnOfGap(text) } else { guest.reporter.warning(text) }
   }
 

@@ -95,7 +95,8 @@ struct FilesystemMapper {
       try InodeBlocks(guest: guest, filesystem: filesystem, space: space).add(to: &walk, &draft)
       try EncryptedFiles(guest: guest, filesystem: filesystem, space: space).add(to: &walk)
       var wrong = walk.resolve(
-        space.table, device: space.device, isAllRead: method == .read, isCancelled: guest.isCancelled)
+        space.table, device: space.device, isAllRead: method == .read, written: guest.pump.written,
+        isCancelled: guest.isCancelled)
       guard !guest.isCancelled() else { throw MapperError.interrupted }
       if let excess = walk.excess {
         try guest.unmount()
