@@ -90,6 +90,17 @@ import Testing
       ])
   }
 
+  /// Windows writes an up-case table of 5836 bytes, also on a volume with clusters of 512 bytes.
+  @Test func anUpCaseTableThatIsLargerThanTheBitmap() throws {
+    var device = exFAT
+    device.put("0600 0000", at: 12288 + 4 * 4)
+    device.put("ffff ffff", at: 12288 + 6 * 4)
+    device.put("1f", at: 16384)
+    device.put("0030", at: 28760)
+    let table = try ExFAT().areas(on: device, known: []).filter { $0.name == "up-case table" }
+    #expect(lines(table) == ["m 20480 28672 up-case table", "m 32768 36864@8192 up-case table"])
+  }
+
   /// mkfs.exfat with an alignment of 64 KiB, which leaves gaps before and behind the table; with a bad cluster, and the
   /// up-case table in two pieces. The device is larger than the filesystem.
   @Test func exFATWithGapsAndABadCluster() throws {

@@ -18,6 +18,8 @@ struct ExFATClusters<Device: DeviceBytes> {
   private let upCaseType: UInt8 = 0x82
   /// How much of the root directory is read, in bytes. The entries that are needed come early.
   private let maximumRootBytes: UInt64 = 16 << 20
+  /// The size of a table with an entry for each UTF-16 unit, in bytes.
+  private let maximumUpCaseBytes: UInt64 = 2 << 16
   /// How much of the root directory is read at once, in bytes.
   private let windowBytes: UInt64 = 64 << 10
 
@@ -37,14 +39,15 @@ struct ExFATClusters<Device: DeviceBytes> {
   /// The filesystem's own files, bad and free clusters, and what lies behind the last cluster.
   mutating func areas() throws -> [DeviceArea] {
     let (bitmaps, upCase) = try systemFiles()
+    let bitmapBytes = (clusters.count + 7) / 8
     var areas: [DeviceArea] = []
-    if let file = bitmaps[0] { add("allocation bitmap", try pieces(of: file), to: &areas) }
-    if let file = bitmaps[1] { add("allocation bitmap 2", try pieces(of: file), to: &areas) }
-    if let upCase { add("up-case table", try pieces(of: upCase), to: &areas) }
+    if let file = bitmaps[0] { add("allocation bitmap", try pieces(of: file, maximum: bitmapBytes), to: &areas) }
+    if let file = bitmaps[1] { add("allocation bitmap 2", try pieces(of: file, maximum: bitmapBytes), to: &areas) }
+    if let upCase { add("up-case table", try pieces(of: upCase, maximum: maximumUpCaseBytes), to: &areas) }
     let bad = try clusters.ranges(of: [clusters.bad], on: device)[0]
     areas += clusters.areas(bad: bad)
     guard let bitmap = bitmaps[volume.active] else { throw SpaceError.incomplete }
-    let free = try AllocationBitmap(pieces: try pieces(of: bitmap), count: clusters.count)
+    let free = try AllocationBitmap(pieces: try pieces(of: bitmap, maximum: bitmapBytes), count: clusters.count)
       .freeAreas(on: device, start: clusters.start, blockSize: clusters.size).map(\.range)
     areas += free.subtracting(bad).map { DeviceArea(kind: .unallocated, range: $0) }
     areas.addSpace(behind: clusters.end, on: device)
@@ -87,9 +90,10 @@ struct ExFATClusters<Device: DeviceBytes> {
     return (bitmaps, upCase)
   }
 
-  /// The clusters of a file, in order, in bytes of the device. There are never more than a bitmap can have.
-  private mutating func pieces(of file: SystemFile) throws -> [Range<UInt64>] {
-    let length = min(file.length, (clusters.count + 7) / 8 + clusters.size)
+  /// The clusters of a file, in order, in bytes of the device.
+  /// - Parameter maximum: the largest size that such a file can have, in bytes. A whole cluster more is allowed.
+  private mutating func pieces(of file: SystemFile, maximum: UInt64) throws -> [Range<UInt64>] {
+    let length = min(file.length, maximum + clusters.size)
     return try chain(from: file.firstCluster, limit: (length + clusters.size - 1) / clusters.size)
   }
 
