@@ -9,11 +9,16 @@ package struct ChangeClassifier {
   private var newParts: FileParts
   /// Nil if only the maps are known.
   private var bytes: StateBytes?
-  private var counts = ChangeCounts()
+  private var counts: ChangeCounts
 
-  /// - Parameter bytes: the disk in both states, for maps of one disk.
+  /// - Parameters:
+  ///   - bytes: the disk in both states, for maps of one disk.
+  ///   - selection: only bytes of these objects are counted.
   /// - Throws: `DiskError`.
-  package init(old: MapIndex, new: MapIndex, bytes: StateBytes?) throws {
+  package init(
+    old: MapIndex, new: MapIndex, bytes: StateBytes?, selection: ObjectSelection = ObjectSelection()
+  ) throws {
+    counts = ChangeCounts(old.map, new.map, selection: selection)
     (self.old, self.new) = (old, new)
     self.bytes = bytes
     var compared = bytes
@@ -30,7 +35,7 @@ package struct ChangeClassifier {
   }
 
   /// What was counted so far.
-  package var report: ChangeReport { counts.report(old.map, new.map, matches) }
+  package var report: ChangeReport { counts.report(matches) }
 
   /// Counts a changed range.
   /// - Parameters:
@@ -71,11 +76,11 @@ package struct ChangeClassifier {
     let isKept = now.use == before.use && (now.owners.isEmpty || now.owners.contains { keeps($0, before) })
     try forEachRun(of: range, isCompared: isKept) { counts, count, isEqual in
       if isEqual == true {
-        counts.add(count, .same)
+        counts.add(count, .same, other: object)
       } else if category == .preallocated, let object {
         counts.add(count, category, newFile: object)
       } else {
-        counts.add(count, category, other: category == .swap ? nil : object)
+        counts.add(count, category, other: object)
       }
     }
   }
@@ -141,20 +146,25 @@ package struct ChangeClassifier {
       }
       file = kept.object
     }
+    func add(_ count: UInt64, _ category: ChangeCategory, to counts: inout ChangeCounts) {
+      if let file {
+        counts.add(count, category, oldFile: file)
+      } else {
+        counts.add(count, category, other: now.owners.first?.object)
+      }
+    }
     var position = range.lowerBound
     while position < range.upperBound {
       let rest = position..<range.upperBound
-      guard let run = try bytes?.run(rest) else {
-        return counts.add(range.upperBound - position, .freed, oldFile: file)
-      }
+      guard let run = try bytes?.run(rest) else { return add(range.upperBound - position, .freed, to: &counts) }
       position += run.count
       if run.isEqual {
-        counts.add(run.count, before.use == .free ? .same : .freed, oldFile: file)
+        add(run.count, before.use == .free ? .same : .freed, to: &counts)
         continue
       }
       var zeroed = rest.lowerBound
       while zeroed < position, let zeros = try bytes?.zeroRun(zeroed..<position) {
-        counts.add(zeros.count, zeros.isZero ? .trimmed : .freed, oldFile: file)
+        add(zeros.count, zeros.isZero ? .trimmed : .freed, to: &counts)
         zeroed += zeros.count
       }
     }

@@ -2,32 +2,47 @@ import BlockMap
 
 /// Adds up changed bytes by object. Its memory is bounded by the maps.
 struct ChangeCounts {
-  var totals = ChangeTotals()
+  private let old: BlockMap
+  private let new: BlockMap
+  /// Only bytes of these objects count.
+  private let selection: ObjectSelection
+  private var totals = ChangeTotals()
   /// By file of the new map. Its content and its preallocated space are two objects with the same path.
   private var newFiles: [ObjectID: ChangeTotals] = [:]
   /// By file of the old map, for files that the bytes no longer belong to.
   private var oldFiles: [ObjectID: ChangeTotals] = [:]
-  /// By directory or metadata object of the new map.
+  /// By other object of the new map.
   private var others: [ObjectID: UInt64] = [:]
 
-  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, newFile: ObjectID) {
-    totals[category] += bytes
-    newFiles[newFile, default: ChangeTotals()][category] += bytes
+  init(_ old: BlockMap, _ new: BlockMap, selection: ObjectSelection) {
+    (self.old, self.new, self.selection) = (old, new, selection)
   }
 
-  /// - Parameter file: nil if the bytes belonged to no file.
-  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, oldFile file: ObjectID?) {
+  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, newFile file: ObjectID) {
+    guard keeps(file, in: new) else { return }
     totals[category] += bytes
-    if let file { oldFiles[file, default: ChangeTotals()][category] += bytes }
+    newFiles[file, default: ChangeTotals()][category] += bytes
   }
 
-  /// - Parameter object: a directory or metadata; nil for what is none of these.
-  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, other object: ObjectID? = nil) {
+  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, oldFile file: ObjectID) {
+    guard keeps(file, in: old) else { return }
     totals[category] += bytes
-    if let object { others[object, default: 0] += bytes }
+    oldFiles[file, default: ChangeTotals()][category] += bytes
   }
 
-  func report(_ old: BlockMap, _ new: BlockMap, _ matches: ObjectMatches) -> ChangeReport {
+  /// - Parameter object: an object of the new map that is no file; nil if the map says nothing.
+  mutating func add(_ bytes: UInt64, _ category: ChangeCategory, other object: ObjectID?) {
+    guard keeps(object, in: new) else { return }
+    totals[category] += bytes
+    if let object, category != .same { others[object, default: 0] += bytes }
+  }
+
+  private func keeps(_ object: ObjectID?, in map: BlockMap) -> Bool {
+    guard !selection.isEverything else { return true }
+    return object.map { selection.keeps($0, in: map.objects) } ?? false
+  }
+
+  func report(_ matches: ObjectMatches) -> ChangeReport {
     var report = ChangeReport()
     report.totals = totals
     var files: [DirectoryTotals.Key: ChangeTotals] = [:]
@@ -42,12 +57,13 @@ struct ChangeCounts {
     var metadata: [[UInt8]: UInt64] = [:]
     for (object, bytes) in others {
       let object = new.objects[object]
-      if object.kind == .directory {
+      switch SpaceUse(object.kind) {
+      case .directories:
         var totals = ChangeTotals()
         totals[.directory] = bytes
         directories.add(totals, directory: Self.key(object))
-      } else {
-        metadata[Self.name(of: object), default: 0] += bytes
+      case .metadata, .boot, .parity: metadata[Self.name(of: object), default: 0] += bytes
+      default: break
       }
     }
     report.metadata = metadata.map { ($0.key, $0.value) }.sorted { a, b in
@@ -55,14 +71,15 @@ struct ChangeCounts {
     }
     report.files = files.map(Self.entry).sorted(by: Self.precedes)
     report.directories = directories.totals.map(Self.entry).sorted(by: Self.precedes)
-    report.deleted = old.objects.ids.filter { old.objects.kind(of: $0) == .file && matches.new(of: $0) == nil }.map {
-      (old.objects.device(of: $0), old.objects[$0].path ?? [])
+    for id in old.objects.ids
+    where old.objects.kind(of: id) == .file && matches.new(of: id) == nil && keeps(id, in: old) {
+      report.deleted.append((old.objects.device(of: id), old.objects[id].path ?? []))
     }
     func names(_ pair: ObjectMatches.NewName) -> (device: [UInt8], old: [UInt8], new: [UInt8]) {
       (new.objects.device(of: pair.new), old.objects[pair.old].path ?? [], new.objects[pair.new].path ?? [])
     }
-    report.renamed = matches.renamed.map(names)
-    report.linked = matches.linked.map(names)
+    report.renamed = matches.renamed.filter { keeps($0.old, in: old) || keeps($0.new, in: new) }.map(names)
+    report.linked = matches.linked.filter { keeps($0.old, in: old) || keeps($0.new, in: new) }.map(names)
     return report
   }
 
