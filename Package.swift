@@ -18,7 +18,7 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
   "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FileProof", "Filesystems", "GuestWalker",
-  "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord", systemPackage,
+  "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -150,11 +150,12 @@ let package = Package(
         algorithms, systemPackage,
       ],
       path: "Sources/Mapper/Verification"),
+    .target(name: "RangeLists", dependencies: ["Bytes", systemPackage], path: "Sources/Answers/RangeLists"),
     .target(name: "Answers", dependencies: ["BlockMap"], path: "Sources/Answers/Answers"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Answers", "Appliance", "BlockStack", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
+        "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
         "NBDSource", "LibvirtDomain", "PrintableText",
         "Version", systemPackage, argumentParser,
       ]),
@@ -251,6 +252,7 @@ let package = Package(
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
     .testTarget(name: "GuestWalkerTests", dependencies: ["GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
+    .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
       name: "WalkAssemblyTests",
@@ -287,7 +289,7 @@ if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
     "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
     "GuestWalker", "Inflate",
-    "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord",
+    "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]

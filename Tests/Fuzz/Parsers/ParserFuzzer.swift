@@ -10,8 +10,8 @@ struct ParserFuzzer: Sendable {
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .devices, .deviceTable, .diskTable, .encryptedFiles, .exFAT,
     .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .fat, .feedback, .guestAnswers, .guestExtent,
     .guestListing, .imageHeaders, .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace, .overlay, .partitionTable,
-    .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .vmdkDescriptor, .volumeMetadata, .walk,
-    .xfsInodeBlocks, .xfsMetadata,
+    .rangeList, .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .vmdkDescriptor, .volumeMetadata,
+    .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is
