@@ -151,7 +151,7 @@ let package = Package(
       ],
       path: "Sources/Mapper/Verification"),
     .target(name: "RangeLists", dependencies: ["Bytes", systemPackage], path: "Sources/Answers/RangeLists"),
-    .target(name: "Answers", dependencies: ["BlockMap"], path: "Sources/Answers/Answers"),
+    .target(name: "Answers", dependencies: ["BlockMap", "Bytes"], path: "Sources/Answers/Answers"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
@@ -253,6 +253,7 @@ let package = Package(
     .testTarget(name: "GuestWalkerTests", dependencies: ["GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
     .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
+    .testTarget(name: "AnswersTests", dependencies: ["Answers", "BlockMap", systemPackage]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
       name: "WalkAssemblyTests",
