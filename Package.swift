@@ -156,7 +156,7 @@ let package = Package(
       name: "virt-bmap",
       dependencies: [
         "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
-        "NBDSource", "LibvirtDomain", "PrintableText",
+        "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists",
         "Version", systemPackage, argumentParser,
       ]),
 

@@ -20,7 +20,8 @@ enum Completions {
 
 private struct WholeProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "virt-bmap", subcommands: [Lookup.self, Verify.self, Info.self, Help.self])
+    commandName: "virt-bmap",
+    subcommands: [Lookup.self, Verify.self, Info.self, Summary.self, Affected.self, Help.self])
 
   @OptionGroup var options: MapCommand
 
@@ -37,6 +38,16 @@ private struct WholeProgram: ParsableCommand {
   struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: InfoCommand.configuration.abstract)
     @OptionGroup var options: InfoCommand
+  }
+
+  struct Summary: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: SummaryCommand.configuration.abstract)
+    @OptionGroup var options: SummaryCommand
+  }
+
+  struct Affected: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: AffectedCommand.configuration.abstract)
+    @OptionGroup var options: AffectedCommand
   }
 
   struct Help: ParsableCommand {

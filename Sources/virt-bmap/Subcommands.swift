@@ -5,7 +5,7 @@ enum Subcommands {
   /// In the order of `virt-bmap --help`.
   private static let all: [(name: String, type: any ParsableCommand.Type)] = [
     ("lookup", LookupCommand.self), ("verify", VerifyCommand.self), ("info", InfoCommand.self),
-    ("summary", SummaryCommand.self),
+    ("summary", SummaryCommand.self), ("affected", AffectedCommand.self),
     ("help", HelpCommand.self),
   ]
 

@@ -18,6 +18,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
       virt-bmap verify DISK ... MAP [OPTION ...]
       virt-bmap info DISK ... [OPTION ...]
       virt-bmap summary MAP [OPTION ...]
+      virt-bmap affected MAP LIST [OPTION ...]
       virt-bmap help [COMMAND]
       """,
     discussion: """
@@ -125,7 +126,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   private func printCapabilities() {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
-    let features = ["virt-bmap", "map-format=2"] + formats + inputs + ["lookup", "verify", "info", "summary"]
-    Messages.lines(features, to: 1)
+    let commands = ["lookup", "verify", "info", "summary", "affected"]
+    Messages.lines(["virt-bmap", "map-format=2"] + formats + inputs + commands, to: 1)
   }
 }
