@@ -18,7 +18,7 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
   "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof", "Filesystems",
-  "GuestWalker", "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord", systemPackage,
+  "GuestWalker", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -153,6 +153,7 @@ let package = Package(
         algorithms, systemPackage,
       ],
       path: "Sources/Mapper/Verification"),
+    .target(name: "RangeLists", dependencies: ["Bytes", systemPackage], path: "Sources/Answers/RangeLists"),
     .target(
       name: "Answers", dependencies: ["BlockMap", "Bytes", "DiskImage", algorithms, systemPackage],
       path: "Sources/Answers/Answers"),
@@ -162,8 +163,8 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Answers", "Appliance", "BlockStack", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
-        "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "SQLite",
+        "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
+        "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
         "Version", systemPackage, argumentParser,
       ]),
 
@@ -263,6 +264,7 @@ let package = Package(
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
     .testTarget(name: "GuestWalkerTests", dependencies: ["FATVolumes", "GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
+    .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
       name: "WalkAssemblyTests",
@@ -299,7 +301,7 @@ if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
     "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
     "GuestWalker", "Inflate",
-    "Mapping", "NTFSRecords", "WalkAssembly", "WalkRecord",
+    "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]

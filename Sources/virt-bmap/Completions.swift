@@ -22,7 +22,8 @@ private struct WholeProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "virt-bmap",
     subcommands: [
-      Lookup.self, Verify.self, Info.self, Summary.self, Free.self, Diff.self, Export.self, Help.self,
+      Lookup.self, Verify.self, Info.self, Summary.self, Affected.self, Changed.self, Free.self, Diff.self, Export.self,
+      Help.self,
     ])
 
   @OptionGroup var options: MapCommand
@@ -45,6 +46,16 @@ private struct WholeProgram: ParsableCommand {
   struct Summary: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: SummaryCommand.configuration.abstract)
     @OptionGroup var options: SummaryCommand
+  }
+
+  struct Affected: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: AffectedCommand.configuration.abstract)
+    @OptionGroup var options: AffectedCommand
+  }
+
+  struct Changed: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: ChangedCommand.configuration.abstract)
+    @OptionGroup var options: ChangedCommand
   }
 
   struct Free: ParsableCommand {

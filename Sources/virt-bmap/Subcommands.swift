@@ -5,8 +5,8 @@ enum Subcommands {
   /// In the order of `virt-bmap --help`.
   private static let all: [(name: String, type: any ParsableCommand.Type)] = [
     ("lookup", LookupCommand.self), ("verify", VerifyCommand.self), ("info", InfoCommand.self),
-    ("summary", SummaryCommand.self), ("free", FreeCommand.self), ("changed", ChangedCommand.self),
-    ("diff", DiffCommand.self), ("export", ExportCommand.self),
+    ("summary", SummaryCommand.self), ("affected", AffectedCommand.self), ("changed", ChangedCommand.self),
+    ("free", FreeCommand.self), ("diff", DiffCommand.self), ("export", ExportCommand.self),
     ("help", HelpCommand.self),
   ]
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 
 /// A number of bytes as people write it: decimal or `0x…`, with a suffix k, M, G or T for powers of 1024, or s for
 /// sectors.
@@ -8,22 +9,7 @@ struct ByteCount {
   init(value: UInt64) { self.value = value }
 
   init?(_ text: String) {
-    var digits = Substring(text)
-    var unit: UInt64 = 1
-    switch digits.last {
-    case "k", "K": unit = 1 << 10
-    case "m", "M": unit = 1 << 20
-    case "g", "G": unit = 1 << 30
-    case "t", "T": unit = 1 << 40
-    case "s": unit = 512
-    default: break
-    }
-    if unit > 1 { digits = digits.dropLast() }
-    let isHex = digits.hasPrefix("0x") || digits.hasPrefix("0X")
-    if isHex { digits = digits.dropFirst(2) }
-    guard digits.first?.isHexDigit == true, let number = UInt64(digits, radix: isHex ? 16 : 10) else { return nil }
-    let (value, overflow) = number.multipliedReportingOverflow(by: unit)
-    guard !overflow else { return nil }
+    guard let value = Array(text.utf8)[...].byteCount else { return nil }
     self.value = value
   }
 }

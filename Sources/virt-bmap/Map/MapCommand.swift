@@ -18,6 +18,9 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
       virt-bmap verify DISK ... MAP [OPTION ...]
       virt-bmap info DISK ... [OPTION ...]
       virt-bmap summary MAP [OPTION ...]
+      virt-bmap affected MAP LIST [OPTION ...]
+      virt-bmap changed SNAPSHOT [OPTION ...]
+      virt-bmap changed OLD NEW [OPTION ...]
       virt-bmap free MAP [DISK ...] [OPTION ...]
       virt-bmap diff MAP MAP [OPTION ...]
       virt-bmap export MAP [OPTION ...]
@@ -128,7 +131,9 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   private func printCapabilities() {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
-    let commands = ["lookup", "verify", "info", "summary", "free", "diff", "export"]
+    let commands = [
+      "lookup", "verify", "info", "summary", "affected", "changed", "free", "diff", "export",
+    ]
     let features = ["virt-bmap", "map-format=2"] + formats + inputs + commands
     Messages.lines(features, to: 1)
   }

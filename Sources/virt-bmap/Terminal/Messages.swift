@@ -21,7 +21,11 @@ enum Messages {
   static func printable(_ line: String) -> [UInt8] { PrintableText.bytes(ArgumentBytes.decode(line)) }
 
   /// The lines of an answer, unchanged except for what a terminal could obey.
-  static func printable(answer lines: [UInt8]) -> [UInt8] { PrintableText.bytes(lines, keepingNewlines: true) }
+  static func printable(answer lines: [UInt8]) -> [UInt8] {
+    // Nearly all lines are plain ASCII, and answers are long.
+    guard lines.contains(where: { !(0x20..<0x7f).contains($0) && $0 != 0x0a }) else { return lines }
+    return PrintableText.bytes(lines, keepingNewlines: true)
+  }
 
   /// Writes bytes unchanged.
   ///

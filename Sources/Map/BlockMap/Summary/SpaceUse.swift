@@ -72,6 +72,12 @@ public struct SpaceTotals: Equatable, Sendable {
   /// The share of the size, rounded down, such as `26.1 %`. A disk without bytes counts as accounted for.
   /// - Parameter digits: how many digits follow the decimal point, 1 or 2.
   public func percentage(of bytes: UInt64, digits: Int) -> String {
+    Self.percentage(of: bytes, in: size, digits: digits)
+  }
+
+  /// The share of `bytes` in `size`, rounded down; 100 % if there are no bytes.
+  /// - Parameter digits: how many digits follow the decimal point, 1 or 2.
+  public static func percentage(of bytes: UInt64, in size: UInt64, digits: Int) -> String {
     let unit: UInt64 = digits == 1 ? 10 : 100
     var share = 100 * unit
     if size > 0 {

@@ -1,0 +1,104 @@
+import Answers
+import BlockMap
+
+extension AffectedAnswer {
+  /// A line about the list, a line for each object, and totals.
+  func writeText(to output: inout StandardOutput) throws {
+    let bytes = list.ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }
+    let objects = affected.hits.count == 1 ? "1 object" : "\(affected.hits.count) objects"
+    let ranges = list.count == 1 ? "1 range" : "\(list.count) ranges"
+    try output.append("\(ranges) of disk \(disk), \(readable(bytes)): \(objects)\n".utf8)
+    try writeObjects(to: &output)
+    guard affected.totals.size > 0 else { return }
+    let uses = SpaceUse.allCases.filter { affected.totals[$0] > 0 }.map { use in
+      (use.name, affected.totals[use], use.hasContent ? affected.lost[use] : nil)
+    }
+    try writeTotals("USE", uses, to: &output)
+    let devices = affected.devices.map { (Escaping.text($0.name, as: .device), $0.bytes, Optional($0.lost)) }
+    try writeTotals("DEVICE", devices, to: &output)
+    try writeSummary(to: &output)
+  }
+
+  private func writeObjects(to output: inout StandardOutput) throws {
+    guard let largest = affected.hits.first else { return }
+    let bytesWidth = max(5, Self.digits(largest.bytes))
+    let offsetWidth = max(6, affected.hits.reduce(0) { max($0, Self.digits($1.offset ?? 0)) })
+    let lostWidth = max(8, bytesWidth)
+    func columns(_ bytes: String, _ unit: String, _ share: String, _ offset: String, _ lost: String) -> String {
+      let amount = "\(bytes.right(bytesWidth)) \(unit.left(13))\(share.right(8))"
+      return "\(amount)  \(offset.right(offsetWidth))  \(lost.right(lostWidth))"
+    }
+    try output.append("\n\(columns("BYTES", "", "SHARE", "OFFSET", "LOST"))  KIND         OBJECT\n".utf8)
+    for hit in affected.hits {
+      let share = hit.size.map { SpaceTotals.percentage(of: hit.bytes, in: $0, digits: 2) }
+      let offset = hit.offset.map { String($0) }
+      let lost = !hit.use.hasContent ? "-" : hit.lost == 0 ? "readable" : String(hit.lost)
+      let unit = binaryUnit(hit.bytes).map { "(\($0))" }
+      try output.append { buffer in
+        buffer += columns(String(hit.bytes), unit ?? "", share ?? "-", offset ?? "-", lost).utf8
+        buffer += "  \(hit.use.kindName.left(12)) ".utf8
+        if let object = hit.object {
+          map.objects.appendEscapedName(of: object, to: &buffer)
+        } else {
+          buffer += "-".utf8
+        }
+        buffer.append(0x0a)
+      }
+    }
+  }
+
+  /// A table with a line for each total, and the bytes that are lost; nil for what has no content.
+  private func writeTotals(
+    _ title: String, _ totals: [(name: String, bytes: UInt64, lost: UInt64?)], to output: inout StandardOutput
+  ) throws {
+    guard !totals.isEmpty else { return }
+    let nameWidth = totals.reduce(title.utf8.count) { max($0, $1.name.utf8.count) }
+    let bytesWidth = max(5, Self.digits(totals.reduce(0) { max($0, $1.bytes) }))
+    let (bytesTitle, lostTitle) = ("BYTES".right(bytesWidth), "LOST".right(bytesWidth))
+    try output.append("\n\(title.left(nameWidth))  \(bytesTitle)  \(lostTitle)\n".utf8)
+    for total in totals {
+      let lost = (total.lost.map { String($0) } ?? "-").right(bytesWidth)
+      try output.append("\(total.name.left(nameWidth))  \(String(total.bytes).right(bytesWidth))  \(lost)\n".utf8)
+    }
+  }
+
+  /// Sentences about what is not lost, and about what is.
+  private func writeSummary(to output: inout StandardOutput) throws {
+    let lost = affected.lost.size
+    let withContent = SpaceUse.allCases.filter(\.hasContent).reduce(0) { $0 + affected.totals[$1] }
+    var lines: [String] = []
+    if affected.totals[.free] > 0 {
+      lines.append("\(readable(affected.totals[.free])) are free space: nothing is lost there.")
+    }
+    if affected.totals[.unwritten] > 0 {
+      lines.append(
+        "\(readable(affected.totals[.unwritten])) are not part of any file's content: nothing is lost there.")
+    }
+    if withContent > lost {
+      lines.append("\(readable(withContent - lost)) have another copy outside of the list: they are still readable.")
+    }
+    lines.append("\(readable(lost)) have no copy outside of the list.")
+    try output.append(("\n" + lines.map { $0 + "\n" }.joined()).utf8)
+  }
+
+  private static func digits(_ number: UInt64) -> Int { String(number).utf8.count }
+}
+
+extension SpaceUse {
+  /// The word for one object.
+  fileprivate var kindName: String {
+    switch self {
+    case .files: "file"
+    case .directories: "directory"
+    default: name
+    }
+  }
+}
+
+extension String {
+  /// With spaces before it, up to `width` bytes.
+  fileprivate func right(_ width: Int) -> String { String(repeating: " ", count: max(0, width - utf8.count)) + self }
+
+  /// With spaces behind it, up to `width` bytes.
+  fileprivate func left(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - utf8.count)) }
+}
