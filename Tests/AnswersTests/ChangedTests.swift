@@ -1,4 +1,5 @@
 import Answers
+import BlockMap
 import Testing
 
 /// Every kind of change, on a disk of 16 sectors.
@@ -119,6 +120,34 @@ struct ChangedTests {
       oldBytes: "abcdefgh........", newBytes: "abcdefghefgh....")
     let report = try states.report(comparesBytes: false)
     #expect(report.sectors == ["rewritten": 4, "moved": 4, "freed": 8])
+  }
+
+  /// Without the bytes, a file with a new name was renamed only if all of it is where it was.
+  @Test func onlyTheMapsOfARenamedFileAreKnown() throws {
+    let renamed = TwoStates(
+      old: ["0-4 f /dev/sda1 /a"], new: ["0-4 f /dev/sda1 /b"], oldBytes: "abcd............",
+      newBytes: "abcd............")
+    #expect(try renamed.report(0..<4, comparesBytes: false).sectors == ["moved": 4])
+    let other = TwoStates(
+      old: ["0-4 f /dev/sda1 /a"], new: ["0-3 f /dev/sda1 /b", "3-4 u /dev/sda1"], oldBytes: renamed.oldBytes,
+      newBytes: renamed.newBytes)
+    #expect(try other.report(0..<4, comparesBytes: false).sectors == ["created": 3, "deleted": 1])
+  }
+
+  @Test func onlySomeObjectsCount() throws {
+    let states = TwoStates(
+      old: ["0-4 f /dev/sda1 /a", "4-8 f /dev/sda2 /b", "8-10 m /dev/sda1 log"],
+      new: ["0-4 f /dev/sda1 /a", "4-8 f /dev/sda2 /b", "8-10 m /dev/sda1 log"],
+      oldBytes: "abcdefghij......", newBytes: "ABcdEFGhIj......")
+    func report(_ change: (inout ObjectSelection) -> Void) throws -> [String: UInt64] {
+      var selection = ObjectSelection()
+      change(&selection)
+      return try states.report(0..<10, selection: selection).sectors
+    }
+    #expect(try report { _ in } == ["rewritten": 5, "same": 4, "metadata": 1])
+    #expect(try report { $0.devices = [Array("/dev/sda1".utf8)] } == ["rewritten": 2, "same": 3, "metadata": 1])
+    #expect(try report { $0.kinds = [.metadata] } == ["same": 1, "metadata": 1])
+    #expect(try report { $0.setPattern(Array("/b*".utf8)) } == ["rewritten": 3, "same": 1])
   }
 
   /// Whatever the maps say, each byte has one category.

@@ -18,7 +18,9 @@ struct TwoStates {
 
   /// What changed in a range of sectors.
   /// - Parameter comparesBytes: whether the disks are at hand, or only the maps.
-  func report(_ sectors: Range<UInt64> = 0..<16, comparesBytes: Bool = true) throws -> ChangeReport {
+  func report(
+    _ sectors: Range<UInt64> = 0..<16, comparesBytes: Bool = true, selection: ObjectSelection = ObjectSelection()
+  ) throws -> ChangeReport {
     let directory = try TemporaryFiles()
     let maps = try [old, new].map { MapIndex(try BlockMap(contentsOf: try directory.write(Self.map($0)))) }
     let disks = try [oldBytes, newBytes].map { letters in
@@ -26,7 +28,8 @@ struct TwoStates {
       return try openDisk(at: try directory.write(bytes), format: .raw).disk
     }
     var classifier = try ChangeClassifier(
-      old: maps[0], new: maps[1], bytes: comparesBytes ? StateBytes(old: disks[0], new: disks[1]) : nil)
+      old: maps[0], new: maps[1], bytes: comparesBytes ? StateBytes(old: disks[0], new: disks[1]) : nil,
+      selection: selection)
     try classifier.add(sectors.lowerBound * Self.sector..<sectors.upperBound * Self.sector, disk: 1)
     return classifier.report
   }

@@ -2,7 +2,6 @@ import Answers
 import ArgumentParser
 import BlockMap
 import RangeLists
-import SystemPackage
 
 /// `virt-bmap affected MAP LIST`: shows which objects a list of ranges hits.
 struct AffectedCommand: AsyncParsableCommand {
@@ -23,23 +22,7 @@ struct AffectedCommand: AsyncParsableCommand {
   @Argument(help: "The list of ranges, or - for standard input.", completion: .file())
   var list: String
 
-  @Option(
-    help: ArgumentHelp(
-      "Format of the list: \(ListFormats.names.joined(separator: ", ")). The default is to recognize it.",
-      valueName: "format"),
-    completion: .list(ListFormats.names))
-  var listFormat: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "The blocks to take from a ddrescue mapfile, by their status. The default is -*/.", valueName: "CHARS"))
-  var status: String?
-
-  @Option(
-    name: [.customShort("b"), .long],
-    help: ArgumentHelp("Size of badblocks's blocks in bytes. The default is 1024.", valueName: "N"))
-  var blockSize: ByteCount?
+  @OptionGroup var listOptions: ListInput
 
   @OptionGroup var selection: SelectionOptions
 
@@ -52,31 +35,16 @@ struct AffectedCommand: AsyncParsableCommand {
   @OptionGroup var mapOptions: MapOptions
 
   func validate() throws {
-    if let listFormat, !ListFormats.names.contains(listFormat) {
-      throw ValidationError("--list-format \(listFormat): give one of \(ListFormats.names.joined(separator: ", "))")
-    }
-    if let status, !DDRescue.areStatuses(Array(status.utf8)) {
-      throw ValidationError("--status \(status): give characters of \(DDRescue.statusList)")
-    }
-    if let blockSize, !(1...ListOptions.largestBlock).contains(blockSize.value) {
-      throw ValidationError("--block-size \(blockSize.value): give 1 to \(ListOptions.largestBlock)")
-    }
     if json, pathsOnly { throw ValidationError("give --json or -0, not both") }
   }
 
   func run() async throws {
     // Reading the list takes less time than mapping a disk.
-    var ranges = try readList()
+    var ranges = try listOptions.read(list)
     let loaded = try await mapOptions.map(map)
     let selected = try selection.selection(of: loaded.map, named: map)
     let disk = selection.disk ?? 1
-    if let size = loaded.map.size(ofDisk: disk) {
-      do {
-        try ranges.fit(toDiskOf: size)
-      } catch {
-        throw InputError(listName, error.description)
-      }
-    }
+    if let size = loaded.map.size(ofDisk: disk) { try listOptions.fit(&ranges, named: list, toDiskOf: size) }
     let affected = Affected(loaded.map, ranges: ranges.ranges, disk: disk, selection: selected)
     let answer = AffectedAnswer(map: loaded.map, disk: disk, list: ranges, affected: affected)
     var output = StandardOutput(isText: !json && !pathsOnly)
@@ -89,20 +57,6 @@ struct AffectedCommand: AsyncParsableCommand {
     }
     try output.flush()
     try loaded.checkIsWhole()
-  }
-
-  private var listName: String { list == "-" ? "standard input" : list }
-
-  private func readList() throws -> RangeList {
-    let options = ListOptions(
-      format: listFormat, statuses: status.map { Array($0.utf8) }, blockSize: blockSize?.value)
-    do {
-      guard list != "-" else { return try RangeListReader(options).read(FileDescriptor.standardInput) }
-      let file = try FileDescriptor.open(filePath(list), .readOnly, options: [.closeOnExec])
-      return try file.closeAfter { try RangeListReader(options).read(file) }
-    } catch {
-      throw InputError(listName, "\(error)")
-    }
   }
 }
 

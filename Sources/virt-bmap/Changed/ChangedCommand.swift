@@ -31,120 +31,108 @@ struct ChangedCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Only these ranges have changed.", valueName: "LIST"), completion: .file())
   var ranges: String?
 
-  @Option(help: ArgumentHelp("Show this many files and directories.", valueName: "N|all"))
+  @OptionGroup var listOptions: ListInput
+
+  @Option(help: ArgumentHelp("Show this many rows of each table.", valueName: "N|all"))
   var top = RowLimit.some(20)
 
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(name: .customShort("0"), help: "Print only the paths of the files, each followed by a NUL.")
+  var pathsOnly = false
+
+  @OptionGroup var selectionOptions: SelectionOptions
+
   @OptionGroup var mapOptions: MapOptions
 
-  func run() async throws {
-    let states: (old: State, new: State, ranges: [Range<UInt64>]?)
+  func validate() throws {
+    if json, pathsOnly { throw ValidationError("give --json or -0, not both") }
     switch (names.count, ranges) {
-    case (1, nil): states = try await snapshot(names[0])
-    case (2, _): states = (try await state(names[0]), try await state(names[1]), nil)
+    case (1, nil), (2, _): break
     case (_, nil): throw ValidationError("give a snapshot, or two disks")
     default: throw ValidationError("give two disks or two maps with --ranges")
     }
-    let (old, new) = (states.old, states.new)
-    try check(old.loaded.map, new.loaded.map)
-    let report = try await report(old, new, ranges: states.ranges)
-    var output = StandardOutput(isText: !json)
-    let size = new.loaded.map.sizes[0]
-    try output.append(json ? JSONLine.of(ChangedDocument(report, size: size)) : Array(report.text(top).utf8))
-    try output.flush()
-    try old.loaded.checkIsWhole()
-    try new.loaded.checkIsWhole()
   }
 
-  /// One of the two states.
-  private struct State {
-    var name: String
-    var loaded: LoadedMap
-  }
-
-  private func state(_ name: String) async throws -> State {
-    State(name: name, loaded: try await mapOptions.map(name))
-  }
-
-  /// A snapshot and its parent, and what the snapshot stores itself.
-  private func snapshot(_ name: String) async throws -> (old: State, new: State, ranges: [Range<UInt64>]?) {
-    guard let source = try mapOptions.disk(name), case .file(let path) = source.location else {
-      throw InputError(name, "this is not a snapshot: give two disks")
+  func run() async throws {
+    // Reading the list takes less time than mapping a disk.
+    let list = try ranges.map { ($0, try listOptions.read($0)) }
+    var states =
+      names.count == 1
+      ? try await DiskStates(ofSnapshot: names[0], options: mapOptions)
+      : try await DiskStates(names[0], names[1], options: mapOptions)
+    try states.check(disk: selectionOptions.disk)
+    if let (name, listed) = list {
+      var listed = listed
+      try listOptions.fit(&listed, named: name, toDiskOf: states.new.loaded.map.sizes[disk - 1])
+      states.ranges = listed.ranges
     }
-    let format = source.format ?? ImageFormat.guess(fromName: path)
-    let parent: DiskSource
-    var ranges: [Range<UInt64>] = []
-    if format == .vmdk {
-      let opened = try openDisk(at: path, format: .vmdk, options: mapOptions.diskOptions.openOptions)
-      defer { opened.disk.close() }
-      guard opened.chain.count > 1 else { throw InputError(name, "it has no parent: give two disks") }
-      opened.chain[0].forEachOwnRange { ranges.append($0) }
-      parent = DiskSource(.file(opened.chain[1].path), format: .vmdk)
-    } else if [.qcow2, .qcow, .qed].contains(format) {
-      guard mapOptions.diskOptions.allowExternal else {
-        throw InputError(name, "its backing file is another file: --allow-external lets it be opened")
-      }
-      let found = try await QemuSnapshot(of: path, format: format)
-      (parent, ranges) = (found.parent, found.ownRanges)
+    let report = try await report(of: states)
+    var output = StandardOutput(isText: !json && !pathsOnly)
+    if json {
+      try output.append(JSONLine.of(ChangedDocument(report, size: states.new.loaded.map.sizes[disk - 1])))
+    } else if pathsOnly {
+      for file in report.files { try output.append(file.path + [0]) }
     } else {
-      throw InputError(name, "\(format.rawValue) images have no parent: give two disks")
+      try output.append(report.text(top).utf8)
     }
-    let old = State(name: name, loaded: try await mapOptions.map(of: parent))
-    return (old, State(name: name, loaded: try await mapOptions.map(of: source)), ranges)
+    try output.flush()
+    try states.old.loaded.checkIsWhole()
+    try states.new.loaded.checkIsWhole()
   }
 
-  /// Changes are shown for one disk, and its size must not have changed.
-  private func check(_ old: BlockMap, _ new: BlockMap) throws {
-    for (map, name) in zip([old, new], [names.first, names.last]) where map.sizes.count != 1 {
-      throw InputError(name ?? "", "a map of \(map.sizes.count) disks; changes can be shown for one disk only")
-    }
-    guard old.sizes == new.sizes else {
-      throw InputError(
-        names.last ?? "",
-        "the disk has \(new.sizes[0]) bytes, and had \(old.sizes[0]): states of different sizes cannot be compared")
-    }
-    for (map, name) in zip([old, new], [names.first, names.last]) where !map.hasOffsets {
-      throw InputError(name ?? "", "a map in the 2014 format does not say which part of a file a range holds")
-    }
-  }
+  /// How much of a range is compared before the progress is shown.
+  private static let stepBytes: UInt64 = 64 << 20
 
-  private func report(_ old: State, _ new: State, ranges: [Range<UInt64>]?) async throws -> ChangeReport {
-    guard let oldDisk = old.loaded.disk, let newDisk = new.loaded.disk else {
-      throw ValidationError("give disks, or --ranges LIST with maps")
+  private var disk: Int { selectionOptions.disk ?? 1 }
+
+  private func report(of states: DiskStates) async throws -> ChangeReport {
+    let (old, new) = (states.old.loaded.map, states.new.loaded.map)
+    let selection = try selectionOptions.selection(of: [old, new], named: states.new.name)
+    let indices = (old: MapIndex(old), new: MapIndex(new))
+    guard let sources = states.disks else {
+      guard let ranges = states.ranges else { throw ValidationError("give --ranges LIST with maps, or give two disks") }
+      var classifier = try ChangeClassifier(old: indices.old, new: indices.new, bytes: nil, selection: selection)
+      for range in ranges { try classifier.add(range, disk: disk) }
+      return classifier.report
     }
-    let newName = new.name
-    let indices = (old: MapIndex(old.loaded.map), new: MapIndex(new.loaded.map))
     Interruption.install()
     defer { Interruption.finishAndRemove() }
-    let reporter = TerminalReporter(showsMessages: false, showsDetails: false, showsProgress: isatty(1) == 1 && !json)
-    defer { reporter.clear() }
     let isCancelled = { @Sendable in Interruption.hasHappened }
+    let reporter = TerminalReporter(showsMessages: false, showsDetails: false, showsProgress: isatty(1) == 1)
+    defer { reporter.clear() }
+    let (name, ranges) = (states.new.name, states.ranges)
     return try await withOpenDisks(
-      [oldDisk, newDisk], options: mapOptions.diskOptions.openOptions, keys: try mapOptions.keyOptions.keys(),
+      sources, options: mapOptions.diskOptions.openOptions, keys: try mapOptions.keyOptions.keys(),
       reporter: reporter, isCancelled: isCancelled
     ) { disks in
-      guard disks[0].size == disks[1].size, disks[0].size == indices.new.map.sizes[0] else {
-        throw InputError(newName, "this is not the disk of the map: its size has changed")
+      let size = new.sizes[0]
+      guard disks[0].size == size, disks[1].size == size else {
+        throw InputError(name, "this is not the disk of the map: its size has changed")
       }
       var classifier = try ChangeClassifier(
-        old: indices.old, new: indices.new, bytes: StateBytes(old: disks[0], new: disks[1]))
+        old: indices.old, new: indices.new, bytes: StateBytes(old: disks[0], new: disks[1]), selection: selection)
       func progress(_ fraction: Double) throws {
-        guard !Interruption.hasHappened else { throw MapperError.interrupted }
+        guard !isCancelled() else { throw MapperError.interrupted }
         reporter.progress(fraction)
       }
+      defer { reporter.progress(nil) }
       if let ranges {
         for range in ranges {
-          try classifier.add(range, disk: 1)
-          try progress(Double(range.upperBound) / Double(disks[0].size))
+          var position = range.lowerBound
+          while position < range.upperBound {
+            let end = position + min(range.upperBound - position, Self.stepBytes)
+            try classifier.add(position..<end, disk: 1)
+            try progress(Double(end) / Double(size))
+            position = end
+          }
         }
       } else {
         try DiskComparison.forEachDifference(disks[0], disks[1], progress: progress) {
           try classifier.add($0, disk: 1)
         }
       }
-      reporter.progress(nil)
       return classifier.report
     }
   }

@@ -9,7 +9,11 @@ extension ChangeReport {
       for category in ChangeCategory.allCases where totals[category] > 0 {
         text.add(category.name, readable(totals[category])) { text in
           guard category == .metadata else { return }
-          for (name, bytes) in metadata { text.add(Escaping.text(name, as: .path), bytes: bytes) }
+          let shown = limit.rows(of: metadata)
+          for (name, bytes) in shown { text.add(Escaping.text(name, as: .path), bytes: bytes) }
+          if shown.count < metadata.count {
+            text.add("others", bytes: metadata[shown.count...].reduce(0) { $0 + $1.bytes })
+          }
         }
       }
     }

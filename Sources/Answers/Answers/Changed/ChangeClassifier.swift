@@ -21,17 +21,29 @@ package struct ChangeClassifier {
     counts = ChangeCounts(old.map, new.map, selection: selection)
     (self.old, self.new) = (old, new)
     self.bytes = bytes
+    let ranges = (old: ObjectRanges(old.map), new: ObjectRanges(new.map))
+    (oldParts, newParts) = (FileParts(ranges.old), FileParts(ranges.new))
     var compared = bytes
-    matches = try ObjectMatches(old, new) { range, _ in
+    matches = try ObjectMatches(old, new) { before, now, range in
+      // Without the bytes, a renamed file cannot be told from a new one, unless all of it is where it was.
+      guard compared != nil else { return Self.areEqual(ranges.old.ranges(of: before), ranges.new.ranges(of: now)) }
       var position = range.lowerBound
-      while position < range.upperBound, let run = try compared?.run(position..<range.upperBound) {
+      let end = position + min(range.upperBound - position, Self.comparedBytes)
+      while position < end, let run = try compared?.run(position..<end) {
         guard run.isEqual else { return false }
         position += run.count
       }
       return true
     }
-    oldParts = FileParts(old.map)
-    newParts = FileParts(new.map)
+  }
+
+  /// How much of a file with a new name is compared.
+  private static let comparedBytes: UInt64 = 4096
+
+  private static func areEqual(_ old: some Sequence<MappedRange>, _ new: some Sequence<MappedRange>) -> Bool {
+    old.elementsEqual(new) { a, b in
+      a.disk == b.disk && a.range == b.range && a.objectOffset == b.objectOffset
+    }
   }
 
   /// What was counted so far.

@@ -7,7 +7,7 @@ struct FileParts {
   /// The ranges of the file that was asked for last, sorted by their offset in the file.
   private var last: (file: ObjectID, parts: [MappedRange])?
 
-  init(_ map: BlockMap) { ranges = ObjectRanges(map) }
+  init(_ ranges: ObjectRanges) { self.ranges = ranges }
 
   /// What a file has at an offset.
   enum Part: Equatable {

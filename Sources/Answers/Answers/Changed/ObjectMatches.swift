@@ -3,8 +3,8 @@ import BlockMap
 /// Which object of one state continues which object of the other: 4 bytes for each object of both maps.
 ///
 /// An object continues the one with the same kind, device and path. A file with a new path continues the
-/// file that began at the same place on the disk: it is a new hard link if the old name is still there, or else it was
-/// renamed if the bytes there have not changed.
+/// file that began at the same place on the disk: it is a new hard link if the old name is still there. Otherwise it
+/// may have been renamed, or a new file took the place of an old one.
 package struct ObjectMatches: Sendable {
   /// A file whose path has changed.
   package struct NewName: Equatable, Sendable {
@@ -25,8 +25,11 @@ package struct ObjectMatches: Sendable {
   /// The additional names of files that have kept their old name.
   package private(set) var linked: [NewName] = []
 
-  /// - Parameter isUnchanged: whether a range of a disk (counted from 1) has the same bytes in both states.
-  package init(_ old: MapIndex, _ new: MapIndex, isUnchanged: (Range<UInt64>, Int) throws -> Bool) rethrows {
+  /// - Parameter isSameFile: whether a file of the old map and one of the new map, which begin at the same place, in this
+  ///   range, are the same file.
+  package init(
+    _ old: MapIndex, _ new: MapIndex, isSameFile: (_ old: ObjectID, _ new: ObjectID, Range<UInt64>) throws -> Bool
+  ) rethrows {
     let (oldMap, newMap) = (old.map, new.map)
     oldObjects = [UInt32](repeating: Self.none, count: newMap.objects.count)
     newObjects = [UInt32](repeating: Self.none, count: oldMap.objects.count)
@@ -51,18 +54,11 @@ package struct ObjectMatches: Sendable {
         guard names.contains(other) else { continue }
         linked.append(NewName(old: kept, new: range.object))
         oldObjects[Int(range.object.rawValue)] = kept.rawValue
-      } else if try isUnchanged(Self.start(of: range.range), Int(range.disk)) {
+      } else if try isSameFile(kept, range.object, range.range) {
         renamed.append(NewName(old: kept, new: range.object))
         match(kept, range.object)
       }
     }
-  }
-
-  /// How much of a file is compared, in bytes, to see whether it is the same file.
-  private static let compared: UInt64 = 4096
-
-  private static func start(of range: Range<UInt64>) -> Range<UInt64> {
-    range.lowerBound..<min(range.upperBound, range.lowerBound &+ compared)
   }
 
   /// The files of a device whose first byte is that of a range.
