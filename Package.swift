@@ -159,7 +159,7 @@ let package = Package(
       path: "Sources/Answers/Answers"),
     .target(name: "SQLite", dependencies: ["CSQLite", systemPackage], path: "Sources/Bindings/SQLite"),
     .target(
-      name: "MapExport", dependencies: ["BlockMap", "SQLite", "Version"], path: "Sources/Answers/MapExport"),
+      name: "MapExport", dependencies: ["Answers", "BlockMap", "SQLite", "Version"], path: "Sources/Answers/MapExport"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [

@@ -4,6 +4,7 @@ import ArgumentParser
 import BlockMap
 import DiskImage
 import Glibc
+import MapExport
 import SystemPackage
 
 /// `virt-bmap changed`: shows what changed between two states of a disk.
@@ -39,6 +40,9 @@ struct ChangedCommand: AsyncParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(help: "Print differential Digital Forensics XML: the files that differ, with their old and new byte runs.")
+  var dfxml = false
+
   @Flag(name: .customShort("0"), help: "Print only the paths of the files, each followed by a NUL.")
   var pathsOnly = false
 
@@ -47,7 +51,9 @@ struct ChangedCommand: AsyncParsableCommand {
   @OptionGroup var mapOptions: MapOptions
 
   func validate() throws {
-    if json, pathsOnly { throw ValidationError("give --json or -0, not both") }
+    if [json, dfxml, pathsOnly].count(where: { $0 }) > 1 {
+      throw ValidationError("give one of --json, --dfxml and -0")
+    }
     switch (names.count, ranges) {
     case (1, nil), (2, _): break
     case (_, nil): throw ValidationError("give a snapshot, or two disks")
@@ -68,10 +74,14 @@ struct ChangedCommand: AsyncParsableCommand {
       try listOptions.fit(&listed, named: name, toDiskOf: states.new.loaded.map.sizes[disk - 1])
       states.ranges = listed.ranges
     }
-    let report = try await report(of: states)
-    var output = StandardOutput(isText: !json && !pathsOnly)
+    let (old, new) = (states.old.loaded.map, states.new.loaded.map)
+    let selection = try selectionOptions.selection(of: [old, new], named: states.new.name)
+    let (report, matches) = try await changes(of: states, selection)
+    var output = StandardOutput(isText: !json && !dfxml && !pathsOnly)
     if json {
-      try output.append(JSONLine.of(ChangedDocument(report, size: states.new.loaded.map.sizes[disk - 1])))
+      try output.append(JSONLine.of(ChangedDocument(report, size: new.sizes[disk - 1])))
+    } else if dfxml {
+      try DifferentialDFXML(old, new, matches, report, selection: selection).write(to: &output)
     } else if pathsOnly {
       for file in report.files { try output.append(file.path + [0]) }
     } else {
@@ -87,15 +97,16 @@ struct ChangedCommand: AsyncParsableCommand {
 
   private var disk: Int { selectionOptions.disk ?? 1 }
 
-  private func report(of states: DiskStates) async throws -> ChangeReport {
+  private func changes(
+    of states: DiskStates, _ selection: ObjectSelection
+  ) async throws -> (ChangeReport, ObjectMatches) {
     let (old, new) = (states.old.loaded.map, states.new.loaded.map)
-    let selection = try selectionOptions.selection(of: [old, new], named: states.new.name)
     let indices = (old: MapIndex(old), new: MapIndex(new))
     guard let sources = states.disks else {
       guard let ranges = states.ranges else { throw ValidationError("give --ranges LIST with maps, or give two disks") }
       var classifier = try ChangeClassifier(old: indices.old, new: indices.new, bytes: nil, selection: selection)
       for range in ranges { try classifier.add(range, disk: disk) }
-      return classifier.report
+      return (classifier.report, classifier.matches)
     }
     Interruption.install()
     defer { Interruption.finishAndRemove() }
@@ -133,7 +144,7 @@ struct ChangedCommand: AsyncParsableCommand {
           try classifier.add($0, disk: 1)
         }
       }
-      return classifier.report
+      return (classifier.report, classifier.matches)
     }
   }
 }

@@ -4,7 +4,8 @@ import BlockMap
 package struct ChangeClassifier {
   private let old: MapIndex
   private let new: MapIndex
-  private let matches: ObjectMatches
+  /// Which object of one state continues which of the other.
+  package let matches: ObjectMatches
   private var oldParts: FileParts
   private var newParts: FileParts
   /// Nil if only the maps are known.

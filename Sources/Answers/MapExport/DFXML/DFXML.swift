@@ -42,12 +42,16 @@ struct DFXML {
     try output.append { $0.append(contentsOf: "</dfxml>\n".utf8) }
   }
 
-  private func appendHead(to text: inout [UInt8]) {
+  private func appendHead(to text: inout [UInt8]) { Self.appendHead(source.map.disks, to: &text) }
+
+  /// Appends everything before the first volume.
+  /// - Parameter namespaces: more attributes of the document, each after a space.
+  static func appendHead(_ disks: [DiskDescription], namespaces: String = "", to text: inout [UInt8]) {
     text.append(
       contentsOf: """
         <?xml version='1.0' encoding='UTF-8'?>
         <dfxml xmlns='\(Self.namespace)' xmlns:dc='http://purl.org/dc/elements/1.1/' \
-        xmlns:bmap='\(Self.ownNamespace)' version='2.0.0-beta.0'>
+        xmlns:bmap='\(Self.ownNamespace)'\(namespaces) version='2.0.0-beta.0'>
           <metadata><dc:type>Disk Image</dc:type></metadata>
           <creator>
             <program>virt-bmap</program>
@@ -56,7 +60,7 @@ struct DFXML {
           <source>
 
         """.utf8)
-    for disk in source.map.disks {
+    for disk in disks {
       text.append(contentsOf: "    <image_filename>".utf8)
       disk.file.withUnsafeBytes { XMLText.append(XMLText.name($0, as: .path), to: &text) }
       text.append(contentsOf: "</image_filename>\n".utf8)

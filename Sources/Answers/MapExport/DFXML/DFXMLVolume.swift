@@ -37,8 +37,22 @@ struct DFXMLVolume {
   }
 
   /// Appends a file or directory.
-  func append(_ id: ObjectID, _ kind: ObjectKind, _ runs: FileRuns, to text: inout [UInt8]) {
-    text.append(contentsOf: "    <fileobject>\n      <filename".utf8)
+  /// - Parameters:
+  ///   - attributes: of the element, each after a space.
+  ///   - rest: appends elements behind the byte runs.
+  func append(
+    _ id: ObjectID, _ kind: ObjectKind, _ runs: FileRuns, attributes: String = "", to text: inout [UInt8],
+    rest: (inout [UInt8]) -> Void = { _ in }
+  ) {
+    text.append(contentsOf: "    <fileobject\(attributes)>\n".utf8)
+    appendContent(id, kind, runs, to: &text)
+    rest(&text)
+    text.append(contentsOf: "    </fileobject>\n".utf8)
+  }
+
+  /// Appends what is known of a file or directory.
+  func appendContent(_ id: ObjectID, _ kind: ObjectKind, _ runs: FileRuns, to text: inout [UInt8]) {
+    text.append(contentsOf: "      <filename".utf8)
     objects.withPath(of: id) { path in appendName(path ?? UnsafeRawBufferPointer(start: nil, count: 0), to: &text) }
     text.append(
       contentsOf: """
@@ -56,7 +70,6 @@ struct DFXMLVolume {
       for run in runs.copies { append(run, to: &text) }
       text.append(contentsOf: "      </bmap:copies>\n".utf8)
     }
-    text.append(contentsOf: "    </fileobject>\n".utf8)
   }
 
   /// Appends the path from the root of the volume, and its bytes if the text differs from them. The root itself is `.`.
