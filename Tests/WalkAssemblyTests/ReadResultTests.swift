@@ -23,8 +23,8 @@ import WalkRecord
     .extent(ReportedExtent(object: object, offset: 0, length: length, physical: physical, content: content))
   }
 
-  private func begun(_ names: String...) throws -> WalkAssembler {
-    var walk = WalkAssembler()
+  private func begun(_ names: String..., bounds: WalkBounds = .usual) throws -> WalkAssembler {
+    var walk = WalkAssembler(bounds: bounds)
     try walk.take(.begin(inodes: 10, bytes: 1 << 20))
     try walk.take(.object(id: 1, parent: 0, kind: .directory, name: []))
     for (index, name) in names.enumerated() {
@@ -64,6 +64,19 @@ import WalkRecord
       #expect(walk.resolve(Self.table, device: "8:0", written: written) == (isElsewhere ? 2 : nil))
       #expect(walk.unseen == (start == 0x20000 ? [2] : []))
     }
+  }
+
+  /// The kernel reads the metadata of a thin pool when it needs it.
+  @Test func readsOfAPoolsMetadataAreNotOfTheFile() throws {
+    var bounds = WalkBounds.usual
+    bounds.metadata = [.init(disk: 1, range: 0x40000..<0x50000)]
+    var walk = try begun("a", bounds: bounds)
+    try walk.take(extent(of: 2, length: 8192, physical: 0x10000, .data))
+    try walk.take(chunk(2, of: 2, length: 8192, .proof, physical: 0x10000))
+    walk.read(disk: 1, offset: 0x4f000, length: 4096)
+    walk.read(disk: 1, offset: 0x10000, length: 8192)
+    try walk.take(.end)
+    #expect(walk.resolve(Self.table, device: "8:0") == nil && walk.unseen == [])
   }
 
   @Test func filesThatAreNotWhereTheFilesystemSays() throws {

@@ -90,9 +90,13 @@ package struct WalkAssembler {
 
   package mutating func read(disk: UInt8, offset: UInt64, length: UInt32) {
     let (end, overflow) = offset.addingReportingOverflow(UInt64(length))
-    guard current != nil, !overflow, length > 0 else { return }
+    guard current != nil, !overflow, length > 0, !isMetadata(disk, offset) else { return }
     current?.add(disk: disk, range: offset..<end)
     bytesRead &+= UInt64(length)
+  }
+
+  private func isMetadata(_ disk: UInt8, _ offset: UInt64) -> Bool {
+    bounds.metadata.contains { $0.disk == disk && $0.range.contains(offset) }
   }
 
   package mutating func take(_ record: Record) throws(AssemblyError) {

@@ -1,4 +1,5 @@
 import BlockMap
+import WalkRecord
 
 /// Limits on what the walk of a filesystem may report.
 ///
@@ -14,6 +15,9 @@ package struct WalkBounds: Equatable {
   package var ranges: Int
   /// Whether the maximum size of the map sets these limits, so that a larger map could hold more.
   package private(set) var areOfMap: Bool
+  /// Parts of the disks that the kernel reads at any time to find the blocks of a volume: the metadata of thin pools. No
+  /// file is there.
+  package var metadata: [ChunkReads.DiskRange] = []
 
   /// Maximum nesting of directories, deeper than the walker goes.
   package static let depth: UInt32 = 8194

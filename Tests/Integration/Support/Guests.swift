@@ -13,6 +13,8 @@ enum Guests {
   static let arrays = Shared { try await build("arrays", script: "Tests/Integration/Guests/make-arrays-guest") }
   /// Partition tables, volume groups, arrays and encrypted devices with unused parts; thin volumes and snapshots.
   static let volumes = Shared { try await build("volumes", script: "Tests/Integration/Guests/make-volumes-guest") }
+  /// Many thin volumes in one pool, cached volumes with dirty blocks, and damaged ones of both kinds.
+  static let thin = Shared { try await build("thin", script: "Tests/Integration/Guests/make-thin-guest") }
   /// Two disks that need each other, with encrypted volumes.
   static let disks = Shared { try await build("disks", script: "Tests/Integration/Guests/make-disks-guest") }
   /// Two disks, copies of both that were used on their own afterwards, and a disk with a copy of one of its
@@ -35,6 +37,10 @@ enum Guests {
   /// A Debian root filesystem on every kind of storage.
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))
+  }
+  /// A Debian root filesystem on each type of filesystem, on partitions and on thin volumes.
+  static let roots = Shared {
+    try await build("roots", script: "Tests/Integration/Guests/make-roots-guest", limit: .seconds(3600))
   }
   /// A Debian that boots. It is not named "debian-boot": `build` removes older versions by prefix, so no guest's name
   /// may start with another guest's name and a hyphen.

@@ -92,7 +92,19 @@ struct FilesystemWalk {
     let device =
       filesystem.knownType.hasLogicalAddresses
       ? nil : guest.inventory.number(under: filesystem.mountable).flatMap { guest.devices.end(of: $0) }
-    return WalkBounds(
+    var bounds = WalkBounds(
       bytes: min(all, device ?? all), isCompressed: filesystem.knownType.isCompressed, mapBytes: maximumMapBytes)
+    bounds.metadata = metadataOfPools
+    return bounds
+  }
+
+  /// Where the metadata of thin pools is on the disks.
+  private var metadataOfPools: [ChunkReads.DiskRange] {
+    guest.devices.metadataTargets.values.flatMap { target -> [ChunkReads.DiskRange] in
+      guard case .pool(let metadata, _) = target else { return [] }
+      return (guest.devices.locations(of: metadata) ?? []).map {
+        ChunkReads.DiskRange(disk: UInt8(clamping: $0.disk), range: $0.range)
+      }
+    }
   }
 }
