@@ -17,8 +17,9 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof", "Filesystems",
-  "GuestWalker", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord", systemPackage,
+  "Answers", "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
+  "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
+  systemPackage,
 ]
 
 let package = Package(
@@ -299,9 +300,9 @@ let package = Package(
 // way, and its insides can be imported.
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
-    "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
+    "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
     "GuestWalker", "Inflate",
-    "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
+    "MapExport", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]

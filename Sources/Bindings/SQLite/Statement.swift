@@ -23,7 +23,9 @@ public final class Statement {
     try check(
       text.withUnsafeBytes { bytes in
         // Without bytes there may be no address, which would mean NULL.
-        guard let start = bytes.baseAddress else { return sqlite3_bind_text64(handle, index, "", 0, nil, Self.utf8) }
+        guard let start = bytes.baseAddress else {
+          return sqlite3_bind_text64(handle, index, "", 0, Self.copies, Self.utf8)
+        }
         return sqlite3_bind_text64(
           handle, index, start.assumingMemoryBound(to: CChar.self), UInt64(bytes.count), Self.copies, Self.utf8)
       })

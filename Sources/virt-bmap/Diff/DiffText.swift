@@ -16,7 +16,8 @@ struct DiffText {
       for bytes in [difference.oldBytes(of: entry), difference.newBytes(of: entry)] {
         digits = max(digits, String(bytes ?? 0).utf8.count)
       }
-      let width = Escaping.text(difference.name(of: entry).device, as: .device).count
+      let first = difference.otherName(of: entry) ?? difference.name(of: entry)
+      let width = Escaping.text(first.device, as: .device).count
       if width <= Self.widestDevice { deviceWidth = max(deviceWidth, width) }
     }
   }
@@ -37,17 +38,17 @@ struct DiffText {
       append(number, width: 0, to: &text)
       text.append(0x20)
     }
-    let old = difference.otherName(of: entry)
-    let device = Escaping.text(name.device, as: .device)
-    guard name.path != nil || old != nil else { return text.append(contentsOf: "\(device)\n".utf8) }
-    append(device, width: deviceWidth + 1, to: &text)
-    if text.last != 0x20 { text.append(0x20) }
-    if let old {
-      if old.device != name.device { text.append(contentsOf: "\(Escaping.text(old.device, as: .device)) ".utf8) }
-      append(path: old.path, to: &text)
+    if let old = difference.otherName(of: entry) {
+      append(old, isAligned: true, to: &text)
       text.append(contentsOf: " -> ".utf8)
+      if old.device != name.device {
+        append(name, isAligned: false, to: &text)
+      } else if let path = name.path {
+        append(path: path, to: &text)
+      }
+    } else {
+      append(name, isAligned: true, to: &text)
     }
-    append(path: name.path, to: &text)
     text.append(0x0a)
   }
 
@@ -56,8 +57,17 @@ struct DiffText {
     text.append(contentsOf: String(repeating: " ", count: max(0, width - word.count)).utf8)
   }
 
-  private func append(path: [UInt8]?, to text: inout [UInt8]) {
-    text.append(contentsOf: path.map { Escaping.text($0, as: .path) }?.utf8 ?? "".utf8)
+  /// Appends a device and, if there is one, a path.
+  private func append(_ name: MappedObject, isAligned: Bool, to text: inout [UInt8]) {
+    let hasPath = name.path != nil
+    append(Escaping.text(name.device, as: .device), width: isAligned && hasPath ? deviceWidth : 0, to: &text)
+    guard let path = name.path else { return }
+    text.append(0x20)
+    append(path: path, to: &text)
+  }
+
+  private func append(path: [UInt8], to text: inout [UInt8]) {
+    text.append(contentsOf: Escaping.text(path, as: .path).utf8)
   }
 }
 
