@@ -22,12 +22,15 @@ extension ChangeReport {
 
   /// The rows end with the path, which can have any length.
   private func table(_ title: String, _ entries: [Entry], _ limit: RowLimit) -> String {
+    // What was only copied around a change would hide the change.
+    let entries = entries.filter { $0.changed > 0 }.sorted { $0.changed > $1.changed }
     guard !entries.isEmpty else { return "" }
     let shown = limit.rows(of: entries)
     let rows = shown.map { entry in
-      let categories = ChangeCategory.allCases.filter { entry.totals[$0] > 0 }.map(\.name).joined(separator: ",")
+      let categories = ChangeCategory.allCases.filter { $0 != .same && entry.totals[$0] > 0 }.map(\.name).joined(
+        separator: ",")
       let name = "\(Escaping.text(entry.device, as: .device)) \(Escaping.text(entry.path, as: .path))"
-      return (bytes: String(entry.totals.sum), categories: categories, name: name)
+      return (bytes: String(entry.changed), categories: categories, name: name)
     }
     let widths = (
       bytes: rows.reduce(0) { max($0, $1.bytes.utf8.count) },
@@ -63,4 +66,9 @@ extension ChangeReport {
       return "\(word)  \(Escaping.text(pair.device, as: .device)) \(old) -> \(new)"
     }
   }
+}
+
+extension ChangeReport.Entry {
+  /// The bytes that are not the same as before.
+  fileprivate var changed: UInt64 { totals.sum - totals[.same] }
 }
