@@ -183,7 +183,7 @@ import Testing
     for (arguments, message) in [
       ([], "give a snapshot, or two disks"), (["a.bmap"], "not a snapshot"),
       (["a.bmap", "a.bmap"], "--ranges"), (["a.bmap", "b.bmap", "--ranges", "list"], "different sizes"),
-      (["a.bmap", "two.bmap", "--ranges", "list"], "one disk only"),
+      (["a.bmap", "two.bmap", "--ranges", "list"], "choose one with --disk"),
       (["old.bmap", "old.bmap", "--ranges", "list"], "2014"),
       (["a.bmap", "a.bmap", "--ranges", "beyond"], "beyond"), (["a.bmap", "a.bmap", "--ranges", "none"], "none"),
       (["child.vmdk"], "base.vmdk"), (["elsewhere.vmdk"], "no parent"), (["a.bmap", "nowhere"], "nowhere"),

@@ -1,4 +1,4 @@
-extension Sequence where Element == Range<UInt64> {
+extension [Range<UInt64>] {
   /// The parts of these ranges that none of the others covers. Both are sorted by their starts; these ranges do not
   /// overlap, but the others may.
   package func subtracting(_ others: [Range<UInt64>]) -> [Range<UInt64>] {
