@@ -7,6 +7,9 @@ import Glibc
 enum VirtBmap {
   static func main() async {
     StandardDescriptors.fill()
+    // Commands run on another thread than the main one. glibc would reserve 128 MiB of addresses for its memory, and be
+    // very slow if a limit (ulimit -v) does not allow that.
+    mallopt(M_ARENA_MAX, 1)
     var arguments = ArgumentBytes.arguments()
     guard !Completions.print(for: arguments) else { return }
     let named = arguments.first.flatMap { Subcommands.type(named: $0) }
