@@ -164,8 +164,8 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap", "DiskImage",
-        "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
+        "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap", "CLinux",
+        "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
         "Version", systemPackage, argumentParser,
       ]),
 

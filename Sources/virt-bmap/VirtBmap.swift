@@ -1,5 +1,6 @@
 import Appliance
 import ArgumentParser
+import CLinux
 import Glibc
 
 /// `virt-bmap DISK` maps a disk; `virt-bmap COMMAND …` does something else with a map or a disk.
@@ -9,7 +10,7 @@ enum VirtBmap {
     StandardDescriptors.fill()
     // Commands run on another thread than the main one. glibc would reserve 128 MiB of addresses for its memory, and be
     // very slow if a limit (ulimit -v) does not allow that.
-    mallopt(M_ARENA_MAX, 1)
+    _ = clinux_limit_arenas(1)
     var arguments = ArgumentBytes.arguments()
     guard !Completions.print(for: arguments) else { return }
     let named = arguments.first.flatMap { Subcommands.type(named: $0) }

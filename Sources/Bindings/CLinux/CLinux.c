@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -148,4 +149,10 @@ clinux_get_statfs (const char *path, struct clinux_statfs *result)
   result->files = s.f_files;
   result->files_free = s.f_ffree;
   return 0;
+}
+
+int
+clinux_limit_arenas (int count)
+{
+  return mallopt (M_ARENA_MAX, count);
 }

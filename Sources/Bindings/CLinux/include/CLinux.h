@@ -46,6 +46,9 @@ int clinux_punch_hole (int fd, uint64_t offset, uint64_t size);
 /* pipe2 with O_CLOEXEC: no program that is started ever inherits an end. */
 int clinux_private_pipe (int ends[2]);
 
+/* mallopt with M_ARENA_MAX: at most COUNT arenas of memory. */
+int clinux_limit_arenas (int count);
+
 /* readahead. */
 long clinux_readahead (int fd, uint64_t offset, size_t count);
 
