@@ -22,7 +22,7 @@ import Testing
   /// The lines with all numbers and widths of columns replaced.
   private func lines(_ text: String) -> [String] {
     text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-      line.replacing(#/[0-9]+(\.[0-9]+)?/#, with: "N").replacing(#/ +/#, with: " ")
+      String(line).replacing(#/[0-9]+(\.[0-9]+)?/#, with: "N").replacing(#/ +/#, with: " ")
     }
   }
 }
