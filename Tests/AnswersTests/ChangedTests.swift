@@ -122,6 +122,38 @@ struct ChangedTests {
     #expect(report.sectors == ["rewritten": 4, "moved": 4, "freed": 8])
   }
 
+  /// A file can have only content, or only preallocated space.
+  @Test func preallocatedSpaceBelongsToTheFile() throws {
+    let written = try TwoStates(
+      old: ["0-4 a /dev/sda1 /a"], new: ["0-2 f /dev/sda1 /a", "2-4 a@400 /dev/sda1 /a"],
+      oldBytes: "................", newBytes: "ab.............."
+    ).report(0..<4)
+    #expect(written.sectors == ["grown": 2, "same": 2])
+    let given = try TwoStates(
+      old: ["0-2 f /dev/sda1 /a", "2-4 a@400 /dev/sda1 /a"], new: ["0-2 f /dev/sda1 /a", "2-4 u /dev/sda1"],
+      oldBytes: "abcd............", newBytes: "ab.............."
+    ).report(0..<4)
+    #expect(given.sectors == ["same": 2, "truncated": 2])
+    let zeroed = try TwoStates(
+      old: ["0-4 f /dev/sda1 /a"], new: ["0-2 a /dev/sda1 /a", "2-4 u /dev/sda1"],
+      oldBytes: "abcd............", newBytes: "ab.............."
+    ).report(0..<4)
+    #expect(zeroed.sectors == ["preallocated": 2, "truncated": 2])
+    #expect(given.deleted.isEmpty && zeroed.deleted.isEmpty)
+  }
+
+  /// Each name of a file counts if it is asked for.
+  @Test func oneOfSeveralNames() throws {
+    var selection = ObjectSelection()
+    selection.setPattern(Array("/b".utf8))
+    let names = ["0-4 f /dev/sda1 /a", "0-4 f /dev/sda1 /b"]
+    let states = TwoStates(old: names, new: names, oldBytes: "abcd............", newBytes: "abcX............")
+    #expect(try states.report(0..<4, selection: selection).sectorsOfFiles == ["/b": ["rewritten": 1, "same": 3]])
+    var device = ObjectSelection()
+    device.devices = [Array("/dev/sda".utf8)]
+    #expect(try states.report(4..<6, selection: device).sectors == ["same": 2])
+  }
+
   /// Without the bytes, a file with a new name was renamed only if all of it is where it was.
   @Test func onlyTheMapsOfARenamedFileAreKnown() throws {
     let renamed = TwoStates(

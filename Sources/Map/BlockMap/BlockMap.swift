@@ -12,6 +12,8 @@ public struct BlockMap: Sendable {
   public let ranges: [MappedRange]
   /// Whether `objectOffset` is valid. The 2014 format, which has no header, does not record it.
   public let hasOffsets: Bool
+  /// Whether something could not be examined when the map was made, so that something may be missing.
+  public let isIncomplete: Bool
 
   /// Reads the map from the file `path`, which can be a pipe.
   ///
@@ -30,13 +32,14 @@ public struct BlockMap: Sendable {
 
   init(
     disks: [DiskDescription], devices: [DeviceDescription] = [], objects: ObjectTable, ranges: [MappedRange],
-    hasOffsets: Bool
+    hasOffsets: Bool, isIncomplete: Bool = false
   ) {
     self.disks = disks
     self.devices = devices
     self.objects = objects
     self.ranges = ranges
     self.hasOffsets = hasOffsets
+    self.isIncomplete = isIncomplete
   }
 
   /// The size of a disk in bytes, if the map records it. `disk` is 1 for the first.

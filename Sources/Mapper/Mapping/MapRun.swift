@@ -25,6 +25,7 @@ public func mapDisk(
     let mapper = GuestMapper(walker: running.walker.string, method: request.method, options: request.options)
     try mapper.map(&guest, into: &draft)
     try running.end()
+    draft.map.isIncomplete = draft.findings.isPartial
     if running.isLast { draft.findings.space = try draft.map.write(to: request.output, isCancelled: isCancelled) }
     return draft
   }

@@ -79,9 +79,8 @@ extension AffectedAnswer {
       guard let object = hit.object else { continue }
       try output.append { buffer in
         map.objects.withPath(of: object) {
-          buffer.append(contentsOf: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0))
+          PathList.append($0 ?? UnsafeRawBufferPointer(start: nil, count: 0), to: &buffer)
         }
-        buffer.append(0)
       }
     }
   }

@@ -51,6 +51,7 @@ struct ChangedCommand: AsyncParsableCommand {
   @OptionGroup var mapOptions: MapOptions
 
   func validate() throws {
+    if ranges == nil, listOptions.isGiven { throw ValidationError("--list-format, --status and -b go with --ranges") }
     if [json, dfxml, pathsOnly].count(where: { $0 }) > 1 {
       throw ValidationError("give one of --json, --dfxml and -0")
     }
@@ -67,7 +68,7 @@ struct ChangedCommand: AsyncParsableCommand {
     var states =
       names.count == 1
       ? try await DiskStates(ofSnapshot: names[0], options: mapOptions)
-      : try await DiskStates(names[0], names[1], options: mapOptions)
+      : try await DiskStates(names[0], names[1], options: mapOptions, needsDisks: list == nil)
     try states.check(disk: selectionOptions.disk)
     if let (name, listed) = list {
       var listed = listed
@@ -83,7 +84,9 @@ struct ChangedCommand: AsyncParsableCommand {
     } else if dfxml {
       try DifferentialDFXML(old, new, matches, report, selection: selection).write(to: &output)
     } else if pathsOnly {
-      for file in report.files { try output.append(file.path + [0]) }
+      for file in report.files where file.changed > 0 {
+        try output.append { buffer in file.path.withUnsafeBytes { PathList.append($0, to: &buffer) } }
+      }
     } else {
       try output.append(report.text(top).utf8)
     }

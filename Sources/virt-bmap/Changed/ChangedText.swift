@@ -67,8 +67,3 @@ extension ChangeReport {
     }
   }
 }
-
-extension ChangeReport.Entry {
-  /// The bytes that are not the same as before.
-  fileprivate var changed: UInt64 { totals.sum - totals[.same] }
-}

@@ -47,7 +47,14 @@ struct DiskStates {
   }
 
   /// Two maps or disks.
-  init(_ old: String, _ new: String, options: MapOptions) async throws {
+  /// - Parameter needsDisks: whether maps alone are not enough.
+  init(_ old: String, _ new: String, options: MapOptions, needsDisks: Bool) async throws {
+    // Do not map a disk for minutes before saying that the other one is missing.
+    for name in [old, new] where needsDisks {
+      guard try options.disk(name) != nil else {
+        throw InputError(name, "this is a map: give two disks, or --ranges LIST with maps")
+      }
+    }
     self.old = State(name: old, loaded: try await options.map(old))
     self.new = State(name: new, loaded: try await options.map(new))
   }
@@ -64,7 +71,7 @@ struct DiskStates {
       guard disk != nil || sizes.count == 1 else {
         throw InputError(state.name, "a map of \(sizes.count) disks: choose one with --disk")
       }
-      guard sizes.indices.contains((disk ?? 1) - 1) else {
+      guard (1...max(1, sizes.count)).contains(disk ?? 1), !sizes.isEmpty else {
         throw InputError(state.name, "a map of \(sizes.count) disks, there is no disk \(disk ?? 1)")
       }
     }

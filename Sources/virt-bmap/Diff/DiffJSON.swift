@@ -43,7 +43,7 @@ enum DiffPaths {
       // Kinds of the same path follow each other.
       if let last, last.path == path, last.device == name.device { continue }
       last = name
-      try output.append(path + [0])
+      try output.append { buffer in path.withUnsafeBytes { PathList.append($0, to: &buffer) } }
     }
   }
 }

@@ -36,6 +36,10 @@ struct FreeCommand: AsyncParsableCommand {
 
   @OptionGroup var mapOptions: MapOptions
 
+  func validate() throws {
+    if ranges, !disks.isEmpty { throw ValidationError("--ranges does not read the disks: give only the map") }
+  }
+
   func run() async throws {
     let loaded = try await mapOptions.map(map)
     let selection = try selectionOptions.selection(of: loaded.map, named: map)
@@ -62,6 +66,9 @@ struct FreeCommand: AsyncParsableCommand {
     let map = loaded.map
     let onlyDisk = selectionOptions.disk
     let sources = disks.isEmpty ? loaded.disk.map { [$0] } ?? [] : disks.map { source($0) }
+    guard disks.isEmpty || loaded.disk == nil else {
+      throw InputError(self.map, "this is a disk: give its map, or only the disk")
+    }
     guard !sources.isEmpty else { return try FreeSpace(map, disks: nil, onDisk: onlyDisk, selection) }
     guard sources.count == map.sizes.count else {
       throw InputError(self.map, "a map of \(map.sizes.count) disks, but \(sources.count) are given")

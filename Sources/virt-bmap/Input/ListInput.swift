@@ -22,6 +22,9 @@ struct ListInput: ParsableArguments {
     help: ArgumentHelp("Size of badblocks's blocks in bytes. The default is 1024.", valueName: "N"))
   var blockSize: ByteCount?
 
+  /// Whether an option says how to read a list.
+  var isGiven: Bool { listFormat != nil || status != nil || blockSize != nil }
+
   func validate() throws {
     if let listFormat, !ListFormats.names.contains(listFormat) {
       throw ValidationError("--list-format \(listFormat): give one of \(ListFormats.names.joined(separator: ", "))")

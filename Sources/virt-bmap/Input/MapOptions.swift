@@ -40,7 +40,9 @@ struct MapOptions: ParsableArguments {
   /// The map of a disk, as for `map(_:)`.
   func map(of source: DiskSource) async throws -> LoadedMap {
     if case .file(let path) = source.location,
-      let found = MapOfDisk.find(for: source, at: path, options: diskOptions.openOptions)
+      let found = MapOfDisk.find(for: source, at: path, options: diskOptions.openOptions), !found.isIncomplete,
+      // A map that was made without the keys does not have the files of encrypted devices.
+      keyOptions.key.isEmpty || found.devices.contains(where: \.isEncrypted)
     {
       return LoadedMap(map: found, disk: source, isPartial: false)
     }

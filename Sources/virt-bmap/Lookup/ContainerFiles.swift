@@ -84,10 +84,18 @@ final class ContainerFiles {
   /// - Returns: the part, and the number of the disk.
   /// - Throws: `DiskError` or `LookupError`.
   func part(_ byte: ContainerByte) throws -> (part: FilePart, disk: Int) {
+    var failure: (any Error)?
     for number in 1...max(1, map.disks.count) {
-      if let part = try open(number).part(of: byte.file, at: byte.offset) { return (part, number) }
+      do {
+        if let part = try open(number).part(of: byte.file, at: byte.offset) { return (part, number) }
+      } catch let error as DiskError {
+        throw error
+      } catch {
+        // The file may belong to another disk.
+        failure = failure ?? error
+      }
     }
-    throw LookupError("\(byte.description): this is not a file of the map's disks")
+    throw failure ?? LookupError("\(byte.description): this is not a file of the map's disks")
   }
 
   private func open(_ number: Int) throws -> OpenedDisk {
@@ -98,6 +106,11 @@ final class ContainerFiles {
       throw LookupError("\(name): --container needs a raw disk or a VMDK, and this is \(format.rawValue)")
     }
     let disk = try openDisk(at: path, format: native, options: options)
+    if let size = map.size(ofDisk: number), size != disk.disk.size {
+      let name = Escaping.text(path.bytes, as: .path)
+      disk.disk.close()
+      throw LookupError("\(name): this is not the disk of the map, which has \(size) bytes")
+    }
     opened[number] = disk
     return disk
   }

@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// Reads the lines of standard input.
 struct InputLines {
@@ -17,8 +18,10 @@ struct InputLines {
     while true {
       try beforeWaiting()
       let count = read(0, &buffer, buffer.count)
-      guard count > 0 || (count < 0 && errno == EINTR) else { break }
-      var rest = buffer[..<max(0, count)]
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw LookupError("standard input: \(Errno(rawValue: errno))") }
+      guard count > 0 else { break }
+      var rest = buffer[..<count]
       while let newline = rest.firstIndex(of: 0x0a) {
         if pending.isEmpty {
           try rest[..<newline].withUnsafeBytes(body)

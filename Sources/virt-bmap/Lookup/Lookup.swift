@@ -8,16 +8,19 @@ struct Lookup {
   private let names: ObjectNames
   private let selection: ObjectSelection
   private let disk: Int
+  /// The disk that names are looked for on; nil for all.
+  private let onlyDisk: Int?
 
   /// - Parameters:
-  ///   - disk: the disk that offsets refer to, from 1.
+  ///   - disk: the only disk to answer about, from 1; without it, offsets refer to disk 1.
   ///   - selection: only these objects are shown.
-  init(map: BlockMap, disk: Int, selection: ObjectSelection) {
+  init(map: BlockMap, disk: Int?, selection: ObjectSelection) {
+    onlyDisk = disk
     self.map = map
     index = MapIndex(map)
     names = ObjectNames(map)
     self.selection = selection
-    self.disk = disk
+    self.disk = disk ?? 1
   }
 
   /// Passes the answer to `writer`, piece by piece.
@@ -85,7 +88,7 @@ struct Lookup {
     let sorted = found.sorted { a, b in
       (a.disk, a.range.lowerBound, a.range.upperBound) < (b.disk, b.range.lowerBound, b.range.upperBound)
     }
-    for range in sorted {
+    for range in sorted where onlyDisk.map({ $0 == Int(range.disk) }) ?? true {
       try add(range.object, range.range, Int(range.disk), offset: range.objectOffset, to: &writer)
     }
   }

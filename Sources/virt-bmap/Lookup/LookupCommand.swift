@@ -65,8 +65,8 @@ struct LookupCommand: AsyncParsableCommand, ErrorStatus {
 
   @Option(
     name: .customLong("format"),
-    help: "Form of the answers: text for people, map for lines of the map, or json.")
-  var answerFormat = Format.text
+    help: "Form of the answers: text for people (the default), map for lines of the map, or json.")
+  var answerFormat: Format?
 
   @Flag(help: "The same as --format json: one JSON object for each question.")
   var json = false
@@ -85,11 +85,15 @@ struct LookupCommand: AsyncParsableCommand, ErrorStatus {
     }
   }
 
+  func validate() throws {
+    if json, answerFormat ?? .json != .json { throw ValidationError("--json goes with --format json only") }
+  }
+
   func run() async throws {
     let loaded = try await mapOptions.map(map)
-    let disk = selectionOptions.disk ?? 1
     let lookup = Lookup(
-      map: loaded.map, disk: disk, selection: try selectionOptions.selection(of: loaded.map, named: map))
+      map: loaded.map, disk: selectionOptions.disk,
+      selection: try selectionOptions.selection(of: loaded.map, named: map))
     let files = ContainerFiles(
       loaded.map, at: filePath(map), disk: loaded.disk, options: mapOptions.diskOptions.openOptions)
     var writer = AnswerWriter(try format(loaded.map), container: showsContainer ? files : nil)
@@ -117,7 +121,7 @@ struct LookupCommand: AsyncParsableCommand, ErrorStatus {
   }
 
   private func format(_ map: BlockMap) throws -> any AnswerFormat {
-    switch json ? .json : answerFormat {
+    switch json ? .json : answerFormat ?? .text {
     case .text: return TextAnswers(map)
     case .json: return JSONAnswers(map)
     case .map:

@@ -11,6 +11,7 @@ package struct ChangeClassifier {
   /// Nil if only the maps are known.
   private var bytes: StateBytes?
   private var counts: ChangeCounts
+  private let selection: ObjectSelection
 
   /// - Parameters:
   ///   - bytes: the disk in both states, for maps of one disk.
@@ -19,6 +20,7 @@ package struct ChangeClassifier {
   package init(
     old: MapIndex, new: MapIndex, bytes: StateBytes?, selection: ObjectSelection = ObjectSelection()
   ) throws {
+    self.selection = selection
     counts = ChangeCounts(old.map, new.map, selection: selection)
     (self.old, self.new) = (old, new)
     self.bytes = bytes
@@ -60,12 +62,21 @@ package struct ChangeClassifier {
     var oldScratch: [Owner] = []
     var newScratch: [Owner] = []
     try new.forEachPiece(of: range, disk: disk, scratch: &newScratch) { piece, owners in
-      let now = PieceUse(owners, of: new.map)
+      let now = keepingSelected(PieceUse(owners, of: new.map), of: new.map)
+      // Free space counts if what was there counts.
+      guard selection.isEverything || now.use == .free || !now.owners.isEmpty else { return }
       try old.forEachPiece(of: piece.range, disk: disk, scratch: &oldScratch) { part, owners in
         let skipped = part.range.lowerBound - piece.range.lowerBound
-        try add(part.range, disk, now: now.advanced(by: skipped), before: PieceUse(owners, of: old.map))
+        let before = PieceUse(owners, of: old.map)
+        try add(
+          part.range, disk, now: now.advanced(by: skipped),
+          before: now.use == .free ? keepingSelected(before, of: old.map) : before)
       }
     }
+  }
+
+  private func keepingSelected(_ piece: PieceUse, of map: BlockMap) -> PieceUse {
+    selection.isEverything ? piece : piece.keeping { selection.keeps($0, in: map.objects) }
   }
 
   /// Counts a range that has the same owners everywhere.
@@ -100,7 +111,7 @@ package struct ChangeClassifier {
 
   private mutating func addFile(_ range: Range<UInt64>, _ disk: Int, _ now: PieceUse, _ before: PieceUse) throws {
     // Of several names, the one that is best explained by the old state.
-    if let owner = now.owners.first(where: { keeps($0, before) }) {
+    if before.use == .files, let owner = now.owners.first(where: { keeps($0, before) }) {
       let isRenamed = isRenamed(owner.object)
       return try forEachRun(of: range) { counts, count, isEqual in
         let isRewritten = isEqual.map { !$0 } ?? !isRenamed
@@ -110,8 +121,10 @@ package struct ChangeClassifier {
     guard let owner = now.owners.first(where: { matches.old(of: $0.object) != nil }),
       let oldFile = matches.old(of: owner.object)
     else {
-      if let owner = now.owners.first {
-        counts.add(range.upperBound - range.lowerBound, .created, newFile: owner.object)
+      // A file that had only preallocated space had no content.
+      let grown = now.owners.first { matches.oldFile(of: $0.object) != nil }
+      if let owner = grown ?? now.owners.first {
+        counts.add(range.upperBound - range.lowerBound, grown == nil ? .created : .grown, newFile: owner.object)
       }
       return
     }
@@ -150,11 +163,13 @@ package struct ChangeClassifier {
     // The file that the range belonged to, if it still exists.
     var file: ObjectID?
     if before.use == .files || before.use == .unwritten, let owner = before.owners.first {
-      let kept = before.owners.first { matches.new(of: $0.object) != nil }
-      guard let kept, let new = matches.new(of: kept.object) else {
+      let kept = before.owners.first { matches.newFile(of: $0.object) != nil }
+      guard let kept, let new = matches.newFile(of: kept.object) else {
         return counts.add(length, .deleted, oldFile: owner.object)
       }
-      guard kept.offset < newParts.end(of: new) else {
+      // A file that has only preallocated space has no content.
+      let end = self.new.map.objects.kind(of: new) == .file ? newParts.end(of: new) : 0
+      guard kept.offset < end else {
         return counts.add(length, .truncated, oldFile: kept.object)
       }
       file = kept.object

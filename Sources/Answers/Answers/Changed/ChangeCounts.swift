@@ -72,7 +72,7 @@ struct ChangeCounts {
     report.files = files.map(Self.entry).sorted(by: Self.precedes)
     report.directories = directories.totals.map(Self.entry).sorted(by: Self.precedes)
     for id in old.objects.ids
-    where old.objects.kind(of: id) == .file && matches.new(of: id) == nil && keeps(id, in: old) {
+    where old.objects.kind(of: id) == .file && matches.newFile(of: id) == nil && keeps(id, in: old) {
       report.deleted.append((old.objects.device(of: id), old.objects[id].path ?? []))
     }
     func names(_ pair: ObjectMatches.NewName) -> (device: [UInt8], old: [UInt8], new: [UInt8]) {

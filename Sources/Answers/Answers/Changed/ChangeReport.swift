@@ -7,6 +7,9 @@ package struct ChangeReport {
     package var device: [UInt8]
     package var path: [UInt8]
     package var totals: ChangeTotals
+
+    /// How many bytes are not the same as before.
+    package var changed: UInt64 { totals.sum - totals[.same] }
   }
 
   package var totals = ChangeTotals()

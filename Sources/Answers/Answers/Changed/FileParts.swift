@@ -4,8 +4,8 @@ import BlockMap
 /// Finds where parts of files are on the disks.
 struct FileParts {
   private let ranges: ObjectRanges
-  /// The ranges of the file that was asked for last, sorted by their offset in the file.
-  private var last: (file: ObjectID, parts: [MappedRange])?
+  /// The ranges of each file that was asked for, sorted by their offset in the file.
+  private var known: [ObjectID: [MappedRange]] = [:]
 
   init(_ ranges: ObjectRanges) { self.ranges = ranges }
 
@@ -37,9 +37,9 @@ struct FileParts {
   }
 
   private mutating func sorted(_ file: ObjectID) -> [MappedRange] {
-    if let last, last.file == file { return last.parts }
+    if let parts = known[file] { return parts }
     let parts = ranges.ranges(of: file).sorted { $0.objectOffset < $1.objectOffset }
-    last = (file, parts)
+    known[file] = parts
     return parts
   }
 }

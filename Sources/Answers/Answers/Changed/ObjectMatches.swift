@@ -16,6 +16,8 @@ package struct ObjectMatches: Sendable {
 
   private static let none = UInt32.max
 
+  private let oldMap: BlockMap
+  private let newMap: BlockMap
   /// Indexed by objects of the new map.
   private var oldObjects: [UInt32]
   /// Indexed by objects of the old map.
@@ -30,7 +32,7 @@ package struct ObjectMatches: Sendable {
   package init(
     _ old: MapIndex, _ new: MapIndex, isSameFile: (_ old: ObjectID, _ new: ObjectID, Range<UInt64>) throws -> Bool
   ) rethrows {
-    let (oldMap, newMap) = (old.map, new.map)
+    (oldMap, newMap) = (old.map, new.map)
     oldObjects = [UInt32](repeating: Self.none, count: newMap.objects.count)
     newObjects = [UInt32](repeating: Self.none, count: oldMap.objects.count)
     for id in newMap.objects.ids {
@@ -89,6 +91,23 @@ package struct ObjectMatches: Sendable {
 
   /// The object of the new map that continues an object of the old map.
   package func new(of object: ObjectID) -> ObjectID? { Self.object(newObjects[Int(object.rawValue)]) }
+
+  /// The same for a file, which can be there with only its content, or with only preallocated space.
+  package func oldFile(of object: ObjectID) -> ObjectID? {
+    old(of: object) ?? Self.otherKind(of: newMap.objects[object], in: oldMap)
+  }
+
+  package func newFile(of object: ObjectID) -> ObjectID? {
+    new(of: object) ?? Self.otherKind(of: oldMap.objects[object], in: newMap)
+  }
+
+  private static func otherKind(of object: MappedObject, in map: BlockMap) -> ObjectID? {
+    switch object.kind {
+    case .file: map.objects.find(kind: .unwritten, device: object.device, path: object.path)
+    case .unwritten: map.objects.find(kind: .file, device: object.device, path: object.path)
+    default: nil
+    }
+  }
 
   private static func object(_ value: UInt32) -> ObjectID? { value == none ? nil : ObjectID(rawValue: value) }
 }

@@ -3,8 +3,9 @@ import BlockMap
 /// What a piece of a disk is used for, and the objects that say so.
 struct PieceUse {
   let use: SpaceUse
-  /// Several if the file has hard links, or if files share data. Empty if nothing says what the piece is used for.
-  let owners: [Owner]
+  /// Several if the file has hard links, or if files share data. If nothing says what the piece is used
+  /// for, the innermost device; empty if there is none.
+  private(set) var owners: [Owner]
 
   init(_ owners: Span<Owner>, of map: BlockMap) {
     var use = SpaceUse.unaccounted
@@ -18,11 +19,18 @@ struct PieceUse {
     }
     self.use = use
     self.owners = found
+    // The innermost device comes first.
+    if use == .unaccounted, !owners.isEmpty { self.owners = [owners[0]] }
   }
 
   private init(use: SpaceUse, owners: [Owner]) {
     self.use = use
     self.owners = owners
+  }
+
+  /// The same with only some of the owners.
+  func keeping(_ isKept: (ObjectID) -> Bool) -> PieceUse {
+    PieceUse(use: use, owners: owners.filter { isKept($0.object) })
   }
 
   /// The same for a part of the piece that starts this many bytes later.

@@ -68,7 +68,7 @@ package struct DifferentialDFXML {
       for id in new.files(on: device.name) {
         try output.append { append(id, volumes.old, volumes.new, to: &$0) }
       }
-      for id in old.files(on: device.name) where matches.new(of: id) == nil {
+      for id in old.files(on: device.name) where matches.newFile(of: id) == nil {
         try output.append { text in
           text.append(contentsOf: "    <fileobject delta:deleted_file='1'>\n".utf8)
           appendOriginal(id, volumes.old, to: &text)
@@ -84,7 +84,7 @@ package struct DifferentialDFXML {
   private func append(_ id: ObjectID, _ oldVolume: DFXMLVolume, _ newVolume: DFXMLVolume, to text: inout [UInt8]) {
     let original = matches.old(of: id)
     // Another name of a file is new, although its content is not.
-    let isNewName = original.map { matches.new(of: $0) != id } ?? true
+    let isNewName = original.map { matches.new(of: $0) != id } ?? (matches.oldFile(of: id) == nil)
     let before = isNewName ? nil : original
     var attributes = isNewName ? " delta:new_file='1'" : ""
     if let before, old.source.map.objects[before].path != new.source.map.objects[id].path {
@@ -94,7 +94,7 @@ package struct DifferentialDFXML {
       // A file that moved has left its old blocks, which are free now.
       let content: [ChangeCategory] =
         [.rewritten, .grown, .truncated] + (totals[.moved] > 0 ? [] : [.trimmed, .freed])
-      if content.contains(where: { totals[$0] > 0 }) {
+      if content.contains(where: { totals[$0] > 0 }) || totals[.created] > 0 {
         attributes += " delta:modified_file='1'"
       } else if totals[.moved] > 0, attributes.isEmpty {
         attributes += " delta:changed_file='1'"

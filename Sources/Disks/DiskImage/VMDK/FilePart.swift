@@ -95,8 +95,9 @@ extension GrainExtent {
             (start..<start &+ layout.entriesPerTable &* width).contains(offset)
           else { return }
           let grains = layout.entriesPerTable &* layout.grainBytes
-          let range = number &* grains..<min((number &+ 1) &* grains, size)
-          if range.lowerBound < range.upperBound { found = .grainTable(of: range, isRedundant: isRedundant) }
+          // The extent may end before the grains of the last table.
+          let (first, end) = (number &* grains, min((number &+ 1) &* grains, size))
+          if first < end { found = .grainTable(of: first..<end, isRedundant: isRedundant) }
         }
         table += count
       }

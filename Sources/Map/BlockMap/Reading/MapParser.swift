@@ -19,6 +19,7 @@ struct MapParser {
   private var objects = ObjectTable()
   private var ranges: [MappedRange] = []
   private var isSorted = true
+  private var isIncomplete = false
 
   init(path: FilePath) {
     self.path = path
@@ -60,7 +61,8 @@ struct MapParser {
       ranges.sort { [objects] in RangeOrder.precedes($0, $1, objects) }
     }
     return BlockMap(
-      disks: disks, devices: devices, objects: objects, ranges: ranges, hasOffsets: version == .two)
+      disks: disks, devices: devices, objects: objects, ranges: ranges, hasOffsets: version == .two,
+      isIncomplete: isIncomplete)
   }
 
   @inline(__always)
@@ -100,6 +102,8 @@ struct MapParser {
         throw LineProblem("more than \(FormatLimits.devices) devices")
       }
       devices.append(try DeviceHeader.parse(&cursor))
+    } else if version == .two, cursor.rest.elementsEqual("# incomplete".utf8) {
+      isIncomplete = true
     }
     return true
   }

@@ -13,6 +13,8 @@ public struct BlockMapBuilder: Sendable {
   public let maximumBytes: UInt64
   /// The approximate size in bytes of the lines that were added.
   private var addedBytes: UInt64 = 0
+  /// Whether something could not be examined, so that something may be missing from the map.
+  public var isIncomplete = false
   private var lastObject: (id: ObjectID, bytes: UInt64)?
 
   /// The minimum length of a line in bytes.
@@ -131,7 +133,7 @@ public struct BlockMapBuilder: Sendable {
       throw .tooLarge(maximumBytes)
     }
     var writer = try MapWriter(path: path, maximumBytes: maximumBytes)
-    try writer.writeHeader(disks, devices)
+    try writer.writeHeader(disks, devices, isIncomplete: isIncomplete)
     for (count, range) in ranges.enumerated() {
       if count & 0xfff == 0, isCancelled() { throw .cancelled }
       try writer.write(range, objects)

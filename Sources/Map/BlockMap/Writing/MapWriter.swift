@@ -16,8 +16,11 @@ struct MapWriter: ~Copyable {
     buffer.reserveCapacity(Self.flushAt + 4096)
   }
 
-  mutating func writeHeader(_ disks: [DiskDescription], _ devices: [DeviceDescription]) throws(MapError) {
+  mutating func writeHeader(
+    _ disks: [DiskDescription], _ devices: [DeviceDescription], isIncomplete: Bool
+  ) throws(MapError) {
     buffer.append(contentsOf: "# virt-bmap 2\n".utf8)
+    if isIncomplete { buffer.append(contentsOf: "# incomplete\n".utf8) }
     for (index, disk) in disks.enumerated() {
       buffer.append(contentsOf: "# disk \(index + 1) size=".utf8)
       HexNumber.append(disk.size, to: &buffer)
