@@ -42,6 +42,18 @@ struct RoundTripTests {
     #expect(try readFile(path).count { $0 == 0x0a } == expected.count + 2)
   }
 
+  @Test func thatSomethingIsMissingSurvives() throws {
+    let scratch = try Scratch()
+    let path = scratch.path.appending("map")
+    for isIncomplete in [false, true] {
+      var builder = BlockMapBuilder()
+      builder.addDisk(DiskDescription(size: 1 << 20, format: Array("raw".utf8), file: Array("disk".utf8)))
+      builder.isIncomplete = isIncomplete
+      try builder.write(to: path)
+      #expect(try BlockMap(contentsOf: path).isIncomplete == isIncomplete)
+    }
+  }
+
   @Test func whatIsOnADeviceSurvives() throws {
     let scratch = try Scratch()
     let path = scratch.path.appending("map")

@@ -1,13 +1,44 @@
 import ArgumentParser
 import BlockMap
 
-/// Which part of a map a command answers about; the same for every command that reads a map.
-struct SelectionOptions: ParsableArguments {
+/// Which disk and which devices of a map a command answers about.
+struct DeviceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Only this disk, counted from 1.", valueName: "N"))
   var disk: Int?
 
-  @Option(help: ArgumentHelp("Only objects on this device. May be repeated.", valueName: "DEVICE"))
+  @Option(help: ArgumentHelp("Only this device. May be repeated.", valueName: "DEVICE"))
   var device: [String] = []
+
+  /// Checks that the disk is in all of the maps.
+  /// - Returns: the devices to keep, not escaped; nil for all. Each has to be in one of the maps.
+  /// - Throws: `InputError`.
+  func devices(of maps: [BlockMap], named name: String) throws -> Set<[UInt8]>? {
+    for map in maps {
+      guard let disk else { break }
+      // A map in the 2014 format does not say how many disks it covers.
+      guard disk >= 1, map.disks.isEmpty || disk <= map.disks.count else {
+        throw InputError(name, "a map of \(map.disks.count) disks, there is no disk \(disk)")
+      }
+    }
+    guard !device.isEmpty else { return nil }
+    let names = maps.reduce(into: Set<[UInt8]>()) { names, map in
+      names.formUnion(map.objects.ids.lazy.map { map.objects.device(of: $0) })
+    }
+    return try Set(
+      device.map { argument in
+        let bytes = ArgumentBytes.decode(argument)
+        // A name can be given as it is, or as the map escapes it.
+        guard let found = [bytes, Escaping.unescape(bytes)].compactMap({ $0 }).first(where: names.contains) else {
+          throw InputError(name, "there is no device \(Escaping.text(bytes, as: .device)) in this map")
+        }
+        return found
+      })
+  }
+}
+
+/// Which part of a map a command answers about; the same for every command that looks at objects.
+struct SelectionOptions: ParsableArguments {
+  @OptionGroup var deviceOptions: DeviceOptions
 
   @Option(help: ArgumentHelp("Only objects of these kinds, such as f,d.", valueName: "KIND,..."))
   var kind: String?
@@ -15,6 +46,8 @@ struct SelectionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Only paths that match this pattern, in which * also matches a slash.", valueName: "PATTERN"))
   var only: String?
+
+  var disk: Int? { deviceOptions.disk }
 
   /// What to keep.
   /// - Parameters:
@@ -28,28 +61,8 @@ struct SelectionOptions: ParsableArguments {
 
   /// The same for several maps of the same disks. A device has to be in one of them.
   func selection(of maps: [BlockMap], named name: String) throws -> ObjectSelection {
-    for map in maps {
-      guard let disk else { break }
-      // A map in the 2014 format does not say how many disks it covers.
-      guard disk >= 1, map.disks.isEmpty || disk <= map.disks.count else {
-        throw InputError(name, "a map of \(map.disks.count) disks, there is no disk \(disk)")
-      }
-    }
     var selection = ObjectSelection()
-    if !device.isEmpty {
-      let names = maps.reduce(into: Set<[UInt8]>()) { names, map in
-        names.formUnion(map.objects.ids.lazy.map { map.objects.device(of: $0) })
-      }
-      selection.devices = []
-      for argument in device {
-        let bytes = ArgumentBytes.decode(argument)
-        // A name can be given as it is, or as the map escapes it.
-        guard let found = [bytes, Escaping.unescape(bytes)].compactMap({ $0 }).first(where: names.contains) else {
-          throw InputError(name, "there is no device \(Escaping.text(bytes, as: .device)) in this map")
-        }
-        selection.devices?.insert(found)
-      }
-    }
+    selection.devices = try deviceOptions.devices(of: maps, named: name)
     if let kind {
       guard let kinds = ObjectKind.kinds(in: ArgumentBytes.decode(kind)) else {
         throw ValidationError("--kind \(kind): give kinds with commas between them, of \(ObjectKind.knownLetters)")

@@ -24,23 +24,29 @@ struct SummaryCommand: AsyncParsableCommand {
   @Flag(help: "Print JSON: one object, or with --unaccounted one for each range.")
   var json = false
 
+  @OptionGroup var deviceOptions: DeviceOptions
+
   @OptionGroup var mapOptions: MapOptions
 
   func run() async throws {
     let loaded = try await mapOptions.map(map)
+    let devices = try deviceOptions.devices(of: [loaded.map], named: map)
     var output = StandardOutput(isText: !json)
     if unaccounted {
-      try list(loaded.map, to: &output)
+      try list(loaded.map, devices: devices, to: &output)
     } else {
-      let summary = MapSummary(loaded.map)
+      let summary = MapSummary(loaded.map).narrowed(disk: deviceOptions.disk, devices: devices)
       try output.append(json ? try JSONLine.of(SummaryDocument(summary)) : Array(summary.text.utf8))
     }
     try output.flush()
     try loaded.checkIsWhole()
   }
 
-  private func list(_ map: BlockMap, to output: inout StandardOutput) throws {
+  private func list(_ map: BlockMap, devices: Set<[UInt8]>?, to output: inout StandardOutput) throws {
+    let names = devices.map { Set($0.map { Escaping.text($0, as: .device) }) }
     try MapIndex(map).forEachUnaccounted { range in
+      guard deviceOptions.disk.map({ $0 == range.disk }) ?? true, names.map({ $0.contains(range.device) }) ?? true
+      else { return }
       if json { return try output.append(try JSONLine.of(range)) }
       let (start, end) = (String(range.start, radix: 16), String(range.end, radix: 16))
       let device = range.device.isEmpty ? "" : " \(range.device)"

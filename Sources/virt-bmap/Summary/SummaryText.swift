@@ -24,7 +24,7 @@ extension MapSummary {
         }
       }
     }
-    text.add("summary", totals.summary)
+    if !disks.isEmpty { text.add("summary", totals.summary) }
     return text.lines
   }
 }

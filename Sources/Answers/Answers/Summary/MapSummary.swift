@@ -53,6 +53,21 @@ package struct MapSummary {
     largest = Self.largest(of: map)
   }
 
+  /// The same for one disk, or for some devices.
+  /// - Parameters:
+  ///   - disk: the number of the disk, from 1; nil for all.
+  ///   - devices: nil for all.
+  package func narrowed(disk: Int?, devices: Set<[UInt8]>?) -> MapSummary {
+    var summary = self
+    if let disk { summary.disks.removeAll { $0.number != disk } }
+    if let devices {
+      summary.disks = []
+      summary.devices.removeAll { !devices.contains($0.name) }
+      summary.largest.removeAll { !devices.contains($0.device) }
+    }
+    return summary
+  }
+
   private static func largest(of map: BlockMap) -> [File] {
     var bytes = [UInt64](repeating: 0, count: map.objects.count)
     var starts = [UInt64](repeating: .max, count: map.objects.count)
