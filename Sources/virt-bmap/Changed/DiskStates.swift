@@ -69,10 +69,10 @@ struct DiskStates {
         throw InputError(state.name, "a map in the 2014 format does not say which part of a file a range holds")
       }
       guard disk != nil || sizes.count == 1 else {
-        throw InputError(state.name, "a map of \(sizes.count) disks: choose one with --disk")
+        throw InputError(state.name, "a map of \(counted(sizes.count, "disk")): choose one with --disk")
       }
       guard (1...max(1, sizes.count)).contains(disk ?? 1), !sizes.isEmpty else {
-        throw InputError(state.name, "a map of \(sizes.count) disks, there is no disk \(disk ?? 1)")
+        throw InputError(state.name, "a map of \(counted(sizes.count, "disk")), there is no disk \(disk ?? 1)")
       }
     }
     let (before, now) = (old.loaded.map.sizes[(disk ?? 1) - 1], new.loaded.map.sizes[(disk ?? 1) - 1])

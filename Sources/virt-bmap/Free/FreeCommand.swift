@@ -71,7 +71,7 @@ struct FreeCommand: AsyncParsableCommand {
     }
     guard !sources.isEmpty else { return try FreeSpace(map, disks: nil, onDisk: onlyDisk, selection) }
     guard sources.count == map.sizes.count else {
-      throw InputError(self.map, "a map of \(map.sizes.count) disks, but \(sources.count) are given")
+      throw InputError(self.map, "a map of \(counted(map.sizes.count, "disk")), but \(sources.count) are given")
     }
     let names = disks.isEmpty ? [self.map] : disks
     Interruption.install()

@@ -21,7 +21,7 @@ extension FreeSpace {
 
 extension InformationText {
   fileprivate mutating func add(_ device: FreeSpace.Device) {
-    add("free", "\(readable(device.free)) in \(device.ranges) \(device.ranges == 1 ? "range" : "ranges")")
+    add("free", "\(readable(device.free)) in \(counted(device.ranges, "range"))")
     guard let image = device.image else { return }
     add("stored in the image", bytes: image.stored)
     add("not zero", bytes: image.notZero)

@@ -17,7 +17,7 @@ struct DeviceOptions: ParsableArguments {
       guard let disk else { break }
       // A map in the 2014 format does not say how many disks it covers.
       guard disk >= 1, map.disks.isEmpty || disk <= map.disks.count else {
-        throw InputError(name, "a map of \(map.disks.count) disks, there is no disk \(disk)")
+        throw InputError(name, "a map of \(counted(map.disks.count, "disk")), there is no disk \(disk)")
       }
     }
     guard !device.isEmpty else { return nil }
@@ -76,6 +76,9 @@ struct SelectionOptions: ParsableArguments {
   /// Whether a range of this disk is kept.
   func keeps(disk number: UInt32) -> Bool { disk.map { $0 == Int(number) } ?? true }
 }
+
+/// A number with its noun, such as `1 disk` or `2 disks`.
+func counted(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
 
 /// Why a question cannot be answered from this input. The description is one line for the user.
 struct InputError: Error, CustomStringConvertible {
