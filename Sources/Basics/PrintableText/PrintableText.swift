@@ -4,8 +4,8 @@
 /// control the terminal, and a newline would make one message look like two. So a program passes each line through this
 /// where it prints it.
 public enum PrintableText {
-  /// The bytes with each control character (C0, DEL and, in UTF-8, C1), each line separator, and each byte that is not
-  /// part of valid UTF-8 written as `\ooo`, three octal digits. Everything else stays, also a backslash, because names
+  /// The bytes with each control character (C0, DEL and, in UTF-8, C1), each line separator, each character that changes the
+  /// direction of text, and each byte that is not part of valid UTF-8 written as `\ooo`, three octal digits. Everything else stays, also a backslash, because names
   /// in messages are already escaped.
   /// - Parameter keepingNewlines: whether newlines stay as well, for text of several lines.
   public static func bytes(_ text: some Collection<UInt8>, keepingNewlines: Bool = false) -> [UInt8] {
@@ -32,6 +32,8 @@ public enum PrintableText {
       let character = rest.prefix(UTF8.width(scalar))
       switch scalar.properties.generalCategory {
       case .control, .lineSeparator, .paragraphSeparator: for byte in character { append(octal: byte, to: &result) }
+      // They can make one name look like another.
+      case .format where scalar.properties.isBidiControl: for byte in character { append(octal: byte, to: &result) }
       default: result.append(contentsOf: character)
       }
       rest = rest.dropFirst(UTF8.width(scalar))

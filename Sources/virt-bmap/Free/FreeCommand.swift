@@ -42,6 +42,9 @@ struct FreeCommand: AsyncParsableCommand {
 
   func run() async throws {
     let loaded = try await mapOptions.map(map)
+    guard loaded.map.hasOffsets else {
+      throw InputError(map, "a map in the 2014 format does not say what is free")
+    }
     let selection = try selectionOptions.selection(of: loaded.map, named: map)
     var output = StandardOutput(isText: !json)
     if ranges {

@@ -55,11 +55,13 @@ struct AnswerWriter {
 
   mutating func add(_ part: String, of byte: ContainerByte) throws {
     try output.append { format.add(part, of: byte, to: &$0) }
+    output.markComplete()
   }
 
   /// - Parameter size: the size of the disk that the question is about, in bytes, if it is known.
   mutating func end(_ question: Question, diskSize size: UInt64?) throws {
     try output.append { format.end(question, to: &$0) }
+    output.markComplete()
     guard entries == 0 else { return }
     isMissing = true
     try flush()
@@ -68,6 +70,12 @@ struct AnswerWriter {
       reason = ": the disk has \(size) bytes"
     }
     Messages.error("nothing found for \(question.description)\(reason)")
+  }
+
+  /// Writes the answers before the one that failed.
+  mutating func flushAfterError() {
+    output.dropIncomplete()
+    try? flush()
   }
 
   /// Writes what was found so far. Call this before waiting for more questions, and at the end.

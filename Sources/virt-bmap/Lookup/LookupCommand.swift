@@ -102,7 +102,7 @@ struct LookupCommand: AsyncParsableCommand, ErrorStatus {
       try writer.flush()
     } catch {
       // What was found before the error counts.
-      try? writer.flush()
+      writer.flushAfterError()
       throw error
     }
     try loaded.checkIsWhole()

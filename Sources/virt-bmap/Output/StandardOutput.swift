@@ -9,6 +9,8 @@ struct StandardOutput {
   /// as they are.
   private let isText: Bool
   private var buffer: [UInt8] = []
+  /// How much of the buffer is whole answers.
+  private var complete = 0
 
   /// - Parameter isText: whether to escape control characters, but not newlines.
   init(isText: Bool) { self.isText = isText }
@@ -24,6 +26,12 @@ struct StandardOutput {
     if buffer.count >= Self.blockBytes { try flush() }
   }
 
+  /// Says that what was appended so far is whole.
+  mutating func markComplete() { complete = buffer.count }
+
+  /// Forgets what was appended since, as far as it has not been written.
+  mutating func dropIncomplete() { buffer.removeLast(buffer.count - complete) }
+
   /// Writes what has not been written yet. An answer that cannot be written must not look like one that found nothing.
   mutating func flush() throws {
     do {
@@ -32,6 +40,7 @@ struct StandardOutput {
       throw OutputError("standard output: \(error)")
     }
     buffer.removeAll(keepingCapacity: true)
+    complete = 0
   }
 }
 

@@ -12,6 +12,9 @@ struct OtherCopies {
   private let list: RangeSet
   private let disk: UInt32
   private var found: [Range<UInt64>] = []
+  /// How many more parts of the list are looked at. A map can say that everything is a copy of everything; beyond this,
+  /// no copies are found.
+  private var budget: Int
 
   /// Those of the bytes of `list` of which another copy is not in it.
   /// - Parameters:
@@ -27,6 +30,7 @@ struct OtherCopies {
 
   private init(map: BlockMap, list: RangeSet, disk: UInt32) {
     (self.map, self.list, self.disk) = (map, list, disk)
+    budget = 1 << 24 + 4 * list.ranges.count
   }
 
   private mutating func search() {
@@ -80,16 +84,22 @@ struct OtherCopies {
     // The offsets that have a copy outside of the list.
     var outside: [Range<UInt64>] = []
     for range in ranges {
+      guard budget > 0 else { return }
       if range.disk == disk {
-        list.forEachGap(in: range.range) { outside.append(range.offsets(of: $0)) }
+        list.forEachGap(in: range.range) {
+          outside.append(range.offsets(of: $0))
+          budget -= 1
+        }
       } else {
         outside.append(range.offsets(of: range.range))
       }
     }
     let others = RangeSet(outside.merged)
     for range in ranges where range.disk == disk {
+      guard budget > 0 else { return }
       list.forEachPart(in: range.range) { part in
         others.forEachPart(in: range.offsets(of: part)) { offsets in
+          budget -= 1
           let start = range.range.lowerBound + (offsets.lowerBound - range.objectOffset)
           found.append(start..<start + (offsets.upperBound - offsets.lowerBound))
         }

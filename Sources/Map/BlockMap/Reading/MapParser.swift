@@ -60,9 +60,20 @@ struct MapParser {
     if !isSorted {
       ranges.sort { [objects] in RangeOrder.precedes($0, $1, objects) }
     }
+    removeRepeated()
     return BlockMap(
       disks: disks, devices: devices, objects: objects, ranges: ranges, hasOffsets: version == .two,
       isIncomplete: isIncomplete)
+  }
+
+  /// Removes lines that repeat the one before: their bytes would count twice.
+  private mutating func removeRepeated() {
+    var kept = 0
+    for index in ranges.indices where kept == 0 || ranges[index] != ranges[kept - 1] {
+      ranges[kept] = ranges[index]
+      kept += 1
+    }
+    ranges.removeLast(ranges.count - kept)
   }
 
   @inline(__always)
