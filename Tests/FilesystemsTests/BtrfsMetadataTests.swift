@@ -66,17 +66,18 @@ import Testing
     #expect(
       lines(areas) == [
         "b 8:12 0 65536 boot block", "m 8:12 65536 69632 superblock", "m 8:12 67108864 67112960 backup superblock",
-        "b 8:13 0 65536 boot block", "m 8:13 65536 69632 superblock", "m 8:13 67108864 67112960 backup superblock",
+        "b 8:13 0 65536@65536 boot block", "m 8:13 65536 69632@4096 superblock",
+        "m 8:13 67108864 67112960@4096 backup superblock",
         "m btrfs 22036480 22052864@ chunk tree", "m btrfs 30408704 30425088@ extent tree",
         "m btrfs 30425088 30441472@ fs tree", "m btrfs 30490624 30507008@ csum tree",
         "m btrfs 30523392 30539776@ data relocation tree", "m btrfs 30539776 30556160@ uuid tree",
         "m btrfs 30556160 30572544@ device tree", "m btrfs 30572544 30588928@ free space tree",
         "m btrfs 30588928 30605312@ root tree",
         // The stripes with the second superblock, on both devices.
-        "m 8:12 67112960 67174400@ reserved", "m 8:13 46137344 46202880@ reserved",
-        "m 8:12 88080384 88145920@ reserved", "m 8:13 67112960 67174400@ reserved",
-        "m 8:12 69632 1048576@ reserved", "u 8:12 1048576 22020096 -", "u 8:12 131072000 134217728 -",
-        "m 8:13 69632 1048576@ reserved", "u 8:13 110100480 146800640 -",
+        "m 8:12 67112960 67174400 reserved", "m 8:13 46137344 46202880@61440 reserved",
+        "m 8:12 88080384 88145920@126976 reserved", "m 8:13 67112960 67174400@192512 reserved",
+        "m 8:12 69632 1048576@253952 reserved", "u 8:12 1048576 22020096 -", "u 8:12 131072000 134217728 -",
+        "m 8:13 69632 1048576@1232896 reserved", "u 8:13 110100480 146800640 -",
         "u btrfs 22020096 22036480 -", "u btrfs 22052864 30408704 -", "u btrfs 30441472 30490624 -",
         "u btrfs 30507008 30523392 -", "u btrfs 30605312 63963136 -", "u btrfs 63963136 67108864 -",
         "u btrfs 67174400 88080384 -", "u btrfs 88145920 131072000 -",

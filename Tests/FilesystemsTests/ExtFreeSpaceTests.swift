@@ -110,7 +110,7 @@ import Testing
     #expect(named.map(\.name) == names)
     let starts: [UInt64] = [40, 44, 5992, 4773, 5956, 6001]
     #expect(named.map { $0.range.lowerBound >> 10 } == starts)
-    let offsets: [UInt64] = [0, 0, 0, 0, 1186, 0]
+    let offsets: [UInt64] = [0, 0, 1, 0, 1186, 0]
     #expect(named.map { $0.offset >> 10 } == offsets)
   }
 

@@ -180,6 +180,7 @@ import Testing
     #expect(isoFound.filter { $0.name == "volume descriptors" }.count == 3)
     let tables = isoFound.filter { $0.name == "path table" }
     #expect(tables.count == 4)
+    #expect(Set(tables.map(\.offset)).count == 4)
     // The first record of a path table is the root directory: a name of one byte, in no other directory.
     for table in tables { #expect(image.data[Int(table.range.lowerBound)] == 1) }
 

@@ -97,7 +97,7 @@ import Testing
       "0 512 superblock", "512 1024 AGF 0", "1024 1536 AGI 0", "1536 2048 AGFL 0", "2048 4096 AG header padding",
       "\(next) \(next + 512) backup superblock", "\(next + 512) \(next + 1024) AGF 1",
       "\(next + 1024) \(next + 1536) AGI 1", "\(next + 1536) \(next + 2048) AGFL 1",
-      "\(next + 2048) \(next + 4096) AG header padding",
+      "\(next + 2048) \(next + 4096)@2048 AG header padding",
     ]
     #expect(lines(Self.superblock) == expected)
   }
@@ -106,10 +106,10 @@ import Testing
     let text = Self.superblock + Self.groups + Self.inodes
     var expected: [String] = []
     expected.append(line(1..<2, "bnobt 0"))
-    expected.append(line(30..<31, "bnobt 0"))
+    expected.append(line(30..<31, "bnobt 0", offset: 4096))
     expected.append(line(13..<16, "-"))
     expected.append(line(24..<25, "-"))
-    expected.append(line(31..<32, "bnobt 0"))
+    expected.append(line(31..<32, "bnobt 0", offset: 8192))
     expected.append(line(26..<20480, "-"))
     expected.append(line(2..<3, "cntbt 0"))
     expected.append(line(5..<6, "rmapbt 0"))
@@ -121,13 +121,17 @@ import Testing
     expected.append(line(16..<24, "inodes", offset: 128 * 512))
     expected.append(line(26..<28, "inodes", offset: 208 * 512))
     expected.append(line(4..<5, "finobt 0"))
-    for block in [10, 7, 8, 9] { expected.append(line(block..<block + 1, "AGFL blocks 0")) }
+    for (index, block) in [10, 7, 8, 9].enumerated() {
+      expected.append(line(block..<block + 1, "AGFL blocks 0", offset: index * 4096))
+    }
     expected.append(line(1..<2, "bnobt 1", of: 1))
     expected.append(line(13..<20480, "-", of: 1))
     expected.append(line(3..<4, "inobt 1", of: 1))
     // The number of the first inode of group 1 is 1 << 18.
     expected.append(line(8..<16, "inodes", of: 1, offset: ((1 << 18) + 64) * 512))
-    for block in [4, 6, 7] { expected.append(line(block..<block + 1, "AGFL blocks 1", of: 1)) }
+    for (index, block) in [4, 6, 7].enumerated() {
+      expected.append(line(block..<block + 1, "AGFL blocks 1", of: 1, offset: index * 4096))
+    }
     expected.append(line(200..<202, "real-time bitmap"))
     expected.append(line(205..<206, "real-time bitmap map"))
     expected.append(line(300..<301, "user quota", of: 1, offset: 4096))
@@ -148,7 +152,7 @@ import Testing
       """
     let expected = [
       line(300..<302, "unlinked inode 131", of: 1, offset: 32768), line(310..<311, "unlinked inode 131 map", of: 1),
-      line(205..<206, "unlinked inode 131 map"),
+      line(205..<206, "unlinked inode 131 map", offset: 4096),
     ]
     #expect(Array(lines(Self.superblock + text + "ag 0\ndata 0 0 200 2\n").suffix(3)) == expected)
   }

@@ -67,6 +67,19 @@ import Testing
       ])
   }
 
+  /// A range that overlaps the one before it is cut: its new bytes are in `byte_runs`.
+  @Test func partlyOverlappingRanges() throws {
+    let source = try map(
+      "1 1000 3000 f /dev/sda1 /x\n1 5000 8000 f@1000 /dev/sda1 /x\n1 9000 a000 f@3000 /dev/sda1 /x\n"
+        + "1 b000 d000 f@3000 /dev/sda1 /x")
+    let runs = FileRuns(source.ranges, hasOffsets: true)
+    func lines(_ ranges: [MappedRange]) -> [String] {
+      ranges.map { "\($0.objectOffset >> 12): \($0.range.lowerBound >> 12)-\($0.range.upperBound >> 12)" }
+    }
+    #expect(lines(runs.first) == ["0: 1-3", "2: 6-8", "4: 12-13"])
+    #expect(lines(runs.copies) == ["1: 5-6", "3: 9-10", "3: 11-12"])
+  }
+
   /// The offset in a device that is in several pieces, and of a subvolume on it.
   @Test func offsetsInDevices() throws {
     let text = try document(

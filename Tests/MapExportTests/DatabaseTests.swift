@@ -68,6 +68,35 @@ import Testing
     let file = File()
     try write(ExportSource(try hostileMap(), selection: ObjectSelection(kinds: [.directory])), to: file)
     #expect(try await ask("SELECT kind, path FROM objects; SELECT count(*) FROM ranges", file) == ["d|/", "1"])
+    #expect(try await ask("SELECT name FROM devices", file) == ["/dev/sda1"])
+  }
+
+  /// A selection leaves nothing in any table that no range refers to, and keeps the numbers of what is left.
+  @Test func oneDisk() async throws {
+    let header = """
+      # disk 1 size=100000 file=a
+      # disk 2 size=100000 file=b
+      # device /dev/sda1 type=ext4
+      # device /dev/sdb1 type=xfs
+      # device /dev/sdc1 type=swap
+
+      """
+    let two = try map(
+      "1 0 1000 f /dev/sda1 /x\n2 0 1000 f /dev/sdb1 /y\n2 1000 2000 d /dev/sdb1 /\n1 1000 2000 f /dev/md0 /both\n"
+        + "2 2000 3000 f /dev/md0 /both", header: header)
+    let question = """
+      SELECT disk, file FROM disks; SELECT name FROM devices ORDER BY name; SELECT path FROM objects ORDER BY path;
+      SELECT count(*) FROM ranges; PRAGMA foreign_key_check;
+      """
+    let (second, both, all) = (File(), File(), File())
+    try write(ExportSource(two, disk: 2), to: second)
+    #expect(try await ask(question, second) == ["2|b", "/dev/md0", "/dev/sdb1", "/", "/both", "/y", "3"])
+    var selection = ObjectSelection()
+    selection.devices = [Array("/dev/sda1".utf8)]
+    try write(ExportSource(two, selection: selection), to: both)
+    #expect(try await ask(question, both) == ["1|a", "/dev/sda1", "/x", "1"])
+    try write(ExportSource(two), to: all)
+    #expect(try await ask("SELECT count(*) FROM devices; SELECT count(*) FROM disks", all) == ["4", "2"])
   }
 
   /// SQLite's numbers are signed.

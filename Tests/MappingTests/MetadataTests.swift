@@ -44,7 +44,7 @@ import Testing
         "m 800 c00 group descriptors", "m c00 40c00 reserved group descriptors",
         "m 40c00 41000 block bitmap", "m 43c00 44000 inode bitmap", "m 46c00 c6c00 inode table",
         "m 800400 800800 backup superblock", "m 800800 800c00 backup group descriptors",
-        "m 800c00 840c00 reserved group descriptors",
+        "m 800c00 840c00@40000 reserved group descriptors",
         "m 41000 41400@400 block bitmap", "m 44000 44400@400 inode bitmap", "m c6c00 146c00@80000 inode table",
         "m 41400 41800@800 block bitmap", "m 44400 44800@800 inode bitmap", "m 146c00 1c6c00@100000 inode table",
         "m 2000400 2400400 journal", "m 64a000 64a400 resize inode",
@@ -79,7 +79,7 @@ import Testing
         "m 800800 800c00 backup group descriptors", "m 800c00 801000@400 block bitmap",
         "m 1000400 1000800 backup superblock", "m 1000800 1000c00@800 block bitmap",
         "m 6f000 72000 journal", "m 72000 72400 journal map", "m 72400 b2400@3000 journal",
-        "m b2400 b2800 journal map", "m b2800 b2c00 journal map", "m b2c00 f2c00@43000 journal",
+        "m b2400 b2800@400 journal map", "m b2800 b2c00@800 journal map", "m b2c00 f2c00@43000 journal",
       ])
   }
 
@@ -97,7 +97,7 @@ import Testing
       lines(XFSMetadata.areas(parsing: text)) == [
         "m 0 200 superblock", "m 200 400 AGF 0", "m 400 600 AGI 0", "m 600 800 AGFL 0", "m 800 1000 AG header padding",
         "m 5000000 5000200 backup superblock", "m 5000200 5000400 AGF 1", "m 5000400 5000600 AGI 1",
-        "m 5000600 5000800 AGFL 1", "m 5000800 5001000 AG header padding", "m a006000 e006000 log",
+        "m 5000600 5000800 AGFL 1", "m 5000800 5001000@800 AG header padding", "m a006000 e006000 log",
       ])
     // A log on an external device has no location on this one.
     let external = text.replacing("logstart = 65542", with: "logstart = 0").replacing("log = 167796736", with: "")

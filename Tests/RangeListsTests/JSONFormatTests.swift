@@ -28,6 +28,15 @@ import Testing
       """)
     #expect(allocation.ranges == [0..<65536, 131072..<196608])
     #expect(problem("[{\"offset\":0,\"length\":1,\"type\":1}]") == "line 1: no \"description\"")
+    #expect(
+      problem(
+        """
+        [
+        { "offset": 0, "length": 4194304, "type": 0, "description": "clean"},
+        { "offset": 4325376, "length": 4063232, "type": 0, "description": "clean"}
+        ]
+        """)
+        == "line 3: the extent begins at byte 4325376, not at 4194304: a part of nbdinfo's output is missing")
   }
 
   /// `qemu-img map --output=json` (7.2) of an image with a backing file.
@@ -66,10 +75,25 @@ import Testing
     try found.fit(toDiskOf: 2 << 20)
     #expect(
       throws: ListError(
-        "describes only 2097152 of the 3145728 bytes of the disk: add the other pages, or choose with --disk")
+        "describes only 2097152 of the 3145728 bytes of the disk: add what is missing, or choose with --disk")
     ) {
       try found.fit(toDiskOf: 3 << 20)
     }
+    // A page is missing, or the pages are in the wrong order.
+    let first = #"{"startOffset":0,"length":65536,"changedArea":[]}"#
+    let third = #"{"startOffset":131072,"length":65536,"changedArea":[{"start":131072,"length":512}]}"#
+    #expect(
+      problem("\(first)\n\(third)\n")
+        == "line 2: \"startOffset\" is 131072, but the page before it ends at 65536: give all pages in order")
+    #expect(
+      problem(third)
+        == "line 1: \"startOffset\" is 131072, but the page before it ends at 0: give all pages in order")
+    #expect(
+      problem("\(first)\n\(first)\n")
+        == "line 2: \"startOffset\" is 0, but the page before it ends at 65536: give all pages in order")
+    #expect(
+      problem(#"{"startOffset":0,"length":1}{"startOffset":1,"length":18446744073709551615}"#)
+        == "line 1: the described part does not fit in 64 bits")
     #expect(
       problem(#"{"changedArea":[{"start":-1,"length":1}]}"#)
         == "line 1: \"start\" is missing, or not a whole number below 2^64")

@@ -120,7 +120,27 @@ import Testing
       problem("0 4096 1 dirty\n4096 1 dirty\n") == "line 2: not an extent: offset, length, type and description")
     #expect(problem("0 4096 1\n", ListOptions(format: "nbdinfo")) != nil)
     #expect(
-      problem("18446744073709551615 1 1 dirty\n") == "line 1: the range does not fit in 64 bits")
+      problem("0 1 1 dirty\n1 18446744073709551615 1 dirty\n") == "line 2: the range does not fit in 64 bits")
+  }
+
+  /// nbdinfo describes the whole disk, from its first byte on.
+  @Test func nbdinfoThatWasCut() throws {
+    #expect(
+      problem("4194304 131072 1 dirty\n")
+        == "line 1: the extent begins at byte 4194304, not at 0: a part of nbdinfo's output is missing")
+    #expect(
+      problem("0 4096 1 dirty\n8192 4096 1 dirty\n")
+        == "line 2: the extent begins at byte 8192, not at 4096: a part of nbdinfo's output is missing")
+    #expect(problem("0 4096 1 dirty\n0 4096 1 dirty\n") != nil)
+    var short = try list("0 4096 1 dirty\n4096 4096 0 clean\n")
+    #expect(
+      throws: ListError(
+        "describes only 8192 of the 12288 bytes of the disk: add what is missing, or choose with --disk")
+    ) {
+      try short.fit(toDiskOf: 12288)
+    }
+    // The size of the export may be rounded to sectors.
+    for size in [8192, 8193, 8703, 7681] as [UInt64] { try short.fit(toDiskOf: size) }
   }
 
   @Test func ranges() throws {

@@ -240,6 +240,28 @@ import WalkRecord
     #expect(walk.tree.files == 1)
   }
 
+  /// The blocks of each directory follow each other; the copies of a block have the same offset.
+  @Test func blocksOfDirectories() throws {
+    let mirror = DeviceTable(
+      parsing: """
+        device 8:0 - - 16384
+        device 8:1 8:0 2048 2048
+        device 8:2 8:0 6144 2048
+        disk 8:0 1
+        device 9:0 - - 2048
+        table 9:0 0 2048 mirror core 1 1024 2 8:1 0 8:2 0
+        """)
+    var walk = try walk([.object(id: 2, parent: 1, kind: .directory, name: bytes("d")), .end])
+    walk.setDirectories([1: [0x1000..<0x2000], 2: [0x1000..<0x2000, 0x5000..<0x6000, 0x9000..<0xa000]])
+    #expect(walk.resolve(mirror, device: "9:0") == nil)
+    #expect(
+      try map(walk) == [
+        "1 101000 102000 d /dev/sda1 /", "1 101000 102000 d /dev/sda1 /d", "1 105000 106000 d@1000 /dev/sda1 /d",
+        "1 109000 10a000 d@2000 /dev/sda1 /d", "1 301000 302000 d /dev/sda1 /", "1 301000 302000 d /dev/sda1 /d",
+        "1 305000 306000 d@1000 /dev/sda1 /d", "1 309000 30a000 d@2000 /dev/sda1 /d",
+      ])
+  }
+
   /// Unwritten space is listed under each name of a file, in every copy, and is not taken for the file's data.
   @Test func unwrittenSpaceIsNotData() throws {
     let mirror = DeviceTable(

@@ -6,7 +6,7 @@ package struct RangeList: Equatable {
   package var count = 0
   /// In bytes of the disk: sorted, with gaps between them.
   package var ranges: [Range<UInt64>] = []
-  /// What the list counts in, in bytes. The last range may go beyond the end of the disk by less than this.
+  /// What the list counts in, in bytes. The end of the list may differ from that of the disk by less than this.
   var unit: UInt64 = 1
   /// Where the last range ends, in bytes, and the line that says so.
   var end: UInt64 = 0
@@ -24,9 +24,9 @@ package struct RangeList: Equatable {
         "the range ends at byte \(end), but the disk has \(size) bytes: give the list of this disk, or choose with --disk"
       )
     }
-    if let describedEnd, describedEnd < size {
+    if let describedEnd, describedEnd < size, size - describedEnd >= unit {
       throw ListError(
-        "describes only \(describedEnd) of the \(size) bytes of the disk: add the other pages, or choose with --disk")
+        "describes only \(describedEnd) of the \(size) bytes of the disk: add what is missing, or choose with --disk")
     }
     while let last = ranges.last, last.upperBound > size {
       ranges.removeLast()

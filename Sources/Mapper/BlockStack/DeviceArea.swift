@@ -32,4 +32,19 @@ extension [DeviceArea] {
     guard let start, let offset, count > 0, !start.addingReportingOverflow(count).overflow else { return }
     append(DeviceArea(kind: kind, name: name, range: start..<start + count, offset: offset))
   }
+
+  /// Puts areas with the same name one after the other: the offset of each is the length of those before it. Without
+  /// this they would be copies of each other.
+  /// - Parameter isPart: whether areas with this name are parts of one object.
+  package mutating func concatenate(where isPart: (String) -> Bool) {
+    var ends: [String: UInt64] = [:]
+    for index in indices {
+      guard let name = self[index].name, isPart(name) else { continue }
+      let length = self[index].range.upperBound - self[index].range.lowerBound
+      let (end, overflow) = ends[name, default: 0].addingReportingOverflow(length)
+      // Only the areas of a hostile filesystem are that long together.
+      self[index].offset = overflow ? 0 : end - length
+      ends[name] = overflow ? length : end
+    }
+  }
 }

@@ -29,6 +29,7 @@ struct F2FS: FilesystemType {
     let names = ["checkpoint", "segment information table", "node address table", "segment summary area"]
     let starts = (0...4).map { header.little(at: 76 + 4 * $0, width: 4) * block }
     if starts[0] > 2 * block { areas.add("reserved", at: 2 * block, count: starts[0] - 2 * block) }
+    areas.concatenate { $0 == "reserved" }
     for (index, name) in names.enumerated() where starts[index] < starts[index + 1] {
       areas.add(name, at: starts[index], count: starts[index + 1] - starts[index])
     }

@@ -30,6 +30,7 @@ struct HFSPlus: FilesystemType {
     areas.add("reserved", at: end - Self.headerBytes, count: Self.headerBytes)
     let first = Self.header + Self.headerBytes
     if block > first { areas.add("reserved", at: first, count: block - first) }
+    areas.concatenate { $0 == "reserved" }
     for (offset, name) in Self.files { add(name, at: offset, of: header, block, to: &areas) }
     try addJournal(header, block, on: device, to: &areas)
 

@@ -51,9 +51,11 @@ struct ISO9660: FilesystemType {
 }
 
 extension [DeviceArea] {
+  /// Adds the path tables. Each has its own offset, because the numbers of half of them are in the other byte order.
   fileprivate mutating func addPathTables(_ tables: Set<Range<UInt64>>) {
     for table in tables.sorted(by: { $0.lowerBound < $1.lowerBound }) {
       add("path table", at: table.lowerBound, count: table.upperBound - table.lowerBound)
     }
+    concatenate { $0 == "path table" }
   }
 }

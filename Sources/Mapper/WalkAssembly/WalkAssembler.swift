@@ -273,11 +273,15 @@ package struct WalkAssembler {
   }
 
   /// Sets the locations of all directories to `blocks`, in bytes of the filesystem's address space. They replace
-  /// what was read when the directories were listed.
+  /// what was read when the directories were listed. The blocks of a directory follow each other in this order.
   package mutating func setDirectories(_ blocks: [Record.ObjectID: [Range<UInt64>]]) {
     found.removeAll { tree.kind(of: $0.object) == .directory && $0.role == .content }
     for (object, ranges) in blocks where tree.contains(object) {
-      for range in ranges { reported.append(Reported(object: object, physical: range, offset: 0)) }
+      var offset: UInt64 = 0
+      for range in ranges {
+        reported.append(Reported(object: object, physical: range, offset: offset))
+        offset &+= range.upperBound - range.lowerBound
+      }
     }
   }
 

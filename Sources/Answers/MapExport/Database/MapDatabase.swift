@@ -9,17 +9,18 @@ package enum MapDatabase {
     // The file is of no use before it is complete, so nothing has to be undone.
     try database.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;")
     try database.execute("BEGIN; \(MapSchema.tables)")
-    try writeDisks(source, to: database)
     let devices = DeviceTable(source.map)
-    try writeDevices(devices, to: database)
-    try writeObjects(source, devices, to: database)
+    let kept = KeptRows(source, devices)
+    try writeDisks(source, kept, to: database)
+    try writeDevices(devices, kept, to: database)
+    try writeObjects(source, devices, kept, to: database)
     try writeRanges(source, to: database)
     try database.execute("\(MapSchema.indexes) \(MapSchema.views) COMMIT;")
   }
 
-  private static func writeDisks(_ source: ExportSource, to database: Database) throws {
+  private static func writeDisks(_ source: ExportSource, _ kept: KeptRows, to database: Database) throws {
     let insert = try database.prepare("INSERT INTO disks VALUES (?, ?, ?, ?, ?)")
-    for (index, size) in source.map.sizes.enumerated() {
+    for (index, size) in source.map.sizes.enumerated() where kept.keeps(disk: index) {
       try insert.set(1, Int64(index + 1))
       try insert.set(2, number(size))
       if source.map.disks.indices.contains(index) {
@@ -34,9 +35,9 @@ package enum MapDatabase {
     }
   }
 
-  private static func writeDevices(_ devices: DeviceTable, to database: Database) throws {
+  private static func writeDevices(_ devices: DeviceTable, _ kept: KeptRows, to database: Database) throws {
     let insert = try database.prepare("INSERT INTO devices VALUES (?, ?, ?, ?, ?)")
-    for (index, device) in devices.devices.enumerated() {
+    for (index, device) in devices.devices.enumerated() where kept.keeps(device: index) {
       try insert.set(1, Int64(index + 1))
       try insert.set(2, text: ExportedName.text(device.name, as: .device))
       try set(insert, 3, blob: device.name)
@@ -47,11 +48,11 @@ package enum MapDatabase {
   }
 
   private static func writeObjects(
-    _ source: ExportSource, _ devices: DeviceTable, to database: Database
+    _ source: ExportSource, _ devices: DeviceTable, _ kept: KeptRows, to database: Database
   ) throws {
     let insert = try database.prepare("INSERT INTO objects VALUES (?, ?, ?, ?, ?)")
     var text: [UInt8] = []
-    for id in source.map.objects.ids where source.keeps(id) {
+    for id in source.map.objects.ids where kept.keeps(object: id) {
       try insert.set(1, Int64(id.rawValue) + 1)
       try insert.set(2, text: [source.map.objects.letter(of: id)])
       try insert.set(3, Int64(devices.deviceOfObject[Int(id.rawValue)]) + 1)

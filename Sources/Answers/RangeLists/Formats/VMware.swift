@@ -1,7 +1,7 @@
 import Bytes
 
 /// VMware's DiskChangeInfo, as QueryChangedDiskAreas returns it: an object with the changed areas of a part of the disk.
-/// A long list is several such objects.
+/// A long list is several such objects, which follow each other from the start of the disk.
 struct VMware: JSONFormat {
   static let name = "vmware"
 
@@ -14,9 +14,12 @@ struct VMware: JSONFormat {
       return try list.add(try record.number(.start), length: try record.number(.length), line: record.line)
     }
     guard record[.startOffset] != nil else { return }
-    guard let end = try record.number(.startOffset).plus(try record.number(.length)) else {
-      throw ListProblem("the described part does not fit in 64 bits")
+    let (start, length) = (try record.number(.startOffset), try record.number(.length))
+    let last = list.describedEnd ?? 0
+    guard start == last else {
+      throw ListProblem("\"startOffset\" is \(start), but the page before it ends at \(last): give all pages in order")
     }
-    list.describedEnd = max(list.describedEnd ?? 0, end)
+    guard let end = start.plus(length) else { throw ListProblem("the described part does not fit in 64 bits") }
+    list.describedEnd = end
   }
 }

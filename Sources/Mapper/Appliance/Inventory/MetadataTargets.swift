@@ -86,7 +86,8 @@ extension Guest {
       let read = try SnapshotStore(size: pieces.device.size) { try pieces.bytes(at: $0, count: $1) }
       table.addMetadataTarget(
         volume, madeOf: read.segments(origin: origin, store: store, size: table.size(of: volume) ?? 0))
-      let tables = read.tables.map { DeviceArea(name: "snapshot exceptions", range: $0) }
+      var tables = read.tables.map { DeviceArea(name: "snapshot exceptions", range: $0) }
+      tables.concatenate { _ in true }
       volumeStores.append(
         VolumeStore(
           content: self.store(of: volume, on: store, table),

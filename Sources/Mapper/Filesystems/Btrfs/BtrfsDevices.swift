@@ -122,7 +122,7 @@ struct BtrfsDevices {
   }
 
   private static func reserved(_ ranges: [Range<UInt64>], on number: Substring) -> [DeviceArea] {
-    ranges.map { DeviceArea(name: "reserved", range: $0, offset: $0.lowerBound, device: number) }
+    ranges.map { DeviceArea(name: "reserved", range: $0, device: number) }
   }
 
   /// What is at a fixed offset on a device: the boot block and superblocks, sorted.

@@ -36,7 +36,9 @@ package enum BtrfsMetadata {
   static func areas(parsing text: String) -> [DeviceArea] {
     let lines = text.lines
     let devices = BtrfsDevices(parsing: lines)
-    let superblocks = devices.superblocks
+    var superblocks = devices.superblocks
+    // Each superblock says which device it is on, and where, so none is a copy of another.
+    superblocks.concatenate { _ in true }
     guard let tree = BtrfsTree(parsing: text), let segments = tree.segments else { return superblocks }
     let extents = BtrfsExtents(parsing: lines, nodeSize: tree.nodeSize)
     let areas =
@@ -48,7 +50,9 @@ package enum BtrfsMetadata {
     let used = (extents.data + extents.cache + extents.blocks.map(\.range) + reserved.logical)
       .sorted { $0.lowerBound < $1.lowerBound }
     let chunks = tree.chunks.map(\.range).sorted { $0.lowerBound < $1.lowerBound }
-    return areas + reserved.areas + devices.areasOutside(of: tree.stripes)
+    var outside = reserved.areas + devices.areasOutside(of: tree.stripes)
+    outside.concatenate { $0 == "reserved" }
+    return areas + outside
       + chunks.subtracting(used).map { DeviceArea(kind: .unallocated, range: $0, device: BtrfsTree.device) }
   }
 

@@ -75,6 +75,8 @@ enum ExtMetadata {
         groups.add(line, to: &areas)
       }
     }
+    // The reserved blocks of the first group are a list of those of the others, so they are not the same.
+    areas.concatenate { $0.hasSuffix(" map") || $0 == "resize inode" || $0 == "reserved group descriptors" }
     return areas + free.areas()
   }
 

@@ -85,6 +85,7 @@ enum XFSMetadata {
     var reader = XFSGroupReader(geometry: geometry)
     for line in text.lines { reader.take(line) }
     areas += reader.areas
+    areas.concatenate { isInParts($0) }
     // The last group ends where the filesystem does.
     if let end = geometry.numbers["dblocks"]?.times(geometry.blockSize), let device = geometry.numbers["device"],
       end > 0, end < device
@@ -93,6 +94,15 @@ enum XFSMetadata {
     }
     return areas
   }
+
+  /// Whether areas with this name are parts of one object. All others have offsets, or are copies.
+  private static func isInParts(_ name: String) -> Bool {
+    name.hasSuffix(" map") || name == "AG header padding" || name == "CoW staging extents"
+      || name.hasPrefix("AGFL blocks ") || trees.contains { name.hasPrefix($0) }
+  }
+
+  /// How the names of an allocation group's B+trees begin.
+  private static let trees = ["bnobt ", "cntbt ", "inobt ", "finobt ", "rmapbt ", "refcountbt "]
 
   static func allocationUnits(parsing text: String) -> AllocationUnits? {
     guard let geometry = Geometry(parsing: text) else { return nil }
