@@ -28,6 +28,10 @@ package struct RangeList: Equatable {
       throw ListError(
         "describes only \(describedEnd) of the \(size) bytes of the disk: add what is missing, or choose with --disk")
     }
+    if let describedEnd, describedEnd > size, describedEnd - size >= unit {
+      throw ListError(
+        "describes \(describedEnd) bytes, but the disk has \(size): give the list of this disk, or choose with --disk")
+    }
     while let last = ranges.last, last.upperBound > size {
       ranges.removeLast()
       if last.lowerBound < size { ranges.append(last.lowerBound..<size) }

@@ -66,11 +66,15 @@ package struct DDRescue: LineFormat {
     }
     guard let next = start.plus(size) else { throw ListProblem("the block does not fit in 64 bits") }
     end = next
+    list.describedEnd = next
+    // The size of a raw image is rounded up to sectors.
+    list.unit = 512
     if chosen.contains(status) { try list.add(start, length: size, line: line.number) }
   }
 
   mutating func finish(_ list: inout RangeListBuilder) throws(ListProblem) {
     guard hasStatusLine else { throw ListProblem("the ddrescue mapfile ends before its status line") }
+    guard end != nil else { throw ListProblem("the ddrescue mapfile ends before its first block") }
   }
 }
 

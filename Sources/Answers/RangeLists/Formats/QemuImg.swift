@@ -1,3 +1,5 @@
+import Bytes
+
 /// What `qemu-img map --output=json` prints: the parts that are in the image itself (depth 0) and not in a backing file.
 struct QemuImg: JSONFormat {
   static let name = "qemu-img"
@@ -13,6 +15,7 @@ struct QemuImg: JSONFormat {
     let isPresent = record[.present] == nil ? false : try record.isTrue(.present)
     // The size of a raw image is rounded up to sectors.
     list.unit = 512
+    list.describedEnd = start.plus(length)
     if depth == 0, isData || isPresent { try list.add(start, length: length, line: record.line) }
   }
 }
