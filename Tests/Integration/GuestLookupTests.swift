@@ -17,7 +17,9 @@ import Testing
   }
 
   private func lookup(_ arguments: [any Word], input: String = "") async throws -> Outcome {
-    try await run(try Products.mapper.string, ["lookup", "--format", "map"] + arguments, input: input)
+    let isJSON = arguments.contains { $0.bytes.elementsEqual("--json".utf8) }
+    let form: [any Word] = isJSON ? [] : ["--format", "map"]
+    return try await run(try Products.mapper.string, ["lookup"] + form + arguments, input: input)
   }
 
   @Test func everyExtentIsItsFiles() async throws {

@@ -20,8 +20,9 @@ struct LookupTests {
     guard mkdtemp(&name) != nil else { throw POSIXError(.EIO) }
     let directory = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     defer { try? FileManager.default.removeItem(atPath: directory) }
+    let form = arguments.contains("--json") ? "" : "--format \(format) "
     let text =
-      "exec 2>&1; cd '\(directory)'; \(Self.setup)\(script)'\(Self.program)' lookup --format \(format) \(arguments); echo status $?"
+      "exec 2>&1; cd '\(directory)'; \(Self.setup)\(script)'\(Self.program)' lookup \(form)\(arguments); echo status $?"
     guard let pipe = popen(text, "r") else { throw POSIXError(.EIO) }
     var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
