@@ -37,5 +37,7 @@ import Testing
     let set = RangeSet([0..<1, UInt64.max - 1..<UInt64.max])
     #expect(set.count(in: 0..<UInt64.max) == 2 && set.count == 2)
     #expect(set.index(endingAfter: .max) == 2)
+    let almostAll = RangeSet([0..<UInt64.max - 10, UInt64.max - 5..<UInt64.max])
+    #expect(almostAll.count(in: 0..<UInt64.max - 3) == UInt64.max - 8)
   }
 }

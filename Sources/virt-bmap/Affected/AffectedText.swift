@@ -47,12 +47,16 @@ extension AffectedAnswer {
     }
   }
 
+  /// The most bytes to which names are padded.
+  private static let widestName = 40
+
   /// A table with a line for each total, and the bytes that are lost; nil for what has no content.
   private func writeTotals(
     _ title: String, _ totals: [(name: String, bytes: UInt64, lost: UInt64?)], to output: inout StandardOutput
   ) throws {
     guard !totals.isEmpty else { return }
-    let nameWidth = totals.reduce(title.utf8.count) { max($0, $1.name.utf8.count) }
+    // Names can be long, and many. Those that are longer push their own line to the right.
+    let nameWidth = min(Self.widestName, totals.reduce(title.utf8.count) { max($0, $1.name.utf8.count) })
     let bytesWidth = max(5, Self.digits(totals.reduce(0) { max($0, $1.bytes) }))
     let (bytesTitle, lostTitle) = ("BYTES".right(bytesWidth), "LOST".right(bytesWidth))
     try output.append("\n\(title.left(nameWidth))  \(bytesTitle)  \(lostTitle)\n".utf8)

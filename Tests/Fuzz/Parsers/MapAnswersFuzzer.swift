@@ -4,11 +4,14 @@ import MapExport
 @testable import BlockMap
 
 extension ParserFuzzer {
-  /// What is written and computed from any map: exported texts, differences and free space.
+  /// What is written and computed from any map: exported texts, sums, what a list of ranges hits, and differences.
   static let mapAnswers = ParserFuzzer("map-answers") { bytes in
     guard let map = parsed(bytes) else { return }
     try checkTexts(of: map)
     try checkFreeSpace(of: map)
+    try checkSummary(of: map)
+    try checkAffected(in: map)
+    try checkChanges(from: map, to: map)
     try check(Difference(from: map, to: map).changed().isEmpty, "a map differs from itself")
     // The first lines are another map with some of the same objects.
     guard let half = bytes[..<(bytes.count / 2)].lastIndex(of: 0x0a),
@@ -16,6 +19,8 @@ extension ParserFuzzer {
     else { return }
     try checkDifference(Difference(from: other, to: map))
     try checkDifference(Difference(from: map, to: other))
+    try checkChanges(from: other, to: map)
+    try checkChanges(from: map, to: other)
   }
 
   private static func parsed(_ bytes: UnsafeRawBufferPointer) -> BlockMap? {
@@ -58,6 +63,43 @@ extension ParserFuzzer {
       totals += disk
     }
     try check(totals[.free] == .max || totals[.free] == space.total.free, "\(space.total.free) bytes are free")
+  }
+
+  /// Each byte of a disk counts once.
+  private static func checkSummary(of map: BlockMap) throws {
+    let summary = MapSummary(map)
+    for (disk, size) in zip(summary.disks, map.sizes) {
+      try check(disk.totals.size == size, "\(disk.totals.size) of \(size) bytes")
+    }
+  }
+
+  /// The whole first disk, and every other sector of its start.
+  private static func checkAffected(in map: BlockMap) throws {
+    guard let size = map.sizes.first, size > 0 else { return }
+    try checkAffected(in: map, [0..<size])
+    try checkAffected(in: map, stride(from: 0, to: min(size, 65536), by: 1024).map { $0..<min($0 + 512, size) })
+  }
+
+  private static func checkAffected(in map: BlockMap, _ ranges: [Range<UInt64>]) throws {
+    let affected = Affected(map, ranges: ranges, disk: 1)
+    let bytes = ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }
+    try check(affected.totals.size == bytes, "\(affected.totals.size) of \(bytes) bytes")
+    for use in SpaceUse.allCases {
+      try check(affected.lost[use] <= affected.totals[use], "\(use): more is lost than there was")
+    }
+    for hit in affected.hits {
+      try check(hit.bytes > 0 && hit.lost <= hit.bytes && hit.readable <= hit.bytes, "\(hit)")
+      try check(hit.size.map { hit.bytes <= $0 } ?? true, "\(hit)")
+    }
+  }
+
+  private static func checkChanges(from old: BlockMap, to new: BlockMap) throws {
+    guard let size = new.sizes.first, size > 0 else { return }
+    var classifier = try ChangeClassifier(old: MapIndex(old), new: MapIndex(new), bytes: nil)
+    try classifier.add(0..<size, disk: 1)
+    let totals = classifier.report.totals
+    let sum = ChangeCategory.allCases.reduce(0) { $0 + totals[$1] }
+    try check(sum == size, "\(sum) of \(size) bytes")
   }
 
   /// Every object of both maps is in one entry, and those of a pair are of the same kind.

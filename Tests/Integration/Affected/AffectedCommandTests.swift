@@ -73,6 +73,22 @@ import Testing
     #expect(empty.end == .exited(0) && empty.output.text == "0 ranges of disk 1, 0 bytes: 0 objects\n")
   }
 
+  /// A long name does not make the lines of all other devices as long.
+  @Test func longNamesOfDevices() async throws {
+    let long = "/dev/" + String(repeating: "x", count: 4000)
+    let lines = (0..<100).map { index in
+      let range = "\(String(index * 512, radix: 16)) \(String((index + 1) * 512, radix: 16))"
+      return "1 \(range) f \(index == 50 ? long : "/dev/sda\(index)") /file\n"
+    }
+    let header = "# virt-bmap 2\n# disk 1 size=100000\n"
+    let outcome = try await affected([], list: "0-51200\n", map: header + lines.joined())
+    let totals = outcome.outputLines.drop { !$0.hasPrefix("DEVICE ") }.prefix(101)
+    let title = "DEVICE" + String(repeating: " ", count: 34)
+    #expect(totals.first == "\(title)  BYTES   LOST")
+    #expect(totals.contains("\(long)    512    512"))
+    #expect(totals.count { $0.utf8.count == 54 } == 100)
+  }
+
   @Test func json() async throws {
     let outcome = try await affected(["--json", "--device", "/dev/md0"], list: Self.list)
     #expect(

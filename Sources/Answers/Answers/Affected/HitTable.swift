@@ -74,10 +74,3 @@ struct HitTable {
     return order.map { hits[$0] }
   }
 }
-
-extension UInt64 {
-  fileprivate func addingSaturated(_ other: UInt64) -> UInt64 {
-    let (sum, overflow) = addingReportingOverflow(other)
-    return overflow ? .max : sum
-  }
-}

@@ -55,7 +55,7 @@ struct RangeSet {
   /// - Parameter index: of the first range that ends after the offset.
   private func count(below offset: UInt64, at index: Int) -> UInt64 {
     guard index < ranges.count, ranges[index].lowerBound < offset else { return before[index] }
-    return before[index] + offset - ranges[index].lowerBound
+    return before[index] + (offset - ranges[index].lowerBound)
   }
 
   /// Calls `body` with each part of the set that is in `range`, in order.

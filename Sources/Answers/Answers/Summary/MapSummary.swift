@@ -73,7 +73,7 @@ package struct MapSummary {
     var starts = [UInt64](repeating: .max, count: map.objects.count)
     for range in map.ranges where map.objects.kind(of: range.object) == .file {
       let object = Int(range.object.rawValue)
-      bytes[object] &+= range.range.upperBound - range.range.lowerBound
+      bytes[object] = bytes[object].addingSaturated(range.range.upperBound - range.range.lowerBound)
       starts[object] = min(starts[object], range.range.lowerBound)
     }
     // The names of a file with hard links follow each other here, and the first one is shown.
@@ -131,10 +131,11 @@ private struct DeviceTotals {
       guard !seen.contains(device) else { continue }
       if let use = SpaceUse(map.objects.kind(of: object)) {
         seen.append(device)
-        devices[device].totals[use] += length
+        devices[device].totals[use] = devices[device].totals[use].addingSaturated(length)
       } else if use == .unaccounted {
         // The innermost device comes first.
-        devices[device].totals[.unaccounted] += length
+        let sum = devices[device].totals[.unaccounted].addingSaturated(length)
+        devices[device].totals[.unaccounted] = sum
         return
       }
     }
