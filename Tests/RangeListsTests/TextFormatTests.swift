@@ -193,7 +193,11 @@ import Testing
     }
     #expect(try list("", ListOptions(format: "badblocks")).ranges.isEmpty)
     #expect(problem("", ListOptions(format: "ddrescue")) == "line 1: the ddrescue mapfile ends before its status line")
-    #expect(problem("", ListOptions(format: "aws")) == nil)
+    #expect(problem("[]", ListOptions(format: "aws")) == nil)
+    // A list in JSON has at least brackets.
+    #expect(
+      problem("", ListOptions(format: "aws"))
+        == "is empty: the program that should have written this list may have failed")
   }
 
   @Test func optionsOfOtherFormats() {

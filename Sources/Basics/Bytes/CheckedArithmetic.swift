@@ -10,4 +10,7 @@ extension UInt64 {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? nil : sum
   }
+
+  /// The sum, or `UInt64.max` if that is too small for it. Ranges of a map can overlap as often as the map says.
+  package func addingSaturated(_ other: UInt64) -> UInt64 { plus(other) ?? .max }
 }

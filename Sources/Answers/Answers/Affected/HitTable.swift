@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 
 /// Adds up what the list has of each object: 4 bytes for each object of the map, and an entry for those that it hits.
 struct HitTable {

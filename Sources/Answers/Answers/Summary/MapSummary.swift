@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 
 /// What a map says about the space of its disks and devices.
 package struct MapSummary {

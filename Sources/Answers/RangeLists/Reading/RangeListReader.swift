@@ -21,6 +21,10 @@ package struct RangeListReader {
     let json = ListFormats.json.filter { options.format == nil || $0.name == options.format }
     var isJSON = text.isEmpty
     if !isJSON, !json.isEmpty { isJSON = try Self.beginsLikeJSON(&source) }
+    // A list in JSON has at least brackets.
+    if isJSON, try source.start().isEmpty {
+      throw ListError("is empty: the program that should have written this list may have failed")
+    }
     let list = isJSON ? try readJSON(source, formats: json) : try readLines(source, formats: text)
     try checkOptions(list.format)
     return list
