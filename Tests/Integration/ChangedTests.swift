@@ -190,7 +190,8 @@ import Testing
       (["a.bmap", "two.bmap", "--ranges", "list"], "choose one with --disk"),
       (["old.bmap", "old.bmap", "--ranges", "list"], "2014"),
       (["a.bmap", "a.bmap", "--ranges", "beyond"], "beyond"), (["a.bmap", "a.bmap", "--ranges", "none"], "none"),
-      (["child.vmdk"], "base.vmdk"), (["elsewhere.vmdk"], "no parent"), (["a.bmap", "nowhere"], "nowhere"),
+      (["child.vmdk"], "base.vmdk"), (["elsewhere.vmdk"], "no parent"),
+      (["elsewhere.vmdk", "nowhere"], "nowhere"),
     ] {
       let outcome = try await run(["changed"] + arguments, launchesAppliance: false)
       #expect(outcome.end != .exited(0) && outcome.output.isEmpty, "\(arguments)")

@@ -19,10 +19,10 @@ package struct RangeListReader {
     var source = source
     let text = ListFormats.text.filter { options.format == nil || $0.name == options.format }
     let json = ListFormats.json.filter { options.format == nil || $0.name == options.format }
-    var isJSON = text.isEmpty
-    if !isJSON, !json.isEmpty { isJSON = try Self.beginsLikeJSON(&source) }
+    let start = try source.start()
+    let isJSON = text.isEmpty || !json.isEmpty && Self.beginsLikeJSON(start)
     // A list in JSON has at least brackets.
-    if isJSON, try source.start().isEmpty {
+    if isJSON, start.isEmpty {
       throw ListError("is empty: the program that should have written this list may have failed")
     }
     let list = isJSON ? try readJSON(source, formats: json) : try readLines(source, formats: text)
@@ -42,8 +42,8 @@ package struct RangeListReader {
   }
 
   /// Whether a list begins with an object, or an array of objects. A line of a kernel log can begin with a bracket, too.
-  private static func beginsLikeJSON(_ source: inout ListSource) throws(ListError) -> Bool {
-    var rest = try source.start().drop(while: isBlank)
+  private static func beginsLikeJSON(_ start: ArraySlice<UInt8>) -> Bool {
+    var rest = start.drop(while: isBlank)
     guard let first = rest.popFirst() else { return false }
     if first == UInt8(ascii: "{") { return true }
     let second = rest.first { !isBlank($0) }
