@@ -118,6 +118,10 @@ let package = Package(
       ], path: "Sources/Logger/LoggerFilter",
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"], path: "Sources/Logger/AccessLog"),
+    .target(name: "LogReading", dependencies: ["AccessLog", "BlockMap"], path: "Sources/Watch/LogReading"),
+    .target(
+      name: "AccessFigures", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading"],
+      path: "Sources/Watch/AccessFigures"),
     .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"], path: "Sources/Bindings/Guestfs"),
     .target(name: "BlockStack", dependencies: ["BlockMap", "Bytes", algorithms], path: "Sources/Mapper/BlockStack"),
     .target(
@@ -164,7 +168,8 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap", "CLinux",
+        "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification",
+        "FileProof", "BlockMap", "CLinux", "LogReading",
         "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
         "Version", systemPackage, argumentParser,
       ]),
@@ -266,6 +271,8 @@ let package = Package(
     .testTarget(name: "GuestWalkerTests", dependencies: ["FATVolumes", "GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
     .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
+    .testTarget(name: "LogReadingTests", dependencies: ["BlockMap", "LogReading"]),
+    .testTarget(name: "AccessFiguresTests", dependencies: ["AccessFigures", "BlockMap", "LogReading"]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
       name: "WalkAssemblyTests",

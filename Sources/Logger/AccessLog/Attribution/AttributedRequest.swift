@@ -79,7 +79,7 @@ package struct AttributedRequest: Sendable {
   mutating func select(_ part: Int, _ isSelected: Bool) { parts[part].isSelected = isSelected }
 
   /// Splits the parts that have been written only partly.
-  mutating func split(by written: WrittenSectors) {
+  mutating func split(by written: SectorSet) {
     let whole = self
     removeAll()
     for number in whole.parts.indices {
@@ -94,7 +94,7 @@ package struct AttributedRequest: Sendable {
         }
         var part = whole.parts[number]
         part.range = start..<run.end
-        part.isStale = run.isWritten
+        part.isStale = run.contains
         add(part)
         start = run.end
       }

@@ -12,7 +12,7 @@ public struct Attribution: Sendable {
   private var scratch: [Owner] = []
   private var request = AttributedRequest()
   /// What has been written on each disk since the map was made.
-  private var written: [UInt8: WrittenSectors]
+  private var written: [UInt8: SectorSet]
 
   /// - Parameters:
   ///   - index: the map; nil if nothing is known about the disk.
@@ -39,7 +39,7 @@ public struct Attribution: Sendable {
     }
     if let written = written[event.disk] { request.split(by: written) }
     selection.select(in: &request, map)
-    if event.mayHaveWritten { written[event.disk, default: WrittenSectors()].insert(event.range) }
+    if event.mayHaveWritten { written[event.disk, default: SectorSet()].insert(event.range) }
     return request
   }
 

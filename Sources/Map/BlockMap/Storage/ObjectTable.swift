@@ -21,7 +21,7 @@ public struct ObjectTable: Sendable {
   /// The device of the last object. The next object usually has the same one.
   private var lastDevice: UInt32 = 0
 
-  init() {}
+  package init() {}
 
   /// The number of objects. Their identifiers count from 0.
   public var count: Int { entries.count }
@@ -67,7 +67,7 @@ public struct ObjectTable: Sendable {
 
   /// The object with this kind, device and path, added if it is new. Nil if a limit of `FormatLimits` is exceeded.
   @inline(__always)
-  mutating func intern(
+  package mutating func intern(
     kind: ObjectKind, device: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?
   ) -> ObjectID? {
     guard let device = internDevice(device) else { return nil }

@@ -2,11 +2,11 @@ import Testing
 
 @testable import AccessLog
 
-struct WrittenSectorsTests {
+struct SectorSetTests {
   /// Compares the runs with a model that has one flag per sector.
   @Test func runsAreWhatWasInserted() {
     for size: UInt64 in [1 << 16, 3 << 20] {
-      var written = WrittenSectors()
+      var written = SectorSet()
       var expected = [Bool](repeating: false, count: Int(size / 512))
       for _ in 0..<10 {
         let start = UInt64.random(in: 0..<size)
@@ -20,9 +20,9 @@ struct WrittenSectorsTests {
           while position <= last {
             let run = written.run(in: position..<last + 1)
             #expect(run.end > position && run.end <= last + 1)
-            let isRight = (position / 512...(run.end - 1) / 512).allSatisfy { expected[Int($0)] == run.isWritten }
+            let isRight = (position / 512...(run.end - 1) / 512).allSatisfy { expected[Int($0)] == run.contains }
             #expect(isRight)
-            #expect(run.end == last + 1 || expected[Int(run.end / 512)] != run.isWritten)
+            #expect(run.end == last + 1 || expected[Int(run.end / 512)] != run.contains)
             position = run.end
           }
         }
@@ -32,13 +32,13 @@ struct WrittenSectorsTests {
 
   /// If a guest writes everywhere, memory stays bounded, and everything it wrote still counts as written.
   @Test func manyRanges() {
-    var written = WrittenSectors()
+    var written = SectorSet()
     let step: UInt64 = 2 << 20
     for number in 0..<70_000 as Range<UInt64> { written.insert(number * step * 2..<number * step * 2 + 1) }
     for number in [0, 65_535, 65_536, 69_999] as [UInt64] {
       let start = number * step * 2
       let run = written.run(in: start..<start + 2 * step)
-      #expect(run.isWritten)
+      #expect(run.contains)
       // The first 65,536 ranges are tracked per sector, the others in units of 2 MiB.
       #expect(run.end == start + (number < 65_536 ? 512 : step))
       #expect(written.run(in: start + step..<start + 2 * step) == (false, start + 2 * step))
@@ -46,7 +46,7 @@ struct WrittenSectorsTests {
   }
 
   @Test func reachesTheEndOfTheNumbers() {
-    var written = WrittenSectors()
+    var written = SectorSet()
     written.insert(UInt64.max - 1..<UInt64.max)
     #expect(written.run(in: UInt64.max - 1..<UInt64.max) == (true, UInt64.max))
     #expect(written.run(in: 0..<512) == (false, 512))

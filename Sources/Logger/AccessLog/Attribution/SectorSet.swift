@@ -1,25 +1,27 @@
-/// The parts of a disk that have been written, in sectors of 512 bytes.
+/// A set of sectors of 512 bytes, such as those of a disk that have been written.
 ///
-/// There is a page of bits for every 2 MiB of the disk in which anything was written. It takes about 600 bytes, or 40
-/// if all of the 2 MiB was written. After 65,536 pages, any further 2 MiB counts as completely written as soon as
-/// anything in it is. This takes at most 40 MB, and 40 bytes more for each 128 MiB.
-struct WrittenSectors: Sendable {
+/// There is a page of bits for every 2 MiB of the disk in which the set has any sector. It takes about 600 bytes, or 40
+/// if the set has all of the 2 MiB. After 65,536 pages, any further 2 MiB counts as completely in the set as soon as
+/// anything of it is. This takes at most 40 MB, and 40 bytes more for each 128 MiB.
+package struct SectorSet: Sendable {
   private static let sectorBits: UInt64 = 9
   private static let pageBits: UInt64 = 12
 
   private static let pageWords = 64
-  /// The page for any 2 MiB that was completely written. All of these share it.
+  /// The page for any 2 MiB that is completely in the set. All of these share it.
   private static let full = [UInt64](repeating: .max, count: pageWords)
 
   private static let maximumPages = 1 << 16
 
   /// The key is the number of the 2 MiB range.
   private var pages: [UInt64: [UInt64]] = [:]
-  /// One bit for each 2 MiB range that has no page and counts as written. The key is the number of the 128 MiB range.
+  /// One bit for each 2 MiB range that has no page and counts as in the set. The key is the number of the 128 MiB range.
   private var whole: [UInt64: UInt64] = [:]
 
-  /// - Parameter range: in bytes; a sector counts if any part of it was written.
-  mutating func insert(_ range: Range<UInt64>) {
+  package init() {}
+
+  /// - Parameter range: in bytes; a sector is in the set if any part of it was inserted.
+  package mutating func insert(_ range: Range<UInt64>) {
     guard !range.isEmpty else { return }
     var sector = range.lowerBound >> Self.sectorBits
     let last = (range.upperBound - 1) >> Self.sectorBits
@@ -52,27 +54,27 @@ struct WrittenSectors: Sendable {
     }
   }
 
-  /// Whether the first byte of a range was written, and the offset at which this changes, or the end of the range. The
+  /// Whether the first byte of a range is in the set, and the offset at which this changes, or the end of the range. The
   /// range must not be empty.
-  func run(in range: Range<UInt64>) -> (isWritten: Bool, end: UInt64) {
+  package func run(in range: Range<UInt64>) -> (contains: Bool, end: UInt64) {
     let first = range.lowerBound >> Self.sectorBits
     let last = (range.upperBound - 1) >> Self.sectorBits
-    let isWritten = word(first) >> (first & 63) & 1 != 0
+    let contains = word(first) >> (first & 63) & 1 != 0
     var sector = first + 1
     while sector <= last {
-      if pages[sector >> Self.pageBits] == nil, !isWritten, !isWhole(sector >> Self.pageBits) {
+      if pages[sector >> Self.pageBits] == nil, !contains, !isWhole(sector >> Self.pageBits) {
         sector = (sector >> Self.pageBits + 1) << Self.pageBits
         continue
       }
-      let others = (isWritten ? ~word(sector) : word(sector)) >> (sector & 63)
+      let others = (contains ? ~word(sector) : word(sector)) >> (sector & 63)
       if others != 0 {
         sector += UInt64(others.trailingZeroBitCount)
         break
       }
       sector = (sector | 63) + 1
     }
-    guard sector <= last else { return (isWritten, range.upperBound) }
-    return (isWritten, sector << Self.sectorBits)
+    guard sector <= last else { return (contains, range.upperBound) }
+    return (contains, sector << Self.sectorBits)
   }
 
   private func isWhole(_ page: UInt64) -> Bool { (whole[page >> 6] ?? 0) >> (page & 63) & 1 != 0 }
