@@ -39,7 +39,9 @@ struct LogInput {
     while case let count = try file.read(into: block), count > 0 {
       try parser.feed(UnsafeRawBufferPointer(rebasing: block[..<count]), body)
     }
-    if let line = try parser.finish() { warn("line \(line): the log ends in the middle of this line, which is left out") }
+    if let line = try parser.finish() {
+      warn("line \(line): the log ends in the middle of this line, which is left out")
+    }
     if parser.lost > 0 { warn("\(parser.lost) requests are missing: the logger could not write them") }
   }
 

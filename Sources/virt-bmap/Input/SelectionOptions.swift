@@ -61,8 +61,25 @@ struct SelectionOptions: ParsableArguments {
 
   /// The same for several maps of the same disks. A device has to be in one of them.
   func selection(of maps: [BlockMap], named name: String) throws -> ObjectSelection {
-    var selection = ObjectSelection()
+    var selection = try kindsAndPattern()
     selection.devices = try deviceOptions.devices(of: maps, named: name)
+    return selection
+  }
+
+  /// What to keep of a log. Its devices are known only at its end, so `--device` can name any.
+  /// - Throws: `ValidationError` for a kind that does not exist.
+  func selectionOfLog() throws -> ObjectSelection {
+    var selection = try kindsAndPattern()
+    if !deviceOptions.device.isEmpty {
+      let names = deviceOptions.device.map(ArgumentBytes.decode)
+      // A name can be given as it is, or as the log escapes it.
+      selection.devices = Set(names + names.compactMap(Escaping.unescape))
+    }
+    return selection
+  }
+
+  private func kindsAndPattern() throws -> ObjectSelection {
+    var selection = ObjectSelection()
     if let kind {
       guard let kinds = ObjectKind.kinds(in: ArgumentBytes.decode(kind)) else {
         throw ValidationError("--kind \(kind): give kinds with commas between them, of \(ObjectKind.knownLetters)")
