@@ -122,6 +122,12 @@ let package = Package(
     .target(
       name: "AccessFigures", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading"],
       path: "Sources/Watch/AccessFigures"),
+    .target(
+      name: "BootDifference", dependencies: ["AccessFigures", "BlockMap", "Bytes"],
+      path: "Sources/Watch/BootDifference"),
+    .target(
+      name: "Prefetch", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading"],
+      path: "Sources/Watch/Prefetch"),
     .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"], path: "Sources/Bindings/Guestfs"),
     .target(name: "BlockStack", dependencies: ["BlockMap", "Bytes", algorithms], path: "Sources/Mapper/BlockStack"),
     .target(
@@ -168,8 +174,8 @@ let package = Package(
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification",
-        "FileProof", "BlockMap", "CLinux", "LogReading",
+        "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "BootDifference", "Bytes", "Mapping",
+        "Verification", "FileProof", "BlockMap", "CLinux", "LogReading", "Prefetch",
         "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
         "Version", systemPackage, argumentParser,
       ]),
@@ -273,6 +279,9 @@ let package = Package(
     .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
     .testTarget(name: "LogReadingTests", dependencies: ["BlockMap", "LogReading"]),
     .testTarget(name: "AccessFiguresTests", dependencies: ["AccessFigures", "BlockMap", "LogReading"]),
+    .testTarget(
+      name: "BootDifferenceTests", dependencies: ["AccessFigures", "BlockMap", "BootDifference", "LogReading"]),
+    .testTarget(name: "PrefetchTests", dependencies: ["BlockMap", "LogReading", "Prefetch", systemPackage]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
       name: "WalkAssemblyTests",

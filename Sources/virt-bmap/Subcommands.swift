@@ -7,6 +7,7 @@ enum Subcommands {
     ("lookup", LookupCommand.self), ("verify", VerifyCommand.self), ("info", InfoCommand.self),
     ("summary", SummaryCommand.self), ("affected", AffectedCommand.self), ("changed", ChangedCommand.self),
     ("free", FreeCommand.self), ("diff", DiffCommand.self), ("export", ExportCommand.self),
+    ("boot-diff", BootDiffCommand.self), ("prefetch", PrefetchCommand.self),
     ("help", HelpCommand.self),
   ]
 
@@ -15,7 +16,7 @@ enum Subcommands {
   /// One line for each command.
   static var list: String {
     all.map { name, type in
-      "  " + name + String(repeating: " ", count: max(1, 10 - name.utf8.count)) + type.configuration.abstract
+      "  " + name + String(repeating: " ", count: max(1, 11 - name.utf8.count)) + type.configuration.abstract
     }.joined(separator: "\n")
   }
 }

@@ -7,7 +7,7 @@ import Testing
   @Test func everyOptionIsInItsPage() async throws {
     let overview = try await help([])
     let listed = overview.split(separator: "Commands:\n").last?.split(separator: "\n\n").first ?? ""
-    let subcommands = Set(listed.matches(of: #/(?m)^  ([a-z]+) /#).map { String($0.1) }).subtracting(["help"])
+    let subcommands = Set(listed.matches(of: #/(?m)^  ([a-z-]+) /#).map { String($0.1) }).subtracting(["help"])
     let files = try names(in: pages).filter { $0.hasPrefix("virt-bmap") && $0.hasSuffix(".pod") }
     #expect(Set(files) == Set(["virt-bmap.pod"] + subcommands.map { "virt-bmap-\($0).pod" }))
     try #require(!subcommands.isEmpty)

@@ -91,7 +91,7 @@ struct SelectionOptions: ParsableArguments {
   }
 
   /// Whether a range of this disk is kept.
-  func keeps(disk number: UInt32) -> Bool { disk.map { $0 == Int(number) } ?? true }
+  func keeps(disk number: some BinaryInteger) -> Bool { disk.map { $0 == Int(number) } ?? true }
 }
 
 /// A number with its noun, such as `1 disk` or `2 disks`.
