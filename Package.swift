@@ -118,6 +118,11 @@ let package = Package(
       ], path: "Sources/Logger/LoggerFilter",
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"], path: "Sources/Logger/AccessLog"),
+    .target(
+      name: "GuestBoot",
+      dependencies: [
+        "Appliance", "BlockMap", "BlockStack", "CLinux", "DiskImage", "NBDSource", "PrintableText", systemPackage,
+      ], path: "Sources/Watch/GuestBoot"),
     .target(name: "LogReading", dependencies: ["AccessLog", "BlockMap"], path: "Sources/Watch/LogReading"),
     .target(
       name: "AccessFigures", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading"],
