@@ -58,6 +58,10 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", path: "Sources/Bindings/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
+    .target(
+      name: "CNcurses", path: "Sources/Bindings/CNcurses",
+      linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+    .target(name: "Screen", dependencies: ["CNcurses", "PrintableText"], path: "Sources/Bindings/Screen"),
 
     .target(name: "BlockMap", dependencies: [systemPackage], path: "Sources/Map/BlockMap"),
     .target(name: "Inflate", dependencies: ["CDeflate"], path: "Sources/Bindings/Inflate"),
@@ -118,6 +122,10 @@ let package = Package(
       ], path: "Sources/Logger/LoggerFilter",
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"], path: "Sources/Logger/AccessLog"),
+    .target(
+      name: "LiveView",
+      dependencies: ["AccessFigures", "AccessLog", "BlockMap", "LogReading", "Screen", algorithms],
+      path: "Sources/Watch/LiveView"),
     .target(
       name: "GuestBoot",
       dependencies: [
