@@ -182,9 +182,9 @@ let package = Package(
       name: "virt-bmap",
       dependencies: [
         "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification",
-        "FileProof", "BlockMap", "CLinux", "LogReading",
+        "FileProof", "BlockMap", "CLinux", "GuestBoot", "LiveView", "LogReading",
         "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
-        "Version", systemPackage, argumentParser,
+        "Screen", "Version", systemPackage, argumentParser,
       ]),
 
     .executableTarget(
