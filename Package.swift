@@ -58,6 +58,10 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", path: "Sources/Bindings/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
+    .target(
+      name: "CNcurses", path: "Sources/Bindings/CNcurses",
+      linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+    .target(name: "Screen", dependencies: ["CNcurses", "PrintableText"], path: "Sources/Bindings/Screen"),
 
     .target(name: "BlockMap", dependencies: [systemPackage], path: "Sources/Map/BlockMap"),
     .target(name: "Inflate", dependencies: ["CDeflate"], path: "Sources/Bindings/Inflate"),
@@ -118,6 +122,15 @@ let package = Package(
       ], path: "Sources/Logger/LoggerFilter",
       linkerSettings: nbdkitModule),
     .target(name: "AccessLog", dependencies: ["BlockMap"], path: "Sources/Logger/AccessLog"),
+    .target(
+      name: "LiveView",
+      dependencies: ["AccessFigures", "AccessLog", "BlockMap", "LogReading", "Screen", algorithms],
+      path: "Sources/Watch/LiveView"),
+    .target(
+      name: "GuestBoot",
+      dependencies: [
+        "Appliance", "BlockMap", "BlockStack", "CLinux", "DiskImage", "NBDSource", "PrintableText", systemPackage,
+      ], path: "Sources/Watch/GuestBoot"),
     .target(name: "LogReading", dependencies: ["AccessLog", "BlockMap"], path: "Sources/Watch/LogReading"),
     .target(
       name: "AccessFigures", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading"],
@@ -175,9 +188,9 @@ let package = Package(
       name: "virt-bmap",
       dependencies: [
         "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "BootDifference", "Bytes", "Mapping",
-        "Verification", "FileProof", "BlockMap", "CLinux", "LogReading", "Prefetch",
+        "Verification", "FileProof", "BlockMap", "CLinux", "GuestBoot", "LiveView", "LogReading", "Prefetch",
         "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
-        "Version", systemPackage, argumentParser,
+        "Screen", "Version", systemPackage, argumentParser,
       ]),
 
     .executableTarget(

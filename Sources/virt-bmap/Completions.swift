@@ -23,7 +23,7 @@ private struct WholeProgram: ParsableCommand {
     commandName: "virt-bmap",
     subcommands: [
       Lookup.self, Verify.self, Info.self, Summary.self, Affected.self, Changed.self, Free.self, Diff.self, Export.self,
-      Help.self,
+      Boot.self, Top.self, Help.self,
     ])
 
   @OptionGroup var options: MapCommand
@@ -71,6 +71,16 @@ private struct WholeProgram: ParsableCommand {
   struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: ExportCommand.configuration.abstract)
     @OptionGroup var options: ExportCommand
+  }
+
+  struct Boot: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: BootCommand.configuration.abstract)
+    @OptionGroup var options: BootCommand
+  }
+
+  struct Top: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: TopCommand.configuration.abstract)
+    @OptionGroup var options: TopCommand
   }
 
   struct Help: ParsableCommand {

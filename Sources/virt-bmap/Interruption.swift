@@ -72,12 +72,6 @@ enum Interruption {
     let number = received.load(ordering: .acquiring)
     guard number != 0 else { return }
     Messages.error("interrupted")
-    signal(number, SIG_DFL)
-    // The threads that run tasks have all signals blocked.
-    var only = sigset_t()
-    sigemptyset(&only)
-    sigaddset(&only, number)
-    pthread_sigmask(SIG_UNBLOCK, &only, nil)
-    raise(number)
+    EndBySignal.end(number)
   }
 }

@@ -3,15 +3,19 @@
 #include "CLinux.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -155,4 +159,70 @@ int
 clinux_limit_arenas (int count)
 {
   return mallopt (M_ARENA_MAX, count);
+}
+
+enum { most_descriptors = 16 };
+
+/* In the child: gives it the descriptors and runs the program. Returns only if that fails. Other threads may have held
+ * locks when the process was forked, so only functions that take none are called. */
+static void
+run_program (const char *program, char *const arguments[], const int descriptors[], int count)
+{
+  int copies[most_descriptors];
+  sigset_t none;
+
+  if (count < 0 || count > most_descriptors) {
+    errno = EINVAL;
+    return;
+  }
+  /* First out of the way, since one of them may have a number that another one is to get. */
+  for (int i = 0; i < count; ++i)
+    if ((copies[i] = fcntl (descriptors[i], F_DUPFD_CLOEXEC, count)) == -1)
+      return;
+  for (int i = 0; i < count; ++i)
+    if (dup2 (copies[i], i) == -1)
+      return;
+  /* Everything that this program opens is closed on exec, but libraries may open more. Linux before 5.11 cannot do
+   * this. */
+  (void) close_range ((unsigned) count, ~0U, CLOSE_RANGE_CLOEXEC);
+  sigemptyset (&none);
+  if (sigprocmask (SIG_SETMASK, &none, NULL) == -1)
+    return;
+  execvp (program, arguments);
+}
+
+pid_t
+clinux_start (const char *program, char *const arguments[], const int descriptors[], int count, int death_signal)
+{
+  int failure[2], error = 0;
+  const pid_t parent = getpid ();
+
+  if (pipe2 (failure, O_CLOEXEC) == -1)
+    return -1;
+  const pid_t child = fork ();
+  if (child == 0) {
+    failure[1] = fcntl (failure[1], F_DUPFD_CLOEXEC, most_descriptors);
+    /* The parent may have ended before prctl. */
+    if (setpgid (0, 0) == 0 && prctl (PR_SET_PDEATHSIG, death_signal) == 0 && getppid () == parent)
+      run_program (program, arguments, descriptors, count);
+    error = errno;
+    if (write (failure[1], &error, sizeof error) == -1)
+      _exit (126);
+    _exit (127);
+  }
+  if (child == -1)
+    error = errno;
+  close (failure[1]);
+  /* The pipe ends when the program runs. */
+  ssize_t length = 0;
+  while (child != -1 && (length = read (failure[0], &error, sizeof error)) == -1 && errno == EINTR)
+    ;
+  close (failure[0]);
+  if (child != -1 && length > 0)
+    while (waitpid (child, NULL, 0) == -1 && errno == EINTR)
+      ;
+  if (error == 0)
+    return child;
+  errno = error;
+  return -1;
 }

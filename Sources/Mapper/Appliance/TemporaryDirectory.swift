@@ -26,6 +26,13 @@ package struct TemporaryDirectory {
     setenv("TMPDIR", path.string, 1)
   }
 
+  /// Calls `body` with $TMPDIR as it was before, for what makes a directory of its own.
+  package func outside<T>(_ body: () async throws -> T) async rethrows -> T {
+    setenv("TMPDIR", parent, 1)
+    defer { setenv("TMPDIR", path.string, 1) }
+    return try await body()
+  }
+
   /// Removes the directory with its contents, and resets $TMPDIR.
   package func remove() {
     try? FileManager.default.removeItem(atPath: path.string)

@@ -6,6 +6,11 @@ package struct DirectoryFigures: Sendable {
   package struct Directory: Hashable, Sendable {
     package var device: [UInt8]
     package var path: [UInt8]
+
+    package init(device: [UInt8], path: [UInt8]) {
+      self.device = device
+      self.path = path
+    }
   }
 
   /// Limits, because a hostile log could name paths with any number of slashes. What exceeds them counts for the

@@ -47,14 +47,24 @@ enum MapOfDisk {
   /// A map that lies beside a disk, as `NAME.bmap` or with the suffix of the disk replaced, if it can be used instead
   /// of a new one: it is newer than all files of the disk, and describes a disk of this name and size.
   static func find(for source: DiskSource, at path: FilePath, options: OpenOptions) -> BlockMap? {
-    guard let disk = try? examined(source, at: path, options: options) else { return nil }
-    for candidate in candidates(path) {
-      guard let written = modified(candidate), disk.files.allSatisfy({ modified($0).map { $0 < written } ?? false }),
-        let map = try? BlockMap(contentsOf: candidate), map.disks.count == 1,
-        disk.size.map({ $0 == map.disks[0].size }) ?? true,
-        FilePath(bytes: map.disks[0].file).lastComponent == path.lastComponent
+    find(for: [source], at: [path], options: options)?.map
+  }
+
+  /// The same for several disks, with a map beside the first one that describes all of them in this order.
+  static func find(
+    for sources: [DiskSource], at paths: [FilePath], options: OpenOptions
+  ) -> (file: FilePath, map: BlockMap)? {
+    let found = zip(sources, paths).map { try? examined($0, at: $1, options: options) }
+    let disks = found.compactMap { $0 }
+    guard let first = paths.first, disks.count == sources.count else { return nil }
+    let files = disks.flatMap(\.files)
+    for candidate in candidates(first) {
+      guard let written = modified(candidate), files.allSatisfy({ modified($0).map { $0 < written } ?? false }),
+        let map = try? BlockMap(contentsOf: candidate), map.disks.count == disks.count,
+        zip(disks, map.disks).allSatisfy({ disk, described in disk.size.map { $0 == described.size } ?? true }),
+        zip(paths, map.disks).allSatisfy({ $0.lastComponent == FilePath(bytes: $1.file).lastComponent })
       else { continue }
-      return map
+      return (candidate, map)
     }
     return nil
   }

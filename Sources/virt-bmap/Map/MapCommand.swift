@@ -24,6 +24,8 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
       virt-bmap free MAP [DISK ...] [OPTION ...]
       virt-bmap diff MAP MAP [OPTION ...]
       virt-bmap export MAP [OPTION ...]
+      virt-bmap boot DISK ... [OPTION ...] [-- QEMU-OPTION ...]
+      virt-bmap top LOG
       virt-bmap help [COMMAND]
       """,
     discussion: """
@@ -133,6 +135,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
     let commands = [
       "lookup", "verify", "info", "summary", "affected", "changed", "free", "diff", "export",
+      "boot", "top",
     ]
     let features = ["virt-bmap", "map-format=2"] + formats + inputs + commands
     Messages.lines(features, to: 1)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <linux/fiemap.h>
+#include <sys/types.h>
 
 /* Opens NAME in the directory DIRECTORY with O_DIRECT as well, where DIRECT is not 0. */
 int clinux_openat (int directory, const char *name, int flags, int direct);
@@ -59,5 +60,11 @@ struct clinux_statfs
 };
 
 int clinux_get_statfs (const char *path, struct clinux_statfs *result);
+
+/* Starts PROGRAM, which is looked for in PATH if its name has no slash, in a process group of its own. ARGUMENTS
+ * ends with NULL. The child gets DESCRIPTORS[0] as standard input, DESCRIPTORS[1] as standard output and so on, COUNT
+ * of them, and no others. It gets the signal DEATH_SIGNAL when the thread that called this ends. Returns the
+ * process's number, or -1 also if the program cannot be run. */
+pid_t clinux_start (const char *program, char *const arguments[], const int descriptors[], int count, int death_signal);
 
 #endif

@@ -114,11 +114,14 @@ package enum CaptiveServer {
     // Nothing is ever written to this pipe. It closes when qemu-nbd exits.
     let (life, output) = try privatePipe()
     defer { try? life.close() }
+    var platform = PlatformOptions()
+    // Ctrl-C shuts a guest down that is booted from this disk, which is needed until then.
+    platform.processGroupID = 0
     do {
       let errors = try FileDescriptor.open(
         said, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
       let outcome = try await Subprocess.run(
-        .name("qemu-nbd"), arguments: Arguments((options + arguments).map { $0 + [0] }),
+        .name("qemu-nbd"), arguments: Arguments((options + arguments).map { $0 + [0] }), platformOptions: platform,
         input: .fileDescriptor(image.file, closeAfterSpawningProcess: false),
         output: .fileDescriptor(output, closeAfterSpawningProcess: true),
         error: .fileDescriptor(errors, closeAfterSpawningProcess: true)

@@ -1,0 +1,48 @@
+import GuestBoot
+import LiveView
+import LogReading
+
+/// Passes on what a guest does: to the log, to the console's file and to the live view.
+final class BootWatcher: GuestObserver {
+  private let live: LiveLog
+  private let view: LiveView
+  private let log: BootLog?
+  private var consoleFile: BootFile?
+  private let printsConsole: Bool
+  /// Why the logger's log could not be read.
+  private(set) var logFailure: (any Error)?
+
+  init(_ live: LiveLog, _ view: LiveView, log: BootLog?, outputs: BootOutputs) throws {
+    self.live = live
+    self.view = view
+    self.log = log
+    printsConsole = outputs.console == "-"
+    if let name = outputs.console, !printsConsole { consoleFile = try BootFile(name) }
+  }
+
+  func log(_ bytes: UnsafeRawBufferPointer) {
+    log?.add(bytes)
+    guard logFailure == nil else { return }
+    do {
+      try live.feed(bytes) { request in log?.add(request) }
+    } catch {
+      logFailure = error
+    }
+  }
+
+  func console(_ bytes: UnsafeRawBufferPointer) { consoleFile?.write(bytes) }
+
+  func consoleLine(_ line: [UInt8], isFinished: Bool) {
+    view.setConsole(line)
+    if printsConsole, isFinished { Messages.write(Messages.printable(answer: line) + [0x0a], to: 1) }
+  }
+
+  func isShuttingDown() { view.setStatus("shutting down (Ctrl-C kills)") }
+
+  /// - Throws: `InputError` if something could not be written.
+  func close() throws {
+    consoleFile?.close()
+    try log?.close()
+    if let failure = consoleFile?.failure { throw failure }
+  }
+}
