@@ -1,58 +1,9 @@
 import SystemPackage
 import Testing
 
-/// The demo guest boots from the logger with each kind of overlay, and the log names what it reads.
+/// The demo guest boots with each kind of overlay, and the log names what it reads.
 @Suite struct BootTests {
-  private struct Boot: Sendable {
-    /// The VMDK, and the map of the disk in it.
-    var mapped: MappedGuest
-    /// The reads.
-    var parts: [LogText.Part]
-    var log: LogText
-    var scratch: Scratch
-    /// The logger's directory for temporary files.
-    var temporary: FilePath
-  }
-
-  private static let boots = Dictionary(
-    uniqueKeysWithValues: OverlayKind.allCases.map { kind in (kind, Shared { try await boot(kind) }) })
-
-  /// Each kind of overlay boots once.
-  private func boot(_ kind: OverlayKind) async throws -> Boot { try await #require(Self.boots[kind]).value }
-
-  private static func boot(_ kind: OverlayKind) async throws -> Boot {
-    var mapped = try await Maps.demo.value
-    mapped.disk = try await Guests.demo.value.appending("guest.vmdk")
-    let scratch = try Scratch(shared: "boots-demo-\(kind)")
-    let temporary = try scratch.makeDirectory("t")
-    let before = try await tool("sha256sum", [mapped.disk]).output
-    let log = try await powerOn(mapped, kind, scratch, temporary)
-    #expect(try await tool("sha256sum", [mapped.disk]).output == before, "the disk was written to")
-    return Boot(
-      mapped: mapped, parts: log.parts.filter { $0.operation == "read" }, log: log, scratch: scratch,
-      temporary: temporary)
-  }
-
-  /// Runs the guest once, until it powers off.
-  private static func powerOn(
-    _ mapped: MappedGuest, _ kind: OverlayKind, _ scratch: Scratch, _ temporary: FilePath
-  ) async throws -> LogText {
-    let arguments: [any Word] = [mapped.disk, mapped.file, scratch("log")]
-    let environment = [
-      "BMAP_ACCEL": "tcg", "BMAP_BUILD": Products.directory.string, "BMAP_TIMEOUT": "150",
-      "BMAP_OVERLAY": kind.parameter(in: scratch), "TMPDIR": temporary.string,
-    ]
-    let outcome = try await Slots.virtualMachines.run {
-      try await run(
-        Products.package.appending("examples/boot-trace").string, arguments, environment: environment,
-        limit: .seconds(200))
-    }
-    guard outcome.end == .exited(0) else { throw TestFailure("\(outcome.end): \(outcome.errors.text)") }
-    guard outcome.output.text.contains("virt-bmap demo guest: read 9 files") else {
-      throw TestFailure("the guest did not read its files: \(outcome.output.text.suffix(1000))")
-    }
-    return try LogText(contentsOf: scratch("log"))
-  }
+  private func boot(_ kind: OverlayKind) async throws -> DemoBoot { try await DemoBoot.of(kind) }
 
   /// Everything that was read, in the order of its first read.
   private func order(_ parts: [LogText.Part]) -> [String] {

@@ -7,6 +7,8 @@ import SystemPackage
 enum Guests {
   /// Every layer and filesystem.
   static let layers = Shared { try await build("layers", script: "Tests/Integration/Guests/make-layers-guest") }
+  /// The next version of the demo guest.
+  static let rebuilt = Shared { try await build("rebuilt", script: "Tests/Integration/Guests/make-rebuilt-guest") }
   /// RAID arrays and mirrored or striped volumes.
   static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
   /// Arrays with partition tables on them.
