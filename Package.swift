@@ -59,7 +59,7 @@ let package = Package(
       name: "CSQLite", path: "Sources/Bindings/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
 
-    .target(name: "BlockMap", dependencies: [systemPackage], path: "Sources/Map/BlockMap"),
+    .target(name: "BlockMap", dependencies: ["Bytes", systemPackage], path: "Sources/Map/BlockMap"),
     .target(name: "Inflate", dependencies: ["CDeflate"], path: "Sources/Bindings/Inflate"),
     .target(name: "Digest", dependencies: ["CCrypto"], path: "Sources/Bindings/Digest"),
     .target(
