@@ -129,8 +129,8 @@ let package = Package(
     .target(
       name: "Appliance",
       dependencies: [
-        "BlockMap", "BlockStack", "Bytes", "CLinux", "DiskImage", "Filesystems", "Guestfs", "NBDSource", "WalkAssembly",
-        "WalkRecord",
+        "BlockMap", "BlockStack", "Bytes", "CLinux", "DiskImage", "Filesystems", "Guestfs", "NBDSource", "RangeLists",
+        "WalkAssembly", "WalkRecord",
         subprocess, systemPackage,
       ],
       path: "Sources/Mapper/Appliance"),
