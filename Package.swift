@@ -63,7 +63,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
     .target(name: "Screen", dependencies: ["CNcurses", "PrintableText"], path: "Sources/Bindings/Screen"),
 
-    .target(name: "BlockMap", dependencies: [systemPackage], path: "Sources/Map/BlockMap"),
+    .target(name: "BlockMap", dependencies: ["Bytes", systemPackage], path: "Sources/Map/BlockMap"),
     .target(name: "Inflate", dependencies: ["CDeflate"], path: "Sources/Bindings/Inflate"),
     .target(name: "Digest", dependencies: ["CCrypto"], path: "Sources/Bindings/Digest"),
     .target(
@@ -152,8 +152,8 @@ let package = Package(
     .target(
       name: "Appliance",
       dependencies: [
-        "BlockMap", "BlockStack", "Bytes", "CLinux", "DiskImage", "Filesystems", "Guestfs", "NBDSource", "WalkAssembly",
-        "WalkRecord",
+        "BlockMap", "BlockStack", "Bytes", "CLinux", "DiskImage", "Filesystems", "Guestfs", "NBDSource", "RangeLists",
+        "WalkAssembly", "WalkRecord",
         subprocess, systemPackage,
       ],
       path: "Sources/Mapper/Appliance"),

@@ -44,3 +44,6 @@ enum ArgumentBytes {
 
 /// The file name in an argument.
 func filePath(_ argument: String) -> FilePath { FilePath(bytes: ArgumentBytes.decode(argument)) }
+
+/// The file that an argument of `-o` names; `-` is standard output.
+func outputPath(_ argument: String) -> FilePath { argument == "-" ? "/dev/stdout" : filePath(argument) }

@@ -151,7 +151,12 @@ import Testing
         problem(Self.chain, ListOptions(format: name)) == "line 1: not a list in the format \(name)", "\(name)")
     }
     #expect(problem(#"[{"a":1}]"#)?.hasPrefix("line 1: not a list in a known format (aws, ") == true)
-    #expect(problem("a\n", ListOptions(format: "aws")) == "line 1: not JSON: a value is missing")
+    #expect(problem("a\n", ListOptions(format: "aws")) == "line 1: not a list of JSON objects")
+    #expect(problem("5\n", ListOptions(format: "qemu-img")) == "line 1: not a list of JSON objects")
+    let part = #"{"start":0,"length":512,"depth":0,"present":true,"zero":false,"data":true}"#
+    for text in [#"["a"]"#, "[\(part), 5]", "[ [\(part)], \"a\"]"] {
+      #expect(problem(text) == "line 1: not a list of JSON objects", "\(text)")
+    }
   }
 
   @Test(arguments: [
@@ -159,12 +164,12 @@ import Testing
     ("[{\"start\"", "line 1: not JSON: a colon is missing"),
     ("[{\"start\n\"", "line 1: not JSON: a string does not end on its line"),
     ("[{\"start\":1 \"x\":2}]", "line 1: not JSON: a comma is missing"),
-    ("[1,]", "line 1: not JSON: a value is missing"),
-    ("[\"a\\", "line 1: not JSON: a string does not end"), ("[\"abc", "line 1: not JSON: a string does not end"),
-    ("[nul]", "line 1: not JSON: a value is missing"), ("{\"a\":}", "line 1: not JSON: a value is missing"),
-    ("[1", "line 1: not JSON: it is cut short"), ("{\"a\":{\"b\":[", "line 1: not JSON: it is cut short"),
+    ("[{\"a\":[1,]}]", "line 1: not JSON: a value is missing"),
+    ("[{\"a\\", "line 1: not JSON: a string does not end"), ("[{\"abc", "line 1: not JSON: a string does not end"),
+    ("[{\"a\":nul}]", "line 1: not JSON: a value is missing"), ("{\"a\":}", "line 1: not JSON: a value is missing"),
+    ("[{\"a\":1", "line 1: not JSON: it is cut short"), ("{\"a\":{\"b\":[", "line 1: not JSON: it is cut short"),
     (String(repeating: "[", count: 100_000), "line 1: not JSON: nested deeper than 32"),
-    ("[" + String(repeating: "9", count: 100_000) + "]", "line 1: not JSON: a number is too long"),
+    ("[{\"a\":" + String(repeating: "9", count: 100_000) + "}]", "line 1: not JSON: a number is too long"),
   ])
   func brokenJSON(_ text: String, _ reason: String) {
     #expect(problem(text, ListOptions(format: "vmware")) == reason)

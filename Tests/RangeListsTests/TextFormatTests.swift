@@ -175,6 +175,12 @@ import Testing
     #expect(
       problem(Self.log + "[ 21.0] I/O error, dev sda, sector 1 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2\n")
         == "line 7: is about sda, but lines before it are about sdc: give the lines of one disk")
+    // A line of the log in which the number is damaged is not skipped.
+    for rest in ["sector\n", "sector 46x6 op 0x0:(READ)\n", "sector op 0x0:(READ)\n"] {
+      #expect(
+        problem(Self.log + "[ 21.0] critical medium error, dev sdc, \(rest)")
+          == "line 7: no number follows the word sector: the line is damaged")
+    }
     #expect(
       problem("sector 36028797018963968\n") == "line 1: the range does not fit in 64 bits")
     #expect(

@@ -36,6 +36,12 @@ struct AffectedCommand: AsyncParsableCommand {
 
   func validate() throws {
     if json, pathsOnly { throw ValidationError("give --json or -0, not both") }
+    if let kind = selection.kind,
+      let device = ObjectKind.kinds(in: ArgumentBytes.decode(kind))?.first(where: \.isDevice)
+    {
+      throw ValidationError(
+        "--kind \(kind): a \(device.word) is shown only by what is on it: choose it with --device")
+    }
   }
 
   func run() async throws {

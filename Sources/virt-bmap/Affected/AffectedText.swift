@@ -36,7 +36,7 @@ extension AffectedAnswer {
       let unit = binaryUnit(hit.bytes).map { "(\($0))" }
       try output.append { buffer in
         buffer += columns(String(hit.bytes), unit ?? "", share ?? "-", offset ?? "-", lost).utf8
-        buffer += "  \(hit.use.kindName.left(12)) ".utf8
+        buffer += "  \(word(for: hit).left(12)) ".utf8
         if let object = hit.object {
           map.objects.appendEscapedName(of: object, to: &buffer)
         } else {
@@ -45,6 +45,12 @@ extension AffectedAnswer {
         buffer.append(0x0a)
       }
     }
+  }
+
+  /// A device stands for its bytes that are not accounted for.
+  private func word(for hit: Affected.Hit) -> String {
+    guard let object = hit.object, hit.use != .unaccounted else { return hit.use.name }
+    return map.objects.kind(of: object).word
   }
 
   /// The most bytes to which names are padded.
@@ -86,17 +92,6 @@ extension AffectedAnswer {
   }
 
   private static func digits(_ number: UInt64) -> Int { String(number).utf8.count }
-}
-
-extension SpaceUse {
-  /// The word for one object.
-  fileprivate var kindName: String {
-    switch self {
-    case .files: "file"
-    case .directories: "directory"
-    default: name
-    }
-  }
 }
 
 extension String {

@@ -114,10 +114,11 @@ struct ChangedCommand: AsyncParsableCommand {
     Interruption.install()
     defer { Interruption.finishAndRemove() }
     let isCancelled = { @Sendable in Interruption.hasHappened }
-    let reporter = TerminalReporter(showsMessages: false, showsDetails: false, showsProgress: isatty(1) == 1)
+    let reporter = TerminalReporter(
+      showsMessages: false, showsDetails: false, showsProgress: isatty(1) == 1, holdsWarnings: true)
     defer { reporter.clear() }
     let (name, ranges) = (states.new.name, states.ranges)
-    return try await withOpenDisks(
+    let changes = try await withOpenDisks(
       sources, options: mapOptions.diskOptions.openOptions, keys: try mapOptions.keyOptions.keys(),
       reporter: reporter, isCancelled: isCancelled
     ) { disks in
@@ -149,5 +150,8 @@ struct ChangedCommand: AsyncParsableCommand {
       }
       return (classifier.report, classifier.matches)
     }
+    // If a disk was mapped just now, the mapper said so.
+    if !states.old.loaded.isPartial, !states.new.loaded.isPartial { reporter.showWarnings() }
+    return changes
   }
 }

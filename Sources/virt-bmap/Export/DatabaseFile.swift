@@ -17,7 +17,10 @@ enum DatabaseFile {
     do {
       try fill(source, path)
     } catch let error as SQLiteError {
-      throw OutputError("\(Escaping.text(path.bytes, as: .path)): \(error)")
+      // SQLite knows only the temporary file.
+      let directory = Escaping.text(Array(UnnamedFile.directory.utf8), as: .path)
+      throw OutputError(
+        "\(directory): the temporary database cannot be written (choose its place with TMPDIR): \(error)")
     } catch let error as ExportError {
       throw OutputError("\(Escaping.text(path.bytes, as: .path)): \(error)")
     }

@@ -28,7 +28,7 @@ struct ExportCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Write an SQLite database to this file.", valueName: "file"), completion: .file())
   var sqlite: String?
 
-  @Option(name: .shortAndLong, help: "File to write the text to.", completion: .file())
+  @Option(name: .shortAndLong, help: "File to write the text to, or - for standard output.", completion: .file())
   var output: String?
 
   @OptionGroup var selectionOptions: SelectionOptions
@@ -46,13 +46,13 @@ struct ExportCommand: AsyncParsableCommand {
 
   func run() async throws {
     // Do not map a disk for an hour before saying that the result cannot be written.
-    if let file = sqlite ?? output { try AtomicFile.checkWritable(filePath(file)) }
+    if let file = sqlite ?? output { try AtomicFile.checkWritable(outputPath(file)) }
     let loaded = try await mapOptions.map(map)
     let selection = try selectionOptions.selection(of: loaded.map, named: map)
     let source = ExportSource(
       loaded.map, selection: selection, disk: selectionOptions.disk.map { UInt32(clamping: $0) })
     if let sqlite {
-      try DatabaseFile.write(source, to: filePath(sqlite))
+      try DatabaseFile.write(source, to: outputPath(sqlite))
     } else if let format {
       try write(source, as: format)
     }
@@ -61,7 +61,7 @@ struct ExportCommand: AsyncParsableCommand {
 
   private func write(_ source: ExportSource, as format: TextFormat) throws {
     if let output {
-      var file = try FileOutput(filePath(output))
+      var file = try FileOutput(outputPath(output))
       try format.write(source, to: &file)
       try file.commit()
     } else {

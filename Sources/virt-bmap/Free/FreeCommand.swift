@@ -79,9 +79,10 @@ struct FreeCommand: AsyncParsableCommand {
     let names = disks.isEmpty ? [self.map] : disks
     Interruption.install()
     defer { Interruption.finishAndRemove() }
-    let reporter = TerminalReporter(showsMessages: false, showsDetails: false, showsProgress: isatty(1) == 1 && !json)
+    let reporter = TerminalReporter(
+      showsMessages: false, showsDetails: false, showsProgress: isatty(1) == 1 && !json, holdsWarnings: true)
     defer { reporter.clear() }
-    return try await withOpenDisks(
+    let space = try await withOpenDisks(
       sources, options: mapOptions.diskOptions.openOptions, keys: try mapOptions.keyOptions.keys(), reporter: reporter,
       isCancelled: { Interruption.hasHappened },
       body: { opened in
@@ -91,6 +92,9 @@ struct FreeCommand: AsyncParsableCommand {
           if Interruption.hasHappened { throw MapperError.interrupted }
         }
       })
+    // If the disk was mapped just now, the mapper said so.
+    if !loaded.isPartial { reporter.showWarnings() }
+    return space
   }
 
   private func source(_ argument: String) -> DiskSource {

@@ -8,10 +8,11 @@ import SystemPackage
 enum MapOfDisk {
   /// Whether a file is a disk and not a map.
   ///
-  /// A map is recognized by its first line. A file with the suffix `.bmap`, or one that is no image by its name and has
-  /// no whole sectors, is taken for a damaged map. A pipe can only be a map.
-  /// - Throws: `MapError` if the file cannot be opened.
-  static func isDisk(_ path: FilePath) throws(MapError) -> Bool {
+  /// A map is recognized by its first line. A file with the suffix `.bmap`, or a text that is no image by its name and
+  /// has no whole sectors, is taken for a damaged map. A pipe can only be a map.
+  /// - Parameter format: the format of the disk, if the user named it.
+  /// - Throws: `MapError` if the file cannot be opened, or can be neither.
+  static func isDisk(_ path: FilePath, format: ImageFormat?) throws(MapError) -> Bool {
     var status = stat()
     guard path.withPlatformString({ stat($0, &status) }) == 0 else {
       throw .file(path, Errno(rawValue: errno).description)
@@ -19,8 +20,15 @@ enum MapOfDisk {
     switch status.st_mode & S_IFMT {
     case S_IFBLK: return true
     case S_IFREG:
-      let canBeDisk = ImageFormat.guess(fromName: path) != .raw || (status.st_size > 0 && status.st_size % 512 == 0)
-      return canBeDisk && !hasMapSuffix(path) && !beginsLikeMap(path)
+      let start = start(of: path)
+      guard !hasMapSuffix(path), !beginsLikeMap(start) else { return false }
+      guard format == nil, ImageFormat.guess(fromName: path) == .raw else { return true }
+      if status.st_size > 0, status.st_size % 512 == 0 { return true }
+      guard start.allSatisfy({ (0x20..<0x7f).contains($0) || (0x09...0x0d).contains($0) }) else {
+        throw .file(
+          path, "not a map, and not a disk with whole sectors of 512 bytes: to read it as a disk, give -f raw")
+      }
+      return false
     default: return false
     }
   }
@@ -30,18 +38,20 @@ enum MapOfDisk {
   }
 
   /// Whether the first line is a map's header, or a range in the 2014 format: two numbers, and two hexadecimal ones.
-  private static func beginsLikeMap(_ path: FilePath) -> Bool {
-    guard let file = try? FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking]) else {
-      return false
-    }
-    defer { try? file.close() }
-    var start = [UInt8](repeating: 0, count: 64)
-    let count = start.withUnsafeMutableBytes { (try? file.read(into: $0)) ?? 0 }
-    let text = start[..<count]
+  private static func beginsLikeMap(_ text: ArraySlice<UInt8>) -> Bool {
     if text.starts(with: "# virt-bmap ".utf8) { return true }
     let fields = text.split(separator: 0x20, maxSplits: 4, omittingEmptySubsequences: false)
     guard fields.count == 5, fields[3].count == 1 else { return false }
     return fields[..<3].allSatisfy { UInt64(String(decoding: $0, as: UTF8.self), radix: 16) != nil }
+  }
+
+  /// The first bytes of a file; none if it cannot be read.
+  private static func start(of path: FilePath) -> ArraySlice<UInt8> {
+    guard let file = try? FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking]) else { return [] }
+    defer { try? file.close() }
+    var start = [UInt8](repeating: 0, count: 64)
+    let count = start.withUnsafeMutableBytes { (try? file.read(into: $0)) ?? 0 }
+    return start[..<count]
   }
 
   /// A map that lies beside a disk, as `NAME.bmap` or with the suffix of the disk replaced, if it can be used instead

@@ -34,7 +34,7 @@ struct MapOptions: ParsableArguments {
   func disk(_ argument: String) throws -> DiskSource? {
     if let address = NBDAddress(ArgumentBytes.decode(argument)) { return DiskSource(.server(address), format: format) }
     let path = filePath(argument)
-    return try MapOfDisk.isDisk(path) ? DiskSource(.file(path), format: format) : nil
+    return try MapOfDisk.isDisk(path, format: format) ? DiskSource(.file(path), format: format) : nil
   }
 
   /// The map of a disk, as for `map(_:)`.

@@ -5,14 +5,18 @@ import SystemPackage
 struct UnnamedFile {
   private let descriptor: FileDescriptor
 
+  /// Where temporary files are made.
+  static var directory: String {
+    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    return named.isEmpty ? "/var/tmp" : named
+  }
+
   /// - Throws: `OutputError`.
   init() throws { self = try Self.opened { _ in }.file }
 
   /// Makes a file that `open` opens by its name, before the name is removed.
   /// - Throws: `OutputError`, and what `open` throws.
   static func opened<T>(_ open: (FilePath) throws -> T) throws -> (file: UnnamedFile, opened: T) {
-    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    let directory = named.isEmpty ? "/var/tmp" : named
     var template = Array("\(directory)/virt-bmap-XXXXXX".utf8CString)
     let number = mkstemp(&template)
     guard number >= 0 else {

@@ -18,8 +18,12 @@ protocol AnswerFormat {
   mutating func begin(_ question: Question, disk: Int, to output: inout [UInt8])
   /// - Parameters:
   ///   - index: how many entries came before this one.
-  ///   - stored: where the range is in the files of the disk's image; nil if that was not asked.
-  mutating func add(_ entry: AnswerEntry, at index: Int, stored: [StoredRange]?, to output: inout [UInt8])
+  ///   - hasParts: whether `add(_:at:to:)` will say where the range is in the files of the disk's image.
+  mutating func begin(_ entry: AnswerEntry, at index: Int, hasParts: Bool, to output: inout [UInt8])
+  /// Says where a part of the entry is in these files.
+  /// - Parameter index: how many parts of the entry came before this one.
+  func add(_ part: StoredRange, at index: Int, to output: inout [UInt8])
+  func endEntry(hasParts: Bool, to output: inout [UInt8])
   mutating func end(_ question: Question, to output: inout [UInt8])
   /// Says what a byte of one of the image's own files holds, if that is not a part of the disk.
   /// - Parameter part: in words.
@@ -48,8 +52,14 @@ struct AnswerWriter {
   }
 
   mutating func add(_ entry: AnswerEntry) throws {
-    let stored = try container?.stored(entry.range, ofDisk: entry.disk)
-    try output.append { format.add(entry, at: entries, stored: stored, to: &$0) }
+    let hasParts = container != nil
+    try output.append { format.begin(entry, at: entries, hasParts: hasParts, to: &$0) }
+    var parts = 0
+    try container?.forEachPart(of: entry.range, ofDisk: entry.disk) { part in
+      try output.append { format.add(part, at: parts, to: &$0) }
+      parts &+= 1
+    }
+    try output.append { format.endEntry(hasParts: hasParts, to: &$0) }
     entries &+= 1
   }
 

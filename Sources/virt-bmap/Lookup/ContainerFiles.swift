@@ -37,6 +37,17 @@ struct StoredRange {
   var file: FilePath?
   /// Where the range, or the compressed grain that holds it, begins in the file, in bytes.
   var offset: UInt64 = 0
+
+  init(_ location: DiskLocation) {
+    range = location.range
+    switch location.storage {
+    case .file(let file, let offset): (state, self.file, self.offset) = (.stored, file, offset)
+    case .compressed(let file, let bytes, _): (state, self.file, offset) = (.compressed, file, bytes.lowerBound)
+    case .zero: state = .zero
+    case .hole: state = .hole
+    case .unreadable: state = .unreadable
+    }
+  }
 }
 
 /// The files that a map's disks consist of. A disk is opened when it is first asked about.
@@ -59,25 +70,21 @@ final class ContainerFiles {
 
   deinit { for disk in opened.values { disk.disk.close() } }
 
-  /// Where a range of a disk is stored, in order. The range is cut to the size of the disk.
-  /// - Throws: `DiskError` or `LookupError`.
-  func stored(_ range: Range<UInt64>, ofDisk number: Int) throws -> [StoredRange] {
+  /// Calls `body` with where each part of a range is stored, in order. The range is cut to the size of the disk.
+  /// - Throws: `DiskError` or `LookupError`, and what `body` throws.
+  func forEachPart(of range: Range<UInt64>, ofDisk number: Int, _ body: (StoredRange) throws -> Void) throws {
     let disk = try open(number).disk
-    var found: [StoredRange] = []
+    var failure: (any Error)?
     try disk.locations(in: range.clamped(to: 0..<disk.size)) { location in
-      switch location.storage {
-      case .file(let file, let offset):
-        found.append(StoredRange(range: location.range, state: .stored, file: file, offset: offset))
-      case .compressed(let file, let bytes, _):
-        found.append(
-          StoredRange(range: location.range, state: .compressed, file: file, offset: bytes.lowerBound))
-      case .zero: found.append(StoredRange(range: location.range, state: .zero))
-      case .hole: found.append(StoredRange(range: location.range, state: .hole))
-      case .unreadable: found.append(StoredRange(range: location.range, state: .unreadable))
+      do {
+        try body(StoredRange(location))
+        return true
+      } catch {
+        failure = error
+        return false
       }
-      return true
     }
-    return found
+    if let failure { throw failure }
   }
 
   /// What a byte of one of the files holds.

@@ -22,7 +22,7 @@ struct JSONAnswers: AnswerFormat {
     output += ",\"objects\":[".utf8
   }
 
-  mutating func add(_ entry: AnswerEntry, at index: Int, stored: [StoredRange]?, to output: inout [UInt8]) {
+  mutating func begin(_ entry: AnswerEntry, at index: Int, hasParts: Bool, to output: inout [UInt8]) {
     if index > 0 { output.append(UInt8(ascii: ",")) }
     output += "{\"device\":".utf8
     map.objects.device(of: entry.object).withUnsafeBytes { JSONText.append(name: $0, as: .device, to: &output) }
@@ -44,27 +44,24 @@ struct JSONAnswers: AnswerFormat {
     }
     output += ",\"start\":".utf8
     JSONText.append(entry.range.lowerBound, to: &output)
-    if let stored { append(stored, to: &output) }
-    output += "}".utf8
+    if hasParts { output += ",\"stored\":[".utf8 }
   }
 
-  private func append(_ stored: [StoredRange], to output: inout [UInt8]) {
-    output += ",\"stored\":[".utf8
-    for (index, part) in stored.enumerated() {
-      output += (index == 0 ? "{\"end\":" : ",{\"end\":").utf8
-      JSONText.append(part.range.upperBound, to: &output)
-      if let file = part.file {
-        output += ",\"file\":".utf8
-        JSONText.append(text: Escaping.text(file.bytes, as: .path), to: &output)
-        output += ",\"offset\":".utf8
-        JSONText.append(part.offset, to: &output)
-      }
-      output += ",\"start\":".utf8
-      JSONText.append(part.range.lowerBound, to: &output)
-      output += ",\"state\":\"\(part.state.rawValue)\"}".utf8
+  func add(_ part: StoredRange, at index: Int, to output: inout [UInt8]) {
+    output += (index == 0 ? "{\"end\":" : ",{\"end\":").utf8
+    JSONText.append(part.range.upperBound, to: &output)
+    if let file = part.file {
+      output += ",\"file\":".utf8
+      JSONText.append(text: Escaping.text(file.bytes, as: .path), to: &output)
+      output += ",\"offset\":".utf8
+      JSONText.append(part.offset, to: &output)
     }
-    output += "]".utf8
+    output += ",\"start\":".utf8
+    JSONText.append(part.range.lowerBound, to: &output)
+    output += ",\"state\":\"\(part.state.rawValue)\"}".utf8
   }
+
+  func endEntry(hasParts: Bool, to output: inout [UInt8]) { output += (hasParts ? "]}" : "}").utf8 }
 
   mutating func end(_ question: Question, to output: inout [UInt8]) {
     output += "]".utf8

@@ -140,7 +140,8 @@ struct LookupCommand: AsyncParsableCommand, ErrorStatus {
       number += 1
       guard !line.isEmpty else { return }
       guard let question = Question(line: line) else {
-        throw LookupError("standard input: line \(number): not a number, a range A-B, DEVICE:PATH or PATH")
+        throw LookupError(
+          "standard input: line \(number): not a number below 2^64 - 1, a range A-B, DEVICE:PATH or PATH")
       }
       try lookup.answer(question, to: &writer)
     }

@@ -9,7 +9,7 @@ struct MapAnswers: AnswerFormat {
 
   mutating func begin(_ question: Question, disk: Int, to output: inout [UInt8]) {}
 
-  mutating func add(_ entry: AnswerEntry, at index: Int, stored: [StoredRange]?, to output: inout [UInt8]) {
+  mutating func begin(_ entry: AnswerEntry, at index: Int, hasParts: Bool, to output: inout [UInt8]) {
     JSONText.append(UInt64(entry.disk), to: &output)
     output.append(0x20)
     HexNumber.append(entry.range.lowerBound, to: &output)
@@ -25,6 +25,11 @@ struct MapAnswers: AnswerFormat {
     map.objects.appendEscapedName(of: entry.object, to: &output)
     output.append(0x0a)
   }
+
+  /// A line of a map has no room for this, so it is not asked.
+  func add(_ part: StoredRange, at index: Int, to output: inout [UInt8]) {}
+
+  func endEntry(hasParts: Bool, to output: inout [UInt8]) {}
 
   mutating func end(_ question: Question, to output: inout [UInt8]) {}
 

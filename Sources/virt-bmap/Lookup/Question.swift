@@ -26,7 +26,7 @@ struct Question: Sendable {
   /// The byte at an offset.
   init(offset text: String) throws {
     guard let start = ByteCount(text)?.value, start < UInt64.max else {
-      throw ValidationError("\(text): not an offset")
+      throw ValidationError("\(text): not an offset below 2^64 - 1 bytes")
     }
     self.init(start..<start + 1, "byte \(text)")
   }
@@ -43,7 +43,7 @@ struct Question: Sendable {
   /// A sector by its number.
   init(sector text: String) throws {
     guard let number = ByteCount(text)?.value, let range = Self.sector(number) else {
-      throw ValidationError("\(text): not the number of a sector")
+      throw ValidationError("\(text): not the number of a sector below 2^55 - 1")
     }
     self.init(range, "sector \(text)")
   }

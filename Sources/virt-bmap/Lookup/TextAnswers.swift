@@ -27,7 +27,7 @@ struct TextAnswers: AnswerFormat {
     piece = nil
   }
 
-  mutating func add(_ entry: AnswerEntry, at index: Int, stored: [StoredRange]?, to output: inout [UInt8]) {
+  mutating func begin(_ entry: AnswerEntry, at index: Int, hasParts: Bool, to output: inout [UInt8]) {
     guard let question else { return }
     let isAboutBytes: Bool
     switch question.asked {
@@ -51,7 +51,6 @@ struct TextAnswers: AnswerFormat {
       append(entry.range, to: &output)
     }
     output.append(0x0a)
-    if let stored { append(stored, to: &output) }
   }
 
   /// The question or, if it has several pieces, the piece that the next lines are about.
@@ -94,18 +93,18 @@ struct TextAnswers: AnswerFormat {
     JSONText.append(range.upperBound, to: &output)
   }
 
-  private func append(_ stored: [StoredRange], to output: inout [UInt8]) {
-    for part in stored {
-      output += "        bytes ".utf8
-      append(part.range, to: &output)
-      if let file = part.file {
-        output += (part.state == .compressed ? ": compressed in " : ": in ").utf8
-        output += "\(Escaping.text(file.bytes, as: .path)) from byte \(part.offset)\n".utf8
-      } else {
-        output += ": \(part.state.rawValue)\n".utf8
-      }
+  func add(_ part: StoredRange, at index: Int, to output: inout [UInt8]) {
+    output += "        bytes ".utf8
+    append(part.range, to: &output)
+    if let file = part.file {
+      output += (part.state == .compressed ? ": compressed in " : ": in ").utf8
+      output += "\(Escaping.text(file.bytes, as: .path)) from byte \(part.offset)\n".utf8
+    } else {
+      output += ": \(part.state.rawValue)\n".utf8
     }
   }
+
+  func endEntry(hasParts: Bool, to output: inout [UInt8]) {}
 
   mutating func end(_ question: Question, to output: inout [UInt8]) {}
 

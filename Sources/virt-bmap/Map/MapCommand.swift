@@ -41,7 +41,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   @Argument(help: "Disk images, block devices or NBD URIs (nbd://..., nbd+unix://...).", completion: .file())
   var disk: [String] = []
 
-  @Option(name: .shortAndLong, help: "File to write the map to.", completion: .file())
+  @Option(name: .shortAndLong, help: "File to write the map to, or - for standard output.", completion: .file())
   var output = "bmap"
 
   @Option(
@@ -79,9 +79,11 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   func run() async throws {
     if showVersion { return Messages.line("virt-bmap \(version)", to: 1) }
     let isTerminal = isatty(1) == 1
+    // Messages must not get into the map.
+    let isQuiet = quiet || output == "-"
     let reporter = TerminalReporter(
-      showsMessages: !quiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
-      showsProgress: !quiet && isTerminal && !machineReadable && !verbose && !x)
+      showsMessages: !isQuiet && (isTerminal || machineReadable || verbose), showsDetails: verbose,
+      showsProgress: !isQuiet && isTerminal && !machineReadable && !verbose && !x)
     let sources = try sourceOptions.sources(disk, reporter: reporter)
     guard !sources.isEmpty else {
       guard machineReadable else { throw ValidationError("no disk is given") }
@@ -90,7 +92,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     guard sources.count <= MapRequest.maximumDisks else {
       throw ValidationError("more than \(MapRequest.maximumDisks) disks")
     }
-    var request = MapRequest(disks: sources, output: filePath(output))
+    var request = MapRequest(disks: sources, output: outputPath(output))
     request.options = diskOptions.openOptions
     request.method = methodOptions.mapMethod
     request.keys = try keyOptions.keys()
@@ -124,7 +126,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
 
   /// The full name of the output, for a message.
   private var outputName: String {
-    let path = filePath(output)
+    let path = outputPath(output)
     let full = path.withPlatformString { realpath($0, nil) }
     defer { free(full) }
     return Escaping.text((full.map { FilePath(platformString: $0) } ?? path).bytes, as: .path)

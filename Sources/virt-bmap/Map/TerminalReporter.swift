@@ -9,8 +9,13 @@ final class TerminalReporter: Reporter {
   private let showsDetails: Bool
   /// Nil if there is no progress bar.
   private let bar: Mutex<ProgressBar>?
+  private let holdsWarnings: Bool
+  /// Warnings that wait for `showWarnings`.
+  private let held = Mutex<[String]>([])
 
-  init(showsMessages: Bool, showsDetails: Bool, showsProgress: Bool) {
+  /// - Parameter holdsWarnings: whether to hold warnings back until it is known that no error follows which says more.
+  init(showsMessages: Bool, showsDetails: Bool, showsProgress: Bool, holdsWarnings: Bool = false) {
+    self.holdsWarnings = holdsWarnings
     self.showsMessages = showsMessages
     self.showsDetails = showsDetails
     bar = showsProgress ? Mutex(ProgressBar(descriptor: 1)) : nil
@@ -24,7 +29,18 @@ final class TerminalReporter: Reporter {
     print(lines, to: 1)
   }
 
-  func warning(_ text: String) { print(["warning: \(text)"], to: 2) }
+  func warning(_ text: String) {
+    if holdsWarnings {
+      held.withLock { $0.append(text) }
+    } else {
+      print(["warning: \(text)"], to: 2)
+    }
+  }
+
+  /// Shows the warnings that were held back.
+  func showWarnings() {
+    for text in held.withLock({ $0 }) { print(["warning: \(text)"], to: 2) }
+  }
 
   /// A detail from libguestfs or from tools can have several lines.
   func detail(_ text: String) {

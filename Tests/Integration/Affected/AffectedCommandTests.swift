@@ -135,6 +135,8 @@ import Testing
       ("0-1\n", ["--status", "x"], "--status x: give characters of ? * / - +"),
       ("0-1\n", ["-b", "0"], "--block-size 0: give 1 to 1073741824"),
       ("0-1\n", ["--json", "-0"], "give --json or -0, not both"),
+      ("0-1\n", ["--kind", "f,l"], "--kind f,l: a volume is shown only by what is on it: choose it with --device"),
+      ("[\"a\"]", [], "list: line 1: not a list of JSON objects"),
       ("0-1\n", ["--disk", "3"], "map: a map of 2 disks, there is no disk 3"),
       ("0-1\n", ["--device", "/dev/sdz"], "there is no device /dev/sdz"),
     ] as [(String, [String], String)])

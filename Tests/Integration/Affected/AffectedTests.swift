@@ -41,22 +41,23 @@ import Testing
       device: "/dev/sda3", image: btrfsImage, copies: [top.chunks.map { $0.piece.moved(by: parts[2].lowerBound) }])
 
     var random = Seeded(16)
-    let ranges = merged([ext, ntfs, root, xfs, btrfs].flatMap { $0.randomRanges(Self.count / 5, guest.map, &random) })
+    let ranges = StoredVolume.merged(
+      [ext, ntfs, root, xfs, btrfs].flatMap { $0.randomRanges(Self.count / 5, guest.map, &random) })
     let answer = try await AffectedAnswer.of(ranges, in: guest.file)
     #expect(answer.ranges == ranges.count && answer.bytes == ranges.reduce(0) { $0 + UInt64($1.count) })
     #expect(answer.uses.values.reduce(0) { $0 + $1.bytes } == answer.bytes)
     // Only Btrfs's metadata is there twice.
     #expect(answer.objects.allSatisfy { $0.use != "files" || $0.readable == 0 || $0.size ?? 0 < 8192 })
 
-    let sharing = withAttributes(guest.map)
+    let sharing = guest.map.withAttributes
     for volume in [ext, root] {
-      #expect(try await compareExt(volume, answer, ranges, leavingOut: sharing) > 30)
+      #expect(try await volume.compareExt(answer, ranges, leavingOut: sharing) > 30)
     }
-    #expect(try await compareXFS(xfs, answer, ranges, leavingOut: sharingBlocks(guest.map, xfs.device)) > 30)
+    #expect(try await xfs.compareXFS(answer, ranges, in: guest.map) > 30)
     #expect(top.compare(btrfs, answer, ranges) > 15)
     btrfs.device = "btrfsvol:/dev/sda3/sub"
     #expect(subvolume.compare(btrfs, answer, ranges) > 5)
-    #expect(try await compareNTFS(ntfs, answer, ranges, leavingOut: sharing) > 15)
+    #expect(try await ntfs.compareNTFS(answer, ranges, leavingOut: sharing) > 15)
   }
 
   /// ext4 on md RAID 1, XFS on md RAID 5, and Btrfs with RAID 1: what has another copy.
@@ -66,14 +67,8 @@ import Testing
     func device(_ mark: String) throws -> String {
       try #require(guest.map.lines.first { $0.path == Array("/\(mark)".utf8) }, "\(mark)").device.text
     }
-    // Where the data of a member of an array begins, according to mdadm.
-    func dataStart(_ number: Int) async throws -> UInt64 {
-      let said = try await tool("mdadm", ["--examine", slice(of: guest.disk, parts[number - 1], in: scratch)])
-      let match = try #require(said.output.text.firstMatch(of: /Data Offset : (\d+) sectors/))
-      return parts[number - 1].lowerBound + (try #require(UInt64(match.1))) * 512
-    }
     let legs = try await [1, 2].asyncMap { number in
-      let start = try await dataStart(number)
+      let start = try await dataStart(ofMember: parts[number - 1], on: guest.disk, in: scratch)
       return [
         StoredVolume.Piece(offset: 0, diskOffset: start, length: parts[number - 1].upperBound - start)
       ]
@@ -83,7 +78,9 @@ import Testing
       image: try StoredVolume.image(of: legs[0], on: guest.disk, as: "mirror", in: scratch), copies: legs)
 
     // The left-symmetric layout: parity moves from the last device to the first, and data begins behind it.
-    let starts = try await [3, 4, 5].asyncMap { try await dataStart($0) }
+    let starts = try await [3, 4, 5].asyncMap {
+      try await dataStart(ofMember: parts[$0 - 1], on: guest.disk, in: scratch)
+    }
     let chunk: UInt64 = 64 << 10
     let chunks = (0..<2 * ((199 << 20) / chunk)).map { number in
       let (stripe, index) = (number / 2, number % 2)
@@ -103,12 +100,12 @@ import Testing
       })
 
     var random = Seeded(17)
-    let ranges = merged([mirror, striped, btrfs].flatMap { $0.randomRanges(Self.count / 3, guest.map, &random) })
+    let ranges = StoredVolume.merged(
+      [mirror, striped, btrfs].flatMap { $0.randomRanges(Self.count / 3, guest.map, &random) })
     let answer = try await AffectedAnswer.of(ranges, in: guest.file)
     #expect(answer.bytes == ranges.reduce(0) { $0 + UInt64($1.count) })
-    #expect(try await compareExt(mirror, answer, ranges, leavingOut: []) > 30)
-    #expect(
-      try await compareXFS(striped, answer, ranges, leavingOut: sharingBlocks(guest.map, striped.device)) > 10)
+    #expect(try await mirror.compareExt(answer, ranges) > 30)
+    #expect(try await striped.compareXFS(answer, ranges, in: guest.map) > 10)
     #expect(oracle.compare(btrfs, answer, ranges) > 30)
     // Both kinds of answers occur.
     for device in [mirror.device, btrfs.device] {
@@ -151,111 +148,11 @@ import Testing
         }
       ])
     var random = Seeded(18)
-    let ranges = merged([volume, others].flatMap { $0.randomRanges(Self.count / 2, guest.map, &random) })
+    let ranges = StoredVolume.merged([volume, others].flatMap { $0.randomRanges(Self.count / 2, guest.map, &random) })
     let answer = try await AffectedAnswer.of(ranges, in: guest.file)
-    #expect(try await compareExt(volume, answer, ranges, leavingOut: []) > 30)
+    #expect(try await volume.compareExt(answer, ranges) > 30)
     // The list is about the first disk, and the other copy is on the second.
     let mirrored = answer.objects.filter { $0.device == others.device }
     #expect(mirrored.count > 30 && mirrored.allSatisfy { $0.readable == $0.bytes && $0.lost == 0 })
-  }
-
-  /// Without overlaps, and sorted.
-  private func merged(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
-    ranges.sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { result, range in
-      if let last = result.last, range.lowerBound <= last.upperBound {
-        result[result.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-      } else {
-        result.append(range)
-      }
-    }
-  }
-
-  /// Objects that have blocks for attributes, which others may share, or streams: tools name one owner of such a block.
-  private func withAttributes(_ map: MapText) -> Set<ObjectName> {
-    Set(map.lines.filter { $0.kind == "m" && $0.path.first == 0x2f }.map(\.name))
-  }
-
-  private func without(_ names: Set<ObjectName>, _ answer: AffectedAnswer) -> AffectedAnswer {
-    var answer = answer
-    answer.objects.removeAll { object in
-      guard let device = object.device, let path = object.path else { return false }
-      return names.contains(ObjectName(device: device, path: Array(path.utf8)))
-    }
-    return answer
-  }
-
-  private func compareExt(
-    _ volume: StoredVolume, _ answer: AffectedAnswer, _ ranges: [Range<UInt64>], leavingOut names: Set<ObjectName>
-  ) async throws -> Int {
-    let debugfs = ExtTool(image: volume.image)
-    let said = try await tool("dumpe2fs", ["-h", volume.image]).output.text
-    let size = try #require(said.firstMatch(of: /Block size:\s+(\d+)/).flatMap { UInt64($0.1) })
-    let sectors = volume.sectors(in: ranges).keys
-    let inodes = try await debugfs.owners(of: Set(sectors.map { $0 * 512 / size }).sorted())
-    let paths = try await debugfs.names(of: Set(inodes.values))
-    var owners: [UInt64: Set<String>] = [:]
-    for sector in sectors {
-      guard let inode = inodes[sector * 512 / size], let named = paths[inode] else { continue }
-      owners[sector] = named.filter { !names.contains(ObjectName(device: volume.device, path: Array($0.utf8))) }
-    }
-    return volume.compare(without(names, answer), ranges, owners: owners, kinds: ["f", "d", "a", "m"])
-  }
-
-  /// The files of a device that share blocks with another file: xfs_db names one owner of such a block.
-  private func sharingBlocks(_ map: MapText, _ device: String) -> Set<String> {
-    let lines = map.lines.filter { $0.kind == "f" && $0.device.text == device }
-    let sharing = Dictionary(grouping: lines) { $0.range }.values.filter { Set($0.map(\.path)).count > 1 }
-    return Set(sharing.flatMap { $0.map(\.path.text) })
-  }
-
-  private func compareXFS(
-    _ volume: StoredVolume, _ answer: AffectedAnswer, _ ranges: [Range<UInt64>], leavingOut sharing: Set<String>
-  ) async throws -> Int {
-    let sectors = volume.sectors(in: ranges).keys
-    let uses = try await XFSTool(volume.image).uses(of: Set(sectors.map { $0 / 8 }).sorted())
-    var owners: [UInt64: Set<String>] = [:]
-    for sector in sectors {
-      if let name = uses[sector / 8]?.name, !sharing.contains("/\(name)") { owners[sector] = ["/\(name)"] }
-    }
-    return volume.compare(answer, ranges, owners: owners, kinds: ["f", "d", "a", "m"], unknown: sharing)
-  }
-
-  private func compareNTFS(
-    _ volume: StoredVolume, _ answer: AffectedAnswer, _ ranges: [Range<UInt64>], leavingOut names: Set<ObjectName>
-  ) async throws -> Int {
-    let sectors = volume.sectors(in: ranges)
-    let clusters = Set(sectors.keys.map { $0 / 8 })
-    // The files that have any of the clusters.
-    var paths: Set<String> = []
-    for first in clusters where !clusters.contains(first - 1) {
-      var last = first
-      while clusters.contains(last + 1) { last += 1 }
-      let said = try await run("ntfscluster", ["-q", "-f", "-c", "\(first)-\(last)", volume.image])
-      for line in said.outputLines {
-        guard let match = line.firstMatch(of: /^Inode \d+ (\/[^$].*)\/\$DATA$/) else { continue }
-        if !names.contains(ObjectName(device: volume.device, path: Array(match.1.utf8))) {
-          paths.insert(String(match.1))
-        }
-      }
-    }
-    // Which clusters they are.
-    var owners: [UInt64: Set<String>] = [:]
-    for path in paths {
-      for sector in try await BlockOracles.ntfscluster(path, image: volume.image).values {
-        owners[sector, default: []].insert(path)
-      }
-    }
-    // The data of small files is in the file table.
-    var answer = without(names, answer)
-    answer.objects.removeAll { $0.device == volume.device && $0.kind == "f" && $0.size ?? 0 < 4096 }
-    return volume.compare(answer, ranges, owners: owners, kinds: ["f", "a"])
-  }
-}
-
-extension Array {
-  fileprivate func asyncMap<T>(_ transform: (Element) async throws -> T) async rethrows -> [T] {
-    var result: [T] = []
-    for element in self { result.append(try await transform(element)) }
-    return result
   }
 }

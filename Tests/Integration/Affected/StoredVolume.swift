@@ -56,6 +56,22 @@ struct StoredVolume {
     return nil
   }
 
+  /// Where pieces of a device are on the disk, for example chunks of Btrfs.
+  /// - Parameters:
+  ///   - parts: `diskOffset` is an offset on the device.
+  ///   - pieces: one copy of the device.
+  static func places(of parts: [Piece], on pieces: [Piece]) -> [Piece] {
+    parts.flatMap { part in
+      pieces.compactMap { piece in
+        let common = part.onDisk.clamped(to: piece.offset..<piece.offset + piece.length)
+        guard !common.isEmpty else { return nil }
+        return Piece(
+          offset: part.offset + common.lowerBound - part.diskOffset,
+          diskOffset: piece.diskOffset + common.lowerBound - piece.offset, length: UInt64(common.count))
+      }
+    }
+  }
+
   /// Puts an image together from the pieces of one copy.
   static func image(of pieces: [Piece], on disk: FilePath, as name: String, in scratch: Scratch) throws -> FilePath {
     let size = pieces.map { $0.offset + $0.length }.max() ?? 0

@@ -100,6 +100,8 @@ import Testing
     for (arguments, old, new, words) in [
       ([], Self.old, Self.new.replacing("size=100000", with: "size=200000"), ["disk 1 has 1048576 bytes", "2097152"]),
       ([], Self.old, Self.new.replacing("file=disk\n", with: "file=disk\n# disk 2 size=1000\n"), ["2 disks"]),
+      ([], "# virt-bmap 2\n", Self.new, ["new.bmap", "the first map has no disk"]),
+      ([], Self.old, "# virt-bmap 2\n", ["new.bmap", "the second map has no disk"]),
       ([], Self.old, "nonsense\n", ["new.bmap", "line 1"]),
       (["--device", "/dev/sdx"], Self.old, Self.new, ["/dev/sdx"]),
       (["--disk", "2"], Self.old, Self.new, ["no disk 2"]), (["--json", "-0"], Self.old, Self.new, ["--json"]),

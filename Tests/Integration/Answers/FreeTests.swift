@@ -84,6 +84,15 @@ import Testing
       try await run(mapper, ["free", scratch("map.bmap"), scratch("other"), scratch("other")]), "2 are given")
     expectOneLine(try await run(mapper, ["free", scratch("map.bmap"), scratch("missing")]), "missing")
     expectOneLine(try await run(mapper, ["free", scratch("map.bmap"), "--device", "/dev/sdb"]), "/dev/sdb")
+    // A file that is neither a map nor a disk with whole sectors.
+    try scratch.write([0xeb, 0x63, 0x90] + [UInt8](repeating: 0, count: 997), to: "odd.raw")
+    expectOneLine(try await run(mapper, ["free", scratch("odd.raw")]), "odd.raw", "512 bytes", "-f raw")
+    // A truncated image has a warning when it is opened, but the error is enough.
+    try await tool("qemu-img", ["create", "-q", "-f", "vmdk", scratch("cut.vmdk"), "1M"])
+    try await tool("qemu-io", ["-f", "vmdk", "-c", "write -P 1 0 1M", scratch("cut.vmdk")])
+    truncate(scratch("cut.vmdk").string, 500_000)
+    try scratch.write("# virt-bmap 2\n# disk 1 size=100000\n1 0 100000 u /dev/sda\n", to: "cut.bmap")
+    expectOneLine(try await run(mapper, ["free", scratch("cut.bmap"), scratch("cut.vmdk")]), "cut.vmdk", "truncated")
     let ranges = try await free([scratch("map.bmap"), "--ranges"])
     #expect(ranges.output.text == "1 0 1000 /dev/sda\n")
     let json = try await free([scratch("map.bmap"), "--ranges", "--json"])

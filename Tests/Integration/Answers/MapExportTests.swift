@@ -93,6 +93,20 @@ import Testing
     #expect(kinds.contains("/dev/sda1|f|\(files.reduce(0) { $0 + $1.range.count })"))
   }
 
+  /// If there is no room for the temporary database, the message names its directory and not the output.
+  @Test func fullTemporaryDirectory() async throws {
+    let (mapped, scratch) = (try await Maps.demo.value, try Scratch())
+    try scratch.makeDirectory("full")
+    // In a mount namespace of its own, so that the mount is gone afterwards whatever happens.
+    let script = "mount -t tmpfs -o size=16k none full && TMPDIR=$PWD/full exec \"$1\" export \"$2\" --sqlite out"
+    let unshare = geteuid() == 0 ? ["unshare", "-m"] : ["unshare", "-r", "-m"]
+    let arguments: [any Word] =
+      Array(unshare.dropFirst()) as [any Word] + ["sh", "-c", script, "sh", try Products.mapper, mapped.file]
+    let outcome = try await run(unshare[0], arguments, in: scratch.path)
+    expectOneLine(outcome, "/full: the temporary database cannot be written", "TMPDIR")
+    #expect(try names(in: scratch.path) == ["full"])
+  }
+
   /// An existing file is replaced only by a complete one.
   @Test func badOutput() async throws {
     let scratch = try Scratch()
@@ -112,6 +126,11 @@ import Testing
       expectOneLine(
         try await run(mapper, ["export", scratch("map.bmap"), option, nowhere] + (option == "-o" ? ["--csv"] : [])),
         "no/such")
+    }
+    // A hyphen is standard output.
+    for output in [["--csv", "-o", "-"], ["--csv"]] {
+      let text = try await run(mapper, ["export", scratch("map.bmap")] + output, in: scratch.path).output.text
+      #expect(text.components(separatedBy: "\r\n").contains("1,0,4096,f,/dev/sda1,/x,0"), "\(text)")
     }
     #expect(try [UInt8](contentsOf: scratch("old")).text == "precious")
     #expect(try names(in: scratch.path) == ["bad.bmap", "map.bmap", "old"])

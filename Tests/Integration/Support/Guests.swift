@@ -36,6 +36,8 @@ enum Guests {
   static let changed = Shared { try await build("changed", script: "Tests/Integration/Guests/make-changed-guest") }
   /// ext2/3/4 and XFS with all kinds of metadata.
   static let space = Shared { try await build("space", script: "Tests/Integration/Guests/make-space-guest") }
+  /// Btrfs and NTFS on LVM, md and LUKS, and XFS on LUKS.
+  static let stacks = Shared { try await build("stacks", script: "Tests/Integration/Guests/make-stacks-guest") }
   /// A Debian root filesystem on every kind of storage.
   static let debian = Shared {
     try await build("debian", script: "Tests/Integration/Guests/make-debian-guest", limit: .seconds(3600))

@@ -57,6 +57,11 @@ enum Maps {
     return try await make("space-map", guest.appending("space.raw"), ["-q"])
   }
 
+  static let stacks = Shared {
+    let guest = try await Guests.stacks.value
+    return try await make("stacks-map", guest.appending("stacks.raw"), ["-q", "--key", "all:key:stacks key"])
+  }
+
   static let demo = Shared {
     let guest = try await Guests.demo.value
     return try await make("guest", guest.appending("guest.raw"), ["-q"])

@@ -4,6 +4,9 @@ extension Difference {
   /// Why two maps cannot be of the same disks; nil if they can. A map in the 2014 format does not say how large its
   /// disks are.
   package static func mismatch(of old: BlockMap, _ new: BlockMap) -> String? {
+    for (map, place) in [(old, "first"), (new, "second")] where map.hasOffsets && map.disks.isEmpty {
+      return "the \(place) map has no disk"
+    }
     guard !old.disks.isEmpty, !new.disks.isEmpty else { return nil }
     guard old.disks.count == new.disks.count else {
       return "the first map has \(count(of: old)), the second one \(count(of: new))"

@@ -32,7 +32,7 @@ struct Sectors: LineFormat {
       }
       return try add(number, line, &list)
     }
-    guard let (name, number) = Self.failure(line) else { return }
+    guard let (name, number) = try Self.failure(line) else { return }
     if let device, device != name {
       let (one, other) = (String(decoding: device, as: UTF8.self), String(decoding: name, as: UTF8.self))
       throw ListProblem("is about \(other), but lines before it are about \(one): give the lines of one disk")
@@ -47,14 +47,16 @@ struct Sectors: LineFormat {
     try list.add(number.times(Self.sectorSize), length: Self.sectorSize, line: line.number)
   }
 
-  /// The device and the sector in `dev NAME, sector NUMBER`.
-  private static func failure(_ line: ListLine) -> (name: [UInt8], sector: UInt64)? {
+  /// The device and the sector in `dev NAME, sector NUMBER`; nil if the line has nothing like this.
+  /// - Throws: `ListProblem` if there is no number, because the line was cut or damaged.
+  private static func failure(_ line: ListLine) throws(ListProblem) -> (name: [UInt8], sector: UInt64)? {
     var words = line
     while !words.isAtEnd {
       guard words.word().equals("dev") else { continue }
       let name = words.word()
-      guard name.last == UInt8(ascii: ","), words.word().equals("sector"), let number = words.word().number else {
-        continue
+      guard name.last == UInt8(ascii: ","), words.word().equals("sector") else { continue }
+      guard let number = words.word().number else {
+        throw ListProblem("no number follows the word sector: the line is damaged")
       }
       return (Array(name.dropLast()), number)
     }

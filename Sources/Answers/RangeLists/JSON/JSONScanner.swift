@@ -14,10 +14,15 @@ struct JSONScanner {
   /// Calls `body` with each object. Inner objects come before those that hold them.
   /// - Throws: `ListError` for what is not JSON, and what `body` throws.
   mutating func forEachObject(_ body: (JSONRecord) throws(ListError) -> Void) throws(ListError) {
-    while try byte() != nil { _ = try value(in: nil, depth: 0, body) }
+    while let first = try byte() {
+      guard Self.opensBracket(first) else { throw noObject() }
+      _ = try value(in: nil, depth: 0, body)
+    }
   }
 
   private func problem(_ reason: String) -> ListError { ListError(line: source.line, "not JSON: \(reason)") }
+
+  private func noObject() -> ListError { ListError(line: source.line, "not a list of JSON objects") }
 
   /// The next byte that is not white space, which stays.
   private mutating func byte() throws(ListError) -> UInt8? {
@@ -70,7 +75,13 @@ struct JSONScanner {
   ) throws(ListError) {
     source.skip()
     if try byte() != UInt8(ascii: "]") {
-      repeat { _ = try value(in: key, depth: depth + 1, body) } while try hasNext(before: UInt8(ascii: "]"))
+      repeat {
+        // Nobody would notice that a list of something else has no ranges.
+        if depth == 0, let first = try byte(), !Self.opensBracket(first) {
+          throw noObject()
+        }
+        _ = try value(in: key, depth: depth + 1, body)
+      } while try hasNext(before: UInt8(ascii: "]"))
     }
     source.skip()
   }
@@ -126,6 +137,8 @@ struct JSONScanner {
       return .other
     }
   }
+
+  private static func opensBracket(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 

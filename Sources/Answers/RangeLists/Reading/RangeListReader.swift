@@ -41,13 +41,14 @@ package struct RangeListReader {
     }
   }
 
-  /// Whether a list begins with an object, or an array of objects. A line of a kernel log can begin with a bracket, too.
+  /// Whether a list begins with an object, or an array of objects or strings. A line of a kernel log can begin with a
+  /// bracket, too, before a time.
   private static func beginsLikeJSON(_ start: ArraySlice<UInt8>) -> Bool {
     var rest = start.drop(while: isBlank)
     guard let first = rest.popFirst() else { return false }
     if first == UInt8(ascii: "{") { return true }
     let second = rest.first { !isBlank($0) }
-    return first == UInt8(ascii: "[") && (second.map { "{]".utf8.contains($0) } ?? true)
+    return first == UInt8(ascii: "[") && (second.map { "{[]\"".utf8.contains($0) } ?? true)
   }
 
   private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What a byte of a disk is used for. Each byte counts once: the first use that applies to it.
 public enum SpaceUse: Int, CaseIterable, Sendable {
   case files, directories, metadata, boot, swap, parity, unwritten, free, unaccounted
@@ -46,17 +48,12 @@ public struct SpaceTotals: Equatable, Sendable {
   }
 
   /// All bytes, accounted for or not. Saturates at `UInt64.max`.
-  public var size: UInt64 { bytes.reduce(0, Self.sum) }
+  public var size: UInt64 { bytes.reduce(0) { $0.addingSaturated($1) } }
 
   public var accounted: UInt64 { size - self[.unaccounted] }
 
   public static func += (totals: inout SpaceTotals, other: SpaceTotals) {
-    for use in SpaceUse.allCases { totals[use] = sum(totals[use], other[use]) }
-  }
-
-  private static func sum(_ a: UInt64, _ b: UInt64) -> UInt64 {
-    let (sum, overflow) = a.addingReportingOverflow(b)
-    return overflow ? .max : sum
+    for use in SpaceUse.allCases { totals[use] = totals[use].addingSaturated(other[use]) }
   }
 
   /// One line about everything, such as `99.97 % of 4294967296 bytes accounted for (files 26.1 %, free 73.9 %)`.

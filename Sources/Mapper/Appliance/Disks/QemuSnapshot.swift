@@ -1,6 +1,7 @@
 import BlockMap
 import FoundationEssentials
 import Glibc
+import RangeLists
 import Subprocess
 public import SystemPackage
 
@@ -11,8 +12,8 @@ public struct QemuSnapshot: Sendable {
   /// The ranges of the disk that the image stores or declares to be zero, in bytes and in order.
   public let ownRanges: [Range<UInt64>]
 
-  /// In bytes. The output has a line of about 100 bytes for each range.
-  private static let outputLimit = 1 << 30
+  /// The most bytes that `qemu-img info` may print.
+  private static let outputLimit = 1 << 20
 
   /// Asks qemu-img about an image. This opens the backing file, too, so it needs `--allow-external`.
   /// - Throws: `MapperError`.
@@ -24,7 +25,7 @@ public struct QemuSnapshot: Sendable {
     }
     // A path that begins with a slash is not taken for a protocol.
     let file = FilePath(platformString: absolute)
-    let information: Information = try await Self.ask("info", file, format)
+    let information = try await Self.information(about: file, format)
     guard let name = information.parent, !name.isEmpty else {
       throw MapperError.source(path.bytes, "it has no backing file: give two disks")
     }
@@ -39,14 +40,28 @@ public struct QemuSnapshot: Sendable {
       return format
     }
     parent = DiskSource(.file(parentPath), format: parentFormat)
-    let parts: [Part] = try await Self.ask("map", file, format)
-    var ranges: [Range<UInt64>] = []
-    for part in parts where part.depth == 0 && part.present != false {
-      let (end, overflow) = part.start.addingReportingOverflow(part.length)
-      guard !overflow, part.length > 0, part.start >= ranges.last?.upperBound ?? 0 else { continue }
-      ranges.append(part.start..<end)
+    ownRanges = try await Self.ownRanges(of: file, format)
+  }
+
+  /// The ranges that `qemu-img map` says are in the image itself. There can be millions, so its output is read while it
+  /// is written.
+  private static func ownRanges(of file: FilePath, _ format: ImageFormat) async throws -> [Range<UInt64>] {
+    let pipe = try privatePipe()
+    async let list = onOwnThread { () -> Result<[Range<UInt64>], ListError> in
+      defer { try? pipe.reading.close() }
+      do throws(ListError) {
+        return .success(try RangeListReader(ListOptions(format: "qemu-img")).read(pipe.reading).ranges)
+      } catch {
+        return .failure(error)
+      }
     }
-    ownRanges = ranges
+    let output = FileDescriptorOutput.fileDescriptor(pipe.writing, closeAfterSpawningProcess: true)
+    _ = try await ask("map", file, format, output: output)
+    switch try await list {
+    case .success(let ranges): return ranges
+    case .failure(let error):
+      throw MapperError.source(file.bytes, "qemu-img map gave an answer that cannot be read: \(error)")
+    }
   }
 
   /// The part of `qemu-img info --output=json` that matters here.
@@ -60,33 +75,33 @@ public struct QemuSnapshot: Sendable {
     }
   }
 
-  /// An element of `qemu-img map --output=json`.
-  private struct Part: Decodable, Sendable {
-    var start: UInt64
-    var length: UInt64
-    /// 0 for the image itself.
-    var depth: Int
-    /// Whether any image of the chain has the range.
-    var present: Bool?
+  private static func information(about file: FilePath, _ format: ImageFormat) async throws -> Information {
+    let text = try await ask("info", file, format, output: .bytes(limit: outputLimit))
+    do {
+      return try JSONDecoder().decode(Information.self, from: Data(text))
+    } catch {
+      throw MapperError.source(file.bytes, "qemu-img info gave an answer that cannot be read: \(error)")
+    }
   }
 
-  private static func ask<Answer: Decodable>(
-    _ command: String, _ file: FilePath, _ format: ImageFormat
-  ) async throws -> Answer {
+  /// Runs a command of qemu-img.
+  /// - Returns: what it wrote, as `output` collects it.
+  /// - Throws: `MapperError`, also if qemu-img fails.
+  private static func ask<Output: OutputProtocol>(
+    _ command: String, _ file: FilePath, _ format: ImageFormat, output: Output
+  ) async throws -> Output.OutputType {
     let arguments = [command, "--output=json", "-f", format.rawValue].map { Array($0.utf8) + [0] }
     do {
       let outcome = try await Subprocess.run(
-        .name("qemu-img"), arguments: Arguments(arguments + [file.bytes + [0]]), output: .bytes(limit: outputLimit),
+        .name("qemu-img"), arguments: Arguments(arguments + [file.bytes + [0]]), output: output,
         error: .bytes(limit: 1 << 16))
       guard outcome.terminationStatus.isSuccess else {
         let lines = String(decoding: outcome.standardError, as: UTF8.self).split(separator: "\n")
-        throw MapperError.source(file.bytes, lines.last.map(String.init) ?? "qemu-img cannot read it")
+        throw MapperError.source(file.bytes, lines.last.map(String.init) ?? "qemu-img \(command) cannot read it")
       }
-      return try JSONDecoder().decode(Answer.self, from: Data(outcome.standardOutput))
+      return outcome.standardOutput
     } catch let error as SubprocessError where error.code == .executableNotFound {
       throw MapperError.missing("qemu-img: this program is not installed, and \(format.rawValue) needs it")
-    } catch let error as DecodingError {
-      throw MapperError.source(file.bytes, "qemu-img \(command) gave an answer that cannot be read: \(error)")
     }
   }
 }
