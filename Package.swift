@@ -158,15 +158,17 @@ let package = Package(
     .target(
       name: "Answers", dependencies: ["BlockMap", "Bytes", "DiskImage", algorithms, systemPackage],
       path: "Sources/Answers/Answers"),
+    .target(
+      name: "Traces", dependencies: ["AccessLog", "Bytes", systemPackage], path: "Sources/Watch/Traces"),
     .target(name: "SQLite", dependencies: ["CSQLite", systemPackage], path: "Sources/Bindings/SQLite"),
     .target(
       name: "MapExport", dependencies: ["Answers", "BlockMap", "SQLite", "Version"], path: "Sources/Answers/MapExport"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
-        "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap", "CLinux",
-        "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
-        "Version", systemPackage, argumentParser,
+        "AccessLog", "Answers", "Appliance", "BlockStack", "Bytes", "Mapping", "Verification", "FileProof", "BlockMap",
+        "CLinux", "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
+        "Traces", "Version", systemPackage, argumentParser,
       ]),
 
     .executableTarget(

@@ -23,7 +23,7 @@ private struct WholeProgram: ParsableCommand {
     commandName: "virt-bmap",
     subcommands: [
       Lookup.self, Verify.self, Info.self, Summary.self, Affected.self, Changed.self, Free.self, Diff.self, Export.self,
-      Help.self,
+      Annotate.self, Help.self,
     ])
 
   @OptionGroup var options: MapCommand
@@ -71,6 +71,11 @@ private struct WholeProgram: ParsableCommand {
   struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: ExportCommand.configuration.abstract)
     @OptionGroup var options: ExportCommand
+  }
+
+  struct Annotate: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: AnnotateCommand.configuration.abstract)
+    @OptionGroup var options: AnnotateCommand
   }
 
   struct Help: ParsableCommand {

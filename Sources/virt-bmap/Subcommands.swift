@@ -7,6 +7,7 @@ enum Subcommands {
     ("lookup", LookupCommand.self), ("verify", VerifyCommand.self), ("info", InfoCommand.self),
     ("summary", SummaryCommand.self), ("affected", AffectedCommand.self), ("changed", ChangedCommand.self),
     ("free", FreeCommand.self), ("diff", DiffCommand.self), ("export", ExportCommand.self),
+    ("annotate", AnnotateCommand.self),
     ("help", HelpCommand.self),
   ]
 
