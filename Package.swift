@@ -18,8 +18,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
   "Answers", "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
-  "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
-  systemPackage,
+  "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly",
+  "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -268,6 +268,7 @@ let package = Package(
     .testTarget(name: "GuestWalkerTests", dependencies: ["FATVolumes", "GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
     .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
+    .testTarget(name: "TracesTests", dependencies: ["AccessLog", "Bytes", "Traces"]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
       name: "WalkAssemblyTests",
@@ -304,7 +305,7 @@ if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
     "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
     "GuestWalker", "Inflate",
-    "MapExport", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
+    "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]

@@ -58,6 +58,8 @@ struct NBDKitLog: LineTraceFormat {
     }
   }
 
+  mutating func finish(_ trace: inout TraceEvents) { pending.finish(&trace) }
+
   private mutating func begin(
     _ operation: Operation, _ connection: UInt64, _ line: TraceLine, _ time: UInt64, _ trace: inout TraceEvents
   ) throws(TraceProblem) {

@@ -15,10 +15,11 @@ struct BlockRange {
     operation = BlockRequests.operation(letters, hasBytes: hasBytes)
   }
 
-  /// - Returns: whether there are bytes. If not, the line is at its end.
+  /// - Returns: whether there are bytes. If there is no range at all, the line is still before what follows the letters.
   @inline(__always)
   private mutating func read(_ line: inout TraceLine) throws(TraceProblem) -> Bool {
     // With tracepoints, the size and a command in parentheses stand before the sector.
+    let start = line
     while !line.isAtEnd {
       let sector = line.number()
       line.skipBlanks()
@@ -34,6 +35,7 @@ struct BlockRange {
       self.range = range
       return true
     }
+    line = start
     return false
   }
 }
