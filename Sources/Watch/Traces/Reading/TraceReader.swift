@@ -11,6 +11,7 @@ package struct TraceReader: ~Copyable {
   package private(set) var isCut = false
   /// What the last part contains, and what is known of the trace.
   package private(set) var events = TraceEvents()
+  private var hasBegun = false
   private var isFinished = false
 
   /// - Parameters:
@@ -62,6 +63,8 @@ package struct TraceReader: ~Copyable {
   package mutating func read() throws(TraceError) -> Bool {
     events.removeRequests()
     guard !isFinished else { return false }
+    if hasBegun { try source.fill() }
+    hasBegun = true
     do throws(TraceProblem) {
       source.consume(try format.read(source.bytes, into: &events))
     } catch {
@@ -71,8 +74,6 @@ package struct TraceReader: ~Copyable {
       isFinished = true
       isCut = !source.bytes.isEmpty
       format.finish(&events)
-    } else {
-      try source.fill()
     }
     return true
   }
