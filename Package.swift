@@ -212,6 +212,14 @@ let package = Package(
       ],
       path: "Tests/Benchmarks/bench-scale"),
     .executableTarget(
+      name: "bench-annotate",
+      dependencies: [
+        "Benchmarking",
+        systemPackage,
+        subprocess,
+      ],
+      path: "Tests/Benchmarks/bench-annotate"),
+    .executableTarget(
       name: "bench-walk",
       dependencies: [
         "Benchmarking",

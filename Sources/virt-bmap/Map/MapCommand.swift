@@ -132,7 +132,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
     let commands = [
-      "lookup", "verify", "info", "summary", "affected", "changed", "free", "diff", "export",
+      "lookup", "verify", "info", "summary", "affected", "changed", "free", "diff", "export", "annotate",
     ]
     let features = ["virt-bmap", "map-format=2"] + formats + inputs + commands
     Messages.lines(features, to: 1)
