@@ -7,7 +7,8 @@
 # make man       the manual pages, in .build/man
 # make install   PREFIX=/usr/local DESTDIR=
 # make benchmark time the mapper on 20,000 files, reading a disk in several formats, look-ups in a map, and serving with
-#                the log (make benchmark-walk, -vmdk, -map, -serve; -native and -scale are not included)
+#                the log, and naming a trace (make benchmark-walk, -vmdk, -map, -serve, -annotate; -native and -scale are
+#                not included)
 # make fuzz      RUNS=2000000 PARSERS="vmdk walk": run the parsers of untrusted data on generated inputs, see
 #                Tests/Fuzz/run
 # make clean
@@ -41,7 +42,7 @@ pages = $(patsubst man/%.pod,$(man)/%.1,$(filter-out man/bmap.pod,$(wildcard man
 version_source = Sources/Basics/Version/Version.swift
 version = $(shell sed -n 's/^public let version = "\(.*\)"$$/\1/p' $(version_source))
 
-.PHONY: build completions man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-native benchmark-scale fuzz install clean
+.PHONY: build completions man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -109,7 +110,7 @@ check-debian: check-debian-boot
 check-debian-boot: build
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DebianBootTests
 
-benchmark: benchmark-walk benchmark-vmdk benchmark-map benchmark-serve
+benchmark: benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate
 
 benchmark-walk: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
@@ -136,6 +137,10 @@ benchmark-map: build
 # Needs fio and nbdcopy, and 2 GB in .build/benchmark.
 benchmark-serve: build
 	$(BMAP_BUILD)/bench-serve $(BMAP_BUILD)/libnbdkit-bmaplogger-plugin.so .build/benchmark
+
+# Needs 1 GB in .build/benchmark.
+benchmark-annotate: build
+	$(BMAP_BUILD)/bench-annotate $(BMAP_BUILD)/virt-bmap $(BMAP_BUILD)/bench-map .build/benchmark
 
 # Takes a few minutes of processor time for each parser; there is one build for all of them. The inputs found are
 # saved in .build-fuzz, and the next run continues from there. An input that reveals a bug should go to

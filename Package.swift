@@ -18,8 +18,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
   "Answers", "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
-  "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
-  systemPackage,
+  "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly",
+  "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -181,6 +181,8 @@ let package = Package(
     .target(
       name: "Answers", dependencies: ["BlockMap", "Bytes", "DiskImage", algorithms, systemPackage],
       path: "Sources/Answers/Answers"),
+    .target(
+      name: "Traces", dependencies: ["AccessLog", "Bytes", "LogReading", systemPackage], path: "Sources/Watch/Traces"),
     .target(name: "SQLite", dependencies: ["CSQLite", systemPackage], path: "Sources/Bindings/SQLite"),
     .target(
       name: "MapExport", dependencies: ["Answers", "BlockMap", "SQLite", "Version"], path: "Sources/Answers/MapExport"),
@@ -190,7 +192,7 @@ let package = Package(
         "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "BootDifference", "Bytes", "Mapping",
         "Verification", "FileProof", "BlockMap", "CLinux", "GuestBoot", "LiveView", "LogReading", "Prefetch",
         "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
-        "Screen", "Version", systemPackage, argumentParser,
+        "Screen", "Traces", "Version", systemPackage, argumentParser,
       ]),
 
     .executableTarget(
@@ -233,6 +235,14 @@ let package = Package(
         subprocess,
       ],
       path: "Tests/Benchmarks/bench-scale"),
+    .executableTarget(
+      name: "bench-annotate",
+      dependencies: [
+        "Benchmarking",
+        systemPackage,
+        subprocess,
+      ],
+      path: "Tests/Benchmarks/bench-annotate"),
     .executableTarget(
       name: "bench-walk",
       dependencies: [
@@ -295,6 +305,7 @@ let package = Package(
     .testTarget(
       name: "BootDifferenceTests", dependencies: ["AccessFigures", "BlockMap", "BootDifference", "LogReading"]),
     .testTarget(name: "PrefetchTests", dependencies: ["BlockMap", "LogReading", "Prefetch", systemPackage]),
+    .testTarget(name: "TracesTests", dependencies: ["AccessLog", "Bytes", "Traces"]),
     .testTarget(name: "BlockStackTests", dependencies: ["BlockStack", "TestSupport"]),
     .testTarget(
       name: "WalkAssemblyTests",
@@ -331,7 +342,7 @@ if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
     "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
     "GuestWalker", "Inflate",
-    "MapExport", "Mapping", "NTFSRecords", "RangeLists", "WalkAssembly", "WalkRecord",
+    "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]

@@ -23,7 +23,7 @@ private struct WholeProgram: ParsableCommand {
     commandName: "virt-bmap",
     subcommands: [
       Lookup.self, Verify.self, Info.self, Summary.self, Affected.self, Changed.self, Free.self, Diff.self, Export.self,
-      Boot.self, Top.self, Help.self,
+      Boot.self, Top.self, Annotate.self, BootDiff.self, Prefetch.self, Help.self,
     ])
 
   @OptionGroup var options: MapCommand
@@ -81,6 +81,22 @@ private struct WholeProgram: ParsableCommand {
   struct Top: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: TopCommand.configuration.abstract)
     @OptionGroup var options: TopCommand
+  }
+
+  struct Annotate: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: AnnotateCommand.configuration.abstract)
+    @OptionGroup var options: AnnotateCommand
+  }
+
+  struct BootDiff: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "boot-diff", abstract: BootDiffCommand.configuration.abstract)
+    @OptionGroup var options: BootDiffCommand
+  }
+
+  struct Prefetch: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: PrefetchCommand.configuration.abstract)
+    @OptionGroup var options: PrefetchCommand
   }
 
   struct Help: ParsableCommand {

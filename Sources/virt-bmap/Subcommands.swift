@@ -7,12 +7,15 @@ enum Subcommands {
     ("lookup", LookupCommand.self), ("verify", VerifyCommand.self), ("info", InfoCommand.self),
     ("summary", SummaryCommand.self), ("affected", AffectedCommand.self), ("changed", ChangedCommand.self),
     ("free", FreeCommand.self), ("diff", DiffCommand.self), ("export", ExportCommand.self),
-    ("boot", BootCommand.self), ("top", TopCommand.self),
+    ("boot", BootCommand.self), ("top", TopCommand.self), ("annotate", AnnotateCommand.self),
     ("boot-diff", BootDiffCommand.self), ("prefetch", PrefetchCommand.self),
     ("help", HelpCommand.self),
   ]
 
   static func type(named name: String) -> (any ParsableCommand.Type)? { all.first { $0.name == name }?.type }
+
+  /// The names for `--machine-readable`.
+  static var features: [String] { all.map(\.name).filter { $0 != "help" } }
 
   /// One line for each command.
   static var list: String {

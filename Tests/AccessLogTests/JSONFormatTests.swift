@@ -141,3 +141,27 @@ struct LargeRequestTests {
     }
   }
 }
+
+/// What the trace of another program does not know is missing.
+@Suite struct UnknownFieldTests {
+  @Test func areLeftOut() throws {
+    let index = try index("1 0 100000 v /dev/sda")
+    var event = read(0..<512, errno: 5)
+    (event.time, event.latency) = (nil, nil)
+    var output: [UInt8] = []
+    var json = FormattedLog(JSONFormat(), index)
+    json.append(event, to: &output)
+    let end = #""pieces":[{"offset":0,"length":512,"objects":[{"kind":"v","device":"/dev/sda","offset":0}]}]}"# + "\n"
+    let start = #"{"op":"read","disk":1,"connection":3,"offset":0,"length":512,"#
+    #expect(String(decoding: output, as: UTF8.self) == start + #""result":"EIO","# + end)
+    event.errno = nil
+    output = []
+    json.append(event, to: &output)
+    #expect(String(decoding: output, as: UTF8.self) == start + end)
+    output = []
+    var text = FormattedLog(TextFormat(), index)
+    text.append(event, to: &output)
+    text.endLine(in: &output)
+    #expect(String(decoding: output, as: UTF8.self) == "read v /dev/sda\n 0-200\n")
+  }
+}

@@ -13,8 +13,8 @@ package struct LogError: Error, CustomStringConvertible, Equatable {
 }
 
 /// Why a line does not follow the format.
-struct LineProblem: Error {
-  var reason: String
+package struct LineProblem: Error {
+  package let reason: String
 
-  init(_ reason: String) { self.reason = reason }
+  package init(_ reason: String) { self.reason = reason }
 }

@@ -135,11 +135,7 @@ struct MapCommand: AsyncParsableCommand, UsesAppliance {
   private func printCapabilities() {
     let formats = ImageFormat.allCases.map { "input-format=\($0.rawValue)" }
     let inputs = ["several-disks", "input=nbd", "input=libvirt", "key"]
-    let commands = [
-      "lookup", "verify", "info", "summary", "affected", "changed", "free", "diff", "export",
-      "boot", "top",
-    ]
-    let features = ["virt-bmap", "map-format=2"] + formats + inputs + commands
+    let features = ["virt-bmap", "map-format=2"] + formats + inputs + Subcommands.features
     Messages.lines(features, to: 1)
   }
 }

@@ -11,8 +11,8 @@ struct ParserFuzzer: Sendable {
     .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback, .guestAnswers,
     .guestExtent, .guestListing, .imageHeaders, .mapAnswers, .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace,
     .overlay, .partitionTable,
-    .rangeList, .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .vmdkDescriptor, .volumeMetadata,
-    .walk, .xfsInodeBlocks, .xfsMetadata,
+    .rangeList, .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .traces, .vmdkDescriptor,
+    .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is

@@ -7,7 +7,7 @@ import BlockMap
 /// devices that contain one another, it names only the innermost. At most `MapIndex.ownersListed` objects are listed.
 public struct Attribution: Sendable {
   /// Nil if nothing is known about the disk.
-  let map: SharedMap?
+  package let map: SharedMap?
   private var selection: MemorizedSelection
   private var scratch: [Owner] = []
   private var request = AttributedRequest()
@@ -30,7 +30,7 @@ public struct Attribution: Sendable {
   /// Returns the parts of a request. Requests must come in the order of the log, because what one has written is stale
   /// for those after it. The memory of the result is used again for the next request, unless the caller keeps the
   /// result.
-  mutating func callAsFunction(_ event: AccessEvent) -> AttributedRequest {
+  package mutating func callAsFunction(_ event: AccessEvent) -> AttributedRequest {
     request.removeAll()
     if let map {
       Self.split(event, map, &scratch, into: &request)

@@ -8,12 +8,16 @@ package enum ErrnoName {
     EDQUOT: "EDQUOT", ESHUTDOWN: "ESHUTDOWN",
   ]
 
+  private static let numbers = Dictionary(uniqueKeysWithValues: names.map { ($1, $0) })
+
   /// The name, such as `EIO`, or `errno 5` for an error that is not in the list.
   static func name(of errno: Int32) -> String { names[errno] ?? "errno \(errno)" }
 
-  /// The error that a log has under this name; EIO for one that is not known.
+  /// The errno for a name such as `EIO`, or for `errno 5`. Other names stand for an error that is not known here, and
+  /// get EIO.
   package static func errno(named name: String) -> Int32 {
-    names.first { $0.value == name }?.key
-      ?? (name.hasPrefix("errno ") ? Int32(name.dropFirst("errno ".count)) : nil) ?? EIO
+    if let known = numbers[name] { return known }
+    let number = name.hasPrefix("errno ") ? Int32(name.dropFirst(6)) : nil
+    return number.flatMap { (1...4095).contains($0) ? $0 : nil } ?? EIO
   }
 }

@@ -9,7 +9,8 @@ import BlockMap
 ///
 /// all on one line. `time` is in seconds of `CLOCK_MONOTONIC`; `latency` is in microseconds; `offset` and `length` are
 /// in bytes of the disk. The `offset` of an object is where in the object the piece begins; maps in the 2014 format do
-/// not have it. `result` is `ok` or the name of an errno. `objects` lists all objects that cover the piece, the most
+/// not have it. `result` is `ok` or the name of an errno. What is not known of `time`,
+/// `latency` and `result` is missing. `objects` lists all objects that cover the piece, the most
 /// specific first; if there are too many to list, `more` says how many are left out. A piece with `stale` has been
 /// written since the map was made. A piece with `rest` is the last one of a request with too many pieces: the objects
 /// in it were not looked up. Names are escaped as in a map, and so are bytes that are not UTF-8. A line
@@ -54,19 +55,28 @@ package struct JSONFormat: LogFormat {
   }
 
   private func appendRequest(_ event: AccessEvent, to output: inout [UInt8]) {
-    output.append(contentsOf: "{\"time\":".utf8)
-    JSONText.append(event.time.nanoseconds / 1000, decimals: 6, to: &output)
-    output.append(contentsOf: ",\"op\":\"".utf8)
+    output.append(0x7b)
+    if let time = event.time {
+      output.append(contentsOf: "\"time\":".utf8)
+      JSONText.append(time.nanoseconds / 1000, decimals: 6, to: &output)
+      output.append(0x2c)
+    }
+    output.append(contentsOf: "\"op\":\"".utf8)
     output.append(contentsOf: event.operation.word.utf8)
     output.append(contentsOf: "\",\"disk\":".utf8)
     JSONText.append(UInt64(event.disk), to: &output)
     output.append(contentsOf: ",\"connection\":".utf8)
     JSONText.append(UInt64(event.connection), to: &output)
     Self.append(event.range, to: &output)
-    output.append(contentsOf: ",\"result\":\"".utf8)
-    output.append(contentsOf: (event.errno == 0 ? "ok" : ErrnoName.name(of: event.errno)).utf8)
-    output.append(contentsOf: "\",\"latency\":".utf8)
-    JSONText.append(event.latency / 100, decimals: 1, to: &output)
+    if let errno = event.errno {
+      output.append(contentsOf: ",\"result\":\"".utf8)
+      output.append(contentsOf: (errno == 0 ? "ok" : ErrnoName.name(of: errno)).utf8)
+      output.append(0x22)
+    }
+    if let latency = event.latency {
+      output.append(contentsOf: ",\"latency\":".utf8)
+      JSONText.append(latency / 100, decimals: 1, to: &output)
+    }
     output.append(contentsOf: ",\"pieces\":[".utf8)
   }
 

@@ -87,9 +87,9 @@ package struct TextFormat: LogFormat {
       hasHeading = false
       output.append(contentsOf: "flush -\n".utf8)
     }
-    if event.errno != 0, output.count > before || request.isUnfiltered {
+    if let errno = event.errno, errno != 0, output.count > before || request.isUnfiltered {
       endLine(in: &output)
-      appendFailure(event, to: &output)
+      appendFailure(event, errno, to: &output)
     }
   }
 
@@ -198,9 +198,9 @@ package struct TextFormat: LogFormat {
     if part.unnamed > 0 { output.append(contentsOf: "# and \(part.unnamed) more\n".utf8) }
   }
 
-  private func appendFailure(_ event: AccessEvent, to output: inout [UInt8]) {
+  private func appendFailure(_ event: AccessEvent, _ errno: Int32, to output: inout [UInt8]) {
     output.append(contentsOf: "# \(event.operation.word)".utf8)
     if event.operation != .flush { appendRange(event.range, disk: event.disk, to: &output) }
-    output.append(contentsOf: " failed: \(String(cString: strerror(event.errno)))\n".utf8)
+    output.append(contentsOf: " failed: \(String(cString: strerror(errno)))\n".utf8)
   }
 }

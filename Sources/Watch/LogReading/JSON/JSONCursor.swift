@@ -1,26 +1,26 @@
 import Glibc
 
 /// A position in a line of JSON, which moves from value to value.
-struct JSONCursor {
+package struct JSONCursor {
   private let bytes: UnsafeRawBufferPointer
   private var position = 0
 
   /// A string as it stands between its quotes.
-  struct RawString {
-    var bytes: UnsafeRawBufferPointer
+  package struct RawString {
+    package var bytes: UnsafeRawBufferPointer
     /// Whether it contains a backslash.
     var isEscaped: Bool
 
-    static func == (string: RawString, text: StaticString) -> Bool {
+    package static func == (string: RawString, text: StaticString) -> Bool {
       guard string.bytes.count == text.utf8CodeUnitCount, let base = string.bytes.baseAddress else { return false }
       return memcmp(base, text.utf8Start, string.bytes.count) == 0
     }
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
   /// Whether nothing but blanks is left.
-  mutating func isAtEnd() -> Bool {
+  package mutating func isAtEnd() -> Bool {
     skipBlanks()
     return position == bytes.count
   }
@@ -41,12 +41,12 @@ struct JSONCursor {
     return true
   }
 
-  mutating func expect(_ byte: UInt8) throws(LineProblem) {
+  package mutating func expect(_ byte: UInt8) throws(LineProblem) {
     guard skip(byte) else { throw problem }
   }
 
   /// The next key of an object whose brace has been read, or nil at the object's end.
-  mutating func key(isFirst: Bool) throws(LineProblem) -> RawString? {
+  package mutating func key(isFirst: Bool) throws(LineProblem) -> RawString? {
     if skip(0x7d) { return nil }
     if !isFirst { try expect(0x2c) }
     let key = try string()
@@ -61,7 +61,7 @@ struct JSONCursor {
     return true
   }
 
-  mutating func string() throws(LineProblem) -> RawString {
+  package mutating func string() throws(LineProblem) -> RawString {
     try expect(0x22)
     let start = position
     var isEscaped = false
@@ -83,7 +83,7 @@ struct JSONCursor {
 
   /// A number that is not negative, as a multiple of a power of ten: `12.34` with 3 decimals is 12340. Further decimals
   /// are dropped.
-  mutating func number(decimals: Int = 0) throws(LineProblem) -> UInt64 {
+  package mutating func number(decimals: Int = 0) throws(LineProblem) -> UInt64 {
     skipBlanks()
     let start = position
     var value: UInt64 = 0
@@ -119,7 +119,7 @@ struct JSONCursor {
   }
 
   /// Skips a value of any kind.
-  mutating func skipValue() throws(LineProblem) {
+  package mutating func skipValue() throws(LineProblem) {
     var depth = 0
     repeat {
       skipBlanks()

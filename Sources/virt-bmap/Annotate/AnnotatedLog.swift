@@ -1,0 +1,75 @@
+import AccessLog
+import BlockMap
+import MapExport
+import Traces
+
+/// Where a log is written to.
+protocol LogDestination: TextOutput, ~Copyable {
+  /// Passes on what has been written, because nothing may follow for a while.
+  mutating func passOn() throws
+}
+
+extension StandardOutput: LogDestination {
+  mutating func passOn() throws { try flush() }
+}
+
+extension FileOutput: LogDestination {
+  mutating func passOn() {}
+}
+
+/// Makes a log of the requests of a trace.
+struct AnnotatedLog {
+  private let map: BlockMap
+  private var choice: DiskChoice
+  private var attribution: Attribution
+  private var format: any LogFormat
+
+  init(map: BlockMap, selection: ObjectSelection, choice: DiskChoice, format: any LogFormat) {
+    self.map = map
+    self.choice = choice
+    self.format = format
+    attribution = Attribution(index: MapIndex(map), selection: selection)
+  }
+
+  /// Writes the log of a whole trace.
+  /// - Throws: `InputError` if the trace cannot be read, is not of the map's disks, or has devices that `choice` does
+  ///   not know.
+  mutating func write(_ input: inout TraceInput, to output: inout some LogDestination & ~Copyable) throws {
+    while try input.read() {
+      try choice.update(input.events.sources, name: input.name)
+      // From here on, the requests of each device are only counted, for the message.
+      guard !choice.isAmbiguous else { continue }
+      for request in input.events.requests where !choice.isAmbiguous { try add(request, input.name, to: &output) }
+      if input.isIdle {
+        try output.append { format.endLine(in: &$0) }
+        try output.passOn()
+      }
+    }
+    try choice.check(input.events.sources, name: input.name)
+    try output.append { format.endLine(in: &$0) }
+  }
+
+  private mutating func add(
+    _ request: TracedRequest, _ name: String, to output: inout some LogDestination & ~Copyable
+  ) throws {
+    guard let disk = choice.disk(of: request.source) else { return }
+    var event = request.event
+    event.disk = disk
+    if let error = error(request, on: disk, name) { return try choice.contradict(error) }
+    try output.append { format.append(event, attribution(event), attribution.map, to: &$0) }
+  }
+
+  /// Why a request cannot be of this disk: it does not fit, and has not failed. A disk can end within a sector.
+  private func error(_ request: TracedRequest, on disk: UInt8, _ name: String) -> InputError? {
+    let range = request.event.range
+    guard let size = map.size(ofDisk: Int(disk)), range.upperBound > size, range.upperBound - size >= 512,
+      request.event.errno ?? 0 == 0
+    else { return nil }
+    return InputError(
+      name,
+      """
+      line \(request.line): a \(request.event.operation.word) of bytes \(range.lowerBound)-\(range.upperBound), but disk \
+      \(disk) of the map has \(size) bytes: is this a trace of another disk, or of a partition?
+      """)
+  }
+}
