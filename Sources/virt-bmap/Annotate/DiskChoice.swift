@@ -18,10 +18,20 @@ struct DiskChoice {
 
   private let map: BlockMap
   private let rule: Rule
-  /// The disk of each source that has requests; nil if it is left out.
-  private var disks: [Int: UInt8?] = [:]
+  /// What is known about a source.
+  private enum Verdict {
+    /// It has no requests yet.
+    case open
+    case leftOut
+    case disk(UInt8)
+  }
+
+  /// By the number of the source.
+  private var verdicts: [Verdict] = []
   /// Whether there are several sources, and nothing says which one is meant.
   private(set) var isAmbiguous = false
+  /// How many sources have requests.
+  private var decided = 0
   /// Why the only source cannot be the disk that it was taken for. There may be another one further on.
   private var contradiction: InputError?
 
@@ -54,26 +64,42 @@ struct DiskChoice {
 
   /// The disk of a source that has requests; nil if they are left out.
   @inline(__always)
-  func disk(of source: Int) -> UInt8? { disks[source] ?? nil }
+  func disk(of source: Int) -> UInt8? {
+    guard case .disk(let disk) = verdicts[source] else { return nil }
+    return disk
+  }
 
   /// Decides about sources that have their first requests.
   /// - Parameter name: of the trace, for messages.
   /// - Throws: `InputError` if a source cannot be the disk that it should be.
   mutating func update(_ sources: TraceSources, name: String) throws {
-    for source in sources.names.indices where sources.requests[source] > 0 && disks[source] == nil {
-      let disk = try choose(sources.names[source], name)
-      disks[source] = .some(disk)
-      guard let disk, let size = sources.sizes[source], let expected = map.size(ofDisk: Int(disk)),
-        max(size, expected) - min(size, expected) >= 512
-      else { continue }
-      throw InputError(
+    for source in sources.names.indices where sources.requests[source] > 0 {
+      if source >= verdicts.count {
+        verdicts += Array(repeating: .open, count: sources.names.count - verdicts.count)
+      }
+      guard case .open = verdicts[source] else { continue }
+      if case .single = rule, decided > 0 { isAmbiguous = true }
+      decided += 1
+      guard let disk = try choose(sources.names[source], name) else {
+        verdicts[source] = .leftOut
+        continue
+      }
+      verdicts[source] = .disk(disk)
+      try checkSize(of: source, sources, disk, name)
+    }
+  }
+
+  private mutating func checkSize(of source: Int, _ sources: TraceSources, _ disk: UInt8, _ name: String) throws {
+    guard let size = sources.sizes[source], let expected = map.size(ofDisk: Int(disk)),
+      max(size, expected) - min(size, expected) >= 512
+    else { return }
+    try contradict(
+      InputError(
         name,
         """
         the export "\(Self.shown(sources.names[source]))" has \(size) bytes, but disk \(disk) of the map has \
         \(expected): is this a trace of another disk?
-        """)
-    }
-    if case .single = rule, disks.count > 1 { isAmbiguous = true }
+        """))
   }
 
   private func choose(_ source: [UInt8], _ name: String) throws -> UInt8? {

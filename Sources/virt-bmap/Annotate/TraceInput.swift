@@ -44,9 +44,10 @@ struct TraceInput: ~Copyable {
 
   /// Says what the trace consisted of.
   func describe() {
-    let requests = events.sources.requests.reduce(0, &+)
-    let counted = reader.counted.map { ", counted \($0)" } ?? ""
-    say("\(requests) requests in the format \(reader.formatName)\(counted); \(events.skipped) other lines")
+    let requests = counted(Int(clamping: events.sources.requests.reduce(0, &+)), "request")
+    let how = reader.counted.map { ", counted \($0)" } ?? ""
+    let others = counted(Int(clamping: events.skipped), "other line")
+    say("\(requests) in the format \(reader.formatName)\(how); \(others)")
   }
 
   /// Warns about what is missing from the trace.

@@ -50,7 +50,7 @@ import Testing
         """)
     #expect(
       text.errorLines == [
-        "virt-bmap: trace: 3 requests in the format qemu, counted at the block backends; 1 other lines"
+        "virt-bmap: trace: 3 requests in the format qemu, counted at the block backends; 1 other line"
       ])
     // What the trace does not know is missing from the JSON.
     let json = try await annotate(Self.event(0x4000, 512), ["--log-format", "json", "--kind", "d"])
@@ -129,6 +129,23 @@ import Testing
         trace of another disk, or of a partition?
 
         """)
+    // Requests that failed may have gone anywhere.
+    let failed =
+      "virtio_blk_handle_write vdev 0x1 req 0x1 sector 2048 nsectors 1\n"
+      + "virtio_blk_rw_complete vdev 0x1 req 0x1 ret"
+    #expect(try await annotate(failed + " 0\n").end == .exited(1))
+    let beyond = try await annotate(failed + " -5\n")
+    #expect(beyond.end == .exited(0) && beyond.output.isEmpty)
+    // Long requests would take long. A map in the 2014 format has sizes, too.
+    let endless = try await annotate("blk_co_pdiscard blk 0xa bs 0x1 offset 0 bytes 18446744073709551104\n")
+    #expect(endless.errors.text.hasSuffix(": no request has more than 4 GiB\n"))
+    try scratch.write("1 0 100000 v /dev/sda\n1 1000 3000 f /dev/sda1 /one\n", to: "map")
+    #expect(try await annotate(Self.event(0x1000, 0x200)).outputLines == ["read f /dev/sda1 /one", " 1000-1200"])
+    #expect(try await annotate(Self.event(0x1000, 0x200), ["--offsets"]).end == .exited(1))
+    #expect(try await annotate(Self.event(0xfff00, 0x300)).errors.text.contains("disk 1 of the map has 1048576 bytes"))
+  }
+
+  @Test func exports() async throws {
     let connected = #"2026-11-30 18:45:47.000001 connection=1 Connect export="" tls=0 size=0x4000000"# + "\n"
     let read = "2026-11-30 18:45:47.000003 connection=1 Read id=1 offset=0x0 count=0x200 ...\n"
     let sized = try await annotate(connected + read)
@@ -138,6 +155,12 @@ import Testing
         another disk?
 
         """)
+    // Another export may be the right one.
+    let other = #"2026-11-30 18:45:47.000004 connection=2 Connect export="b" tls=0 size=0x100000"# + "\n"
+    let two = connected + read + other + read.replacing("=1 ", with: "=2 ")
+    #expect(try await annotate(two).errors.text.contains("requests of several devices: \"\" (1), b (1); say"))
+    #expect(try await annotate(two, ["--source", "b=1"]).outputLines == ["read v /dev/sda", " 0-200"])
+    #expect(try await annotate(two, ["--source", "=1"]).end == .exited(1))
   }
 
   /// What is missing from the log is a warning.

@@ -8,10 +8,12 @@ struct StartTimes {
     var time: UInt64 = 0
   }
 
-  private static let bits: UInt64 = 16
+  /// More requests are rarely under way, and the table fits in a processor's cache.
+  private static let bits: UInt64 = 14
 
   private var queued = [Entry](repeating: Entry(), count: 1 << bits)
   private var issued = [Entry](repeating: Entry(), count: 1 << bits)
+  private var isEmpty = true
 
   @inline(__always)
   private static func slot(_ source: Int, _ sector: UInt64) -> Int {
@@ -23,12 +25,14 @@ struct StartTimes {
   mutating func begin(_ stage: BlockStage, _ source: Int, _ sector: UInt64, at time: UInt64) {
     let entry = Entry(source: source, sector: sector, time: time)
     let slot = Self.slot(source, sector)
+    isEmpty = false
     if stage == .queued { queued[slot] = entry } else { issued[slot] = entry }
   }
 
   /// The time of a request that ends: when it was issued, or if that is not known, when it was queued.
   @inline(__always)
   mutating func end(_ source: Int, _ sector: UInt64) -> UInt64? {
+    guard !isEmpty else { return nil }
     let slot = Self.slot(source, sector)
     let wasIssued = Self.take(&issued[slot], source, sector)
     let wasQueued = Self.take(&queued[slot], source, sector)
