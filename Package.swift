@@ -17,7 +17,7 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "Answers", "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
+  "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
   "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly",
   "WalkRecord", systemPackage,
 ]
@@ -185,7 +185,8 @@ let package = Package(
       name: "Traces", dependencies: ["AccessLog", "Bytes", "LogReading", systemPackage], path: "Sources/Watch/Traces"),
     .target(name: "SQLite", dependencies: ["CSQLite", systemPackage], path: "Sources/Bindings/SQLite"),
     .target(
-      name: "MapExport", dependencies: ["Answers", "BlockMap", "SQLite", "Version"], path: "Sources/Answers/MapExport"),
+      name: "MapExport", dependencies: ["Answers", "BlockMap", "Bytes", "SQLite", "Version"],
+      path: "Sources/Answers/MapExport"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
@@ -258,7 +259,7 @@ let package = Package(
     .testTarget(
       name: "AnswersTests", dependencies: ["Answers", "BlockMap", "DiskImage", "TestSupport", systemPackage]),
     .testTarget(
-      name: "MapExportTests", dependencies: ["BlockMap", "MapExport", "SQLite", subprocess, systemPackage]),
+      name: "MapExportTests", dependencies: ["BlockMap", "Bytes", "MapExport", "SQLite", subprocess, systemPackage]),
     .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", systemPackage]),
