@@ -18,8 +18,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
   "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
-  "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly",
-  "WalkRecord", systemPackage,
+  "Filesystems", "GuestWalker", "LogReading", "LogReport", "MapExport", "Mapping", "NTFSRecords", "RangeLists",
+  "Traces", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -141,6 +141,17 @@ let package = Package(
     .target(
       name: "Prefetch", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading"],
       path: "Sources/Watch/Prefetch"),
+    .target(
+      name: "ReportPage", path: "Sources/Watch/ReportPage", exclude: ["page"],
+      // #embed is C23.
+      cSettings: [.unsafeFlags(["-std=c23"])]),
+    .target(
+      name: "LogReport",
+      dependencies: [
+        "AccessFigures", "AccessLog", "BlockMap", "Bytes", "Digest", "LogReading", "PrintableText", "ReportPage",
+        "Version",
+      ],
+      path: "Sources/Watch/LogReport"),
     .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"], path: "Sources/Bindings/Guestfs"),
     .target(name: "BlockStack", dependencies: ["BlockMap", "Bytes", algorithms], path: "Sources/Mapper/BlockStack"),
     .target(
@@ -302,6 +313,8 @@ let package = Package(
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
     .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
     .testTarget(name: "LogReadingTests", dependencies: ["BlockMap", "LogReading"]),
+    .testTarget(
+      name: "LogReportTests", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading", "LogReport"]),
     .testTarget(name: "AccessFiguresTests", dependencies: ["AccessFigures", "BlockMap", "LogReading"]),
     .testTarget(
       name: "BootDifferenceTests", dependencies: ["AccessFigures", "BlockMap", "BootDifference", "LogReading"]),
@@ -342,7 +355,7 @@ let package = Package(
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
     "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
-    "GuestWalker", "Inflate",
+    "AccessFigures", "GuestWalker", "Inflate", "LogReading", "LogReport",
     "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {
