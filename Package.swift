@@ -202,7 +202,8 @@ let package = Package(
       name: "virt-bmap",
       dependencies: [
         "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "BootDifference", "Bytes", "Mapping",
-        "Verification", "FileProof", "BlockMap", "CLinux", "GuestBoot", "LiveView", "LogReading", "Prefetch",
+        "Verification", "FileProof", "BlockMap", "CLinux", "GuestBoot", "LiveView", "LogReading", "LogReport",
+        "Prefetch",
         "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
         "Screen", "Traces", "Version", systemPackage, argumentParser,
       ]),
