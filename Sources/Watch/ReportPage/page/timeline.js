@@ -31,6 +31,13 @@ function makeTimeline(section, choose) {
   section.querySelector(".zoom-reset").addEventListener("click", () => zoom.transform(base(), d3.zoomIdentity));
   section.querySelector(".zoom-both").addEventListener("change", schedule);
   new ResizeObserver(resize).observe(view);
+  // The width of a page of paper in pixels: a canvas is not laid out again when it is printed.
+  for (const [event, width] of [["beforeprint", "960px"], ["afterprint", ""]]) {
+    window.addEventListener(event, () => {
+      view.style.width = width;
+      resize();
+    });
+  }
   for (const query of ["(prefers-color-scheme: dark)", "print"]) {
     matchMedia(query).addEventListener("change", () => {
       look.colors = readColors();
