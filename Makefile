@@ -6,9 +6,9 @@
 #                choose some with WILD="--group tables --group forensics"
 # make man       the manual pages, in .build/man
 # make install   PREFIX=/usr/local DESTDIR=
-# make benchmark time the mapper on 20,000 files, reading a disk in several formats, look-ups in a map, and serving with
-#                the log, and naming a trace (make benchmark-walk, -vmdk, -map, -serve, -annotate; -native and -scale are
-#                not included)
+# make benchmark time the mapper on 20,000 files, reading a disk in several formats, look-ups in a map, serving with the
+#                log, naming a trace, and reports (make benchmark-walk, -vmdk, -map, -serve, -annotate, -report; -native
+#                and -scale are not included)
 # make fuzz      RUNS=2000000 PARSERS="vmdk walk": run the parsers of untrusted data on generated inputs, see
 #                Tests/Fuzz/run
 # make clean
@@ -42,7 +42,7 @@ pages = $(patsubst man/%.pod,$(man)/%.1,$(filter-out man/bmap.pod,$(wildcard man
 version_source = Sources/Basics/Version/Version.swift
 version = $(shell sed -n 's/^public let version = "\(.*\)"$$/\1/p' $(version_source))
 
-.PHONY: build completions man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate benchmark-native benchmark-scale fuzz install clean
+.PHONY: build completions man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate benchmark-report benchmark-native benchmark-scale fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -110,7 +110,7 @@ check-debian: check-debian-boot
 check-debian-boot: build
 	$(SWIFT) test $(SWIFT_FLAGS) --filter DebianBootTests
 
-benchmark: benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate
+benchmark: benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate benchmark-report
 
 benchmark-walk: build
 	Tests/Integration/Guests/make-20k-guest .build/benchmark
@@ -133,6 +133,10 @@ benchmark-vmdk: build
 # Times the index with one million and with ten million ranges. Needs 4 GB of memory.
 benchmark-map: build
 	$(BMAP_BUILD)/bench-map
+
+# Needs chromium, and 500 MB in .build/benchmark.
+benchmark-report: build
+	Tests/Benchmarks/bench-report $(BMAP_BUILD)/virt-bmap .build/benchmark
 
 # Needs fio and nbdcopy, and 2 GB in .build/benchmark.
 benchmark-serve: build

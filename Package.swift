@@ -17,9 +17,9 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
-  "Answers", "Appliance", "BlockMap", "BlockStack", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
-  "Filesystems", "GuestWalker", "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly",
-  "WalkRecord", systemPackage,
+  "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
+  "Filesystems", "GuestWalker", "LogReading", "LogReport", "MapExport", "Mapping", "NTFSRecords", "RangeLists",
+  "Traces", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
 let package = Package(
@@ -141,6 +141,17 @@ let package = Package(
     .target(
       name: "Prefetch", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading"],
       path: "Sources/Watch/Prefetch"),
+    .target(
+      name: "ReportPage", path: "Sources/Watch/ReportPage", exclude: ["page"],
+      // #embed is C23.
+      cSettings: [.unsafeFlags(["-std=c23"])]),
+    .target(
+      name: "LogReport",
+      dependencies: [
+        "AccessFigures", "AccessLog", "BlockMap", "Bytes", "Digest", "LogReading", "PrintableText", "ReportPage",
+        "Version",
+      ],
+      path: "Sources/Watch/LogReport"),
     .target(name: "Guestfs", dependencies: ["CGuestfs", "PrintableText"], path: "Sources/Bindings/Guestfs"),
     .target(name: "BlockStack", dependencies: ["BlockMap", "Bytes", algorithms], path: "Sources/Mapper/BlockStack"),
     .target(
@@ -185,12 +196,14 @@ let package = Package(
       name: "Traces", dependencies: ["AccessLog", "Bytes", "LogReading", systemPackage], path: "Sources/Watch/Traces"),
     .target(name: "SQLite", dependencies: ["CSQLite", systemPackage], path: "Sources/Bindings/SQLite"),
     .target(
-      name: "MapExport", dependencies: ["Answers", "BlockMap", "SQLite", "Version"], path: "Sources/Answers/MapExport"),
+      name: "MapExport", dependencies: ["Answers", "BlockMap", "Bytes", "SQLite", "Version"],
+      path: "Sources/Answers/MapExport"),
     .executableTarget(
       name: "virt-bmap",
       dependencies: [
         "AccessFigures", "AccessLog", "Answers", "Appliance", "BlockStack", "BootDifference", "Bytes", "Mapping",
-        "Verification", "FileProof", "BlockMap", "CLinux", "GuestBoot", "LiveView", "LogReading", "Prefetch",
+        "Verification", "FileProof", "BlockMap", "CLinux", "GuestBoot", "LiveView", "LogReading", "LogReport",
+        "Prefetch",
         "DiskImage", "MapExport", "NBDSource", "LibvirtDomain", "PrintableText", "RangeLists", "SQLite",
         "Screen", "Traces", "Version", systemPackage, argumentParser,
       ]),
@@ -258,7 +271,7 @@ let package = Package(
     .testTarget(
       name: "AnswersTests", dependencies: ["Answers", "BlockMap", "DiskImage", "TestSupport", systemPackage]),
     .testTarget(
-      name: "MapExportTests", dependencies: ["BlockMap", "MapExport", "SQLite", subprocess, systemPackage]),
+      name: "MapExportTests", dependencies: ["BlockMap", "Bytes", "MapExport", "SQLite", subprocess, systemPackage]),
     .testTarget(
       name: "BlockMapTests",
       dependencies: ["BlockMap", "bench-map", systemPackage]),
@@ -301,6 +314,8 @@ let package = Package(
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
     .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
     .testTarget(name: "LogReadingTests", dependencies: ["BlockMap", "LogReading"]),
+    .testTarget(
+      name: "LogReportTests", dependencies: ["AccessLog", "BlockMap", "Bytes", "LogReading", "LogReport"]),
     .testTarget(name: "AccessFiguresTests", dependencies: ["AccessFigures", "BlockMap", "LogReading"]),
     .testTarget(
       name: "BootDifferenceTests", dependencies: ["AccessFigures", "BlockMap", "BootDifference", "LogReading"]),
@@ -341,7 +356,7 @@ let package = Package(
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
     "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
-    "GuestWalker", "Inflate",
+    "AccessFigures", "GuestWalker", "Inflate", "LogReading", "LogReport",
     "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {

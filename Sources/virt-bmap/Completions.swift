@@ -23,7 +23,7 @@ private struct WholeProgram: ParsableCommand {
     commandName: "virt-bmap",
     subcommands: [
       Lookup.self, Verify.self, Info.self, Summary.self, Affected.self, Changed.self, Free.self, Diff.self, Export.self,
-      Boot.self, Top.self, Annotate.self, BootDiff.self, Prefetch.self, Help.self,
+      Boot.self, Top.self, Annotate.self, BootDiff.self, Prefetch.self, Report.self, Help.self,
     ])
 
   @OptionGroup var options: MapCommand
@@ -97,6 +97,11 @@ private struct WholeProgram: ParsableCommand {
   struct Prefetch: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: PrefetchCommand.configuration.abstract)
     @OptionGroup var options: PrefetchCommand
+  }
+
+  struct Report: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: ReportCommand.configuration.abstract)
+    @OptionGroup var options: ReportCommand
   }
 
   struct Help: ParsableCommand {

@@ -9,7 +9,7 @@ enum Subcommands {
     ("free", FreeCommand.self), ("diff", DiffCommand.self), ("export", ExportCommand.self),
     ("boot", BootCommand.self), ("top", TopCommand.self), ("annotate", AnnotateCommand.self),
     ("boot-diff", BootDiffCommand.self), ("prefetch", PrefetchCommand.self),
-    ("help", HelpCommand.self),
+    ("report", ReportCommand.self), ("help", HelpCommand.self),
   ]
 
   static func type(named name: String) -> (any ParsableCommand.Type)? { all.first { $0.name == name }?.type }

@@ -1,3 +1,4 @@
+import Bytes
 import MapExport
 import SystemPackage
 

@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 
 /// Comma-separated values (RFC 4180): a header line, and a line for each range. Numbers are decimal, in bytes.
 enum CSV {
@@ -16,13 +17,13 @@ enum CSV {
         text.append(comma)
         field.removeAll(keepingCapacity: true)
         objects.device(of: range.object).withUnsafeBytes { ExportedName.append($0, as: .device, to: &field) }
-        append(field, to: &text)
+        CSVField.append(field, to: &text)
         text.append(comma)
         field.removeAll(keepingCapacity: true)
         objects.withPath(of: range.object) { path in
           if let path { ExportedName.append(path, as: .path, to: &field) }
         }
-        append(field, to: &text)
+        CSVField.append(field, to: &text)
         text.append(comma)
         if source.map.hasOffsets { JSONText.append(range.objectOffset, to: &text) }
         text.append(contentsOf: "\r\n".utf8)
@@ -31,16 +32,4 @@ enum CSV {
   }
 
   private static let comma = UInt8(ascii: ",")
-  private static let quote = UInt8(ascii: "\"")
-
-  /// A field in quotes if it needs them. It contains no line breaks, which are escaped in names.
-  private static func append(_ field: [UInt8], to text: inout [UInt8]) {
-    guard field.contains(where: { $0 == comma || $0 == quote }) else { return text.append(contentsOf: field) }
-    text.append(quote)
-    for byte in field {
-      if byte == quote { text.append(quote) }
-      text.append(byte)
-    }
-    text.append(quote)
-  }
 }

@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 
 /// JSON Lines: an object for each range, on a line of its own. Keys are in alphabetical order; numbers are in bytes.
 enum JSONLines {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A text format to export a map in. The raw value is its name on the command line.
 package enum TextFormat: String, CaseIterable, Sendable {
   case dfxml, csv, jsonl
@@ -11,10 +13,4 @@ package enum TextFormat: String, CaseIterable, Sendable {
     case .jsonl: try JSONLines.write(source, to: &output)
     }
   }
-}
-
-/// Where a text goes.
-package protocol TextOutput: ~Copyable {
-  /// Calls `body` with a buffer, to which it appends a part of the text.
-  mutating func append(_ body: (inout [UInt8]) -> Void) throws
 }

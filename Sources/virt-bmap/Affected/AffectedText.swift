@@ -1,5 +1,6 @@
 import Answers
 import BlockMap
+import Bytes
 
 extension AffectedAnswer {
   /// A line about the list, a line for each object, and totals.

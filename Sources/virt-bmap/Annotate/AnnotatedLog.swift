@@ -1,6 +1,6 @@
 import AccessLog
 import BlockMap
-import MapExport
+import Bytes
 import Traces
 
 /// Where a log is written to.

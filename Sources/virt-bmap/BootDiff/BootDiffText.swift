@@ -1,5 +1,6 @@
 import BlockMap
 import BootDifference
+import Bytes
 
 extension BootDifference {
   /// Lines `KEY: VALUE`, and a table for objects and one for directories.

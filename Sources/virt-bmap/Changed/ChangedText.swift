@@ -1,5 +1,6 @@
 import Answers
 import BlockMap
+import Bytes
 
 extension ChangeReport {
   /// Lines `KEY: VALUE` for the categories, and a table for files and one for directories.

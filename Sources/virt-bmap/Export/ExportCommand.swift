@@ -1,5 +1,6 @@
 import ArgumentParser
 import BlockMap
+import Bytes
 import MapExport
 
 /// `virt-bmap export MAP`: writes a map in a format that other programs read.

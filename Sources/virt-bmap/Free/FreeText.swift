@@ -1,5 +1,6 @@
 import Answers
 import BlockMap
+import Bytes
 
 extension FreeSpace {
   /// Lines `KEY: VALUE` for people and for grep.

@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 import MapExport
 import SystemPackage
 

@@ -9,8 +9,8 @@ struct ParserFuzzer: Sendable {
   static let all: [ParserFuzzer] = [
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .devices, .deviceTable, .diskTable, .encryptedFiles,
     .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback, .guestAnswers,
-    .guestExtent, .guestListing, .imageHeaders, .mapAnswers, .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace,
-    .overlay, .partitionTable,
+    .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers, .members, .ntfsMetadata, .ntfsRecords,
+    .ntfsSpace, .overlay, .partitionTable,
     .rangeList, .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .traces, .vmdkDescriptor,
     .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
   ]

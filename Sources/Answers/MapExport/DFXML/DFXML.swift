@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 import Version
 
 /// Digital Forensics XML, as fiwalk(1) of The Sleuth Kit writes it: a volume for each filesystem, and in it its files

@@ -1,5 +1,6 @@
 import Answers
 import BlockMap
+import Bytes
 
 /// The files that differ between two states of a disk, as Digital Forensics XML with the attributes that dfxml_python's
 /// idifference2.py writes: `new_file`, `deleted_file`, `renamed_file`, `modified_file` (other content) and
