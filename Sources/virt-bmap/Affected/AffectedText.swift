@@ -25,19 +25,33 @@ extension AffectedAnswer {
     let bytesWidth = max(5, Self.digits(largest.bytes))
     let offsetWidth = max(6, affected.hits.reduce(0) { max($0, Self.digits($1.offset ?? 0)) })
     let lostWidth = max(8, bytesWidth)
-    func columns(_ bytes: String, _ unit: String, _ share: String, _ offset: String, _ lost: String) -> String {
-      let amount = "\(bytes.right(bytesWidth)) \(unit.left(13))\(share.right(8))"
-      return "\(amount)  \(offset.right(offsetWidth))  \(lost.right(lostWidth))"
+    // There can be a million lines, so they are put together in the buffer.
+    func appendColumns(
+      _ bytes: String, _ unit: String, _ share: String, _ offset: String, _ lost: String, _ kind: String,
+      to buffer: inout [UInt8]
+    ) {
+      buffer.append(bytes, right: bytesWidth)
+      buffer.append(0x20)
+      buffer.append(unit, left: 13)
+      buffer.append(share, right: 8)
+      buffer.append(offset, right: offsetWidth + 2)
+      buffer.append(lost, right: lostWidth + 2)
+      buffer += "  ".utf8
+      buffer.append(kind, left: 13)
     }
-    try output.append("\n\(columns("BYTES", "", "SHARE", "OFFSET", "LOST"))  KIND         OBJECT\n".utf8)
+    try output.append { buffer in
+      buffer.append(0x0a)
+      appendColumns("BYTES", "", "SHARE", "OFFSET", "LOST", "KIND", to: &buffer)
+      buffer += "OBJECT\n".utf8
+    }
     for hit in affected.hits {
       let share = hit.size.map { SpaceTotals.percentage(of: hit.bytes, in: $0, digits: 2) }
       let offset = hit.offset.map { String($0) }
       let lost = !hit.use.hasContent ? "-" : hit.lost == 0 ? "readable" : String(hit.lost)
       let unit = binaryUnit(hit.bytes).map { "(\($0))" }
       try output.append { buffer in
-        buffer += columns(String(hit.bytes), unit ?? "", share ?? "-", offset ?? "-", lost).utf8
-        buffer += "  \(word(for: hit).left(12)) ".utf8
+        appendColumns(
+          String(hit.bytes), unit ?? "", share ?? "-", offset ?? "-", lost, word(for: hit), to: &buffer)
         if let object = hit.object {
           map.objects.appendEscapedName(of: object, to: &buffer)
         } else {
@@ -93,6 +107,20 @@ extension AffectedAnswer {
   }
 
   private static func digits(_ number: UInt64) -> Int { String(number).utf8.count }
+}
+
+extension [UInt8] {
+  /// Appends a text with spaces before it, up to `width` bytes.
+  fileprivate mutating func append(_ text: String, right width: Int) {
+    append(contentsOf: repeatElement(0x20, count: Swift.max(0, width - text.utf8.count)))
+    append(contentsOf: text.utf8)
+  }
+
+  /// Appends a text with spaces behind it, up to `width` bytes.
+  fileprivate mutating func append(_ text: String, left width: Int) {
+    append(contentsOf: text.utf8)
+    append(contentsOf: repeatElement(0x20, count: Swift.max(0, width - text.utf8.count)))
+  }
 }
 
 extension String {
