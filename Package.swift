@@ -312,6 +312,11 @@ let package = Package(
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
     .testTarget(name: "GuestWalkerTests", dependencies: ["FATVolumes", "GuestWalker", "WalkRecord", "CLinux"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"]),
+    .testTarget(name: "ScreenTests", dependencies: ["Screen"]),
+    .testTarget(name: "LiveViewTests", dependencies: ["LiveView", "LogReading", "Screen"]),
+    .testTarget(
+      name: "GuestBootTests",
+      dependencies: ["Appliance", "BlockMap", "BlockStack", "GuestBoot", subprocess, systemPackage]),
     .testTarget(name: "RangeListsTests", dependencies: ["RangeLists"]),
     .testTarget(name: "LogReadingTests", dependencies: ["BlockMap", "LogReading"]),
     .testTarget(

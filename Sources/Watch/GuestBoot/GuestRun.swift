@@ -73,6 +73,7 @@ package struct GuestRun: Sendable {
       shutdown.advance(&guest, isSeen: watch.isSeen, observer)
     }
     guest.console.readRest(longestPause: 0) { watch.add($0, observer) }
+    watch.finish(observer)
     server.terminate()
     server.log.readRest(longestPause: Self.longestPause) { observer.log($0) }
     if let failure = guest.failure(isExpected: shutdown.isKilled) { throw failure }

@@ -21,6 +21,11 @@ struct ConsoleWatch {
     }
   }
 
+  /// Passes on what the guest has left unfinished.
+  mutating func finish(_ observer: some GuestObserver) {
+    if !text.line.isEmpty { observer.consoleLine(text.line, isFinished: true) }
+  }
+
   private mutating func look(at line: [UInt8]) {
     if !isSeen, let until, until.matches(line) { isSeen = true }
   }

@@ -27,6 +27,7 @@ package enum Compact {
     if microseconds < 999_500 {
       return "\(fraction(microseconds / 1000, decimals: microseconds < 99_950 ? 1 : 0)) ms"
     }
+    guard microseconds < 999_500_000 else { return "\(number(nanoseconds / 1_000_000_000)) s" }
     return "\(fraction(microseconds / 1_000_000, decimals: 1)) s"
   }
 
