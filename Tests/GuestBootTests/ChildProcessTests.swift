@@ -1,7 +1,8 @@
 import Glibc
-@testable import GuestBoot
 import SystemPackage
 import Testing
+
+@testable import GuestBoot
 
 /// Programs that are started by hand.
 @Suite struct ChildProcessTests {

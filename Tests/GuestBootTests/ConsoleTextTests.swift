@@ -1,5 +1,6 @@
-@testable import GuestBoot
 import Testing
+
+@testable import GuestBoot
 
 /// The console as lines, and `--until`.
 @Suite struct ConsoleTextTests {

@@ -1,9 +1,10 @@
 import BlockMap
 import BlockStack
 import FoundationEssentials
-@testable import GuestBoot
 import SystemPackage
 import Testing
+
+@testable import GuestBoot
 
 /// Which firmware a disk boots with.
 @Suite struct FirmwareTests {

@@ -1,8 +1,9 @@
 import Appliance
-@testable import GuestBoot
 import Subprocess
 import SystemPackage
 import Testing
+
+@testable import GuestBoot
 
 /// The arguments of qemu, and the sector that shows whether a guest can run.
 @Suite struct QemuTests {

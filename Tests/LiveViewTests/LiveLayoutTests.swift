@@ -1,7 +1,8 @@
-@testable import LiveView
 import Glibc
 import Screen
 import Testing
+
+@testable import LiveView
 
 /// The lines of the screen, at any size.
 @Suite struct LiveLayoutTests {

@@ -51,9 +51,12 @@ import Testing
   @Test func theTables() throws {
     let log = try log()
     #expect(
-      names(log.snapshot(query(.directories, .read))) == ["/dev/sda1 /", "/dev/sda1 /usr/lib", "/dev/sda1 /usr", "/dev/sda1 /etc"]
+      names(log.snapshot(query(.directories, .read))) == [
+        "/dev/sda1 /", "/dev/sda1 /usr/lib", "/dev/sda1 /usr", "/dev/sda1 /etc",
+      ]
         || Set(names(log.snapshot(query(.directories, .read))))
-          == ["/dev/sda1 /", "/dev/sda1 /usr", "/dev/sda1 /usr/lib", "/dev/sda1 /etc"])
+          == ["/dev/sda1 /", "/dev/sda1 /usr", "/dev/sda1 /usr/lib", "/dev/sda1 /etc"]
+    )
     #expect(names(log.snapshot(query(.devices))) == ["/dev/sda1"])
     let kinds = log.snapshot(query(.kinds))
     #expect(names(kinds) == ["file"] && kinds.rows[0].requests == 100)
