@@ -1,4 +1,4 @@
-# make demo      build, make a guest, map it, boot it through the logger and show what it read
+# make demo      build, make a guest, map it, boot it through the logger and report what it read
 # make check     check the formatting, build without warnings, run the tests
 # make check-debian   the same for a Debian root filesystem on every storage stack: two hours under emulation
 # make check-debian-boot   a part of that: boot a Debian through the logger and write to every kind of overlay
@@ -82,9 +82,12 @@ setup:
 demo: build
 	examples/make-guest $(demo)
 	cd $(demo) && $(BMAP_BUILD)/virt-bmap -o guest.bmap guest.vmdk
-	examples/boot-trace $(demo)/guest.vmdk $(demo)/guest.bmap $(demo)/boot.log
+	cd $(demo) && $(BMAP_BUILD)/virt-bmap boot guest.vmdk --log boot.json --timeout 120
+	cd $(demo) && $(BMAP_BUILD)/virt-bmap report boot.json -o report.html
 	@echo
-	@examples/boot-summary $(demo)/boot.log
+	@cd $(demo) && $(BMAP_BUILD)/virt-bmap report boot.json
+	@echo
+	@echo "The report of the boot, for a web browser: $(CURDIR)/$(demo)/report.html"
 
 # The tests are built separately: the static standard library has no Testing module. The corpus of images runs first
 # and alone, then the tests that boot no guests. The integration tests run last and alone: if they had to share the
