@@ -181,19 +181,17 @@ import Testing
     #expect(trace.connections == [3, 1, 1])
   }
 
-  @Test(arguments: [
-    "{\"op\":\"read\"", "{\"op\":\"fly\"}", "{\"op\":\"read\",\"disk\":-1}", "{\"op\":\"read\"} x", "{\"op\":[\"}",
-    "{\"time\":1.x,\"op\":\"read\"}", "{\"op\":\"read\\", "{,}", "{\"a\" 1}", "{\"op\":\"read\",\"time\":99999999999}",
-  ])
-  func damagedJSON(_ line: String) {
-    #expect(problem(line + "\n", format: "json") == "line 1: not a line of the JSON log")
-  }
-
-  @Test func incompleteJSON() {
-    let reason = "line 1: no \"op\", \"disk\", \"offset\" and \"length\" of a request"
-    #expect(problem("{}\n", format: "json") == reason)
-    #expect(
-      problem("{\"op\":\"read\",\"disk\":1,\"offset\":18446744073709551615,\"length\":2}\n", format: "json") == reason)
+  @Test func damagedJSON() {
+    let place = "not a line of the JSON log, near byte "
+    let incomplete = "no \"op\", \"offset\" and \"length\" of a request"
+    for (line, reason) in [
+      ("{\"op\":\"read\"", place + "13"), ("{\"op\":\"read\",\"disk\":-1}", place + "21"),
+      ("{\"op\":[\"}", place + "7"),
+      ("{\"time\":1.x,\"op\":\"read\"}", place + "11"), ("{\"op\":\"read\\", place + "14"), ("{,}", place + "2"),
+      ("{\"a\" 1}", place + "6"), ("{\"op\":\"read\",\"time\":99999999999}", place + "32"),
+      ("{\"op\":\"read\"} x", "something follows the object"), ("{\"op\":\"fly\"}", incomplete), ("{}", incomplete),
+      ("{\"op\":\"read\",\"disk\":1,\"offset\":18446744073709551615,\"length\":2}", incomplete),
+    ] { #expect(problem(line + "\n", format: "json") == "line 1: \(reason)", "\(line)") }
   }
 
   @Test func whatIsNoTrace() {
