@@ -1,6 +1,7 @@
 import AccessLog
 import ArgumentParser
 import BlockMap
+import SystemPackage
 import Traces
 
 /// `virt-bmap annotate MAP TRACE`: writes the requests of a trace as a log with names.
@@ -46,7 +47,7 @@ struct AnnotateCommand: AsyncParsableCommand {
   @Flag(help: "In a text log, write the offset of each range in its file.")
   var offsets = false
 
-  @Option(name: .shortAndLong, help: "File to write the log to.", completion: .file())
+  @Option(name: .shortAndLong, help: "File to write the log to, or - for standard output.", completion: .file())
   var output: String?
 
   @Flag(name: .shortAndLong, help: "Say at the end how many requests and other lines the trace has.")
@@ -64,8 +65,11 @@ struct AnnotateCommand: AsyncParsableCommand {
     if !source.isEmpty, selection.disk != nil { throw ValidationError("give --disk or --source, not both") }
   }
 
+  /// The file to write to; nil for standard output.
+  private var outputFile: FilePath? { output.flatMap { $0 == "-" ? nil : filePath($0) } }
+
   func run() async throws {
-    if let output { try AtomicFile.checkWritable(filePath(output)) }
+    if let outputFile { try AtomicFile.checkWritable(outputFile) }
     var input = try TraceInput(trace, format: traceFormat)
     let loaded = try await mapOptions.map(map)
     let selected = try selection.selection(of: loaded.map, named: map)
@@ -76,8 +80,8 @@ struct AnnotateCommand: AsyncParsableCommand {
     var log = AnnotatedLog(
       map: loaded.map, selection: selected, choice: choice,
       format: logFormat == .json ? JSONFormat() : TextFormat(offsets: offsets))
-    if let output {
-      var file = try FileOutput(filePath(output))
+    if let outputFile {
+      var file = try FileOutput(outputFile)
       try log.write(&input, to: &file)
       try file.commit()
     } else {

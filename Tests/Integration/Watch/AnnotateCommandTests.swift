@@ -52,6 +52,9 @@ import Testing
       text.errorLines == [
         "virt-bmap: trace: 3 requests in the format qemu, counted at the block backends; 1 other line"
       ])
+    // A hyphen is standard output.
+    let hyphen = try await annotate(trace, ["--offsets", "-o", "-"])
+    #expect(hyphen.end == .exited(0) && hyphen.output == text.output)
     // What the trace does not know is missing from the JSON.
     let json = try await annotate(Self.event(0x4000, 512), ["--log-format", "json", "--kind", "d"])
     #expect(json.errors.text == "")
