@@ -30,7 +30,7 @@ package struct TraceReader: ~Copyable {
   private init(source: consuming TraceSource, _ name: String?) throws(TraceError) {
     while !source.isAtEnd, source.bytes.count < TraceStart.mostBytes {
       if !source.bytes.isEmpty, source.isIdle(for: Self.patience) { break }
-      try source.fill()
+      try source.fill(line: 1)
     }
     guard !source.bytes.isEmpty else {
       throw TraceError("is empty: the program that should have written this trace may have failed")
@@ -63,7 +63,7 @@ package struct TraceReader: ~Copyable {
   package mutating func read() throws(TraceError) -> Bool {
     events.removeRequests()
     guard !isFinished else { return false }
-    if hasBegun { try source.fill() }
+    if hasBegun { try source.fill(line: events.line + 1) }
     hasBegun = true
     do throws(TraceProblem) {
       source.consume(try format.read(source.bytes, into: &events))

@@ -43,10 +43,11 @@ struct TraceSource: ~Copyable {
   }
 
   /// Reads more bytes.
+  /// - Parameter line: the number of the line at the start of `bytes`, for a message.
   /// - Throws: `TraceError` if this fails, or if a line is too long.
-  mutating func fill() throws(TraceError) {
+  mutating func fill(line: Int) throws(TraceError) {
     guard let descriptor, !isAtEnd else { return }
-    try makeRoom()
+    try makeRoom(line)
     do {
       let count = try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
       filled += count
@@ -56,13 +57,13 @@ struct TraceSource: ~Copyable {
     }
   }
 
-  private mutating func makeRoom() throws(TraceError) {
+  private mutating func makeRoom(_ line: Int) throws(TraceError) {
     if consumed > 0, let base = buffer.baseAddress {
       memmove(base, base + consumed, filled - consumed)
       (filled, consumed) = (filled - consumed, 0)
     }
     guard filled == buffer.count else { return }
-    guard filled < Self.mostBytes else { throw TraceError("a line is longer than \(Self.mostBytes >> 20) MiB") }
+    guard filled < Self.mostBytes else { throw TraceError(line: line, "longer than \(Self.mostBytes >> 20) MiB") }
     let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * filled, alignment: 16)
     larger.copyMemory(from: UnsafeRawBufferPointer(buffer))
     buffer.deallocate()
