@@ -54,13 +54,13 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
-    for file in [output, perfetto].compactMap({ $0 }) { try AtomicFile.checkWritable(filePath(file)) }
+    for file in [output, perfetto].compactMap({ $0 }) { try AtomicFile.checkWritable(outputPath(file)) }
     let selection = try selectionOptions.selectionOfLog()
     var input = LogInput(log)
     let name = input.shownName
     var report = LogReport(selection: selection, disk: selectionOptions.disk, withTimeline: format == .page)
     if let perfetto {
-      var trace = try TraceFile(filePath(perfetto), selection: selection, disk: selectionOptions.disk)
+      var trace = try TraceFile(outputPath(perfetto), selection: selection, disk: selectionOptions.disk)
       try input.read { request, objects in
         report.add(request, objects)
         guard try trace.append(request, objects) else {

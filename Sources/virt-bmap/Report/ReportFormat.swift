@@ -14,7 +14,7 @@ enum ReportFormat: Equatable {
   /// - Parameter file: the file to write to; nil for standard output.
   func write(_ report: LogReport, of input: LogInput, to file: String?) throws {
     if let file {
-      var output = try FileOutput(filePath(file))
+      var output = try FileOutput(outputPath(file))
       try write(report, of: input, to: &output)
       try output.commit()
     } else {
