@@ -20,5 +20,8 @@ enum LogLines {
 }
 
 extension LiveLog {
+  /// A snapshot of a log that nobody reads now.
+  func taken(_ query: LiveQuery) -> LiveSnapshot { snapshot(query) ?? LiveSnapshot() }
+
   func feed(_ text: String) throws { try Array(text.utf8).withUnsafeBytes { try feed($0) } }
 }

@@ -74,6 +74,8 @@ package struct GuestRun: Sendable {
     }
     guest.console.readRest(longestPause: 0) { watch.add($0, observer) }
     watch.finish(observer)
+    // Then qemu has lost its disks, whatever it says.
+    guard !server.hasEnded else { throw server.failure() }
     server.terminate()
     server.log.readRest(longestPause: Self.longestPause) { observer.log($0) }
     if let failure = guest.failure(isExpected: shutdown.isKilled) { throw failure }

@@ -35,7 +35,7 @@ package final class LiveView: Sendable {
   ///   - quit: called when `q` is pressed.
   package func show(on screen: borrowing Screen, isUTF8: Bool, isStopped: () -> Bool, quit: () -> Void) {
     var view = ViewState()
-    var snapshot = log.snapshot(view.query)
+    var snapshot = log.snapshot(view.query) ?? LiveSnapshot()
     // Nanoseconds: when the snapshot was taken, and how long that took.
     var (taken, cost): (UInt64, UInt64) = (MonotonicTime.now().nanoseconds, 0)
     while !hasEnded, !isStopped() {
@@ -48,7 +48,7 @@ package final class LiveView: Sendable {
       let now = MonotonicTime.now().nanoseconds
       // The log is not read meanwhile, so a snapshot of very many objects is not taken as often.
       if query != view.query || (!view.isPaused && now &- taken >= 10 * cost) {
-        snapshot = log.snapshot(view.query)
+        snapshot = log.snapshot(view.query) ?? snapshot
         taken = MonotonicTime.now().nanoseconds
         cost = taken &- now
       }
@@ -74,7 +74,7 @@ package final class LiveView: Sendable {
       view.press(key, page: page)
       more += 1
     }
-    if view.query != before { snapshot = log.snapshot(view.query) }
+    if view.query != before { snapshot = log.snapshot(view.query) ?? snapshot }
   }
 
   /// Passes a line on each second, until `end`.
@@ -87,7 +87,7 @@ package final class LiveView: Sendable {
       usleep(50_000)
       guard ContinuousClock.now >= next else { continue }
       next += .seconds(1)
-      print(PlainLine.of(log.snapshot(query)))
+      if let snapshot = log.snapshot(query) { print(PlainLine.of(snapshot)) }
     }
   }
 }

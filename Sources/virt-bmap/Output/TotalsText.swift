@@ -10,7 +10,7 @@ enum TotalsText {
       let reads = line("read", figures.total.reads, figures.readLatency)
       let writes = line("wrote", figures.total.writes, figures.writeLatency)
       return [reads, writes] + files(figures, table, top: top)
-    }
+    } ?? []
   }
 
   private static func line(_ verb: String, _ counts: AccessCounts, _ latency: LatencyHistogram) -> String {

@@ -73,7 +73,7 @@ package struct LiveLayout {
 
   private func access(_ name: String, _ object: [UInt8]?, _ style: TextStyle) -> [StyledText] {
     let label = left(name, 8)
-    guard let object, columns > label.utf8.count else { return [StyledText(ScreenText(label))] }
+    guard let object, columns > label.utf8.count else { return [StyledText(text(Array(label.utf8), columns))] }
     return [
       StyledText(ScreenText(label)),
       StyledText(

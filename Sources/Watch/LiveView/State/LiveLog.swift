@@ -1,6 +1,7 @@
 import AccessFigures
 import AccessLog
 import BlockMap
+import Glibc
 import LogReading
 import Synchronization
 
@@ -14,6 +15,12 @@ package final class LiveLog: Sendable {
   }
 
   private let state = Mutex(State())
+  /// Whether somebody waits for the lock while the log is read, so that the reader lets go of it.
+  private let isWanted = Atomic(false)
+
+  /// In microseconds: how often the lock is tried, and how often in all.
+  private static let pause: UInt32 = 200
+  private static let attempts = 500
 
   package init() {}
 
@@ -23,6 +30,7 @@ package final class LiveLog: Sendable {
   package func feed(
     _ bytes: UnsafeRawBufferPointer, each: (borrowing LoggedRequest) -> Void = { _ in }
   ) throws {
+    letOthersIn()
     let arrival = MonotonicTime.now().nanoseconds
     try state.withLock { state in
       let totals = state.totals
@@ -43,17 +51,38 @@ package final class LiveLog: Sendable {
     state.withLock { $0 = State() }
   }
 
-  /// Requests that the logger could not write.
-  package var lost: UInt64 { state.withLock { $0.parser.lost } }
-
-  /// Calls `body` with everything that was added up.
-  package func withFigures<R: Sendable>(_ body: (AccessFigures, ObjectTable) throws -> R) rethrows -> R {
-    try state.withLock { try body($0.totals.figures, $0.parser.objects) }
+  /// A lock goes to whoever asks first, which would nearly always be the reader of a long log again.
+  private func letOthersIn() {
+    var attempts = Self.attempts
+    while isWanted.load(ordering: .acquiring), attempts > 0 {
+      usleep(Self.pause)
+      attempts -= 1
+    }
   }
 
-  /// What a view shows now.
-  package func snapshot(_ query: LiveQuery) -> LiveSnapshot {
-    state.withLock { Self.snapshot(&$0, query) }
+  /// Calls `body` with the state, or returns nil if the reader takes very long for a part of the log: whoever shows it
+  /// must not hang with it.
+  private func withState<R: Sendable>(_ body: (inout State) throws -> R) rethrows -> R? {
+    isWanted.store(true, ordering: .releasing)
+    defer { isWanted.store(false, ordering: .releasing) }
+    for _ in 0..<Self.attempts {
+      if let result = try state.withLockIfAvailable({ try body(&$0) }) { return result }
+      usleep(Self.pause)
+    }
+    return nil
+  }
+
+  /// Requests that the logger could not write.
+  package var lost: UInt64 { withState { $0.parser.lost } ?? 0 }
+
+  /// Calls `body` with everything that was added up; nil if it cannot be had now.
+  package func withFigures<R: Sendable>(_ body: (AccessFigures, ObjectTable) throws -> R) rethrows -> R? {
+    try withState { try body($0.totals.figures, $0.parser.objects) }
+  }
+
+  /// What a view shows now; nil if it cannot be had now.
+  package func snapshot(_ query: LiveQuery) -> LiveSnapshot? {
+    withState { Self.snapshot(&$0, query) }
   }
 
   private static func snapshot(_ state: inout State, _ query: LiveQuery) -> LiveSnapshot {

@@ -35,6 +35,8 @@ package struct LiveSnapshot: Sendable {
   package var rowCount = 0
   /// Requests that the logger could not write.
   package var lost: UInt64 = 0
+
+  package init() {}
 }
 
 /// What the rows of the table are.
