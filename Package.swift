@@ -18,7 +18,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 /// What Tests/Fuzz/Parsers gives bytes from outside to.
 let parsers: [Target.Dependency] = [
   "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FATVolumes", "FileProof",
-  "Filesystems", "GuestWalker", "LogReading", "LogReport", "MapExport", "Mapping", "NTFSRecords", "RangeLists",
+  "Filesystems", "GuestBoot", "GuestWalker", "LogReading", "LogReport", "MapExport", "Mapping", "NTFSRecords",
+  "RangeLists",
   "Traces", "WalkAssembly", "WalkRecord", systemPackage,
 ]
 
@@ -361,7 +362,7 @@ let package = Package(
 if let libFuzzer = Context.environment["BMAP_LIBFUZZER"] {
   let fuzzed = [
     "Answers", "Appliance", "BlockMap", "BlockStack", "Bytes", "DiskImage", "DiskOverlay", "FileProof", "Filesystems",
-    "AccessFigures", "GuestWalker", "Inflate", "LogReading", "LogReport",
+    "AccessFigures", "GuestBoot", "GuestWalker", "Inflate", "LogReading", "LogReport",
     "MapExport", "Mapping", "NTFSRecords", "RangeLists", "Traces", "WalkAssembly", "WalkRecord",
   ]
   for target in package.targets where fuzzed.contains(target.name) {

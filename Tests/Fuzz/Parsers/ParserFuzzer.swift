@@ -7,12 +7,11 @@ struct ParserFuzzer: Sendable {
   private let run: @Sendable (UnsafeRawBufferPointer) throws -> Void
 
   static let all: [ParserFuzzer] = [
-    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .devices, .deviceTable, .diskTable, .encryptedFiles,
-    .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback, .guestAnswers,
-    .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers, .members, .ntfsMetadata, .ntfsRecords,
-    .ntfsSpace, .overlay, .partitionTable,
-    .rangeList, .recorderEvents, .records, .snapshot, .snapshotStore, .thinMetadata, .traces, .vmdkDescriptor,
-    .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
+    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .console, .devices, .deviceTable, .diskTable,
+    .encryptedFiles, .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback,
+    .guestAnswers, .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers, .members, .ntfsMetadata,
+    .ntfsRecords, .ntfsSpace, .overlay, .partitionTable, .rangeList, .recorderEvents, .records, .snapshot,
+    .snapshotStore, .thinMetadata, .traces, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is
