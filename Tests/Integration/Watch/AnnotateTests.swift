@@ -21,8 +21,7 @@ import Testing
   }
 
   /// fio's log has the requests that fio made, in its order.
-  @Test(.enabled(if: Self.has("fio"), "fio is not installed"))
-  func fio() async throws {
+  @Test func fio() async throws {
     let disk = try TracedDisk()
     let log = try await disk.serve(
       """
