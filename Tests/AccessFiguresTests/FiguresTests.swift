@@ -29,6 +29,19 @@ struct FiguresTests {
     return (figures, parser.objects)
   }
 
+  /// A hostile log can name ranges that no disk has, as often as it likes.
+  @Test(.timeLimit(.minutes(1))) func hugeRanges() throws {
+    let line = """
+      {"op":"read","disk":1,"offset":0,"length":18446744073709551615,"pieces":[\
+      {"offset":0,"length":18446744073709551615,"objects":[]}]}
+      {"op":"trim","disk":255,"offset":9223372036854775807,"length":4096,"pieces":[\
+      {"offset":9223372036854775807,"length":4096,"objects":[]}]}
+
+      """
+    let (figures, _) = try figures(log: String(repeating: line, count: 1000))
+    #expect(figures.total.reads.distinctBytes == .max && figures.total.writes.distinctBytes == 4_096_000)
+  }
+
   @Test func totals() throws {
     let (figures, _) = try figures()
     #expect(figures.total.reads.requests == 3 && figures.total.reads.bytes == 16384)

@@ -25,19 +25,18 @@ extension AccessPair {
   }
 }
 
-/// Which sectors of each disk were read, and which were written.
+/// Which sectors of each disk were read, and which were written. A range that a set cannot take counts as not accessed
+/// before.
 struct TouchedSectors: Sendable {
   private var read: [Int: SectorSet] = [:]
   private var written: [Int: SectorSet] = [:]
 
-  /// In bytes. Only a hostile log has longer ranges. They are not looked at sector by sector, which would take hours.
-  private static let longest: UInt64 = 1 << 36
-
   /// How many bytes of a range have not been accessed yet.
   func untouched(_ range: Range<UInt64>, of disk: Int, _ direction: Direction?) -> UInt64 {
     guard let direction, !range.isEmpty else { return 0 }
-    guard range.upperBound - range.lowerBound <= Self.longest else { return range.upperBound - range.lowerBound }
-    guard let set = direction == .read ? read[disk] : written[disk] else { return range.upperBound - range.lowerBound }
+    guard SectorSet.canTake(range), let set = direction == .read ? read[disk] : written[disk] else {
+      return range.upperBound - range.lowerBound
+    }
     var count: UInt64 = 0
     var start = range.lowerBound
     while start < range.upperBound {
@@ -49,7 +48,7 @@ struct TouchedSectors: Sendable {
   }
 
   mutating func insert(_ range: Range<UInt64>, of disk: Int, _ direction: Direction?) {
-    guard range.upperBound - range.lowerBound <= Self.longest else { return }
+    guard SectorSet.canTake(range) else { return }
     switch direction {
     case .read: read[disk, default: SectorSet()].insert(range)
     case .write: written[disk, default: SectorSet()].insert(range)

@@ -1,6 +1,7 @@
 import AccessLog
 
-/// Passes on each byte of the disks once, and joins parts that continue each other.
+/// Passes on each byte of the disks once, and joins parts that continue each other. Ranges that only a hostile log has,
+/// because no request is so long and no disk so large, are passed on each time.
 struct UnseenParts {
   /// By disk.
   private var seen: [Int: SectorSet] = [:]
@@ -11,7 +12,7 @@ struct UnseenParts {
   ///   - emit: called with each part that is complete.
   mutating func add(_ parts: [PrefetchPart], _ emit: (PrefetchPart) throws -> Void) rethrows {
     for part in parts { try addUnseen(part, emit) }
-    for part in parts { seen[part.disk, default: SectorSet()].insert(part.range) }
+    for part in parts where SectorSet.canTake(part.range) { seen[part.disk, default: SectorSet()].insert(part.range) }
   }
 
   /// Emits the last part.
@@ -24,7 +25,8 @@ struct UnseenParts {
     var start = part.range.lowerBound
     while start < part.range.upperBound {
       let rest = start..<part.range.upperBound
-      let run = seen[part.disk]?.run(in: rest) ?? (contains: false, end: rest.upperBound)
+      let known = SectorSet.canTake(part.range) ? seen[part.disk] : nil
+      let run = known?.run(in: rest) ?? (contains: false, end: rest.upperBound)
       if !run.contains {
         var new = part
         new.range = start..<run.end

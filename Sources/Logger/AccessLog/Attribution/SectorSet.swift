@@ -20,6 +20,12 @@ package struct SectorSet: Sendable {
 
   package init() {}
 
+  /// Whether a range is one that a set can take in a short time: at most 64 GiB, and below a pebibyte. A hostile log can
+  /// name any range, but requests are shorter and disks smaller: the largest VMDK has 62 TiB.
+  package static func canTake(_ range: Range<UInt64>) -> Bool {
+    range.upperBound <= 1 << 50 && range.upperBound - range.lowerBound <= 1 << 36
+  }
+
   /// - Parameter range: in bytes; a sector is in the set if any part of it was inserted.
   package mutating func insert(_ range: Range<UInt64>) {
     guard !range.isEmpty else { return }
