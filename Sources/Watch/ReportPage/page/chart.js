@@ -7,10 +7,10 @@ function byteTicks(low, high) {
 }
 
 function drawTimeAxis(svg, scale, margin) {
-  const axis = d3.axisBottom(scale).ticks(Math.max(2, (scale.range()[1] - scale.range()[0]) / 90))
-    .tickSizeOuter(0);
+  const count = Math.max(2, Math.floor((scale.range()[1] - scale.range()[0]) / 90));
+  const axis = d3.axisBottom(scale).ticks(count).tickSizeOuter(0);
   if (report.timed) {
-    const format = scale.tickFormat(axis.ticks()[0]);
+    const format = scale.tickFormat(count);
     axis.tickFormat((value) => `${format(value)} s`);
   }
   svg.select(".time-axis").attr("transform", `translate(${margin},0)`).call(axis);
