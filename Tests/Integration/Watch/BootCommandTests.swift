@@ -178,6 +178,30 @@ import Testing
     try await run.expectNothingLeft()
   }
 
+  /// A disk with only an EFI system partition, and no map: it is mapped, and UEFI starts its boot loader. That is a
+  /// kernel here.
+  @Test func aDiskForUEFIWithoutAMap() async throws {
+    let disk = try run.scratch.makeHole("uefi.raw", size: 96 << 20)
+    try await tool("sfdisk", ["-q", disk], input: "label: gpt\nstart=2048, size=190000, type=U\n")
+    let kernels = try names(in: "/boot").filter { $0.hasPrefix("vmlinuz-") }
+    let kernel = FilePath("/boot").appending(try #require(kernels.last))
+    let partition = "\(disk)@@1M"
+    try await tool("mformat", ["-i", partition, "-T", "190000", "-F", "::"])
+    try await tool("mmd", ["-i", partition, "::/EFI", "::/EFI/BOOT"])
+    try await tool("mcopy", ["-i", partition, kernel, "::/EFI/BOOT/BOOTX64.EFI"])
+    let outcome = try await run([
+      "boot", disk, "-q", "--log", "log", "--until", "BdsDxe: starting Boot", "--timeout", "120",
+    ])
+    #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
+    let reads = try await ask(
+      run.scratch("log"), #".pieces[] | select(.objects[0].path == "/EFI/BOOT/BOOTX64.EFI") | .length"#)
+    // The map has whole clusters.
+    let read = reads.compactMap { UInt64($0) }.reduce(0, +)
+    #expect(try (fileSize(kernel)...fileSize(kernel) + 65536).contains(read), "\(read)")
+    #expect(try names(in: run.scratch.path) == ["log", "t", "uefi.raw"], "the map was kept")
+    try await run.expectNothingLeft()
+  }
+
   @Test func theDiskIsNotOverwritten() async throws {
     let disk = try await disk()
     for option in ["--log", "--console"] {
