@@ -12,6 +12,7 @@ import Testing
         let one = (moment: UInt64.random(in: 0..<span), bytes: UInt64.random(in: 1...65536))
         added.append(one)
         throughput.add(one.bytes, .read, at: one.moment)
+        throughput.add(1, .write, at: one.moment)
         throughput.add(1, .trim, at: one.moment)
         throughput.add(1, .cache, at: one.moment)
       }

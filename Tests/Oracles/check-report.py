@@ -241,7 +241,7 @@ for request in requests:
         wanted[request["disk"], request["op"], piece["offset"], piece["length"], name] += 1
 expect("page: accesses", wanted - found, found - wanted)
 rates = page["throughput"]
-expect("page: throughput", [sum(pair.of(name).bytes for pair in objects.values()) for name in ("read", "write")],
+expect("page: throughput", [operations[name].bytes for name in ("read", "write")],
        [sum(rates["read"]), sum(rates["write"])])
 start = min(moment(request["time"]) for request in requests)
 times = sorted(moment(request["time"]) - start for request in requests for _ in request["pieces"])

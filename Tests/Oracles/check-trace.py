@@ -96,7 +96,7 @@ for line in open(sys.argv[1], encoding="utf-8"):
         values["result"] = request["result"]
     wanted.append((time, values, time + round(request["latency"] * 1000)))
     moved["read" if request["op"] == "read" else "written"] += (
-        request["length"] if request["op"] in ("read", "write", "trim", "zero") else 0)
+        request["length"] if request["op"] in ("read", "write") else 0)
 
 
 def key(one):

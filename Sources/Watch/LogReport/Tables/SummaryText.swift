@@ -69,7 +69,12 @@ package enum SummaryText {
     let hasWrites = rows.contains { $0.counts.writes.requests > 0 }
     var lines = AlignedTable()
     lines.add(["read", "distinct", "requests"] + (hasWrites ? ["written", "writes"] : []) + [""])
-    for row in rows.prefix(most) {
+    // What was read most comes first, as trims of free space would hide everything else.
+    let sorted = rows.sorted { a, b in
+      let (readA, readB) = (a.counts.reads.bytes, b.counts.reads.bytes)
+      return readA != readB ? readA > readB : a.counts.writes.bytes > b.counts.writes.bytes
+    }
+    for row in sorted.prefix(most) {
       let (reads, writes) = (row.counts.reads, row.counts.writes)
       lines.add(
         [size(reads.bytes), size(reads.distinctBytes), String(reads.requests)]

@@ -39,8 +39,9 @@ package struct Throughput: Sendable {
     let index = Int(step - firstStep)
     switch operation {
     case .read: reads[index] = reads[index].addingSaturated(bytes)
-    case .write, .zero, .trim: writes[index] = writes[index].addingSaturated(bytes)
-    case .flush, .cache: break
+    case .write: writes[index] = writes[index].addingSaturated(bytes)
+    // No bytes are transferred, and a trim of all free space would dwarf everything else.
+    case .zero, .trim, .flush, .cache: break
     }
   }
 
