@@ -46,6 +46,7 @@ struct BootDiffCommand: AsyncParsableCommand, ErrorStatus {
 
   func run() async throws {
     let (first, second) = (try read(before), try read(after))
+    try selectionOptions.check(first.reads.table, second.reads.table, of: LogInput(after).shownName)
     let difference = BootDifference(before: first.reads, after: second.reads)
     let allowed = try budget.map { budget throws(ValidationError) in
       guard let bytes = budget.bytes(after: first.reads.bytes) else { throw ValidationError("--budget: too large") }

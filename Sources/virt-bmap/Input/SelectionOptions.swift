@@ -78,11 +78,13 @@ struct SelectionOptions: ParsableArguments {
     return selection
   }
 
-  /// Checks that a log that was read has the devices.
+  /// Checks that a log that was read, or one of several, has the devices.
   /// - Throws: `InputError`.
-  func check(_ objects: ObjectTable, of log: String) throws {
+  func check(_ tables: ObjectTable..., of log: String) throws {
     guard !deviceOptions.device.isEmpty else { return }
-    let found = Set(objects.ids.lazy.map { objects.device(of: $0) })
+    let found = tables.reduce(into: Set<[UInt8]>()) { found, objects in
+      found.formUnion(objects.ids.lazy.map { objects.device(of: $0) })
+    }
     for device in deviceOptions.device.map(ArgumentBytes.decode)
     where !found.contains(device) && !(Escaping.unescape(device).map(found.contains) ?? false) {
       throw InputError(log, "there is no device \(Escaping.text(device, as: .device)) in this log")

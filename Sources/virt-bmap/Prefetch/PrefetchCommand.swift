@@ -58,6 +58,7 @@ struct PrefetchCommand: AsyncParsableCommand {
       try collector.add(request, objects) { try writer.append($0, objects) }
     }
     let objects = input.parser.objects
+    try selectionOptions.check(objects, of: input.shownName)
     try collector.finish { try writer.append($0, objects) }
     try writer.finish()
     if writer.withoutOffset > 0 {

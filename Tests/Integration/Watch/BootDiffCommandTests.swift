@@ -70,6 +70,7 @@ import Testing
       ([], "read f /dev/sda1 /a\n 5-4\n", "virt-bmap: b: line 2: a range ends before it begins"),
       (["--budget", "x"], after, "--budget"), (["--budget", "+18446744073709551615"], after, "--budget: too large"),
       (["--kind", "x"], after, "--kind x"), (["--top", "-1"], after, "--top"),
+      (["--device", "/dev/sdz"], after, "virt-bmap: b: there is no device /dev/sdz in this log"),
     ] as [([String], String, String)])
   func errors(_ arguments: [String], _ after: String, _ message: String) async throws {
     let outcome = try await bootDiff(arguments, after: after)

@@ -57,6 +57,7 @@ import Testing
   @Test(
     arguments: [
       ([], "", "standard input: the log is empty"), ([], "1 0 1000 v /dev/sda\n", "line 1: not a log"),
+      (["--device", "/dev/sdz"], log, "standard input: there is no device /dev/sdz in this log"),
       (["--format", "x"], log, "--format"), (["-0", "--format", "files"], log, "-0 is for --format paths"),
       (["--json", "-0"], log, "--json lists ranges"), (["--resolve", "map", "-0"], log, "--resolve"),
       (["--resolve", "map"], log, "standard input: not a list of virt-bmap prefetch"),
