@@ -42,7 +42,7 @@ pages = $(patsubst man/%.pod,$(man)/%.1,$(filter-out man/bmap.pod,$(wildcard man
 version_source = Sources/Basics/Version/Version.swift
 version = $(shell sed -n 's/^public let version = "\(.*\)"$$/\1/p' $(version_source))
 
-.PHONY: build completions man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate benchmark-report benchmark-native benchmark-scale fuzz install clean
+.PHONY: build completions man setup demo check check-man check-wild check-debian check-debian-boot benchmark benchmark-walk benchmark-vmdk benchmark-map benchmark-serve benchmark-annotate benchmark-report benchmark-native benchmark-scale benchmark-boot fuzz install clean
 
 build: setup
 	$(SWIFT) build -c release --static-swift-stdlib $(SWIFT_FLAGS)
@@ -157,6 +157,10 @@ RUNS ?= 2000000
 PARSERS ?= vmdk $(notdir $(wildcard Tests/Fuzz/corpora/*))
 fuzz: setup
 	for parser in $(PARSERS); do Tests/Fuzz/run $$parser -runs=$(RUNS); done
+
+# Boots the demo guest ten times, half of them with the live view: two minutes on an idle machine. Run make demo first.
+benchmark-boot: build
+	Tests/Benchmarks/bench-boot $(BMAP_BUILD)/virt-bmap $(demo)/guest.vmdk $(demo)/guest.bmap
 
 # Uses only what "make build" made: run it as root after that.
 install: $(pages) completions
