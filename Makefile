@@ -85,8 +85,6 @@ demo: build
 	cd $(demo) && $(BMAP_BUILD)/virt-bmap boot guest.vmdk --log boot.json --timeout 120
 	cd $(demo) && $(BMAP_BUILD)/virt-bmap report boot.json -o report.html
 	@echo
-	@cd $(demo) && $(BMAP_BUILD)/virt-bmap report boot.json
-	@echo
 	@echo "The report of the boot, for a web browser: $(CURDIR)/$(demo)/report.html"
 
 # The tests are built separately: the static standard library has no Testing module. The corpus of images runs first

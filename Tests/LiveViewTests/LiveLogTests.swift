@@ -98,7 +98,7 @@ import Testing
     let log = LiveLog()
     var isTaken = true
     try Array(LogLines.request(time: 1, path: "/a").utf8).withUnsafeBytes { bytes in
-      try log.feed(bytes) { _ in isTaken = log.snapshot(LiveQuery()) != nil }
+      try log.feed(bytes) { _, _ in isTaken = log.snapshot(LiveQuery()) != nil }
     }
     #expect(!isTaken)
   }

@@ -54,7 +54,7 @@ struct Boot: Sendable {
     try closing.get()
     if let failure = watcher.logFailure { throw failure }
     return BootEnd(
-      ending: ending, totals: TotalsText.lines(of: live, top: 10), lost: live.lost, messages: run.serverMessages,
+      ending: ending, summary: watcher.summary(), lost: live.lost, messages: run.serverMessages,
       until: command.until)
   }
 

@@ -6,8 +6,8 @@ import Synchronization
 /// How a boot has ended.
 struct BootEnd: Sendable {
   let ending: GuestEnding
-  /// The lines of the summary.
-  let totals: [String]
+  /// What the guest did, in some lines.
+  let summary: String
   /// Requests that are not in the log.
   let lost: UInt64
   /// What nbdkit has printed.
@@ -20,7 +20,7 @@ struct BootEnd: Sendable {
   /// - Parameter isPartial: whether the map is not complete.
   /// - Throws: `ExitCode`, or `GuestBootError` if `--until` was not seen.
   func report(isPartial: Bool) throws {
-    Messages.lines(totals, to: 1)
+    Messages.write(Messages.printable(answer: Array(summary.utf8)), to: 1)
     for message in problems.prefix(Self.mostMessages) { Messages.error("warning: \(message)") }
     if problems.count > Self.mostMessages {
       Messages.error("warning: nbdkit has printed \(problems.count - Self.mostMessages) more lines like this")

@@ -1,6 +1,7 @@
 import GuestBoot
 import LiveView
 import LogReading
+import LogReport
 
 /// Passes on what a guest does: to the log, to the console's file and to the live view.
 final class BootWatcher: GuestObserver {
@@ -9,6 +10,8 @@ final class BootWatcher: GuestObserver {
   private let log: BootLog?
   private var consoleFile: BootFile?
   private let printsConsole: Bool
+  /// For the summary at the end.
+  private var report = LogReport(withTimeline: false)
   /// Why the logger's log could not be read.
   private(set) var logFailure: (any Error)?
 
@@ -24,7 +27,10 @@ final class BootWatcher: GuestObserver {
     log?.add(bytes)
     guard logFailure == nil else { return }
     do {
-      try live.feed(bytes) { request in log?.add(request) }
+      try live.feed(bytes) { request, objects in
+        log?.add(request)
+        report.add(request, objects)
+      }
     } catch {
       logFailure = error
     }
@@ -38,6 +44,14 @@ final class BootWatcher: GuestObserver {
   }
 
   func isShuttingDown() { view.setStatus("shutting down (Ctrl-C kills)") }
+
+  /// What the guest did, in some lines. Call this when nothing reads the log any more.
+  func summary() -> String {
+    report.finish()
+    return live.withFigures { _, objects in
+      SummaryText.text(report.figures, objects, phases: report.phases.all, rows: 5)
+    } ?? ""
+  }
 
   /// - Throws: `InputError` if something could not be written.
   func close() throws {

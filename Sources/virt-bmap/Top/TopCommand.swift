@@ -30,7 +30,7 @@ struct TopCommand: ParsableCommand {
     LiveOutput.show(view, isStopped: { StopRequests.count > 0 }, quit: { StopRequests.add() })
     StopRequests.remove()
     let cutLine = try input.cutLine()
-    Messages.lines(TotalsText.lines(of: live, top: 0), to: 1)
+    Messages.lines(TotalsText.lines(of: live), to: 1)
     if let signal = StopRequests.signal, signal != SIGINT { EndBySignal.end(signal) }
     let lost = live.lost
     if lost > 0 { warn("\(lost) requests are missing: the logger could not write them", input) }

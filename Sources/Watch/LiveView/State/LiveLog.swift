@@ -28,7 +28,7 @@ package final class LiveLog: Sendable {
   /// - Parameter each: called for each request that ends in it.
   /// - Throws: `LogError`.
   package func feed(
-    _ bytes: UnsafeRawBufferPointer, each: (borrowing LoggedRequest) -> Void = { _ in }
+    _ bytes: UnsafeRawBufferPointer, each: (borrowing LoggedRequest, borrowing ObjectTable) -> Void = { _, _ in }
   ) throws {
     letOthersIn()
     let arrival = MonotonicTime.now().nanoseconds
@@ -36,7 +36,7 @@ package final class LiveLog: Sendable {
       let totals = state.totals
       try state.parser.feed(bytes) { request, table in
         totals.add(request, table, arrival: arrival)
-        each(request)
+        each(request, table)
       }
     }
   }
