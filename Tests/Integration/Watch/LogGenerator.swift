@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import SystemPackage
 
 /// Writes a JSON log at a rate, as the logger would.
@@ -35,16 +36,33 @@ enum LogGenerator {
     }
   }
 
+  /// Lets a test look at what reads the log, however slow the machine is.
+  final class Pauses: Sendable {
+    /// Whether the second half may be written.
+    let goesOn = Atomic(false)
+    /// Whether the log may end.
+    let ends = Atomic(false)
+
+    func release() {
+      goesOn.store(true, ordering: .releasing)
+      ends.store(true, ordering: .releasing)
+    }
+  }
+
   /// Writes the log to a FIFO at its rate, on the calling thread.
-  /// - Returns: how long it took.
-  static func write(_ steps: [[UInt8]], to fifo: FilePath) throws -> Duration {
+  static func write(_ steps: [[UInt8]], to fifo: FilePath, _ pauses: Pauses) throws {
     let file = try FileDescriptor.open(fifo, .writeOnly)
     defer { try? file.close() }
-    let start = ContinuousClock.now
+    var start = ContinuousClock.now
     for (number, text) in steps.enumerated() {
+      if number == steps.count / 2 {
+        let now = ContinuousClock.now
+        while !pauses.goesOn.load(ordering: .acquiring) { usleep(1000) }
+        start += ContinuousClock.now - now
+      }
       while ContinuousClock.now - start < .milliseconds(number * 1000 * step / rate) { usleep(500) }
       _ = try file.writeAll(text)
     }
-    return ContinuousClock.now - start
+    while !pauses.ends.load(ordering: .acquiring) { usleep(1000) }
   }
 }
