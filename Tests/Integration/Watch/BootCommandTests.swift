@@ -210,7 +210,7 @@ import Testing
   }
 
   @Test func noTerminalGetsALineASecond() async throws {
-    let outcome = try await run(emptyDisk().dropLast() + ["--timeout", "4"], limit: .seconds(60))
+    let outcome = try await run(emptyDisk().dropLast() + ["--timeout", "4"], limit: .seconds(120))
     #expect(outcome.outputLines.count { $0.contains("req/s") } >= 2, "\(outcome.output.text)")
   }
 }

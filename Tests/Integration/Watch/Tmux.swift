@@ -42,7 +42,7 @@ final class Tmux: Sendable {
 
   /// Waits until the screen has a line with this text.
   @discardableResult
-  func wait(for text: String, within limit: Duration = .seconds(20)) async throws -> [String] {
+  func wait(for text: String, within limit: Duration = .seconds(60)) async throws -> [String] {
     var lines: [String] = []
     do {
       try await Integration.wait(for: "\"\(text)\" on the screen", within: limit) {

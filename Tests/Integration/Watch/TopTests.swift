@@ -76,7 +76,7 @@ import Testing
     try file.close()
     try await terminal.wait(for: "[31mnew")
     try await terminal.resize(columns: 40, rows: 10)
-    try await wait(for: "the new size", within: .seconds(5)) {
+    try await wait(for: "the new size", within: .seconds(60)) {
       let lines = try await terminal.screen()
       return lines.count <= 11 && lines.contains { $0.hasPrefix("q quit") }
     }
@@ -97,7 +97,7 @@ import Testing
   }
 
   private func plain(_ log: FilePath) async throws -> Outcome {
-    try await run(try Products.mapper.string, ["top", log], limit: .seconds(20))
+    try await run(try Products.mapper.string, ["top", log], limit: .seconds(100))
   }
 
   @Test func withoutATerminal() async throws {
@@ -117,7 +117,7 @@ import Testing
     // Standard input is a file here, which is followed, so a pipe has to be made.
     func top(_ text: String) async throws -> Outcome {
       let file = try scratch.write(text, to: "input")
-      return try await run("sh", ["-c", "cat \(file) | \(try Products.mapper) top -"], limit: .seconds(20))
+      return try await run("sh", ["-c", "cat \(file) | \(try Products.mapper) top -"], limit: .seconds(100))
     }
     let cut = try await top(LogGenerator.line(0, time: 1) + #"{"time":2,"op":"re"#)
     #expect(cut.end == .exited(3))
