@@ -41,12 +41,12 @@ struct DemoBoot: Sendable {
     _ disk: FilePath, _ map: FilePath, log: FilePath, _ arguments: [any Word] = [], temporary: FilePath? = nil
   ) async throws {
     let common: [any Word] = [
-      "boot", disk, "--map", map, "--log", log, "--accel", "tcg", "--console", "-", "--timeout", "150",
+      "boot", disk, "--map", map, "--log", log, "--accel", "tcg", "--console", "-", "--timeout", "300",
     ]
     let outcome = try await Slots.virtualMachines.run {
       try await run(
         try Products.mapper.string, common + arguments, environment: temporary.map { ["TMPDIR": $0.string] } ?? [:],
-        limit: .seconds(200))
+        limit: .seconds(400))
     }
     guard outcome.end == .exited(0) else { throw TestFailure("\(outcome.end): \(outcome.errors.text)") }
     guard outcome.output.text.contains("virt-bmap demo guest: read ") else {

@@ -18,7 +18,7 @@ import Testing
     let guest = if let disk { disk } else { try await self.disk() }
     let map = try await Maps.demo.value.file
     return try await run(
-      ["boot", "--map", map, guest] + options, limit: .seconds(200), during: during)
+      ["boot", "--map", map, guest] + options, limit: .seconds(400), during: during)
   }
 
   private func sha256(_ file: FilePath) async throws -> String { try await tool("sha256sum", [file]).output.text }
@@ -190,7 +190,7 @@ import Testing
     try await tool("mmd", ["-i", partition, "::/EFI", "::/EFI/BOOT"])
     try await tool("mcopy", ["-i", partition, kernel, "::/EFI/BOOT/BOOTX64.EFI"])
     let outcome = try await run([
-      "boot", disk, "-q", "--log", "log", "--until", "BdsDxe: starting Boot", "--timeout", "120",
+      "boot", disk, "-q", "--log", "log", "--until", "BdsDxe: starting Boot", "--timeout", "300",
     ])
     #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
     let reads = try await ask(
