@@ -1,4 +1,4 @@
-import Appliance
+import Foundation
 import Subprocess
 import SystemPackage
 import Testing
@@ -39,16 +39,14 @@ import Testing
   /// Under emulation, which works everywhere.
   @Test func theProbeSectorEndsQemu() async throws {
     #expect(ProbeSector.bytes.count == 512)
-    let directory = try TemporaryDirectory()
-    defer { directory.remove() }
-    let disk = directory.path.appending("disk")
-    let file = try FileDescriptor.open(disk, .writeOnly, options: .create, permissions: .ownerReadWrite)
-    try file.closeAfter { _ = try file.writeAll(ProbeSector.bytes) }
+    let disk = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).probe")
+    defer { try? FileManager.default.removeItem(at: disk) }
+    try Data(ProbeSector.bytes).write(to: disk)
     let result = try await Subprocess.run(
       .name("qemu-system-x86_64"),
       arguments: [
         "-accel", "tcg", "-machine", "pc", "-m", "16", "-nodefaults", "-display", "none", "-no-reboot", "-device",
-        "isa-debug-exit,iobase=0xf4,iosize=1", "-drive", "if=ide,format=raw,file=\(disk)",
+        "isa-debug-exit,iobase=0xf4,iosize=1", "-drive", "if=ide,format=raw,file=\(disk.path)",
       ], output: .discarded)
     #expect(result.terminationStatus == .exited(ProbeSector.exitStatus))
   }
