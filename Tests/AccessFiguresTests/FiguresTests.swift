@@ -91,6 +91,15 @@ struct FiguresTests {
     #expect(figures.total.reads.sequential == 1)
   }
 
+  /// Requests are logged when they are answered, so a slow one is not a clock that goes back.
+  @Test func slowRequests() throws {
+    let line = { (time: Double, latency: Int) in
+      #"{"time":\#(time),"op":"read","disk":1,"offset":0,"length":1,"latency":\#(latency),"pieces":[]}"# + "\n"
+    }
+    #expect(try figures(log: line(5, 100) + line(1, 5_000_000) + line(5.95, 0)).0.stepsBack == 0)
+    #expect(try figures(log: line(5, 100) + line(1, 100) + line(2, 100)).0.stepsBack == 1)
+  }
+
   @Test func latency() {
     var histogram = LatencyHistogram()
     #expect(histogram.quantile(0.5) == nil)

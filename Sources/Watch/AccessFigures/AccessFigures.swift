@@ -14,6 +14,9 @@ package struct AccessFigures: Sendable {
   /// A point in a log: nanoseconds of its clock, or the number of the request in a log without times.
   package typealias Moment = UInt64
 
+  /// The threads of the logger take their times before they write. In nanoseconds.
+  private static let smallStep: UInt64 = 100_000_000
+
   /// What was asked of all disks. An operation that did not occur is missing.
   package private(set) var operations: [Operation: AccessCounts] = [:]
   /// Counts each request once, also if it has several pieces.
@@ -33,18 +36,18 @@ package struct AccessFigures: Sendable {
   package private(set) var failed: UInt64 = 0
   /// Accesses to bytes that were written after the map was made, so that their names may be wrong.
   package private(set) var staleBytes: UInt64 = 0
-  /// How often a request was earlier than the one before it.
+  /// How often the clock of the log went back, by 100 ms or more. Requests are logged when they have been answered, so
+  /// only the times of the answers have an order.
   package private(set) var stepsBack: UInt64 = 0
   package private(set) var first: Moment?
   package private(set) var last: Moment?
   /// Whether moments are times.
   package private(set) var hasTimes = false
 
-  private let selection: ObjectSelection
+  private var selected: SelectedObjects
   private let disk: Int?
-  private var verdicts: [Bool?] = []
   private var number: UInt64 = 0
-  private var seenTime: UInt64 = 0
+  private var answered: UInt64 = 0
   private var touched = TouchedSectors()
   private var ends = SequentialEnds()
 
@@ -52,7 +55,7 @@ package struct AccessFigures: Sendable {
   ///   - selection: the objects to count.
   ///   - disk: the disk to count, from 1; nil for all.
   package init(selection: ObjectSelection = ObjectSelection(), disk: Int? = nil) {
-    self.selection = selection
+    selected = SelectedObjects(selection)
     self.disk = disk
   }
 
@@ -61,14 +64,14 @@ package struct AccessFigures: Sendable {
     guard disk.map({ $0 == request.disk }) ?? true else { return }
     let moment = moment(of: request)
     guard request.operation != .flush else {
-      if selection.isEverything { count(request, bytes: 0, distinct: 0, at: moment) }
+      if selected.isEverything { count(request, bytes: 0, distinct: 0, at: moment) }
       return
     }
     let direction = Direction(request.operation)
-    var (bytes, distinct, isKept) = (UInt64(0), UInt64(0), request.pieces.isEmpty && selection.isEverything)
+    var (bytes, distinct, isKept) = (UInt64(0), UInt64(0), request.pieces.isEmpty && selected.isEverything)
     for piece in request.pieces {
       let owner = request.named(of: piece).first?.object
-      guard keeps(owner, table) else { continue }
+      guard selected.keeps(owner, table) else { continue }
       isKept = true
       let length = piece.range.upperBound - piece.range.lowerBound
       let new = touched.untouched(piece.range, of: request.disk, direction)
@@ -80,7 +83,7 @@ package struct AccessFigures: Sendable {
       add(to: owner, table, direction) { $0.add(bytes: length, distinct: new, isSequential: isSequential, at: moment) }
     }
     guard isKept else { return }
-    for piece in request.pieces where keeps(request.named(of: piece).first?.object, table) {
+    for piece in request.pieces where selected.keeps(request.named(of: piece).first?.object, table) {
       touched.insert(piece.range, of: request.disk, direction)
     }
     count(request, bytes: bytes, distinct: distinct, at: moment)
@@ -90,20 +93,10 @@ package struct AccessFigures: Sendable {
     number &+= 1
     guard let time = request.time else { return number }
     hasTimes = true
-    if time < seenTime { stepsBack &+= 1 }
-    seenTime = time
+    let answer = time.addingSaturated(request.latency ?? 0)
+    if answer.addingSaturated(Self.smallStep) <= answered { stepsBack &+= 1 }
+    answered = answer
     return time
-  }
-
-  private mutating func keeps(_ object: ObjectID?, _ table: borrowing ObjectTable) -> Bool {
-    guard !selection.isEverything else { return true }
-    guard let object else { return false }
-    let index = Int(object.rawValue)
-    if index >= verdicts.count { verdicts += Array(repeating: nil, count: index + 1 - verdicts.count) }
-    if let known = verdicts[index] { return known }
-    let isKept = selection.keeps(object, in: table)
-    verdicts[index] = isKept
-    return isKept
   }
 
   private mutating func addAliases(_ named: ArraySlice<LoggedRequest.Owner>) {

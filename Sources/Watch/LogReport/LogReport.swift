@@ -35,23 +35,19 @@ package struct LogReport: Sendable {
     figures.add(request, table)
     number &+= 1
     let moment = request.time ?? number
+    phases.add(request, at: moment, table, &selected)
     var bytes: UInt64 = 0
     for piece in request.pieces {
       let object = request.named(of: piece).first?.object
-      phases.notice(request.named(of: piece), request.operation, at: moment, table)
       guard selected.keeps(object, table) else { continue }
       let length = piece.range.upperBound - piece.range.lowerBound
       bytes = bytes.addingSaturated(length)
-      if request.operation == .read { phases.count(object, bytes: length) }
       timeline?.add(
         Access(
           time: moment, start: piece.range.lowerBound, length: length, object: object,
           kind: object.map { table.kind(of: $0) }, disk: UInt8(clamping: request.disk), operation: request.operation))
     }
-    if bytes > 0 {
-      if request.operation == .read { phases.countRequest(until: moment) }
-      throughput.add(bytes, request.operation, at: moment)
-    }
+    if bytes > 0 { throughput.add(bytes, request.operation, at: moment) }
   }
 
   /// Call this after the last request.

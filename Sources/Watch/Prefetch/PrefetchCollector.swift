@@ -6,7 +6,7 @@ import LogReading
 ///
 /// What the guest wrote before it read it is left out: it is not on the disk. So are requests that failed.
 package struct PrefetchCollector {
-  private let selection: ObjectSelection
+  private var selected: SelectedObjects
   private let disk: Int?
   private let namesObjects: Bool
   private var parts = UnseenParts()
@@ -17,7 +17,7 @@ package struct PrefetchCollector {
   ///   - namesObjects: whether parts have objects. Without them, adjacent parts of several objects become one.
   package init(selection: ObjectSelection = ObjectSelection(), disk: Int? = nil, namesObjects: Bool = true) {
     self.namesObjects = namesObjects
-    self.selection = selection
+    selected = SelectedObjects(selection)
     self.disk = disk
   }
 
@@ -31,7 +31,7 @@ package struct PrefetchCollector {
     var found: [PrefetchPart] = []
     for piece in request.pieces where !piece.isStale {
       let owner = request.named(of: piece).first
-      guard keeps(owner?.object, objects) else { continue }
+      guard selected.keeps(owner?.object, objects) else { continue }
       var part = PrefetchPart(disk: request.disk, range: piece.range)
       if namesObjects { (part.object, part.offset) = (owner?.object, owner?.offset) }
       found.append(part)
@@ -41,9 +41,4 @@ package struct PrefetchCollector {
 
   /// Emits the last part.
   package mutating func finish(_ emit: (PrefetchPart) throws -> Void) rethrows { try parts.finish(emit) }
-
-  private func keeps(_ object: ObjectID?, _ objects: borrowing ObjectTable) -> Bool {
-    guard !selection.isEverything else { return true }
-    return object.map { selection.keeps($0, in: objects) } ?? false
-  }
 }

@@ -75,7 +75,7 @@ struct AnnotatedLog {
     guard isTooLong || range.upperBound > size && range.upperBound - size >= 512 else { return nil }
     let operation = request.event.operation.word
     let start = "line \(request.line): a \(operation) of bytes \(range.lowerBound)-\(range.upperBound)"
-    guard !isTooLong else { return InputError(name, "\(start): no request has more than 4 GiB") }
+    guard !isTooLong else { return InputError(name, "\(start): a request can have at most 4 GiB") }
     return InputError(
       name,
       """

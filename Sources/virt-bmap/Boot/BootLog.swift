@@ -49,7 +49,7 @@ final class BootLog {
     text.record(
       AccessEvent(
         operation: request.operation, disk: UInt8(clamping: request.disk), connection: request.connection,
-        range: request.range, time: MonotonicTime(nanoseconds: request.time ?? 0), latency: request.latency ?? 0,
+        range: request.range, time: request.time.map { MonotonicTime(nanoseconds: $0) }, latency: request.latency,
         errno: request.error.map { ErrnoName.errno(named: $0) } ?? 0))
   }
 

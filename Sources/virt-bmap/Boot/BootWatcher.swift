@@ -1,3 +1,4 @@
+import BlockMap
 import GuestBoot
 import LiveView
 import LogReading
@@ -10,8 +11,9 @@ final class BootWatcher: GuestObserver {
   private let log: BootLog?
   private var consoleFile: BootFile?
   private let printsConsole: Bool
-  /// For the summary at the end.
-  private var report = LogReport(withTimeline: false)
+  /// For the summary at the end, of all objects.
+  private var phases = BootPhases()
+  private var selected = SelectedObjects(ObjectSelection())
   /// Why the logger's log could not be read.
   private(set) var logFailure: (any Error)?
 
@@ -29,7 +31,7 @@ final class BootWatcher: GuestObserver {
     do {
       try live.feed(bytes) { request, objects in
         log?.add(request)
-        report.add(request, objects)
+        phases.add(request, at: request.time ?? 0, objects, &selected)
       }
     } catch {
       logFailure = error
@@ -47,9 +49,9 @@ final class BootWatcher: GuestObserver {
 
   /// What the guest did, in some lines. Call this when nothing reads the log any more.
   func summary() -> String {
-    report.finish()
-    return live.withFigures { _, objects in
-      SummaryText.text(report.figures, objects, phases: report.phases.all, rows: 5)
+    phases.finish()
+    return live.withFigures { figures, objects in
+      SummaryText.text(figures, objects, phases: phases.all, rows: 5)
     } ?? ""
   }
 

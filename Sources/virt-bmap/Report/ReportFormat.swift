@@ -54,6 +54,7 @@ enum ReportFormat: Equatable {
       remarks.append(
         "\(readable(figures.staleBytes)) had been written since the map was made, so their names may be wrong.")
     }
+    if figures.stepsBack > 0 { remarks.append("The clock of the log goes back \(figures.stepsBack) times.") }
     return remarks
   }
 }

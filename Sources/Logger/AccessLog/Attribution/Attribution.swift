@@ -8,7 +8,7 @@ import BlockMap
 public struct Attribution: Sendable {
   /// Nil if nothing is known about the disk.
   package let map: SharedMap?
-  private var selection: MemorizedSelection
+  private var selected: SelectedObjects
   private var scratch: [Owner] = []
   private var request = AttributedRequest()
   /// What has been written on each disk since the map was made.
@@ -22,7 +22,7 @@ public struct Attribution: Sendable {
     index: MapIndex?, selection: ObjectSelection = ObjectSelection(), written: WrittenRanges = WrittenRanges()
   ) {
     map = SharedMap(index)
-    self.selection = MemorizedSelection(selection, of: map)
+    selected = SelectedObjects(selection)
     self.written = written.sectors
     request.isUnfiltered = selection.isEverything
   }
@@ -38,9 +38,21 @@ public struct Attribution: Sendable {
       request.add(AttributedRequest.Part(range: event.range))
     }
     if let written = written[event.disk] { request.split(by: written) }
-    selection.select(in: &request, map)
+    select()
     if event.mayHaveWritten { written[event.disk, default: SectorSet()].insert(event.range) }
     return request
+  }
+
+  /// Selects the parts that are named after any object that is kept.
+  private mutating func select() {
+    guard !selected.isEverything else { return }
+    for part in request.parts.indices {
+      let isKept =
+        map.map { map in
+          request.named(in: part).contains { selected.keeps(request[owner: $0].object, map.index.map.objects) }
+        } ?? false
+      request.select(part, isKept)
+    }
   }
 
   private static func split(

@@ -17,6 +17,7 @@ package final class LiveLog: Sendable {
   private let state = Mutex(State())
   /// Whether somebody waits for the lock while the log is read, so that the reader lets go of it.
   private let isWanted = Atomic(false)
+  private let lostCount = Atomic<UInt64>(0)
 
   /// In microseconds: how often the lock is tried, and how often in all.
   private static let pause: UInt32 = 200
@@ -33,11 +34,15 @@ package final class LiveLog: Sendable {
     letOthersIn()
     let arrival = MonotonicTime.now().nanoseconds
     try state.withLock { state in
-      let totals = state.totals
+      // The parser's caller cannot use the rest of the state meanwhile.
+      var totals = LiveTotals()
+      swap(&totals, &state.totals)
+      defer { swap(&totals, &state.totals) }
       try state.parser.feed(bytes) { request, table in
         totals.add(request, table, arrival: arrival)
         each(request, table)
       }
+      lostCount.store(state.parser.lost, ordering: .releasing)
     }
   }
 
@@ -73,7 +78,7 @@ package final class LiveLog: Sendable {
   }
 
   /// Requests that the logger could not write.
-  package var lost: UInt64 { withState { $0.parser.lost } ?? 0 }
+  package var lost: UInt64 { lostCount.load(ordering: .acquiring) }
 
   /// Calls `body` with everything that was added up; nil if it cannot be had now.
   package func withFigures<R: Sendable>(_ body: (AccessFigures, ObjectTable) throws -> R) rethrows -> R? {

@@ -3,10 +3,8 @@ import AccessLog
 import BlockMap
 import LogReading
 
-/// What was added up of a log so far. A class, so that the log's parser can add to it while it is parsing.
-///
-/// `LiveLog` uses it only while it holds its lock.
-final class LiveTotals: @unchecked Sendable {
+/// What was added up of a log so far.
+struct LiveTotals {
   private(set) var figures = AccessFigures()
   private(set) var recent = RecentAccesses()
   private(set) var latency = RecentLatency()
@@ -18,7 +16,7 @@ final class LiveTotals: @unchecked Sendable {
   private var lastArrival: UInt64 = 0
   private let began = MonotonicTime.now().nanoseconds
 
-  func add(_ request: borrowing LoggedRequest, _ table: borrowing ObjectTable, arrival: UInt64) {
+  mutating func add(_ request: borrowing LoggedRequest, _ table: borrowing ObjectTable, arrival: UInt64) {
     let time = request.time ?? arrival
     (lastTime, lastArrival) = (time, arrival)
     latency.note(figures, at: time)

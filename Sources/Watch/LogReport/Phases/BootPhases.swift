@@ -24,11 +24,31 @@ package struct BootPhases: Sendable {
 
   package init() {}
 
-  /// Begins a phase if these objects are read first in it.
-  mutating func notice(
-    _ named: ArraySlice<LoggedRequest.Owner>, _ operation: Operation, at moment: UInt64, _ table: borrowing ObjectTable
+  /// Adds a request, in the order of the log.
+  /// - Parameters:
+  ///   - moment: when it began.
+  ///   - selected: the objects that are counted. All can begin a phase.
+  package mutating func add(
+    _ request: borrowing LoggedRequest, at moment: UInt64, _ table: borrowing ObjectTable,
+    _ selected: inout SelectedObjects
   ) {
-    guard operation == .read, all.last?.name != .services else { return }
+    guard request.operation == .read else { return }
+    var isCounted = false
+    for piece in request.pieces {
+      let named = request.named(of: piece)
+      notice(named, at: moment, table)
+      guard selected.keeps(named.first?.object, table), !piece.range.isEmpty else { continue }
+      count(named.first?.object, bytes: piece.range.upperBound - piece.range.lowerBound)
+      isCounted = true
+    }
+    if isCounted { countRequest(until: moment) }
+  }
+
+  /// Begins a phase if these objects are read first in it.
+  private mutating func notice(
+    _ named: ArraySlice<LoggedRequest.Owner>, at moment: UInt64, _ table: borrowing ObjectTable
+  ) {
+    guard all.last?.name != .services else { return }
     for owner in named {
       guard let name = phase(of: owner.object, table), all.last.map({ $0.name < name }) ?? true else { continue }
       closeLast()
@@ -37,8 +57,8 @@ package struct BootPhases: Sendable {
   }
 
   /// Counts a piece that was read.
-  mutating func count(_ object: ObjectID?, bytes count: UInt64) {
-    guard !all.isEmpty, count > 0 else { return }
+  private mutating func count(_ object: ObjectID?, bytes count: UInt64) {
+    guard !all.isEmpty else { return }
     all[all.count - 1].bytes = all[all.count - 1].bytes.addingSaturated(count)
     guard let object else { return }
     let index = Int(object.rawValue)
@@ -48,13 +68,14 @@ package struct BootPhases: Sendable {
   }
 
   /// Counts a read request.
-  mutating func countRequest(until moment: UInt64) {
+  private mutating func countRequest(until moment: UInt64) {
     guard !all.isEmpty else { return }
     all[all.count - 1].requests &+= 1
     all[all.count - 1].end = max(all[all.count - 1].end, moment)
   }
 
-  mutating func finish() {
+  /// Call this after the last request.
+  package mutating func finish() {
     closeLast()
     // A kernel that looks for partitions reads the boot code, too. Without a kernel, nothing was loaded from this disk.
     let names = Set(all.map(\.name))

@@ -49,6 +49,7 @@ package enum SummaryText {
     if figures.staleBytes > 0 {
       text += "\(size(figures.staleBytes)) had been written since the map was made: their names may be wrong\n"
     }
+    if figures.stepsBack > 0 { text += "the clock of the log goes back \(figures.stepsBack) times\n" }
     return text
   }
 

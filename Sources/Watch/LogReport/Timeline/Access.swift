@@ -29,7 +29,7 @@ struct Access: Sendable {
 
   var object: ObjectID? { objectNumber == Self.noObject ? nil : ObjectID(rawValue: objectNumber) }
 
-  /// The end on the disk. A log has no range that ends behind 2^64.
+  /// The end on the disk. A log has no range that ends beyond 2^64.
   var end: UInt64 { start &+ length }
 
   /// Extends this access by another one, and keeps its object.
