@@ -80,10 +80,10 @@ struct JSONLogTests {
   @Test(
     arguments: [
       (#"{"op":"read","offset":0}"#, "line 2: a range has no"),
-      (#"{"op":"read","offset":18446744073709551615,"length":1}"#, "line 2: a range ends behind 2^64"),
+      (#"{"op":"read","offset":18446744073709551615,"length":1}"#, "line 2: a range ends beyond 2^64"),
       (#"{"op":"read","offset":18446744073709551616,"length":1}"#, "line 2: not a line of the JSON log"),
       (#"{"op":"read","offset":-1,"length":1}"#, "line 2: not a line of the JSON log"),
-      (#"{"op":"erase","offset":0,"length":1}"#, "line 2: an operation that is not known"),
+      (#"{"op":"erase","offset":0,"length":1}"#, "line 2: unknown operation"),
       (#"{"op":"read","offset":0,"length":1,"disk":0}"#, "line 2: a disk's number"),
       (#"{"op":"read","offset":0,"length":1,"disk":256}"#, "line 2: a disk's number"),
       (#"{"op":"read","offset":0,"length":1} x"#, "line 2: something follows"),

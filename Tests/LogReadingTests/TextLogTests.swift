@@ -63,6 +63,14 @@ struct TextLogTests {
     #expect(error.line == 3 && error.description.contains(message), "\(error)")
   }
 
+  /// The logger lists at most 64 objects, and more would make each range as expensive as the log likes.
+  @Test func endlessObjects() throws {
+    let lines = (0..<64).map { "read f /dev/sda1 /\($0)\n" }.joined()
+    #expect(try ReadLog(lines + " 0-200\n").requests.count == 1)
+    let error = try #require(throws: LogError.self) { _ = try ReadLog(lines + "read f /dev/sda1 /x\n 0-200\n") }
+    #expect(error.description == "line 65: more than 64 object lines stand together")
+  }
+
   @Test func aCutLine() throws {
     #expect(try ReadLog("read f /dev/sda1 /a\n 0-2").cutLine == 2)
   }

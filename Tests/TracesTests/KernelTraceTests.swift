@@ -200,7 +200,7 @@ import Testing
   @Test func damagedLines() {
     let header = "  8,0    3        1     0.000000000   697  "
     #expect(problem(header + "Q   R 1 + x [a]\n") == "line 1: no number of sectors after the +")
-    let far = "line 1: the sectors do not fit in 64 bits, or are no numbers"
+    let far = "line 1: the sectors are not numbers that fit in 64 bits"
     #expect(problem(header + "Q   R 36028797018963968 + 1 [a]\n") == far)
     #expect(problem(header + "Q   R 1 + 36028797018963968 [a]\n") == far)
     #expect(problem(header + "Q   R 99999999999999999999 + 1 [a]\n") == far)

@@ -75,7 +75,7 @@ import Testing
       ("Connect export=\"a", "the name of the export has no end"), ("Connect x", "no export= of a connection"),
     ] { #expect(problem(start + line + "\n", format: "nbdkit") == "line 1: \(reason)", "\(line)") }
     let endless = "2026-11-30 18:45:47.000003 connection=x Read\n"
-    #expect(problem(endless, format: "nbdkit") == "line 1: the number of the connection is none")
+    #expect(problem(endless, format: "nbdkit") == "line 1: connection= is not a number")
     // Dates that do not exist are no times.
     #expect((try? read("2026-13-30 18:45:47.000003 connection=1 Read\n", format: "nbdkit"))?.skipped == 1)
   }
@@ -154,7 +154,7 @@ import Testing
 
   @Test func damagedBiosnoop() {
     let header = "TIME(s)     COMM           PID    DISK    T SECTOR     BYTES   LAT(ms)\n"
-    #expect(problem(header + "0.1 a 1 sda W\n") == "line 2: not as many columns as there are names")
+    #expect(problem(header + "0.1 a 1 sda W\n") == "line 2: fewer columns than the header has")
     let wrong = "line 2: no sector, bytes and latency that fit in 64 bits"
     #expect(problem(header + "0.1 a 1 sda W 36028797018963968 512 0.1\n") == wrong)
     #expect(problem(header + "0.1 a 1 sda W 8 512 x\n") == wrong)

@@ -62,7 +62,7 @@ package struct LogParser {
   /// Call this at the end of the log.
   /// - Returns: the number of a last line that was cut off and left out; nil if the last line was whole.
   /// - Throws: `LogError` if the log is empty.
-  package mutating func finish() throws(LogError) -> Int? {
+  package func finish() throws(LogError) -> Int? {
     guard line > 0 || !rest.isEmpty else { throw LogError(line: nil, "the log is empty") }
     return rest.isEmpty ? nil : line + 1
   }

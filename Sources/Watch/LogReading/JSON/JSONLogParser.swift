@@ -67,7 +67,7 @@ struct JSONLogParser {
     func range() throws(LineProblem) -> Range<UInt64> {
       guard let offset, let length else { throw LineProblem("a range has no \"offset\" or no \"length\"") }
       let (end, overflow) = offset.addingReportingOverflow(length)
-      guard !overflow else { throw LineProblem("a range ends behind 2^64") }
+      guard !overflow else { throw LineProblem("a range ends beyond 2^64") }
       return offset..<end
     }
   }
@@ -75,7 +75,7 @@ struct JSONLogParser {
   private static func operation(_ cursor: inout JSONCursor) throws(LineProblem) -> Operation {
     let word = try cursor.string()
     for operation in operations where word.bytes.elementsEqual(operation.word.utf8) { return operation }
-    throw LineProblem("an operation that is not known")
+    throw LineProblem("unknown operation")
   }
 
   private static func disk(_ cursor: inout JSONCursor) throws(LineProblem) -> Int {

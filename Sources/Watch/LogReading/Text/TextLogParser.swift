@@ -3,6 +3,9 @@ import BlockMap
 
 /// Reads the lines of the text log. An object line applies to the lines with ranges below it.
 struct TextLogParser {
+  /// How many objects the logger lists at most for a range.
+  private static let maximumObjects = MapIndex.ownersListed
+
   /// An object line.
   private(set) var operation = Operation.read
   private(set) var objects: [ObjectID] = []
@@ -57,6 +60,9 @@ struct TextLogParser {
         throw LineProblem("a name is not escaped as in a map")
       }
       path = name
+    }
+    guard objects.count < Self.maximumObjects else {
+      throw LineProblem("more than \(Self.maximumObjects) object lines stand together")
     }
     objects.append(try names.intern(kind, device: device, path: path))
     return Ranges()

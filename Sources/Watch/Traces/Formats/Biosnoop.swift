@@ -50,7 +50,7 @@ struct Biosnoop: LineTraceFormat {
     trace.pass(end)
     let words = words(line)
     // The process can have no name at all.
-    guard words.count >= columns.count - 1 else { throw TraceProblem("not as many columns as there are names") }
+    guard words.count >= columns.count - 1 else { throw TraceProblem("fewer columns than the header has") }
     func word(_ place: Int) -> UnsafeRawBufferPointer { words[words.count - place] }
     guard let range = byteRange(word(columns.sector).decimal?.times(512), length: word(columns.bytes).decimal),
       let latency = milliseconds(word(columns.latency))

@@ -10,14 +10,7 @@ struct Blkparse: LineTraceFormat {
   private var requests: BlockRequests
 
   init(_ start: TraceStart) {
-    var last: BlockStage?
-    _ = start.lines { line in
-      var line = line
-      guard let header = Header(&line) else { return false }
-      last = [last, header.stage].compactMap { $0 }.max()
-      return last == .completed
-    }
-    requests = BlockRequests(counted: last)
+    requests = BlockRequests(counted: start.lastStage { line in Header(&line)?.stage })
   }
 
   var counted: String? { requests.countedWords }

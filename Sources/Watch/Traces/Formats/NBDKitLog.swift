@@ -43,7 +43,7 @@ struct NBDKitLog: LineTraceFormat {
     let first = line.word()
     guard first.begins(with: "connection=") else { return trace.skip() }
     guard let connection = UnsafeRawBufferPointer(rebasing: first[11...]).decimal else {
-      throw TraceProblem("the number of the connection is none")
+      throw TraceProblem("connection= is not a number")
     }
     line.skipBlanks()
     if line.skip("...") { return try end(connection, line, time, &trace) }

@@ -30,7 +30,7 @@ struct BlockRange {
       guard let count = line.number() else { throw TraceProblem("no number of sectors after the +") }
       guard count > 0 else { return false }
       guard let range = byteRange(sector: sector, count: count) else {
-        throw TraceProblem("the sectors do not fit in 64 bits, or are no numbers")
+        throw TraceProblem("the sectors are not numbers that fit in 64 bits")
       }
       self.range = range
       return true

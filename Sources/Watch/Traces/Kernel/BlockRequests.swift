@@ -9,6 +9,20 @@ enum BlockStage: UInt8, Comparable {
   static func < (a: BlockStage, b: BlockStage) -> Bool { a.rawValue < b.rawValue }
 }
 
+extension TraceStart {
+  /// The last stage that any line tells of.
+  /// - Parameter stage: the stage of a line; nil for one that has none.
+  func lastStage(_ stage: (inout TraceLine) -> BlockStage?) -> BlockStage? {
+    var last: BlockStage?
+    _ = lines { line in
+      var line = line
+      last = [last, stage(&line)].compactMap { $0 }.max()
+      return last == .completed
+    }
+    return last
+  }
+}
+
 /// Counts each request of the kernel's block layer once: when it is completed, if the start of the trace has that
 /// stage, or else when it is issued to the driver, or else when it is queued. Devices of the device mapper issue none.
 ///
