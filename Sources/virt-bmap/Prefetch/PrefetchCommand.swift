@@ -1,5 +1,6 @@
 import ArgumentParser
 import BlockMap
+import Bytes
 import Prefetch
 
 /// `virt-bmap prefetch LOG`: lists what a boot reads.
@@ -16,7 +17,7 @@ struct PrefetchCommand: AsyncParsableCommand {
       which stay valid when the image is built again. With --resolve, such a list is turned into ranges of the disk \
       that MAP describes.
 
-      Exit status: 0, 1 on errors, 3 if the log is not complete.
+      Exit status: 0, 1 on errors, 3 if the log is not complete, or something could not be listed.
       """)
 
   @Argument(help: "The log of a boot, or with --resolve a list. - is standard input.", completion: .file())
@@ -65,7 +66,11 @@ struct PrefetchCommand: AsyncParsableCommand {
       throw InputError(
         input.shownName, "the log does not say where in the files the ranges are: use the JSON log, or offsets=true")
     }
-    if input.isPartial { throw ExitCode(LoadedMap.partial) }
+    if writer.withoutObject > 0 {
+      let message = "no object of the map covers \(readable(writer.withoutObject)), which are left out"
+      Messages.error("warning: \(InputError(input.shownName, message))")
+    }
+    if input.isPartial || writer.withoutObject > 0 { throw ExitCode(LoadedMap.partial) }
   }
 
   private func resolveList(with mapName: String) throws {
@@ -89,6 +94,7 @@ struct PrefetchCommand: AsyncParsableCommand {
       "\(resolver.missing) of \(counted(resolver.lines, "range")) are in objects that this map does not have"
     guard resolver.missing < resolver.lines else { throw InputError(mapName, message) }
     Messages.error("warning: \(InputError(mapName, message))")
+    throw ExitCode(LoadedMap.partial)
   }
 }
 

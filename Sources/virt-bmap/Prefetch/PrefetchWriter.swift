@@ -1,4 +1,5 @@
 import BlockMap
+import Bytes
 import Prefetch
 
 /// Writes the parts of a list in the format that was chosen.
@@ -11,6 +12,8 @@ struct PrefetchWriter {
   private var written: Set<ObjectID> = []
   /// How many parts of objects came without an offset in the object, which the format needs.
   private(set) var withoutOffset = 0
+  /// How many bytes are left out because no object covers them, so that no other map has them.
+  private(set) var withoutObject: UInt64 = 0
 
   init(json: Bool, null: Bool, format: PrefetchFormat) {
     (isJSON, endsWithNUL, self.format) = (json, null, format)
@@ -41,13 +44,16 @@ struct PrefetchWriter {
   }
 
   private mutating func appendFile(_ part: PrefetchPart, _ objects: borrowing ObjectTable) throws {
-    // What no object covers cannot be found again in another map.
-    guard let object = part.object else { return }
+    let length = part.range.upperBound - part.range.lowerBound
+    guard let object = part.object else {
+      withoutObject = withoutObject.addingSaturated(length)
+      return
+    }
     guard let offset = part.offset else {
       withoutOffset += 1
       return
     }
-    let (end, overflow) = offset.addingReportingOverflow(part.range.upperBound - part.range.lowerBound)
+    let (end, overflow) = offset.addingReportingOverflow(length)
     guard !overflow else { return }
     var line = header
     header = []
