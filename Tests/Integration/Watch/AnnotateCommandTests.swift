@@ -141,7 +141,7 @@ import Testing
     #expect(beyond.end == .exited(0) && beyond.output.isEmpty)
     // Long requests would take long. A map in the 2014 format has sizes, too.
     let endless = try await annotate("blk_co_pdiscard blk 0xa bs 0x1 offset 0 bytes 18446744073709551104\n")
-    #expect(endless.errors.text.hasSuffix(": no request has more than 4 GiB\n"))
+    #expect(endless.errors.text.hasSuffix(": a request can have at most 4 GiB\n"))
     try scratch.write("1 0 100000 v /dev/sda\n1 1000 3000 f /dev/sda1 /one\n", to: "map")
     #expect(try await annotate(Self.event(0x1000, 0x200)).outputLines == ["read f /dev/sda1 /one", " 1000-1200"])
     #expect(try await annotate(Self.event(0x1000, 0x200), ["--offsets"]).end == .exited(1))

@@ -131,7 +131,7 @@ import Testing
     expectOneLine(try await boot(["-q", "--", "-nonsense"]), "qemu-system-x86_64: -nonsense: invalid option")
     try await run.expectNothingLeft()
     expectOneLine(
-      try await boot(["-q", "--qemu", "/nowhere/qemu"]), "/nowhere/qemu: this program cannot be run: No such file")
+      try await boot(["-q", "--qemu", "/nowhere/qemu"]), "/nowhere/qemu: cannot run this program: No such file")
     try await run.expectNothingLeft()
   }
 

@@ -32,7 +32,7 @@ struct DiskServer {
         Array("nbdkit".utf8), arguments, descriptors: [input, output, errors], deathSignal: SIGTERM)
     } catch {
       self.log.close()
-      throw GuestBootError.missing("nbdkit: this program cannot be run: \(error)")
+      throw GuestBootError.missing("nbdkit: cannot run this program: \(error)")
     }
   }
 

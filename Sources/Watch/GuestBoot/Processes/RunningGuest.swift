@@ -36,7 +36,7 @@ struct RunningGuest {
       self.console.close()
       self.monitor.close()
       throw GuestBootError.missing(
-        "\(String(decoding: machine.program, as: UTF8.self)): this program cannot be run: \(error)")
+        "\(String(decoding: machine.program, as: UTF8.self)): cannot run this program: \(error)")
     }
   }
 
