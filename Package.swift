@@ -308,7 +308,7 @@ let package = Package(
       name: "LibvirtDomainTests",
       dependencies: ["LibvirtDomain", systemPackage]),
     .testTarget(name: "PrintableTextTests", dependencies: ["PrintableText"]),
-    .target(name: "TestSupport", path: "Tests/Support"),
+    .target(name: "TestSupport", dependencies: ["Filesystems"], path: "Tests/Support"),
     .testTarget(name: "WalkRecordTests", dependencies: ["TestSupport", "WalkRecord"]),
     .testTarget(name: "NTFSRecordsTests", dependencies: ["NTFSRecords"]),
     .testTarget(name: "GuestWalkerTests", dependencies: ["FATVolumes", "GuestWalker", "WalkRecord", "CLinux"]),
@@ -341,7 +341,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "FilesystemsTests",
-      dependencies: ["BlockStack", "Bytes", "Filesystems", "WalkAssembly", subprocess, systemPackage]),
+      dependencies: ["BlockStack", "Bytes", "Filesystems", "TestSupport", "WalkAssembly", subprocess, systemPackage]),
     .testTarget(
       name: "VerificationTests",
       dependencies: ["BlockMap", "BlockStack", "DiskImage", "FileProof", "Verification", systemPackage]),

@@ -1,4 +1,5 @@
 import BlockStack
+import TestSupport
 import Testing
 
 @testable import Filesystems

@@ -77,6 +77,8 @@ import Testing
     #expect(outcome.errorLines.first?.lowercased() == feature.lowercased())
     let map = try MapText(contentsOf: run.scratch("map"))
     #expect(map.lines.filter { $0.kind == "v" }.count == disks.count)
+    #expect(map.lines("m", "/dev/sdc", Array("bcache header".utf8)).map(\.range) == [0..<8192])
+    #expect(map.lines("m", "/dev/sdd", Array("DRBD metadata".utf8)).map(\.range) == [16_736_256..<16 << 20])
     try await run.expectNothingLeft()
   }
 
@@ -123,6 +125,11 @@ import Testing
       map.lines("m", "/dev/sdb2", Array("journal".utf8)).map(\.range) == [try await partitions(of: disks[1])[1]])
     #expect(map.comments.contains("# device /dev/sdg type=xfs"))
     #expect(map.comments.contains("# device /dev/sda2 type=DM_verity_hash"))
+    let hashes = map.lines.filter { $0.device == Array("/dev/sda2".utf8) }
+    #expect(
+      hashes.map { "\($0.kind) \($0.path.text) \($0.range.count)" }.sorted() == [
+        "m verity hash tree 135168", "m verity superblock 4096", "p  16777216",
+      ])
 
     let proof = try await run(["verify"] + disks + [run.scratch("map")])
     #expect(proof.end == .exited(0), "\(proof.output.text)")

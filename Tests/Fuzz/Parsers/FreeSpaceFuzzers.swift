@@ -2,6 +2,7 @@ import BlockStack
 import FATVolumes
 
 @testable import Filesystems
+@testable import Mapping
 
 /// Filesystems that are read from their device for their free space. The input is the start of a device, mostly of
 /// 2 MiB.
@@ -40,6 +41,16 @@ extension ParserFuzzer {
     let start = image.bytes.count > 1032 ? image.bytes[1024..<1032].reduce(0) { $0 << 8 | UInt64($1) } : 1024
     guard start < UInt64.max - 4096 else { return }
     try checkAreas(of: NTFS(), image, known: [DeviceArea(name: "$Bitmap", range: start..<start + 4096)])
+  }
+
+  /// The input is a whole device, of up to 8 KiB.
+  static let deviceHeader = ParserFuzzer("device-header") { bytes in
+    let image = Image(bytes: Array(bytes.prefix(8192)), size: 8192)
+    for type in ["DM_verity_hash", "bcache", "drbd"] {
+      let areas = try DeviceHeader(type: type[...])?.areas(on: image) ?? []
+      try checkAreas(areas)
+      try check(areas.allSatisfy { $0.range.upperBound <= image.size }, "\(type): beyond the device's end")
+    }
   }
 
   private static func checkAreas(of type: some FilesystemType, _ image: Image, known: [DeviceArea]) throws {

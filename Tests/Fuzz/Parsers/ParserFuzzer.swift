@@ -7,8 +7,9 @@ struct ParserFuzzer: Sendable {
   private let run: @Sendable (UnsafeRawBufferPointer) throws -> Void
 
   static let all: [ParserFuzzer] = [
-    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .console, .devices, .deviceTable, .diskTable,
-    .encryptedFiles, .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat, .feedback,
+    .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .console, .deviceHeader, .devices, .deviceTable,
+    .diskTable, .encryptedFiles, .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat,
+    .feedback,
     .guestAnswers, .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers, .members, .ntfsMetadata,
     .ntfsRecords, .ntfsSpace, .overlay, .partitionTable, .rangeList, .recorderEvents, .records, .snapshot,
     .snapshotStore, .thinMetadata, .traces, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,

@@ -39,9 +39,9 @@ struct OddDisks {
     try disk("isw", [(16 << 20 - 1024, Array("Intel Raid ISM Cfg Sig. 1.1.00".utf8)), (5000, [1])])
   }
 
-  /// DRBD metadata, version 8, at the end.
+  /// DRBD metadata, version 8, at the end, as drbdmeta(8) writes it.
   func drbd() throws -> FilePath {
-    let numbers: [UInt64] = [8, 1, 2, 3, 4, 5, 0, 0x8374_026b]
+    let numbers: [UInt64] = [8, 1, 2, 3, 4, 5, 0, 0x8374_026b, 0x50_ffff_ffc0, 0x101_ffff_ffb8]
     let bytes = numbers.flatMap { number in (0..<8).reversed().map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
     return try disk("drbd", [(16 << 20 - 4096, bytes)])
   }

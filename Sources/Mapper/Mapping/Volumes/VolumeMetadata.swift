@@ -63,7 +63,24 @@ struct VolumeMetadata {
         draft.add([DeviceArea(kind: kind, name: name, range: 0..<end)], of: content, guest.devices)
       }
     }
+    try addHeaders(to: &draft)
     addSwap(to: &draft)
+  }
+
+  /// Adds the metadata of what is not assembled.
+  private func addHeaders(to draft: inout MapDraft) throws {
+    for content in guest.inventory.devices {
+      guard let header = DeviceHeader(type: content.type), let size = guest.devices.end(of: content.number[...]) else {
+        continue
+      }
+      do {
+        let device = ApplianceDevice(guest.inAppliance(content.name), size: size, of: guest.appliance)
+        draft.add(try header.areas(on: device), of: content, guest.devices)
+      } catch {
+        try guest.checkHelpers()
+        draft.warnOfGap("\(shown(content.name)): its metadata is not in the map: \(oneLine(error))")
+      }
+    }
   }
 
   /// The tables that no tool in the appliance can locate, because the kernel does not accept them or because they are

@@ -1,28 +1,28 @@
-@testable import Filesystems
+import Filesystems
 
 /// A device that is zero except for some bytes.
-struct DeviceImage: DeviceBytes {
-  var size: UInt64
+package struct DeviceImage: DeviceBytes {
+  package var size: UInt64
   private var parts: [(offset: UInt64, bytes: [UInt8])] = []
 
   /// - Parameter parts: bytes in hexadecimal, by offset.
-  init(size: UInt64, _ parts: [(UInt64, String)]) {
+  package init(size: UInt64, _ parts: [(UInt64, String)] = []) {
     self.size = size
     for (offset, hex) in parts { put(hex, at: offset) }
   }
 
-  mutating func put(_ hex: String, at offset: UInt64) {
+  package mutating func put(_ hex: String, at offset: UInt64) {
     let digits = Array(hex.filter { !$0.isWhitespace })
     put(
       stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(String(digits[$0...$0 + 1]), radix: 16) ?? 0 },
       at: offset)
   }
 
-  mutating func put(_ bytes: [UInt8], at offset: UInt64) { parts.append((offset, bytes)) }
+  package mutating func put(_ bytes: [UInt8], at offset: UInt64) { parts.append((offset, bytes)) }
 
-  struct BeyondItsEnd: Error {}
+  package struct BeyondItsEnd: Error {}
 
-  func bytes(at offset: UInt64, count: Int) throws -> [UInt8] {
+  package func bytes(at offset: UInt64, count: Int) throws -> [UInt8] {
     guard offset <= size, UInt64(count) <= size - offset else { throw BeyondItsEnd() }
     var result = [UInt8](repeating: 0, count: count)
     for part in parts {
