@@ -1,7 +1,8 @@
 import BlockStack
 import Bytes
 
-/// The free blocks of F2FS: those of the main area whose bits in the segment information table (SIT) are zero.
+/// The free blocks of F2FS: those of the main area whose bits in the segment information table (SIT) are zero. The table
+/// also says which segments hold nodes.
 ///
 /// Each block of the table has two copies, and a bitmap in the checkpoint says which is valid. A checkpoint also has a
 /// journal of entries that are newer than those in the table. (Kernel documentation, "WHAT IS Flash-Friendly File
@@ -33,7 +34,7 @@ struct F2FSFreeSpace<Device: DeviceBytes> {
     let journal = try journal(checkpoint)
     // A segment of the table is followed by its copy.
     let (table, copy, segments) = (field(80), field(56) / 2 * blocksOfSegment, field(68))
-    var free = UnitRuns(start: field(92) * block, unit: block)
+    var blocks = Blocks(free: UnitRuns(start: field(92) * block, unit: block))
     var number: UInt64 = 0
     let count = (segments + entriesOfBlock - 1) / entriesOfBlock
     guard count <= copy else { throw SpaceError.incomplete }
@@ -45,23 +46,45 @@ struct F2FSFreeSpace<Device: DeviceBytes> {
         let entries = copies[isCopy ? 1 : 0]
         for entry in 0..<Int(min(entriesOfBlock, segments - number)) {
           let start = index * Int(block) + entry * entryBytes
-          try add(journal[number] ?? entries[start..<start + entryBytes], of: number, to: &free)
+          try add(journal[number] ?? entries[start..<start + entryBytes], of: number, to: &blocks)
           number += 1
         }
       }
     }
-    return free.ranges.map { DeviceArea(kind: .unallocated, range: $0) }
+    return blocks.free.ranges.map { DeviceArea(kind: .unallocated, range: $0) }
+      + blocks.nodes.ranges.map { DeviceArea(name: "nodes", range: $0, offset: $0.lowerBound) }
   }
 
-  /// Adds the free blocks of a segment.
-  private func add(_ entry: ArraySlice<UInt8>, of segment: UInt64, to free: inout UnitRuns) throws {
+  /// What is known of the blocks of the main area.
+  private struct Blocks {
+    var free: UnitRuns
+    /// Inodes, and blocks with lists of other blocks and with extended attributes.
+    var nodes: UnitRuns
+
+    init(free: UnitRuns) { (self.free, nodes) = (free, free) }
+  }
+
+  /// Adds the free blocks of a segment and, if it is one of nodes, all others.
+  private func add(_ entry: ArraySlice<UInt8>, of segment: UInt64, to blocks: inout Blocks) throws {
     let map = Array(entry.dropFirst(2).prefix(64))
-    let valid = Array(entry.prefix(2)).little(at: 0, width: 2) & 0x3ff
+    let number = Array(entry.prefix(2)).little(at: 0, width: 2)
+    // Hot, warm and cold data have the types 0 to 2; hot, warm and cold nodes have 3 to 5.
+    let (valid, holdsNodes) = (number & 0x3ff, (3...5).contains(number >> 10))
     guard map.reduce(0, { $0 + UInt64($1.nonzeroBitCount) }) == valid else { throw SpaceError.incomplete }
     let first = segment * blocksOfSegment
-    if valid == blocksOfSegment { return }
-    if valid == 0 { return try free.add(first, count: blocksOfSegment) }
-    for index in 0..<Int(blocksOfSegment) where !bit(index, of: map) { try free.add(first + UInt64(index)) }
+    if valid == 0 { return try blocks.free.add(first, count: blocksOfSegment) }
+    if valid == blocksOfSegment {
+      if holdsNodes { try blocks.nodes.add(first, count: blocksOfSegment) }
+      return
+    }
+    for index in 0..<Int(blocksOfSegment) {
+      let block = first + UInt64(index)
+      if !bit(index, of: map) {
+        try blocks.free.add(block)
+      } else if holdsNodes {
+        try blocks.nodes.add(block)
+      }
+    }
   }
 
   /// The first bit of a byte is the highest.
