@@ -52,11 +52,11 @@ struct AllocationBitmap {
 }
 
 /// Why the free space of a filesystem is not known.
-enum SpaceError: Error, CustomStringConvertible {
+package enum SpaceError: Error, CustomStringConvertible {
   case tooManyPieces
   case incomplete
 
-  var description: String {
+  package var description: String {
     switch self {
     case .tooManyPieces: "it is in too many pieces"
     case .incomplete: "the filesystem's tables are incomplete"

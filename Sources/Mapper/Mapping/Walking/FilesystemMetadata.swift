@@ -69,12 +69,28 @@ struct FilesystemMetadata {
     draft.add(areas, of: content, table)
     guard walk == .whole, draft.findings.gaps == gaps else { return }
     do {
+      if let type = type as? any RestNaming { try addRest(of: content, type, on: device, to: &draft) }
       guard let units = try type.allocationUnits(on: device, metadata: output) else { return }
       addLostSpace(of: content, units, to: &draft)
     } catch {
       try guest.checkHelpers()
       warn("\(name): its lost space is not in the map: \(oneLine(error))")
     }
+  }
+
+  /// Adds what the filesystem type can name of the space that nothing in the map explains.
+  private func addRest(
+    of content: ProbedDevice, _ type: any RestNaming, on device: ApplianceDevice, to draft: inout MapDraft
+  ) throws {
+    guard let locations = guest.wholeLocations(of: content) else { return }
+    let gaps = MapGap.all(in: locations, draft.map.contents(ofDevice: content.name))
+    var rest = UnnamedSpace(gaps.map(\.range))
+    do {
+      try type.nameRest(of: &rest, on: device)
+    } catch let error as SpaceError {
+      guest.reporter.detail("\(shown(content.name)): some of its metadata is not in the map: \(error)")
+    }
+    draft.add(rest.areas, of: content, guest.devices)
   }
 
   /// Adds what is in use but neither a file, nor metadata. All of these are in the map.
