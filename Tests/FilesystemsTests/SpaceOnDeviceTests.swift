@@ -226,6 +226,12 @@ import Testing
         }
         let found = (try? areas(name, image)) ?? []
         for area in found where area.kind == .unallocated { #expect(!area.range.isEmpty) }
+        guard let type = filesystemType(named: name) as? any RestNaming else { continue }
+        var space = UnnamedSpace([0..<image.size])
+        try? type.nameRest(of: &space, on: image)
+        let rest = (space.areas.map(\.range) + space.ranges).sorted { $0.lowerBound < $1.lowerBound }
+        #expect(zip(rest, rest.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
+        #expect(rest.first?.lowerBound ?? 0 == 0 && rest.last?.upperBound ?? 0 == image.size)
       }
     }
   }

@@ -1,4 +1,5 @@
 import BlockStack
+import Bytes
 import FATVolumes
 
 @testable import Filesystems
@@ -33,6 +34,22 @@ extension ParserFuzzer {
   /// The device has 64 MiB.
   static let f2fs = ParserFuzzer("f2fs") {
     try checkAreas(of: F2FS(), Image(bytes: Array($0), size: 64 << 20), known: [])
+  }
+
+  /// ISO 9660, UDF, HFS+ and EROFS, each on the same device, of which all is in use.
+  static let unnamedSpace = ParserFuzzer("unnamed-space") { bytes in
+    let image = Image(bytes: Array(bytes))
+    let types: [any RestNaming] = [ISO9660(), UDF(), HFSPlus(), EROFS()]
+    for type in types {
+      try checkAreas(of: type, image, known: [])
+      var space = UnnamedSpace([0..<image.size])
+      try? type.nameRest(of: &space, on: image)
+      try checkAreas(space.areas)
+      // Each byte is named once, and none beyond the end.
+      let named = space.areas.map(\.range).merged
+      let size = (named + space.ranges).reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }
+      try check(size == image.size && named.allSatisfy { $0.upperBound <= image.size }, "\(type): \(size) bytes")
+    }
   }
 
   /// The bitmap is at the offset in the input's second kilobyte.

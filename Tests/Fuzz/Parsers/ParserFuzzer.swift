@@ -12,7 +12,8 @@ struct ParserFuzzer: Sendable {
     .feedback,
     .guestAnswers, .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers, .members, .ntfsMetadata,
     .ntfsRecords, .ntfsSpace, .overlay, .partitionTable, .rangeList, .recorderEvents, .records, .snapshot,
-    .snapshotStore, .thinMetadata, .traces, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks, .xfsMetadata,
+    .snapshotStore, .thinMetadata, .traces, .unnamedSpace, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks,
+    .xfsMetadata,
   ]
 
   /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is
