@@ -36,9 +36,11 @@ extension ParserFuzzer {
     try checkAreas(of: F2FS(), Image(bytes: Array($0), size: 64 << 20), known: [])
   }
 
-  /// ISO 9660, UDF, HFS+ and EROFS, each on the same device, of which all is in use.
+  /// ISO 9660, UDF, HFS+ and EROFS, each on the same device, of which all is in use. The input, of 8 KiB, is repeated:
+  /// so it has all their headers, which are at other offsets.
   static let unnamedSpace = ParserFuzzer("unnamed-space") { bytes in
-    let image = Image(bytes: Array(bytes))
+    let part = bytes.prefix(8192) + [UInt8](repeating: 0, count: 8192 - min(bytes.count, 8192))
+    let image = Image(bytes: Array([[UInt8]](repeating: Array(part), count: 256).joined()))
     let types: [any RestNaming] = [ISO9660(), UDF(), HFSPlus(), EROFS()]
     for type in types {
       try checkAreas(of: type, image, known: [])
