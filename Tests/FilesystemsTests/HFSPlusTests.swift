@@ -1,6 +1,7 @@
 import BlockStack
 import Bytes
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Filesystems
