@@ -89,7 +89,7 @@ let package = Package(
     .target(name: "NTFSRecords", dependencies: [algorithms], path: "Sources/Mapper/NTFSRecords"),
     .target(name: "FATVolumes", dependencies: ["Bytes"], path: "Sources/Mapper/FATVolumes"),
     .target(
-      name: "GuestWalker", dependencies: ["WalkRecord", "FATVolumes", "NTFSRecords", "CLinux", algorithms],
+      name: "GuestWalker", dependencies: ["WalkRecord", "Bytes", "FATVolumes", "NTFSRecords", "CLinux", algorithms],
       path: "Sources/Mapper/GuestWalker"),
     .executableTarget(
       name: "WalkerProgram", dependencies: ["GuestWalker"],

@@ -149,7 +149,11 @@ import Testing
     ),
     (
       "device 254:0 - - 8192\narray 254:0 raid10 66050 65536 4 none",
-      "RAID 10 with 2 near and 2 far copies at once is not supported", true
+      "RAID 10 with 2 near and 2 offset copies at once is not supported", true
+    ),
+    (
+      "device 254:0 - - 8192\narray 254:0 raid10 131586 65536 4 none",
+      "RAID 10 with 2 near and 2 far copies in sets of devices at once is not supported", true
     ),
     ("device 254:0 - - 0\narray 254:0 raid5 2 65536 3 1024", nil, false),
     ("device 254:0 - - 8192\narray 254:0 container 0 0 3 none", nil, false),

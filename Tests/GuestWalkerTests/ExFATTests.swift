@@ -22,6 +22,8 @@ import Testing
       c100680061006c00660000000000000000000000000000000000000000000000
       """) + [UInt8](repeating: 0, count: 64)
 
+  private static let root = ClusterAllocation(firstCluster: 5, isContiguous: false, length: 256 << 20)
+
   private static func bytes(_ hex: String) -> [UInt8] {
     let digits = hex.utf8.filter { $0 != 0x0a }.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
     return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
@@ -32,10 +34,10 @@ import Testing
       ExFATEntry.all(in: Self.directory) == [
         ExFATEntry(
           name: Array("tail".utf8), isDirectory: false,
-          allocation: ExFATAllocation(firstCluster: 6, isContiguous: true, length: 5000), validLength: 5000),
+          allocation: ClusterAllocation(firstCluster: 6, isContiguous: true, length: 5000), validLength: 5000),
         ExFATEntry(
           name: Array("half".utf8), isDirectory: false,
-          allocation: ExFATAllocation(firstCluster: 8, isContiguous: true, length: 300_000), validLength: 300_000),
+          allocation: ClusterAllocation(firstCluster: 8, isContiguous: true, length: 300_000), validLength: 300_000),
       ])
     var changed = Self.directory
     // A directory that is not contiguous and has been written in part, and a deleted file.
@@ -44,7 +46,7 @@ import Testing
       ExFATEntry.all(in: changed) == [
         ExFATEntry(
           name: Array("tail".utf8), isDirectory: true,
-          allocation: ExFATAllocation(firstCluster: 6, isContiguous: false, length: 5000), validLength: 0x1310)
+          allocation: ClusterAllocation(firstCluster: 6, isContiguous: false, length: 5000), validLength: 0x1310)
       ])
   }
 
@@ -77,7 +79,7 @@ import Testing
   /// A volume of 100 clusters of 4096 bytes with the table at 64 KiB and the clusters at 128 KiB.
   private func clusters(
     _ scratch: Scratch, table: [Int: UInt32] = [:], _ change: (inout [UInt8]) -> Void = { _ in }
-  ) throws -> ExFATClusters? {
+  ) throws -> ClusterReader? {
     var boot = [0, 0, 0] + Array("EXFAT   ".utf8) + [UInt8](repeating: 0, count: 501)
     for (offset, value) in [(80, 128), (84, 1), (89, 1), (92, 100), (96, 5), (108, 9), (109, 3), (110, 1)]
       as [(Int, UInt8)]
@@ -91,7 +93,7 @@ import Testing
     for (cluster, next) in table {
       withUnsafeBytes(of: next.littleEndian) { _ = pwrite(device, $0.baseAddress, 4, 65_536 + 4 * off_t(cluster)) }
     }
-    return ExFATVolume(boot).map { ExFATClusters(device: mount.device, $0) }
+    return ExFATVolume(boot).map { ClusterReader(device: mount.device, $0.clusters) }
   }
 
   @Test func piecesOfFiles() throws {
@@ -99,7 +101,7 @@ import Testing
     var clusters = try #require(
       try clusters(scratch, table: [10: 11, 11: 20, 20: 21, 21: 0xffff_ffff, 30: 31, 31: 30, 40: 1, 41: 102]))
     func shown(_ first: UInt32, _ range: Range<UInt64>, isContiguous: Bool = false) -> [String] {
-      let allocation = ExFATAllocation(firstCluster: first, isContiguous: isContiguous, length: range.upperBound)
+      let allocation = ClusterAllocation(firstCluster: first, isContiguous: isContiguous, length: range.upperBound)
       return clusters.pieces(of: allocation, in: range).map {
         "\($0.offset)+\($0.length)@\(($0.physical ?? 0) - 131_072)\($0.isUnwritten ? "" : " written")"
       }
@@ -127,11 +129,11 @@ import Testing
     let device = open(scratch.path + "/device", O_RDWR)
     defer { close(device) }
     #expect(pwrite(device, Self.directory, Self.directory.count, 131_072 + 3 * 4096) == Self.directory.count)
-    #expect(
-      ExFATEntry.all(in: clusters.directory(clusters.root)).map(\.name) == [Array("tail".utf8), Array("half".utf8)])
+    let read = clusters.bytes(in: clusters.ranges(of: Self.root))
+    #expect(ExFATEntry.all(in: read).map(\.name) == [Array("tail".utf8), Array("half".utf8)])
     // Most of it is beyond the end of the device.
-    let large = ExFATAllocation(firstCluster: 5, isContiguous: true, length: 97 * 4096)
-    #expect(clusters.directory(large).count <= 97 * 4096)
+    let large = ClusterAllocation(firstCluster: 5, isContiguous: true, length: 97 * 4096)
+    #expect(clusters.bytes(in: clusters.ranges(of: large)).count <= 97 * 4096)
   }
 
   @Test func aBootSectorThatCannotBeRight() throws {
@@ -149,9 +151,9 @@ import Testing
         for index in 88..<100 { boot[index] = 0xff }
         (boot[108], boot[109]) = (12, 13)
       })
-    #expect(most.directory(most.root).isEmpty)
+    #expect(most.bytes(in: most.ranges(of: Self.root)).isEmpty)
     #expect(
-      most.pieces(of: ExFATAllocation(firstCluster: .max, isContiguous: false, length: .max), in: 0..<1 << 30).count
+      most.pieces(of: ClusterAllocation(firstCluster: .max, isContiguous: false, length: .max), in: 0..<1 << 30).count
         <= 1)
   }
 }

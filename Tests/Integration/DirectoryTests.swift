@@ -43,6 +43,34 @@ import Testing
     }
   }
 
+  /// If a page holds several clusters, the kernel reads free ones with those of a directory, or the start of a
+  /// directory with the end of the tables. The map has the clusters that The Sleuth Kit says.
+  @Test(arguments: [9, 10], [false, true]) func smallClusters(partition number: Int, isRead: Bool) async throws {
+    let mapped = try await (isRead ? Maps.unwrittenRead : Maps.unwritten).value
+    let start = try await partitions(of: mapped.disk)[number - 1].lowerBound
+    let scratch = try Scratch()
+    defer { withExtendedLifetime(scratch) {} }
+    let image = try await slice(of: mapped.disk, partition: number, in: scratch)
+    var count = 0
+    var pieces = 0
+    for line in try await tool("fls", ["-r", "-p", "-D", "-u", image]).outputLines {
+      guard let entry = line.firstMatch(of: /^d\/d ([0-9]+):\t(.*)/) else { continue }
+      let details = try await tool("istat", [image, "\(entry.1)"]).output.text
+      let list = try #require(details.split(separator: "Sectors:").last)
+      let sectors = list.split { $0 == " " || $0 == "\n" }.compactMap { UInt64($0) }
+      let lines = mapped.map.lines("d", "/dev/sda\(number)", Array("/\(entry.2)".utf8))
+      let found = lines.sorted { $0.offset < $1.offset }.flatMap { line in
+        stride(from: (line.range.lowerBound - start) / 512, to: (line.range.upperBound - start) / 512, by: 1)
+      }
+      #expect(found == sectors, "\(entry.2)")
+      count += 1
+      pieces += lines.count > 1 ? 1 : 0
+    }
+    #expect(count == 37 + 3 * 12 && pieces >= 3)
+    let device = "/dev/sda\(number)"
+    #expect(mapped.map.lines("m", device, Array("lost clusters".utf8)).isEmpty)
+  }
+
   @Test func xfs() async throws {
     let (mapped, directories) = try await directories("/dev/vg/xfs")
     var entries = 0

@@ -79,4 +79,29 @@ import Testing
     #expect(Set(map.lines.filter { $0.kind == "f" }.map(\.path.text)) == ["/file"])
     try await run.expectNothingLeft()
   }
+
+  /// A tool that is missing is named once, whatever needs it, and all that other sources tell is mapped.
+  @Test func aMissingTool() async throws {
+    let run = try MapperRun()
+    let scratch = run.scratch
+    let programs = try await programs(walkerThatDoes: "toolless", in: scratch)
+    let tree = try scratch.makeDirectory("tree")
+    try [UInt8](repeating: 0x61, count: 50_000).write(to: tree.appending("file"))
+    let disks = try ["one", "two"].map { try scratch.makeHole("\($0).raw", size: 4 << 20) }
+    for disk in disks { try await tool("mke2fs", ["-q", "-t", "ext4", "-b", "1024", "-d", tree, disk]) }
+    let words: [any Word] = [programs.appending("virt-bmap"), "-o", scratch("map")]
+    let outcome = try await run.execute(words + disks, limit: .seconds(300))
+    #expect(outcome.end == .exited(3))
+    #expect(
+      outcome.errorLines == [
+        "virt-bmap: warning: the appliance has no debugfs: the metadata and free space of ext4 filesystems are not in the "
+          + "map; install its package on this machine, of whose packages libguestfs makes the appliance"
+      ])
+    let map = try MapText(contentsOf: scratch("map"))
+    for device in ["/dev/sda", "/dev/sdb"] {
+      #expect(map.lines("f", device, Array("/file".utf8)).reduce(0) { $0 + $1.range.count } == 50_176, "\(device)")
+      #expect(!map.lines.contains { $0.device.text == device && ["m", "u"].contains($0.kind) })
+    }
+    try await run.expectNothingLeft()
+  }
 }

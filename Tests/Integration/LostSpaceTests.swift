@@ -94,4 +94,30 @@ import Testing
     #expect(found == rest && clusters.count > 60, "\(found.symmetricDifference(rest).sorted().prefix(9))")
     #expect(map.lines("m", "/dev/sda1", Array("lost blocks".utf8)).isEmpty)
   }
+
+  /// Blocks of a file that the filesystem says are free, too: the map has both, and `verify` names the file.
+  @Test func spaceThatIsAlsoFree() async throws {
+    let mapper = try MapperRun()
+    let disks = try await FreedFiles(mapper.scratch).disks
+    let outcome = try await mapper(["-q", "-o", "map"] + disks)
+    #expect(outcome.end == .exited(0), "\(outcome.errors.text)")
+    let map = try MapText(contentsOf: mapper.scratch("map"))
+    for (disk, device) in zip(disks, ["/dev/sda", "/dev/sdb", "/dev/sdc"]) {
+      let lines = map.lines("f", device, Array("/big".utf8))
+      let isSame = try Rebuild(disk: disk).bytes(size: FreedFiles.size, of: lines) == FreedFiles.content
+      #expect(isSame, "\(device)")
+      let free = map.lines("u", device).filter { free in lines.contains { $0.range.overlaps(free.range) } }
+      #expect(free.count == 1, "\(device): \(free)")
+    }
+    let summary = try await mapper(["summary", "map"], launchesAppliance: false)
+    #expect(summary.end == .exited(0) && summary.output.text.contains("summary: 100.00 % of"), "\(summary.output.text)")
+    let verified = try await mapper(["verify", "-q"] + disks + ["map"])
+    #expect(verified.end == .exited(1))
+    let wrong = verified.outputLines.map { $0.replacing(#/at [0-9a-f]+ /#, with: "at * ") }
+    #expect(
+      wrong == [
+        "wrong /dev/sda /big: disk 1 at * is also unallocated", "wrong /dev/sdb /big: disk 2 at * is also unallocated",
+        "wrong /dev/sdc /big: disk 3 at * is also unallocated",
+      ], "\(verified.errors.text)")
+  }
 }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import SystemPackage
 import Testing
@@ -217,5 +218,63 @@ import Testing
     #expect(mapped.map.lines("l", "/dev/vg/raid6").reduce(0) { $0 + $1.range.count } == 72 << 20)
     let mirrored = mapped.map.lines("l", "/dev/vg/raid1")
     #expect(mirrored.count == 2 && mirrored.allSatisfy { $0.range.count == 320 << 20 && $0.offset == 0 })
+  }
+
+  /// RAID 10 with near and far copies is followed. With near and offset copies, files are mapped by reading. In a RAID 5
+  /// that is being reshaped, the kernel reads most blocks only once, so their files cannot be found. Warnings say what
+  /// is missing.
+  @Test func rareLayouts() async throws {
+    let guest = try await Guests.layouts.value
+    let disk = guest.appending("layouts.raw")
+    let run = try MapperRun()
+    let outcome = try await run(["-q", "-o", "map", disk])
+    #expect(outcome.end == .exited(3))
+    let rest =
+      "files inside it are mapped as far as reading shows where they are, one copy of each; its metadata and free "
+      + "space are not mapped"
+    #expect(outcome.errorLines.count == 3)
+    #expect(
+      outcome.errorLines.prefix(2) == [
+        "virt-bmap: warning: /dev/md1: RAID 10 with 2 near and 2 offset copies at once is not supported: \(rest)",
+        "virt-bmap: warning: /dev/md2: it is being reshaped to another layout (raid5, 4 devices): \(rest)",
+      ])
+    let left = "virt-bmap: warning: filesystem on /dev/md2 (ext4): /the file and 9 other files cannot be located "
+    #expect(outcome.errorLines.last?.hasPrefix(left) == true, "\(outcome.errors.text)")
+    let map = try MapText(contentsOf: run.scratch("map"))
+    let content = try [UInt8](contentsOf: guest.appending("file"))
+    for (device, copies) in [("/dev/md0", 4), ("/dev/md1", 1)] {
+      for (path, size) in [("/the file", content.count)] + (1...9).map({ ("/dir/\($0)", $0 * 10_000 + 1) }) {
+        let lines = map.lines("f", device, Array(path.utf8))
+        let isSame = try Rebuild(disk: disk).bytes(size: UInt64(size), of: lines).elementsEqual(content.prefix(size))
+        #expect(isSame, "\(device) \(path): \(lines)")
+        #expect(lines.reduce(0) { $0 + $1.range.count } == copies * ((size + 4095) / 4096 * 4096), "\(device) \(path)")
+      }
+    }
+    for device in ["/dev/md1", "/dev/md2"] {
+      #expect(!map.lines.contains { $0.device.text == device && !["f", "d"].contains($0.kind) }, "\(device)")
+    }
+    // While an array is reshaped, it is not known what of its devices is unused.
+    for number in 9...12 { #expect(map.lines("u", "/dev/sda\(number)").isEmpty) }
+    let verified = try await run(["verify", "-q", disk, "map"])
+    #expect(verified.end == .exited(1), "\(verified.errors.text)")
+    #expect(verified.outputLines.count == 10, "\(verified.output.text)")
+    #expect(
+      verified.outputLines.allSatisfy { $0.hasPrefix("wrong /dev/md2 /") && $0.hasSuffix(": it is not in the map") },
+      "\(verified.output.text)")
+    let summary = try await run(["summary", "--json", "map"], launchesAppliance: false).output
+    let whole = try #require(try Summary(summary).disks.first)
+    #expect(whole.bytes.values.reduce(0, +) == whole.size)
+    try await run.expectNothingLeft()
+  }
+
+  private struct Summary: Decodable {
+    struct Disk: Decodable {
+      var size: UInt64
+      var bytes: [String: UInt64]
+    }
+
+    var disks: [Disk]
+
+    init(_ text: [UInt8]) throws { self = try JSONDecoder().decode(Self.self, from: Data(text)) }
   }
 }

@@ -40,13 +40,20 @@ import Testing
     #expect(found.output.text.contains("/dev/sda /dir/after"), "\(found.output.text)")
 
     // Encrypted files have the names that the kernel makes from their encrypted names.
-    let encrypted = map.lines.filter { $0.kind == "f" && $0.device.text == "/dev/sdc" && $0.path.text != "/plain" }
+    // Blocks 60 to 99 of the second are reserved for it.
+    let encrypted = map.lines.filter {
+      ["f", "a"].contains($0.kind) && $0.device.text == "/dev/sdc" && $0.path.text != "/plain"
+    }
     let files = Dictionary(grouping: encrypted) { $0.path.text }
     let areEncrypted = files.keys.allSatisfy { $0.hasPrefix("/locked/") && !$0.contains(" ") }
     #expect(files.count == 2 && areEncrypted, "\(files.keys)")
     for lines in files.values {
-      let blocks = lines.flatMap { line in stride(from: line.range.lowerBound, to: line.range.upperBound, by: 1024) }
+      let blocks = lines.sorted { $0.offset < $1.offset }.flatMap { line in
+        stride(from: line.range.lowerBound, to: line.range.upperBound, by: 1024)
+      }
       let depth = lines.first?.path.filter { $0 == 0x2f }.count
+      let reserved = lines.filter { $0.kind == "a" }.map { $0.offset..<$0.offset + UInt64($0.range.count) }
+      #expect(reserved == (depth == 2 ? [] : [60 << 10..<100 << 10]), "\(lines)")
       #expect(blocks == ranges[depth == 2 ? 300_000 : 50_000]?.map(\.lowerBound), "\(lines)")
     }
     #expect(map.lines.filter { $0.kind == "d" && $0.path.starts(with: Array("/locked".utf8)) }.count == 2)

@@ -11,6 +11,8 @@ struct MapDraft: Sendable {
   var usedData: [Substring: BtrfsUsedData] = [:]
   /// What partition tables occupy on their devices, by `MAJOR:MINOR`, in bytes.
   var tables: [String: [Range<UInt64>]] = [:]
+  /// The warnings about missing tools.
+  private var missingTools: Set<String> = []
   let reporter: any Reporter
 
   /// - Parameter maximumMapBytes: the largest size of the map, in bytes.
@@ -59,6 +61,15 @@ struct MapDraft: Sendable {
       return warnOfGap("\(shown(device)): its parity is in too many pieces and is not in the map")
     }
     if !locations.isEmpty { add(.raid, device, locations) }
+  }
+
+  /// Warns, once in a run, that the map lacks something because the appliance lacks a tool.
+  /// - Parameter users: what the tool knows the metadata of, in the plural.
+  mutating func warnOfMissing(tool: String, for users: String) {
+    let text =
+      "the appliance has no \(tool): the metadata and free space of \(users) are not in the map"
+    guard missingTools.insert(text).inserted else { return }
+    warnOfGap("\(text); install its package on this machine, of whose packages libguestfs makes the appliance")
   }
 
   /// Warns about something that the map lacks. A run with such a warning does not exit with status 0.

@@ -305,9 +305,10 @@ package struct WalkAssembler {
   }
 
   /// Adds a part of an encrypted file: `range` in bytes of the filesystem's address space.
-  package mutating func addData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64) {
+  package mutating func addData(of inode: UInt64, _ range: Range<UInt64>, offset: UInt64, isUnwritten: Bool = false) {
     guard let object = encrypted[inode], tree.kind(of: object) == .file else { return }
-    reported.append(Reported(object: object, physical: range, offset: offset))
+    reported.append(
+      Reported(object: object, physical: range, offset: offset, role: isUnwritten ? .unwritten : .content))
   }
 
   /// Records that an encrypted file cannot be located.

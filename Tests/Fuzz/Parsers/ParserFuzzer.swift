@@ -9,11 +9,10 @@ struct ParserFuzzer: Sendable {
   static let all: [ParserFuzzer] = [
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .console, .deviceHeader, .devices, .deviceTable,
     .diskTable, .encryptedFiles, .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat,
-    .feedback,
-    .guestAnswers, .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers, .members, .ntfsMetadata,
-    .ntfsRecords, .ntfsSpace, .overlay, .partitionTable, .rangeList, .recorderEvents, .records, .snapshot,
-    .snapshotStore, .thinMetadata, .traces, .unnamedSpace, .vmdkDescriptor, .volumeMetadata, .walk, .xfsInodeBlocks,
-    .xfsMetadata,
+    .fatEntries, .feedback, .guestAnswers, .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers,
+    .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace, .overlay, .partitionTable, .rangeList, .recorderEvents,
+    .records, .snapshot, .snapshotStore, .thinMetadata, .traces, .unnamedSpace, .vmdkDescriptor, .volumeMetadata,
+    .walk, .xfsInodeBlocks, .xfsMetadata,
   ]
 
   /// - Parameter run: runs the parser; throws `Violation` if the result cannot be right. Rejecting the input is

@@ -13,6 +13,8 @@ enum Guests {
   static let raid = Shared { try await build("raid", script: "Tests/Integration/Guests/make-raid-guest") }
   /// Arrays with partition tables on them.
   static let arrays = Shared { try await build("arrays", script: "Tests/Integration/Guests/make-arrays-guest") }
+  /// Arrays with rare layouts.
+  static let layouts = Shared { try await build("layouts", script: "Tests/Integration/Guests/make-layouts-guest") }
   /// Partition tables, volume groups, arrays and encrypted devices with unused parts; thin volumes and snapshots.
   static let volumes = Shared { try await build("volumes", script: "Tests/Integration/Guests/make-volumes-guest") }
   /// Many thin volumes in one pool, cached volumes with dirty blocks, and damaged ones of both kinds.

@@ -79,7 +79,15 @@ struct UnusualFilesystems {
     let (file, other) = ("\(outer)/a file of 300000 bytes", "\(inner)/a file of 50000 bytes")
     try await debugfs(
       disk,
-      "write content plain\nmkdir \(outer)\nmkdir \"\(inner)\"\nwrite content \"\(file)\"\nwrite other \"\(other)\"\n")
+      """
+      write content plain
+      mkdir \(outer)
+      mkdir "\(inner)"
+      write content "\(file)"
+      write other "\(other)"
+      fallocate "\(other)" 60 99
+
+      """)
     var ranges: [Int: [Range<UInt64>]] = [:]
     for path in [outer, inner, file, other] {
       try await debugfs(disk, "sif \"\(path)\" flags 0x80800\nea_set -f context \"\(path)\" user.c\n")

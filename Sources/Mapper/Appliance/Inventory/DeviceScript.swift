@@ -29,8 +29,8 @@ extension DeviceTable {
         printf '%s\\n' "$t" | while read -r t; do printf 'table %s %s\\n' "$d" "$t"; done
       fi
       if [ -e $b/md/level ]; then
-        read -r l <$b/md/level; read -r y <$b/md/layout; read -r c <$b/md/chunk_size
-        read -r n <$b/md/raid_disks; read -r r <$b/md/reshape_position
+        read -r l <$b/md/level; read -r y x <$b/md/layout; read -r c x <$b/md/chunk_size
+        read -r n x <$b/md/raid_disks; read -r r <$b/md/reshape_position
         echo "array $d $l $y $c $n $r"
         for m in $b/md/dev-*; do
           if [ -e $m/block/dev ]; then

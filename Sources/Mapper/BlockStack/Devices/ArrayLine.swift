@@ -53,7 +53,9 @@ package struct ArrayLine {
     if level == "container" || level == "none" { return nil }
     if isReshaping { return "it is being reshaped to another layout (\(level), \(disks) devices)" }
     if level == "raid10", layout & 0xff > 1, layout >> 8 & 0xff > 1 {
-      return "RAID 10 with \(layout & 0xff) near and \(layout >> 8 & 0xff) far copies at once is not supported"
+      // The lower bit says that the far copies are offset copies, the others that they stay in sets of devices.
+      let others = layout >> 16 & 1 == 1 ? "offset copies" : "far copies in sets of devices"
+      return "RAID 10 with \(layout & 0xff) near and \(layout >> 8 & 0xff) \(others) at once is not supported"
     }
     return "its level or layout is not supported (\(level), layout \(layout), \(disks) devices)"
   }

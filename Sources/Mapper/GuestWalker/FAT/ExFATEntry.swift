@@ -1,21 +1,12 @@
 import NTFSRecords
 
-/// The clusters of a file or a directory.
-struct ExFATAllocation: Hashable {
-  var firstCluster: UInt32
-  /// The clusters follow one another, and the table of clusters says nothing about them.
-  var isContiguous: Bool
-  /// How many bytes are allocated, which the volume rounds up to clusters.
-  var length: UInt64
-}
-
 /// A file or directory, as the entries in its directory describe it.
 ///
 /// Layout: "exFAT file system specification", 6.2, 7.4, 7.6 and 7.7.
 struct ExFATEntry: Equatable {
   var name: [UInt8]
   var isDirectory: Bool
-  var allocation: ExFATAllocation
+  var allocation: ClusterAllocation
   /// How many bytes at its beginning have been written.
   var validLength: UInt64
 
@@ -64,7 +55,7 @@ extension ExFATEntry {
     }
     self.name = name.asUTF8
     isDirectory = attributes & Self.directoryAttribute != 0
-    allocation = ExFATAllocation(
+    allocation = ClusterAllocation(
       firstCluster: UInt32(truncatingIfNeeded: first), isContiguous: flags & Self.noTable != 0, length: length)
     validLength = valid
   }

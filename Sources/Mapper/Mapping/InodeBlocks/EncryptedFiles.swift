@@ -26,7 +26,7 @@ struct EncryptedFiles {
     timeout 600 debugfs -c -f $q $d | sed -nE '
       s/^debugfs: stat <([0-9]+)>$/inode \\1/p
       s/^User: .* Size: ([0-9]+)$/size \\1/p
-      /^\\(/ { s/, /\\n/g; s/^/piece /mg; p; }' | grep -E '^(block size|inode|size|piece \\([0-9-]+\\):)' | head -c 256M
+      /^\\(/ { s/, /\\n/g; s/^/piece /mg; p; }' | grep -E '^(block size|inode|size|piece \\([0-9-]+(\\[u\\])?\\):)' | head -c 256M
     """
 
   /// A part of a file that is contiguous on the device.
@@ -36,6 +36,8 @@ struct EncryptedFiles {
     var range: Range<UInt64>
     /// The offset in the file, in bytes.
     var offset: UInt64
+    /// It holds none of the file's bytes: it has not been written, or lies beyond the end of the file.
+    var isUnwritten = false
   }
 
   /// The output of the script.
@@ -50,7 +52,7 @@ struct EncryptedFiles {
       guard let block = ToolNumbers(lines.prefix(1))["block size"], (1024...65536).contains(block) else { return }
       let known = Set(asked)
       var inode: UInt64?
-      // Blocks allocated past the end of a file are not part of it.
+      // Blocks allocated past the end of a file hold none of its bytes.
       var end: UInt64 = 0
       for line in lines.dropFirst() {
         if line.hasPrefix("inode ") {
@@ -61,24 +63,28 @@ struct EncryptedFiles {
         {
           end = rounded / block * block
           inodes.insert(inode)
-        } else if line.hasPrefix("piece "), let inode,
-          let piece = Self.piece(line.dropFirst(6), of: inode, block, end: end)
-        {
-          pieces.append(piece)
+        } else if line.hasPrefix("piece "), let inode {
+          pieces += Self.pieces(line.dropFirst(6), of: inode, block, end: end)
         }
       }
     }
 
-    /// Parses `(0-7):8705-8712` or `(8):8720`, in blocks.
-    private static func piece(_ text: Substring, of inode: UInt64, _ block: UInt64, end: UInt64) -> Piece? {
+    /// Parses `(0-7):8705-8712`, `(8):8720` or, if it is unwritten, `(9-12[u]):8800-8803`, in blocks.
+    private static func pieces(_ text: Substring, of inode: UInt64, _ block: UInt64, end: UInt64) -> [Piece] {
       let parts = text.parts(between: ":")
-      guard parts.count == 2, parts[0].first == "(", parts[0].last == ")",
-        let logical = range(parts[0].dropFirst().dropLast(), block), let physical = range(parts[1], block),
-        logical.count == physical.count, physical.lowerBound > 0, logical.lowerBound < end
-      else { return nil }
-      let length = min(UInt64(logical.count), end - logical.lowerBound)
-      return Piece(
-        inode: inode, range: physical.lowerBound..<physical.lowerBound + length, offset: logical.lowerBound)
+      guard parts.count == 2, parts[0].first == "(", parts[0].last == ")" else { return [] }
+      let blocks = parts[0].dropFirst().dropLast()
+      let isUnwritten = blocks.hasSuffix("[u]")
+      guard let logical = range(blocks.dropLast(isUnwritten ? 3 : 0), block), let physical = range(parts[1], block),
+        logical.count == physical.count, physical.lowerBound > 0
+      else { return [] }
+      let bytes = isUnwritten ? 0 : UInt64(logical.clamped(to: 0..<end).count)
+      let middle = physical.lowerBound + bytes
+      return [
+        Piece(inode: inode, range: physical.lowerBound..<middle, offset: logical.lowerBound),
+        Piece(
+          inode: inode, range: middle..<physical.upperBound, offset: logical.lowerBound + bytes, isUnwritten: true),
+      ].filter { !$0.range.isEmpty }
     }
 
     /// Converts a range of blocks to bytes.
@@ -100,7 +106,7 @@ extension EncryptedFiles {
 
   /// Locates the files that the walk could not open without their key. The filesystem must be mounted. A file that
   /// debugfs cannot locate counts as unreadable.
-  func add(to walk: inout WalkAssembler) throws {
+  func add(to walk: inout WalkAssembler, _ draft: inout MapDraft) throws {
     let name = filesystem.shownName
     let inodes = walk.encrypted.keys.sorted()
     guard !inodes.isEmpty else { return }
@@ -115,10 +121,13 @@ extension EncryptedFiles {
         text = try guest.output(
           of: Self.script, tools: Self.tools,
           variables: "q=\(Self.encryptedQuestions) d=\(mountedDevice)",
-          else: "\(name): encrypted files are not in the map", warn: guest.reporter.detail)
+          else: "\(name): encrypted files are not in the map", warn: guest.reporter.detail,
+          missing: { draft.warnOfMissing(tool: $0, for: "encrypted files on \(filesystem.typeName)") })
       }
       let answer = Answer(parsing: text ?? "", asked: part)
-      for piece in answer.pieces { walk.addData(of: piece.inode, piece.range, offset: piece.offset) }
+      for piece in answer.pieces {
+        walk.addData(of: piece.inode, piece.range, offset: piece.offset, isUnwritten: piece.isUnwritten)
+      }
       for inode in part where !answer.inodes.contains(inode) { walk.failEncrypted(inode) }
     }
   }

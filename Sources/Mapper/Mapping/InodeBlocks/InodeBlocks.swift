@@ -31,7 +31,8 @@ struct InodeBlocks {
           of: tool.script, tools: tool.tools,
           variables: "q=\(Self.questionsFile) d=\(mountedDevice)",
           else: "\(filesystem.shownName): attributes, links and lists of blocks are not in the map",
-          warn: { draft.warnOfGap($0) })
+          warn: { draft.warnOfGap($0) },
+          missing: { draft.warnOfMissing(tool: $0, for: "\(filesystem.typeName) filesystems") })
       else { return }
       for block in tool.blocks(text, part) {
         guard let object = walk.inodes[block.inode] else { continue }

@@ -4,6 +4,9 @@ import Bytes
 
 /// The location of a disk's partition table, as fdisk(8) prints it, and the gap after it that boot loaders use.
 enum PartitionTableAreas {
+  /// The program that the script needs.
+  static let tool = "fdisk"
+
   /// Prints what `areas(parsing:)` parses, for the disk `$d`: the parts of the table as printed by fdisk's expert
   /// command D, and the start of the first partition, in sectors of 512 bytes.
   ///

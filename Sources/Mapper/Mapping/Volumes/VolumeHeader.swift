@@ -46,6 +46,15 @@ enum VolumeHeader {
     }
   }
 
+  /// The program that the script needs.
+  var tool: String {
+    switch self {
+    case .lvm: "lvm"
+    case .array, .firmwareArray: "mdadm"
+    case .luks, .bitLocker: "cryptsetup"
+    }
+  }
+
   private static let sector: UInt64 = 512
 
   func areas(parsing lines: [Substring]) -> [DeviceArea] {

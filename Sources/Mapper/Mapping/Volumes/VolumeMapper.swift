@@ -38,7 +38,10 @@ struct VolumeMapper {
 
   private func warn(of volume: [UInt8], _ problem: DeviceTable.Problem, _ draft: inout MapDraft) {
     let result =
-      guest.doneDevices.contains(volume) ? "it is not mapped" : "files inside it are mapped, the volume itself is not"
+      guest.doneDevices.contains(volume)
+      ? "it is not mapped"
+      : "files inside it are mapped as far as reading shows where they are, one copy of each; its metadata and free "
+        + "space are not mapped"
     let text = "\(shown(volume)): \(problem.reason): \(result)"
     if problem.isGap { draft.warnOfGap(text) } else { guest.reporter.warning(text) }
   }

@@ -16,23 +16,33 @@ struct VolumeMetadata {
     let ours = tablesOfOurs
     let isLVM = contents.contains { $0.type == "LVM2_member" }
     if isLVM { script += "echo volumes\n\(PhysicalVolumes.script(guest.readOnly))\n" }
+    // What each tool knows the metadata of.
+    var users: [String: String] = [:]
     for (index, content) in contents.enumerated() {
       let hasTable =
         disks.contains(content.name) && ours[content.name] == nil
         || guest.inventory.arrays.contains(content.name) && guest.devices.hasPartitions(content.number[...])
       let table = hasTable ? PartitionTableAreas.script : nil
-      guard let part = VolumeHeader(type: content.type)?.script ?? table else { continue }
+      let header = VolumeHeader(type: content.type)
+      guard let part = header?.script ?? table else { continue }
+      users[header?.tool ?? PartitionTableAreas.tool] =
+        header == nil ? "partition tables" : "devices of the type \(content.type)"
       script += "echo 'on \(index)'; d=/dev/block/\(content.number)\n{ \(part)\n} 2>/dev/null\n"
     }
     let text: [UInt8]
     do {
-      text = try guest.appliance.longShell(script + "true")
+      let tools = users.keys.sorted().joined(separator: " ")
+      text = try guest.appliance.longShell(
+        "for t in \(tools); do command -v $t >/dev/null || echo \"missing $t\"; done\n\(script)true")
     } catch {
       try guest.checkHelpers()
       return draft.warnOfGap(
         "the metadata of partition tables and volumes, and their free space, are not in the map: \(oneLine(error))")
     }
     let (volumes, sections) = Self.sections(String(decoding: text, as: UTF8.self))
+    for tool in users.keys.sorted() where volumes.contains("missing \(tool)") {
+      draft.warnOfMissing(tool: tool, for: users[tool] ?? "")
+    }
     let physicalVolumes = PhysicalVolumes(parsing: volumes)
     for section in sections where contents.indices.contains(section.index) {
       let content = contents[section.index]

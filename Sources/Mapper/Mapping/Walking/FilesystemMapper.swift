@@ -93,7 +93,7 @@ struct FilesystemMapper {
       }
       BtrfsItems(guest: guest, space: space).add(to: &walk)
       try InodeBlocks(guest: guest, filesystem: filesystem, space: space).add(to: &walk, &draft)
-      try EncryptedFiles(guest: guest, filesystem: filesystem, space: space).add(to: &walk)
+      try EncryptedFiles(guest: guest, filesystem: filesystem, space: space).add(to: &walk, &draft)
       var wrong = walk.resolve(
         space.table, device: space.device, isAllRead: method == .read, written: guest.pump.written,
         isCancelled: guest.isCancelled)

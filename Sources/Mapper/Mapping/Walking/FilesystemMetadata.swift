@@ -18,7 +18,7 @@ struct FilesystemMetadata {
   }
 
   /// Adds the metadata and the free space of one filesystem, which need not be mountable. If none of its files are in
-  /// the map, only `-v` says what else is missing.
+  /// the map, only `-v` says what else is missing, unless the appliance lacks a tool.
   func add(of filesystem: Guestfs.Filesystem, _ walk: Walk, to draft: inout MapDraft) throws {
     let gaps = draft.findings.gaps
     func warn(_ message: String) {
@@ -39,7 +39,8 @@ struct FilesystemMetadata {
         let text = try guest.output(
           of: source.script, tools: source.tools,
           variables: "d=/dev/block/\(content.number)\(guest.inventory.isBtrfsTwin(content) ? " alone=1" : "")",
-          else: "\(name): its metadata and free space are not in the map", warn: warn)
+          else: "\(name): its metadata and free space are not in the map", warn: warn,
+          missing: { draft.warnOfMissing(tool: $0, for: "\(content.type) filesystems") })
       else { return }
       output = text
       areas = source.areas(text)

@@ -1,11 +1,20 @@
 import FATVolumes
 import Glibc
 
-/// The clusters of an exFAT volume, read from its device.
-struct ExFATClusters {
+/// The clusters of a file or a directory.
+struct ClusterAllocation: Hashable {
+  var firstCluster: UInt32
+  /// The clusters follow one another, and the table of clusters says nothing about them.
+  var isContiguous: Bool
+  /// How many bytes are allocated, which the volume rounds up to clusters. The chain of clusters may end earlier.
+  var length: UInt64
+}
+
+/// Reads the clusters of a FAT or exFAT volume from its device, past the page cache.
+struct ClusterReader {
   private static let blockBytes = 64 << 10
-  /// The specification allows no larger directory.
-  private static let maximumDirectory: UInt64 = 256 << 20
+  /// exFAT allows no larger directory.
+  static let maximumDirectory: UInt64 = 256 << 20
   /// A second of work under emulation.
   private static let maximumSteps: UInt64 = 1 << 24
   /// More pieces than this are left out: each takes about 60 bytes of memory.
@@ -13,37 +22,37 @@ struct ExFATClusters {
 
   private let device: Int32
   private let clusters: Clusters
-  let sectorSize: UInt64
-  let root: ExFATAllocation
   private var table: AllocationTable
   private let buffer: AlignedBuffer
 
   var clusterSize: UInt64 { clusters.size }
 
   /// - Parameter device: open for direct reads.
-  init(device: Int32, _ volume: ExFATVolume) {
+  init(device: Int32, _ clusters: Clusters) {
     self.device = device
-    clusters = volume.clusters
-    sectorSize = volume.sector
-    root = ExFATAllocation(
-      firstCluster: UInt32(truncatingIfNeeded: volume.root), isContiguous: false, length: Self.maximumDirectory)
+    self.clusters = clusters
     table = AllocationTable(clusters)
     buffer = AlignedBuffer(size: Self.blockBytes)
   }
 
-  /// The bytes of a directory, as far as they can be read.
-  mutating func directory(_ allocation: ExFATAllocation) -> [UInt8] {
+  /// Where a directory is, in bytes of the device and in its order.
+  mutating func ranges(of directory: ClusterAllocation) -> [Range<UInt64>] {
+    pieces(of: directory, in: 0..<min(directory.length, Self.maximumDirectory)).compactMap { piece in
+      piece.physical.map { $0..<$0 + piece.length }
+    }
+  }
+
+  /// The bytes in ranges of the device, up to the first that cannot be read.
+  func bytes(in ranges: [Range<UInt64>]) -> [UInt8] {
     var bytes: [UInt8] = []
-    let end = min(allocation.length, Self.maximumDirectory)
-    for piece in pieces(of: allocation, in: 0..<end) {
-      guard let start = piece.physical else { continue }
-      var done: UInt64 = 0
-      while done < piece.length {
-        let wanted = min(piece.length - done, UInt64(Self.blockBytes))
-        let read = deviceBytes(start + done..<start + done + wanted)
-        guard read.count == Int(wanted) else { return bytes }
+    for range in ranges {
+      var start = range.lowerBound
+      while start < range.upperBound {
+        let part = start..<start + min(range.upperBound - start, UInt64(Self.blockBytes))
+        let read = deviceBytes(part)
+        guard read.count == part.count else { return bytes }
         bytes += read
-        done += wanted
+        start = part.upperBound
       }
     }
     return bytes
@@ -51,7 +60,7 @@ struct ExFATClusters {
 
   /// The pieces of a file or directory from the beginning of `range` to the end of the cluster with its end, as far as
   /// its clusters are known. They count as unwritten.
-  mutating func pieces(of allocation: ExFATAllocation, in range: Range<UInt64>) -> [FileLayout.Piece] {
+  mutating func pieces(of allocation: ClusterAllocation, in range: Range<UInt64>) -> [FileLayout.Piece] {
     var pieces: [FileLayout.Piece] = []
     var cluster = UInt64(allocation.firstCluster)
     let first = range.lowerBound / clusterSize
