@@ -17,6 +17,10 @@ enum Guests {
   static let layouts = Shared { try await build("layouts", script: "Tests/Integration/Guests/make-layouts-guest") }
   /// Partition tables, volume groups, arrays and encrypted devices with unused parts; thin volumes and snapshots.
   static let volumes = Shared { try await build("volumes", script: "Tests/Integration/Guests/make-volumes-guest") }
+  /// BitLocker volumes.
+  static let bitLocker = Shared {
+    try await build("bitlocker", script: "Tests/Integration/Guests/make-bitlocker-guest")
+  }
   /// Many thin volumes in one pool, cached volumes with dirty blocks, and damaged ones of both kinds.
   static let thin = Shared { try await build("thin", script: "Tests/Integration/Guests/make-thin-guest") }
   /// Two disks that need each other, with encrypted volumes.
