@@ -80,48 +80,53 @@ import Testing
     let make = TableDisks(scratch: run.scratch)
     let cut = try await make.cutInPartition()
     let large = try await make.mbrOf4096()
-    let disks = (0..<10).map { guest.appending("\($0).raw") }
+    let disks = (0..<19).map { guest.appending("\($0).raw") }
     let outcome = try await run(["--sector-size", "512", "-o", "map"] + disks + [cut, large.0])
     #expect(outcome.end == .exited(3))
     #expect(
       outcome.errors.text.contains(
-        "virt-bmap: warning: /dev/sdk: the partition table is damaged: the disk ends before the table says, and its "
+        "virt-bmap: warning: /dev/sdt: the partition table is damaged: the disk ends before the table says, and its "
           + "backup is missing; partition 2 goes on beyond the disk's end\n"), "\(outcome.errors.text)")
     let map = try MapText(contentsOf: run.scratch("map"))
     // The sector size that the user gives is used.
-    #expect(map.lines("p", "/dev/sdl1").map(\.range) == [256 << 9..<5376 << 9])
-    #expect(map.lines("p", "/dev/sdk2").map(\.range) == [21 << 20..<40 << 20])
-    try expectTheFile(map, "/dev/sdk1", cut)
+    #expect(map.lines("p", "/dev/sdu1").map(\.range) == [256 << 9..<5376 << 9])
+    #expect(map.lines("p", "/dev/sdt2").map(\.range) == [21 << 20..<40 << 20])
+    try expectTheFile(map, "/dev/sdt1", cut)
 
     let content = try [UInt8](contentsOf: guest.appending("file"))
     let partitions = Set(map.lines.filter { $0.kind == "p" && $0.device.text.hasPrefix("/dev/md") }.map(\.device.text))
     // The logical partition lies in an extended one, so there is one more than there are arrays.
-    #expect(partitions.count == 6, "\(partitions)")
-    var found = 0
+    #expect(partitions.count == 10, "\(partitions)")
+    // The disks that hold each file, and the number of copies that they have together.
+    var found: [String] = []
     for device in partitions {
       let lines = map.lines("f", device, Array("/the file".utf8))
       guard !lines.isEmpty else { continue }
-      found += 1
-      let numbers = Set(lines.map(\.disk)).sorted()
-      #expect(numbers.count == 2, "\(device): \(numbers)")
-      let isStriped = numbers == [5, 6]
-      for group in isStriped ? [numbers] : numbers.map({ [$0] }) {
-        var bytes = [UInt8](repeating: 0, count: content.count)
-        for line in lines where group.contains(line.disk) {
-          let source = try FileDescriptor.open(disks[Int(line.disk) - 1], .readOnly)
-          let count = min(line.range.count, content.count - Int(line.offset))
-          let part = try source.closeAfter { try source.bytes(at: line.range.lowerBound, count: count) }
-          bytes.replaceSubrange(Int(line.offset)..<Int(line.offset) + count, with: part)
-        }
-        let isSame = bytes == content
-        #expect(isSame, "\(device) on disks \(group)")
+      var seen = [Int](repeating: 0, count: content.count)
+      for line in lines {
+        let part = Int(line.offset)..<min(content.count, Int(line.offset) + line.range.count)
+        let source = try FileDescriptor.open(disks[Int(line.disk) - 1], .readOnly)
+        let bytes = try source.closeAfter { try source.bytes(at: line.range.lowerBound, count: part.count) }
+        #expect(bytes.elementsEqual(content[part]), "\(device): \(line)")
+        for index in part { seen[index] += 1 }
       }
+      #expect(Set(seen).count == 1, "\(device)")
+      found.append("\(Set(lines.map(\.disk)).sorted()) \(seen[0])")
     }
-    #expect(found == 5)
+    let expected = [
+      "[1, 2] 2", "[3, 4] 2", "[5, 6] 1", "[7, 8] 2", "[9, 10] 2", "[11, 12] 2", "[11, 12] 1", "[13, 14, 15] 1",
+      "[16, 17, 18, 19] 2",
+    ]
+    #expect(found.sorted() == expected.sorted())
     let onArrays = map.lines.filter { $0.device.text.hasPrefix("/dev/md") }
-    #expect(Set(onArrays.filter { $0.kind == "l" }.map(\.device.text)).count == 5)
-    // Each array's table is where the array has it. Of the four arrays with GPT, three have two copies of it.
-    #expect(onArrays.filter { $0.kind == "b" && $0.path == Array("GPT header".utf8) }.count == 7)
+    #expect(Set(onArrays.filter { $0.kind == "l" }.map(\.device.text)).count == 9)
+    // Each array's table is where the array has it. Of the eight arrays with GPT, five have two copies of it.
+    #expect(!outcome.errors.text.contains("raid"), "\(outcome.errors.text)")
+    for disk in UInt64(11)...19 {
+      let own = map.lines.filter { $0.disk == disk && $0.path == Array("IMSM metadata".utf8) }
+      #expect(own.count == 1 && own[0].range.upperBound == 64 << 20 - 512)
+    }
+    #expect(onArrays.filter { $0.kind == "b" && $0.path == Array("GPT header".utf8) }.count == 13)
     try await run.expectNothingLeft()
   }
 

@@ -34,6 +34,8 @@ package struct Guest {
   package var skippedVolumes: [[UInt8]] = []
   /// Whether a volume group lacks a disk.
   package var hasIncompleteGroups = false
+  /// The arrays of Intel's firmware RAID that are running.
+  var firmwareArrays: [FirmwareArray] = []
   /// The partitions of each disk, by disk number.
   package internal(set) var partitions: [Int: [KernelPartition]] = [:]
   /// The disks with a partition table that the kernel does not accept, and whose partitions it was given.

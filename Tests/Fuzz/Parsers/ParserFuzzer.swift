@@ -9,7 +9,7 @@ struct ParserFuzzer: Sendable {
   static let all: [ParserFuzzer] = [
     .arrays, .blockMap, .btrfs, .btrfsSubvolumes, .cacheMetadata, .console, .deviceHeader, .devices, .deviceTable,
     .diskTable, .encryptedFiles, .exFAT, .exFATEntries, .extInode, .extInodeBlocks, .extMetadata, .f2fs, .fat,
-    .fatEntries, .feedback, .guestAnswers, .guestExtent, .guestListing, .imageHeaders, .logReport, .mapAnswers,
+    .fatEntries, .feedback, .guestAnswers, .guestExtent, .guestListing, .imageHeaders, .imsm, .logReport, .mapAnswers,
     .members, .ntfsMetadata, .ntfsRecords, .ntfsSpace, .overlay, .partitionTable, .rangeList, .recorderEvents,
     .records, .snapshot, .snapshotStore, .thinMetadata, .traces, .unnamedSpace, .vmdkDescriptor, .volumeMetadata,
     .walk, .xfsInodeBlocks, .xfsMetadata,

@@ -19,9 +19,10 @@ extension Guest {
   /// again.
   package mutating func openEncryptedDevices(on disks: [[UInt8]]) throws {
     var tried: Set<[UInt8]> = []
-    for _ in 0..<Self.maximumDepth {
+    for depth in 0..<Self.maximumDepth {
       try startArrays()
       inventory = try probe(disks)
+      if try depth == 0 && startFirmwareArrays() { inventory = try probe(disks) }
       if try activateSkippedVolumes() { inventory = try probe(disks) }
       if try activateIncompleteGroups() {
         hasIncompleteGroups = true

@@ -18,13 +18,12 @@ extension Guest {
   /// Warns about arrays that had more devices when the guest last used them.
   package mutating func warnOfDegradedArrays() throws {
     guard !inventory.arrays.isEmpty else { return }
+    warnOfDegradedFirmwareArrays()
     let text = try appliance.shell(DegradedArray.script)
     for array in DegradedArray.parse(String(decoding: text, as: UTF8.self)) where array.missing > 0 {
       incomplete += 1
-      reporter.warning(
-        "\(shown(set.nameInMap(Array("/dev/\(array.name)".utf8)))): \(array.missing) of the array's \(array.devices) "
-          + "devices \(array.missing > 1 ? "are" : "is") missing, and data on it is not mapped; give that disk, too"
-      )
+      let name = shown(set.nameInMap(Array("/dev/\(array.name)".utf8)))
+      reporter.warning(DegradedArray.warning(of: name, array.missing, of: array.devices))
     }
   }
 }
@@ -41,6 +40,11 @@ package struct DegradedArray: Equatable {
   /// The number of devices that were active then but are missing now. Devices that the guest itself had lost before
   /// do not count.
   package var missing: Int { max(0, used - present) }
+
+  static func warning(of name: String, _ missing: Int, of devices: Int) -> String {
+    "\(name): \(missing) of the array's \(devices) devices \(missing > 1 ? "are" : "is") missing, and data on it is not "
+      + "mapped; give that disk, too"
+  }
 
   /// Prints the input of `parse`. The superblock still has the number of active devices from the guest: the kernel
   /// updates it only when the array is written to, which has not happened yet.

@@ -1,4 +1,5 @@
 import BlockMap
+import BlockStack
 import Bytes
 import Guestfs
 
@@ -98,7 +99,7 @@ extension Guest {
     )
   }
 
-  /// Returns the device mapper's devices that do not belong to LVM. libguestfs's call for this runs lvm once for
+  /// Returns the device mapper's devices that do not belong to LVM or to arrays of firmware RAID. libguestfs's call for this runs lvm once for
   /// each device.
   private func listMapperDevices() throws(GuestfsError) -> [[UInt8]] {
     let names = try appliance.shell(
@@ -106,7 +107,7 @@ extension Guest {
       for b in /sys/class/block/dm-*; do
         [ -e $b/dm/uuid ] || continue
         read -r u <$b/dm/uuid; read -r n <$b/dm/name
-        case $u in LVM-*) ;; *) printf '/dev/mapper/%s\\n' "$n" ;; esac
+        case $u-$n in LVM-*|-\(IMSMMetadata.prefix)*) ;; *) printf '/dev/mapper/%s\\n' "$n" ;; esac
       done
       """)
     return names.split(separator: 0x0a).map(Array.init)

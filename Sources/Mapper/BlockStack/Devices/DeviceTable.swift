@@ -285,8 +285,20 @@ package struct DeviceTable {
   /// Why an array or a volume cannot be followed; nil if it can, or if a device below it cannot.
   package func problem(of number: Substring) -> Problem? { problems[number] }
 
-  /// The parts of the device that hold data of running md arrays, in bytes.
-  package func rangesOfArrays(on number: Substring) -> [Range<UInt64>] { usedByArrays[number, default: []] }
+  /// The parts of the device that hold data of running md arrays, in bytes. An array may lie on it or on devices that
+  /// are parts of it.
+  package func rangesOfArrays(on number: Substring) -> [Range<UInt64>] {
+    let inside = users[number, default: []].flatMap { part -> [Range<UInt64>] in
+      guard let used = usedByArrays[part], case .made(let segments) = devices[part], segments.all.count == 1,
+        case .linear(let leg)? = segments.all.first?.target
+      else { return [] }
+      return used.compactMap { range in
+        guard let end = leg.offset.plus(range.upperBound) else { return nil }
+        return leg.offset &+ range.lowerBound..<end
+      }
+    }
+    return usedByArrays[number, default: []] + inside
+  }
 
   /// Whether the device is one of the guest's disks.
   package func isDisk(_ number: Substring) -> Bool { diskSizes[number] != nil }
