@@ -30,7 +30,7 @@ struct DeviceUses: Equatable {
     }
     if hasDynamicDisks {
       script += """
-        for g in $(ldmtool scan 2>/dev/null | tr -d '[]\\", \\n'); do
+        for g in $(ldmtool scan 2>/dev/null | tr -d '[]\\",'); do
           echo group; ldmtool show diskgroup $g 2>/dev/null
         done
         echo there; cat /sys/class/block/dm-*/dm/name 2>/dev/null
