@@ -114,10 +114,11 @@ import Testing
     let verified = try await mapper(["verify", "-q"] + disks + ["map"])
     #expect(verified.end == .exited(1))
     let wrong = verified.outputLines.map { $0.replacing(#/at [0-9a-f]+ /#, with: "at * ") }
+    // On FAT, the rest of the last cluster is an object of its own.
     #expect(
       wrong == [
         "wrong /dev/sda /big: disk 1 at * is also unallocated", "wrong /dev/sdb /big: disk 2 at * is also unallocated",
-        "wrong /dev/sdc /big: disk 3 at * is also unallocated",
+        "wrong /dev/sdb /big: disk 2 at * is also unallocated", "wrong /dev/sdc /big: disk 3 at * is also unallocated",
       ], "\(verified.errors.text)")
   }
 }

@@ -97,6 +97,9 @@ import Testing
     let partitions = Set(map.lines.filter { $0.kind == "p" && $0.device.text.hasPrefix("/dev/md") }.map(\.device.text))
     // The logical partition lies in an extended one, so there is one more than there are arrays.
     #expect(partitions.count == 10, "\(partitions)")
+    // They are not those of the disks, even if a disk begins with its array's table.
+    #expect(Set(map.lines.filter { $0.kind == "p" && $0.disk < 20 }.map(\.device.text)) == partitions)
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors.text)")
     // The disks that hold each file, and the number of copies that they have together.
     var found: [String] = []
     for device in partitions {

@@ -15,12 +15,13 @@ struct GuestMapper {
     let disks = try guest.findDisks()
     warnOfLargeDisks(guest, &draft)
     guest.warnOfDoubts()
+    // Partitions that are those of an array do not belong to its disks any more.
+    try guest.openEncryptedDevices(on: disks)
     for (number, disk) in zip(guest.set.disks, disks) {
       let all = DeviceTable.Location(disk: number, range: 0..<guest.guestDisks[number - 1].size, offset: 0)
       draft.add(.disk, disk, [all])
       PartitionMapper(guest: guest).addPartitions(of: disk, number: number, to: &draft)
     }
-    try guest.openEncryptedDevices(on: disks)
     try guest.readDevices()
     try guest.settleAmbivalentDevices()
     guest.warnOfTwins()

@@ -49,6 +49,7 @@ extension Guest {
     let said = try appliance.longShell(script.joined(separator: "\n"))
     let started = Set(String(decoding: said, as: UTF8.self).lines.map { Array($0.utf8) })
     firmwareArrays = arrays.filter { started.contains(Array("started ".utf8) + $0.name.dropFirst(5)) }
+    partitions = try listPartitions()
     return true
   }
 
@@ -116,6 +117,11 @@ extension IMSMMetadata {
   /// itself, but several arrays can share a disk. So each gets devices of its own, which are parts of the disks.
   static let startScript = """
     modprobe md_mod
+    forget() {
+      for p in /sys/dev/block/$1/*/partition; do
+        if [ -e $p ]; then delpart /dev/block/$1 $(cat $p) >&2; fi
+      done
+    }
     start() {
       n=$1 m=/sys/block/$1/md size=$(($6 / 2)) sectors=$6
       echo $n >/sys/module/md_mod/parameters/new_array
@@ -133,6 +139,8 @@ extension IMSMMetadata {
       # The copies and the parity are as the guest left them.
       echo none >$m/resync_start
       if echo active >$m/array_state; then
+        # A disk may begin with the partition table of its array, whose partitions are not the disk's.
+        for a; do a=${a#*=}; forget ${a% *}; done
         echo started $n
       else
         echo clear >$m/array_state

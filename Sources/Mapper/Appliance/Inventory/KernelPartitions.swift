@@ -78,7 +78,7 @@ extension Guest {
 
   /// Returns the partitions by disk number. udev in the appliance creates no name for some partitions, such as the
   /// whole-disk slice of a Sun label, so this creates the missing names.
-  private func listPartitions() throws -> [Int: [KernelPartition]] {
+  func listPartitions() throws -> [Int: [KernelPartition]] {
     let labels = set.disks.map { Appliance.path(ofDisk: $0) }
     let text = try appliance.longShell(
       """
