@@ -92,11 +92,24 @@ extension Guest {
       guard var found = inAppliance[name].flatMap({ descriptions[$0[...]] }) else { return nil }
       found.name = name
       return found
-    }
+    }.map(asPartOfDynamicDisk)
     return Inventory(
       devices: devices, logicalVolumes: volumes, arrays: arrays, stackedPartitions: stacked,
       unusable: names.filter { name in !(inAppliance[name]?.utf8.allSatisfy { isNameByte($0) || $0 == 0x2f } ?? false) }
     )
+  }
+
+  /// The kernel finds the partitions of some dynamic disks (LDM) in their database. They are parts of volumes, but have
+  /// no entries, and so no types, in the master boot record.
+  private func asPartOfDynamicDisk(_ device: ProbedDevice) -> ProbedDevice {
+    let isPart = set.disks.contains { number in
+      guestDisks[number - 1].table.dynamicDatabase != nil
+        && (partitions[number] ?? []).contains { DiskName.of(number) + Array(String($0.number).utf8) == device.name }
+    }
+    guard isPart else { return device }
+    var device = device
+    (device.tableOfPartition, device.partitionType) = ("dos", PartitionType.dynamicDiskOfMBR)
+    return device
   }
 
   /// Returns the device mapper's devices that do not belong to LVM or to arrays of firmware RAID. libguestfs's call for this runs lvm once for

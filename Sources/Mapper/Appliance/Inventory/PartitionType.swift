@@ -37,6 +37,9 @@ package enum PartitionType: Equatable {
     }
   }
 
+  /// The type of a part of a dynamic disk in a master boot record.
+  static let dynamicDiskOfMBR: Substring = "0x42"
+
   private static func ofMBR(_ type: Substring) -> PartitionType {
     switch type {
     case "0x5", "0xf", "0x85": .extended
@@ -45,7 +48,7 @@ package enum PartitionType: Equatable {
     case "0x41": .reserved(.boot, "boot loader")
     // ESXi.
     case "0xfc": .reserved(.metadata, "core dump")
-    case "0x42": .dynamicDisk
+    case dynamicDiskOfMBR: .dynamicDisk
     default: .other
     }
   }

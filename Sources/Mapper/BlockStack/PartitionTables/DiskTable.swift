@@ -48,6 +48,8 @@ package struct DiskTable: Equatable {
   /// Whether the kernel's partitions are not real and this table replaces them: they come from an MBR that is there
   /// only for form.
   package var replacesKernels = false
+  /// The database of a Windows dynamic disk (LDM), in bytes, unless it is in a partition of its own.
+  package var dynamicDatabase: Range<UInt64>?
 
   package init(
     kind: Kind = Kind.none, partitions: [Partition] = [], damage: [Damage] = [], areas: [DeviceArea] = [],
@@ -75,6 +77,7 @@ package struct DiskTable: Equatable {
       table = found
     } else if let mbr {
       table = mbr.table(bytes, sectorSize)
+      table.dynamicDatabase = LDMHeader(bytes, mbr)?.database
     } else if let map = ApplePartitionMap(bytes) {
       table = map.table
     } else {

@@ -15,17 +15,25 @@ struct PartitionGaps {
   private let parts: [Part]
 
   /// Nil if the device has no partitions, or is more than the sum of them: if it holds a filesystem itself, as hybrid
-  /// images do, or if it is part of a volume.
-  init?(of content: ProbedDevice, in guest: Guest) {
+  /// images do, or if it is part of a volume. But the parts of a dynamic disk are those of its volumes.
+  /// - Parameter hasAllDynamicVolumes: whether all volumes of dynamic disks are running.
+  init?(of content: ProbedDevice, in guest: Guest, hasAllDynamicVolumes: Bool) {
     let number = content.number[...]
-    guard !content.holdsFilesystem, !guest.devices.isInVolume(number), let end = guest.devices.end(of: number) else {
-      return nil
-    }
-    parts = guest.devices.partitions(on: number).map { part in
+    guard !content.holdsFilesystem, let end = guest.devices.end(of: number) else { return nil }
+    var parts = guest.devices.partitions(on: number).map { part in
       Part(range: part.range, device: guest.inventory.devices.first { $0.number == part.number })
     }
+    if guest.devices.isInVolume(number) {
+      guard hasAllDynamicVolumes, parts.contains(where: { $0.device?.partition == .dynamicDisk }),
+        let disk = guest.devices.locations(of: 0..<end, on: number)?.first?.disk
+      else { return nil }
+      parts.removeAll { $0.device?.partition == .dynamicDisk }
+      let volumes = guest.inventory.devices.filter { $0.partition == nil && !guest.devices.isDisk($0.number[...]) }
+      let locations = volumes.flatMap { guest.devices.locations(of: $0.number[...]) ?? [] }
+      parts += locations.filter { $0.disk == disk }.map { Part(range: $0.range) }
+    }
     guard !parts.isEmpty else { return nil }
-    (self.content, self.end) = (content, end)
+    (self.content, self.end, self.parts) = (content, end, parts)
   }
 
   /// The start of the first partition, in bytes.

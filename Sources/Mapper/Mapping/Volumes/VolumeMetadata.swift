@@ -44,10 +44,12 @@ struct VolumeMetadata {
       draft.warnOfMissing(tool: tool, for: users[tool] ?? "")
     }
     let physicalVolumes = PhysicalVolumes(parsing: volumes)
+    let hasAllDynamicVolumes =
+      try !contents.contains { $0.partition == .dynamicDisk } || DeviceUses(asking: guest).missingVolumes.isEmpty
     for section in sections where contents.indices.contains(section.index) {
       let content = contents[section.index]
       guard let header = VolumeHeader(type: content.type) else {
-        addTable(PartitionTableAreas.areas(parsing: section.lines), of: content, to: &draft)
+        addTable(PartitionTableAreas.areas(parsing: section.lines), of: content, hasAllDynamicVolumes, to: &draft)
         continue
       }
       var areas = header.areas(parsing: section.lines)
@@ -66,7 +68,7 @@ struct VolumeMetadata {
       draft.add(areas, of: content, guest.devices)
     }
     for content in contents {
-      if let table = ours[content.name] { addTable(table.areas, of: content, to: &draft) }
+      if let table = ours[content.name] { addTable(table.areas, of: content, hasAllDynamicVolumes, to: &draft) }
       if content.type.isEmpty, case .reserved(let kind, let name)? = content.partition,
         let end = guest.devices.end(of: content.number[...])
       {
@@ -107,9 +109,15 @@ struct VolumeMetadata {
   }
 
   /// Adds a partition table, and the space that it gives to no partition.
-  private func addTable(_ table: [DeviceArea], of content: ProbedDevice, to draft: inout MapDraft) {
+  private func addTable(
+    _ table: [DeviceArea], of content: ProbedDevice, _ hasAllDynamicVolumes: Bool, to draft: inout MapDraft
+  ) {
     var areas = table
-    if let gaps = PartitionGaps(of: content, in: guest) {
+    let disk = guest.set.disks.first { DiskName.of($0) == content.name }
+    if let database = disk.flatMap({ guest.guestDisks[$0 - 1].table.dynamicDatabase }) {
+      areas.append(DeviceArea(name: "LDM database", range: database))
+    }
+    if let gaps = PartitionGaps(of: content, in: guest, hasAllDynamicVolumes: hasAllDynamicVolumes) {
       if !areas.contains(where: { $0.name == "boot gap" }) {
         areas += PartitionTableAreas.bootGap(between: areas, and: gaps.first)
       }
